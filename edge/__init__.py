@@ -1,0 +1,1 @@
+"""The listener: numpy and onnxruntime, never a training framework."""

@@ -1,0 +1,266 @@
+"""The bundle: a directory that is copied to a recorder and read-only in use.
+
+Byte by byte in README.md beside this file. Anything wrong is a `BundleError`, and nothing is
+half loaded.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.calibration import Calibration
+from edge.contract.errors import BundleError
+from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
+from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, is_plain_name, load_manifest
+from edge.contract.taxonomy import Taxonomy, read_table
+
+EXTENSIONS = {
+    "encoder": ".onnx",
+    "gallery.rows": ".npy",
+    "gallery.table": ".csv",
+    "taxonomy": ".csv",
+    "anchors": ".npy",
+    "background": ".npy",
+    "calibration": ".json",
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose every part but the encoder has been read and checked."""
+
+    path: Path
+    manifest: Manifest
+    taxonomy: Taxonomy
+    gallery: Gallery
+    anchors: npt.NDArray[np.float16] | None
+    """float16[species, dim] in the taxonomy's order."""
+    calibration: dict[str, Any]
+
+    def encoder_bytes(self, precision: str) -> bytes:
+        """The checked ONNX graph of a precision.
+
+        Raises:
+            BundleError: the precision is not shipped, or the file is damaged.
+        """
+        return read_role(self.path, self.manifest, f"encoder.{precision}")
+
+    def background(self, precision: str) -> npt.NDArray[np.float16] | None:
+        """float16[m, dim] embeddings of background windows, or None if not shipped."""
+        return _rows(self.path, self.manifest, f"background.{precision}")
+
+    def calibrated(self, precision: str, species_set: str) -> Calibration | None:
+        """The score's meaning for a precision and species set, or None if not shipped."""
+        entry = self.calibration.get(precision, {}).get(species_set)
+        return Calibration.from_json(entry) if entry else None
+
+    def species_ids(self, species_set: str) -> tuple[str, ...]:
+        """The ids of a named species set.
+
+        Raises:
+            BundleError: no such set.
+        """
+        sets = self.manifest.species_sets
+        if species_set not in sets:
+            raise BundleError(f"{self.path}: no species set {species_set!r}; it has {sorted(sets)}")
+        chosen = sets[species_set]
+        return self.taxonomy.ids if chosen is None else tuple(chosen)
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read a bundle: version, sizes of all files, hashes of those opened, shapes, ids.
+
+    Raises:
+        BundleError: what was found, what was expected and what to do.
+    """
+    manifest = load_manifest(path)
+    try:
+        check_files(path, manifest)
+        return _load(path, manifest)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+def check_files(path: Path, manifest: Manifest) -> None:
+    """Compare every file's presence and size with the manifest; read nothing."""
+    for role, entry in manifest.roles.items():
+        file = path / entry.file
+        if file.is_symlink() or not file.is_file():
+            raise BundleError(f"{role}: {entry.file} is missing or a link; copy the bundle again")
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise BundleError(
+                f"{role}: {entry.file} has {size} bytes, expected {entry.bytes}; "
+                "copy the bundle again"
+            )
+
+
+def read_role(path: Path, manifest: Manifest, role: str) -> bytes:
+    """The bytes of a role, checked against its hash.
+
+    Raises:
+        BundleError: the bundle lacks the role, or the hash differs.
+    """
+    entry = manifest.roles.get(role)
+    if entry is None:
+        raise BundleError(f"{role} is not part of this bundle; it has {sorted(manifest.roles)}")
+    try:
+        content = (path / entry.file).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{role}: {entry.file} can't be read ({error})") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise BundleError(
+            f"{role}: {entry.file} has sha256 {found:.12}, expected "
+            f"{entry.sha256:.12}; copy the bundle again"
+        )
+    return content
+
+
+def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+    """Add or replace roles: first the hash-named files, then manifest.json, which is the swap.
+
+    Args:
+        path: the bundle's directory, made if need be.
+        manifest: what to write; its entries of the given roles are replaced.
+        contents: bytes by role.
+
+    Returns:
+        The manifest as written. Files that only the old manifest named are deleted.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    old = _named_files(path)
+    entries = {role: _write_role(path, role, data, manifest) for role, data in contents.items()}
+    written = replace(manifest, roles={**manifest.roles, **entries})
+    write_atomic(path / FILE_NAME, written.to_json().encode())
+    for name in old - {entry.file for entry in written.roles.values()}:
+        (path / name).unlink(missing_ok=True)
+    return written
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replace a file in one step: temporary file, fsync, rename."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def npy_bytes(rows: npt.NDArray[Any]) -> bytes:
+    """An array in .npy format."""
+    file = io.BytesIO()
+    np.save(file, rows, allow_pickle=False)
+    return file.getvalue()
+
+
+def _load(path: Path, manifest: Manifest) -> Bundle:
+    rows = _rows(path, manifest, "gallery.rows")
+    if rows is None:
+        raise BundleError("the gallery is missing; embed pictures: python -m gallery.build")
+    read_role(path, manifest, "gallery.table")
+    read_role(path, manifest, "taxonomy")
+    taxonomy = Taxonomy.load(path / manifest.roles["taxonomy"].file)
+    gallery = Gallery(rows, _table(path / manifest.roles["gallery.table"].file))
+    gallery.check_species(taxonomy)
+    bundle = Bundle(
+        path,
+        manifest,
+        taxonomy,
+        gallery,
+        _rows(path, manifest, "anchors"),
+        _calibration(path, manifest),
+    )
+    _check_ids(bundle)
+    return bundle
+
+
+def _table(path: Path) -> tuple[GalleryRow, ...]:
+    rows = tuple(
+        GalleryRow(*(one[c] for c in TABLE_COLUMNS)) for one in read_table(path, TABLE_COLUMNS)
+    )
+    for row in rows:
+        if row.picture and not is_plain_name(row.picture):
+            raise BundleError(f"gallery.table: picture {row.picture!r} is not a plain file name")
+    return rows
+
+
+def _rows(path: Path, manifest: Manifest, role: str) -> npt.NDArray[np.float16] | None:
+    if role not in manifest.roles:
+        return None
+    if not read_role(path, manifest, role).startswith(np.lib.format.MAGIC_PREFIX):
+        raise BundleError(f"{role}: not a .npy array; build it again")
+    try:
+        rows: npt.NDArray[np.float16] = np.load(
+            path / manifest.roles[role].file, mmap_mode="r", allow_pickle=False
+        )
+    except Exception as error:  # numpy parses the header with Python's own tokenizer
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{role}: not a plain .npy array ({reason}); build it again") from error
+    check_unit_rows(rows, role, manifest.embedding_dim)
+    return rows
+
+
+def _calibration(path: Path, manifest: Manifest) -> dict[str, Any]:
+    if "calibration" not in manifest.roles:
+        return {}
+    try:
+        content = json.loads(read_role(path, manifest, "calibration"))
+        for sets in content.values():
+            for entry in sets.values():
+                Calibration.from_json(entry)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BundleError(f"calibration: not a valid calibration ({error})") from error
+    return dict(content)
+
+
+def _check_ids(bundle: Bundle) -> None:
+    if bundle.anchors is not None and len(bundle.anchors) != len(bundle.taxonomy):
+        raise BundleError(f"anchors: {len(bundle.anchors)} rows for {len(bundle.taxonomy)} species")
+    known = set(bundle.taxonomy.ids)
+    for name, ids in bundle.manifest.species_sets.items():
+        strangers = sorted(set(ids or ()) - known)
+        if strangers:
+            raise BundleError(f"species set {name!r}: not in the taxonomy: {strangers[:3]}")
+
+
+def _named_files(path: Path) -> set[str]:
+    if not (path / FILE_NAME).exists():
+        return set()
+    try:
+        return {entry.file for entry in load_manifest(path).roles.values()}
+    except BundleError:
+        return set()
+
+
+def _write_role(path: Path, role: str, content: bytes, manifest: Manifest) -> FileEntry:
+    kind = role if role in EXTENSIONS else role.split(".")[0]
+    sha256 = hashlib.sha256(content).hexdigest()
+    stem = "background" if kind == "background" else role
+    file = f"{stem}-{sha256[:12]}{EXTENSIONS[kind]}"
+    write_atomic(path / file, content)
+    space_id = None if EXTENSIONS[kind] in (".csv", ".json") else manifest.space_id
+    return FileEntry(file, len(content), sha256, space_id)

@@ -1,0 +1,57 @@
+"""What a score means: a monotone map to probability, and the threshold that goes with it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A piecewise linear, non-decreasing map from score to probability.
+
+    Raises:
+        BundleError: the knots are not increasing, or a value is no probability.
+    """
+
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    threshold: float
+    """The default: a species passes a window at this probability."""
+
+    def __post_init__(self) -> None:
+        probabilities = (*self.probabilities, self.threshold)
+        numbers = np.asarray((*self.scores, *probabilities), dtype=float)
+        sorted_knots = (np.diff(self.scores) > 0).all() and (np.diff(self.probabilities) >= 0).all()
+        if len(self.scores) < 2 or len(self.scores) != len(self.probabilities) or not sorted_knots:
+            raise BundleError("calibration: knots must increase, two or more of each")
+        if not np.isfinite(numbers).all() or not 0 <= min(probabilities) <= max(probabilities) <= 1:
+            raise BundleError("calibration: probabilities must lie between 0 and 1")
+
+    def probability(self, score: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Probability that a species with this score is there; same shape as `score`."""
+        mapped: npt.NDArray[np.float64] = np.interp(score, self.scores, self.probabilities)
+        return mapped
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of calibration.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> "Calibration":
+        """Read an entry of calibration.json.
+
+        Raises:
+            BundleError: a field is missing or impossible.
+        """
+        try:
+            return cls(
+                tuple(map(float, entry["scores"])),
+                tuple(map(float, entry["probabilities"])),
+                float(entry["threshold"]),
+            )
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            raise BundleError(f"calibration: {error}") from error

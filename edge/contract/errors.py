@@ -1,0 +1,42 @@
+"""The one error tree.
+
+* BirdlistenError          anything the user is told in one line
+  * AudioError             a recording that can't be used (also a ValueError)
+  * BundleError            a bundle that can't be used (also a ValueError)
+  * ConfigError            a setting that can't be used (also a ValueError)
+  * DatasetError           a data set or checkpoint that can't be used (also a ValueError)
+  * DeviceError            a microphone that can't be used (also an OSError)
+  * MissingPackageError    an optional package is not installed (also an ImportError)
+"""
+
+
+class BirdlistenError(Exception):
+    """Base of all errors that end in one clear line: what was found, expected, and what to do."""
+
+    exit_code = 1
+
+
+class AudioError(BirdlistenError, ValueError):
+    """A recording that is unreadable, empty or not audio."""
+
+
+class BundleError(BirdlistenError, ValueError):
+    """A bundle that is incomplete, damaged or of another format."""
+
+
+class ConfigError(BirdlistenError, ValueError):
+    """A setting with an unknown name or an impossible value."""
+
+    exit_code = 2
+
+
+class DatasetError(BirdlistenError, ValueError):
+    """A data set or checkpoint that is missing, incomplete or of another shape."""
+
+
+class DeviceError(BirdlistenError, OSError):
+    """A capture device that is absent or refuses to open."""
+
+
+class MissingPackageError(BirdlistenError, ImportError):
+    """An optional package is missing; the message holds the pip command."""

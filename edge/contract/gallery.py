@@ -1,0 +1,84 @@
+"""The gallery format: one unit row a picture, and a table that says whose picture it is."""
+
+import csv
+import io
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.errors import BundleError
+from edge.contract.taxonomy import Taxonomy
+
+UNIT_TOLERANCE = 5e-3
+"""float16 rows of 768 numbers keep unit length to about 1e-3."""
+
+
+@dataclass(frozen=True)
+class GalleryRow:
+    """Where one picture comes from."""
+
+    species_id: str
+    picture: str
+    """File name in `pictures/`, or empty when only the URL is shipped."""
+    url: str
+    author: str
+    licence: str
+
+
+TABLE_COLUMNS = tuple(field.name for field in fields(GalleryRow))
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Embedded pictures.
+
+    Raises:
+        BundleError: rows and table differ in length, or the rows are not finite unit float16.
+    """
+
+    rows: npt.NDArray[np.float16]
+    """float16[rows, dim], unit length."""
+    table: tuple[GalleryRow, ...]
+    """One entry a row."""
+
+    def __post_init__(self) -> None:
+        check_unit_rows(self.rows, "gallery.rows")
+        if len(self.rows) != len(self.table):
+            raise BundleError(
+                f"gallery: {len(self.rows)} rows but {len(self.table)} table lines; "
+                "build the gallery again: python -m gallery.build"
+            )
+
+    def check_species(self, taxonomy: Taxonomy) -> None:
+        """Refuse rows of a species that the taxonomy doesn't hold."""
+        strangers = sorted({row.species_id for row in self.table} - set(taxonomy.ids))
+        if strangers:
+            raise BundleError(f"gallery.table: species missing from the taxonomy: {strangers[:3]}")
+
+    def table_csv(self) -> bytes:
+        """The table as CSV (UTF-8, LF); line n + 1 describes row n."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(TABLE_COLUMNS)
+        writer.writerows(astuple(row) for row in self.table)
+        return text.getvalue().encode()
+
+
+def check_unit_rows(rows: npt.NDArray[np.generic], role: str, dim: int | None = None) -> None:
+    """Refuse anything but finite unit rows in float16[n, dim].
+
+    Raises:
+        BundleError: dtype, shape, a value that is not finite, or a row that is not unit length.
+    """
+    expected = f"float16[n, {dim or 'dim'}]"
+    if rows.dtype != np.float16 or rows.ndim != 2 or (dim and rows.shape[1] != dim):
+        raise BundleError(f"{role}: expected {expected}, found {rows.dtype}{list(rows.shape)}")
+    wide = rows.astype(np.float32)
+    if not np.isfinite(wide).all():
+        bad = int(np.flatnonzero(~np.isfinite(wide).all(axis=1))[0])
+        raise BundleError(f"{role}: row {bad} holds NaN or infinity; build it again")
+    length = np.linalg.norm(wide, axis=1)
+    if len(length) and np.abs(length - 1).max() > UNIT_TOLERANCE:
+        bad = int(np.abs(length - 1).argmax())
+        raise BundleError(f"{role}: row {bad} has length {length[bad]:.3f}, expected 1")

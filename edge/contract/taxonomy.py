@@ -1,0 +1,115 @@
+"""The ordered table of species that every embedding, picture and detection refers to."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.contract.errors import BundleError
+
+RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
+COLUMNS = ("species_id", "scientific_name", "common_name", *RANKS)
+
+
+@dataclass(frozen=True)
+class Species:
+    """One species; `species_id` is the scientific name in lower case with underscores."""
+
+    species_id: str
+    scientific_name: str
+    common_name: str
+    kingdom: str
+    phylum: str
+    class_: str
+    order: str
+    family: str
+    genus: str
+    epithet: str
+
+    @property
+    def ranks(self) -> tuple[str, ...]:
+        """The seven ranks from kingdom to epithet."""
+        return tuple(getattr(self, _field(rank)) for rank in RANKS)
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Species in a fixed order; ids are unique.
+
+    Raises:
+        BundleError: an id appears twice or is empty.
+    """
+
+    species: tuple[Species, ...]
+
+    def __post_init__(self) -> None:
+        count = Counter(self.ids)
+        doubled = sorted(one for one, times in count.items() if times > 1)
+        if doubled or "" in count:
+            raise BundleError(f"taxonomy: ids must be unique and not empty, found twice: {doubled}")
+
+    def __len__(self) -> int:
+        return len(self.species)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids in order."""
+        return tuple(one.species_id for one in self.species)
+
+    def by_id(self) -> dict[str, Species]:
+        """Species keyed by id."""
+        return {one.species_id: one for one in self.species}
+
+    def by_scientific_name(self) -> dict[str, Species]:
+        """Species keyed by scientific name."""
+        return {one.scientific_name: one for one in self.species}
+
+    def save(self, path: Path) -> None:
+        """Write the table as CSV (UTF-8, LF)."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows([getattr(one, _field(c)) for c in COLUMNS] for one in self.species)
+
+    @classmethod
+    def load(cls, path: Path) -> "Taxonomy":
+        """Read the table.
+
+        Raises:
+            BundleError: the file is not UTF-8 CSV or lacks a column.
+        """
+        return cls(tuple(_species(row) for row in read_table(path, COLUMNS)))
+
+
+def slug(scientific_name: str) -> str:
+    """The id of a species: `Cuculus canorus` -> `cuculus_canorus`."""
+    return "_".join(scientific_name.lower().split())
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows of a CSV file that has at least the given columns.
+
+    Raises:
+        BundleError: not UTF-8, a column missing, or a row of another length.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            if missing:
+                raise BundleError(f"{path.name}: columns {missing} are missing")
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BundleError(f"{path.name}: not a UTF-8 CSV table ({error})") from error
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise BundleError(f"{path.name} line {number}: expected {len(columns)} fields")
+    return rows
+
+
+def _field(column: str) -> str:
+    return "class_" if column == "class" else column
+
+
+def _species(row: dict[str, str]) -> Species:
+    return Species(**{_field(column): row[column] for column in COLUMNS})
