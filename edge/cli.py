@@ -1,0 +1,179 @@
+"""The command line: `birdlisten --device 0`."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+from edge.config import CHOICES, Settings, resolve
+from edge.contract.errors import BirdlistenError, ConfigError
+from edge.usage import Parser, positive
+
+_NOT_SETTINGS = ("command", "config", "files", "top")
+
+
+class _Terminated(BaseException):
+    """SIGTERM: end as soon as everything is written."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0 ok, 1 failure, 2 usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = _parse(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        settings = _settings(args)
+        _talk(settings)
+        return COMMANDS[args.command](args, settings)
+    except BirdlistenError as error:
+        print(f"birdlisten: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of stdout has gone (`birdlisten | head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"birdlisten: {error}"[:300], file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except _Terminated:
+        return 0
+
+
+def _listen(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.listen import listen
+
+    return listen(settings)
+
+
+def _identify(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.identify import identify, to_json, to_text
+    from edge.listen import open_hearing
+
+    hearing = open_hearing(settings)
+    failed = 0
+    for file in args.files:
+        record = identify(file, hearing, args.top)
+        print(to_json(record) if settings.json else to_text(record), flush=True)
+        if "error" in record:
+            failed += 1
+            print(f"birdlisten: {record['error']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _devices(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.microphone import describe_devices, input_devices
+
+    devices = input_devices()
+    print(json.dumps([asdict(one) for one in devices]) if settings.json else describe_devices())
+    return 0 if devices else 1
+
+
+def _demo(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.demo import demo
+
+    return demo(settings)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+    "listen": _listen,
+    "identify": _identify,
+    "devices": _devices,
+    "demo": _demo,
+}
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    asks_main = arguments[:1] in (["-h"], ["--help"], ["--version"])
+    if not asks_main and not (arguments and arguments[0] in COMMANDS):
+        misnamed = arguments and not arguments[0].startswith("-")
+        arguments = arguments if misnamed else ["listen", *arguments]
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="birdlisten",
+        description="A field recorder hears a bird and shows its picture.",
+        epilog="`listen` is the default command: birdlisten --device 0",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"birdlisten {version('birdlisten')}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    common = _common_flags()
+
+    def add(name: str, help_: str) -> Parser:
+        return commands.add_parser(
+            name,
+            help=help_,
+            description=help_,
+            parents=[common],
+            argument_default=argparse.SUPPRESS,
+        )
+
+    _add_listen_flags(add("listen", "listen to a microphone, a file, a folder, a stream or stdin"))
+    files = add("identify", "the best species of each recording, without a threshold")
+    files.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
+    add("devices", "list the input devices")
+    add("demo", "hear the bundle's recorded dawn chorus")
+    return parser
+
+
+def _add_listen_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--device", metavar="ID", help="index of an input device, or a part of its name")
+    add("--wait", action="store_true", help="wait for a device that isn't there yet")
+    add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
+    add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
+
+
+def _common_flags() -> Parser:
+    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("--bundle", metavar="DIR", help="what to listen with (default: the packaged one)")
+    add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
+    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
+    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
+    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
+    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
+    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
+    add("--hop", metavar="S", help="seconds between two windows")
+    add("--json", action="store_true", help="one JSON object a line on stdout")
+    add("--quiet", action="store_true", help="errors only")
+    add("--verbose", action="store_true", help="the debug log too")
+    return parser
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    flags = {name: value for name, value in vars(args).items() if name not in _NOT_SETTINGS}
+    if "device" in flags and "input" in flags:
+        raise ConfigError("--device and --input exclude each other")
+    return resolve(flags, os.environ, args.config)
+
+
+def _talk(settings: Settings) -> None:
+    level = logging.ERROR if settings.quiet else logging.INFO
+    logging.basicConfig(
+        stream=sys.stderr,
+        format="birdlisten: %(message)s",
+        level=logging.DEBUG if settings.verbose else level,
+        force=True,
+    )
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What time it is, where, and whether the clock can be trusted (a Pi has no clock battery)."""
+
+import ctypes
+import os
+import secrets
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+_TIMEX_BYTES = 256  # struct timex has 208 on 64-bit Linux
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+
+
+def now_ms() -> int:
+    """UTC in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def iso_utc(milliseconds: int) -> str:
+    """ISO 8601 in UTC with milliseconds: `2026-05-01T04:31:07.250Z`."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def time_zone() -> str:
+    """The station's IANA zone: TZ, /etc/timezone or the link /etc/localtime; else `UTC`."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    file = Path("/etc/timezone")
+    if not named and file.is_file():
+        named = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not named:
+        named = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    return named or "UTC"
+
+
+def synchronised() -> bool:
+    """Whether the kernel believes the clock is synchronised (adjtimex; False if unknown)."""
+    try:
+        libc = ctypes.CDLL(None)
+        state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return False
+    return 0 <= state < _TIME_ERROR
+
+
+def uuid7(milliseconds: int) -> str:
+    """A time-ordered UUID, version 7 (RFC 9562 section 5.7)."""
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

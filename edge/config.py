@@ -1,0 +1,142 @@
+"""The settings of a run: flag > BIRDLISTEN_* environment > YAML file > default."""
+
+import difflib
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from edge.contract.errors import ConfigError
+
+PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
+"""Trained on the synthetic aviary, until a bundle of real birds is shipped."""
+CHOICES = {
+    "provider": ("auto", "cpu", "cuda", "tensorrt"),
+    "precision": ("auto", "fp32", "fp16", "int8"),
+}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, with its default.
+
+    Raises:
+        ConfigError: an impossible value.
+    """
+
+    bundle: str = str(PACKAGED_BUNDLE)
+    species: str | None = None
+    """Name of a species set, or a file with one scientific name a line."""
+    station: str | None = None
+    """The station's directory; None is the XDG state directory."""
+    provider: str = "auto"
+    precision: str = "auto"
+    threshold: float | None = None
+    """None takes the bundle's calibrated threshold."""
+    hop: float | None = None
+    """Seconds between two windows; None takes the bundle's."""
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    device: str | None = None
+    wait: bool = False
+    input: str | None = None
+    rate: int = 48_000
+    """Hertz of raw PCM on stdin."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ConfigError(f"threshold: {self.threshold} does not lie between 0 and 1")
+        if self.hop is not None and not 0 < self.hop < math.inf:
+            raise ConfigError(f"hop: {self.hop} s is not a positive number")
+        if self.rate <= 0:
+            raise ConfigError(f"rate: {self.rate} Hz is not positive")
+
+    @property
+    def station_path(self) -> Path:
+        """The station's directory."""
+        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return Path(self.station or Path(state) / "birdlisten")
+
+
+def resolve(
+    flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None
+) -> Settings:
+    """Merge the four layers.
+
+    Args:
+        flags: only those given on the command line.
+        environment: `os.environ`.
+        config: a YAML file; None looks for config.yaml in the station's directory.
+
+    Raises:
+        ConfigError: an unknown key, an impossible value, or an unreadable file.
+    """
+    names = [one.name for one in fields(Settings)]
+    surrounding = {
+        name: environment[f"BIRDLISTEN_{name.upper()}"]
+        for name in names
+        if f"BIRDLISTEN_{name.upper()}" in environment
+    }
+    above = _typed({**surrounding, **flags})
+    beside = Settings(**above).station_path / "config.yaml"
+    named = environment.get("BIRDLISTEN_CONFIG")
+    file = config or (Path(named) if named else beside if beside.is_file() else None)
+    written = _typed(_read_yaml(file)) if file else {}
+    return Settings(**{**written, **above})
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing if no name is near."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML ({_first_line(error)})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
+    names = [one.name for one in fields(Settings)]
+    for key in content:
+        if key not in names:
+            raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), names)}")
+    return content
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    hints = get_type_hints(Settings)
+    return {name: _convert(name, value, hints[name]) for name, value in values.items()}
+
+
+def _convert(name: str, value: Any, hint: Any) -> Any:
+    kinds = [one for one in get_args(hint) or (hint,)]
+    if value is None and type(None) in kinds:
+        return None
+    if not isinstance(value, (str, int, float)) or (kinds[0] is int and isinstance(value, float)):
+        raise ConfigError(f"{name}: {value!r} is not a {kinds[0].__name__}")
+    try:
+        return _boolean(value) if bool in kinds else kinds[0](value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {value!r} is not a {kinds[0].__name__}") from error
+
+
+def _boolean(value: Any) -> bool:
+    text = str(value).lower()
+    if text not in _TRUE + _FALSE:
+        raise ValueError(text)
+    return text in _TRUE
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,104 @@
+"""Confirmation: a species is reported when it passes in enough overlapping windows. Pure."""
+
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from edge.contract.audio import AudioSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Hit(Generic[T]):
+    """A species passing in one window."""
+
+    start_sample: int
+    confidence: float
+    evidence: T
+
+
+@dataclass(frozen=True)
+class Confirmed(Generic[T]):
+    """A species confirmed in a run of windows."""
+
+    species: int
+    start_sample: int
+    end_sample: int
+    hits: int
+    hits_needed: int
+    best: Hit[T]
+
+
+@dataclass
+class _Run(Generic[T]):
+    hits: list[Hit[T]] = field(default_factory=list)
+    confirmed: Confirmed[T] | None = None
+
+    @property
+    def best(self) -> Hit[T]:
+        return max(self.hits, key=lambda hit: hit.confidence)
+
+
+class Confirmer(Generic[T]):
+    """Ask for hits in half of the windows that hold one instant, computed from the real hop.
+
+    A run of windows ends when a species has not passed for a whole window length. A source
+    that yields fewer windows than hits are needed needs a hit in each of them (`finish`).
+
+    Args:
+        spec: rate, window and hop in use.
+    """
+
+    def __init__(self, spec: AudioSpec) -> None:
+        self._window_samples = spec.window_samples
+        self.hits_needed = max(1, -(-spec.overlap // 2))
+        self._runs: dict[int, _Run[T]] = {}
+        self._windows_seen = 0
+
+    def update(self, start_sample: int, passed: dict[int, Hit[T]]) -> list[Confirmed[T]]:
+        """Take the species that passed in the next window.
+
+        Returns:
+            The species confirmed by this window, in order.
+        """
+        self._windows_seen += 1
+        self._runs = {s: r for s, r in self._runs.items() if not self._over(r, start_sample)}
+        found = (self._hit(species, hit, self.hits_needed) for species, hit in passed.items())
+        return [one for one in found if one is not None]
+
+    def finish(self) -> list[Confirmed[T]]:
+        """The source has ended: confirm what passed in every window that it could yield."""
+        needed = min(self.hits_needed, self._windows_seen)
+        runs, self._runs, self._windows_seen = self._runs, {}, 0
+        return [
+            self._confirm(species, run, needed)
+            for species, run in runs.items()
+            if run.confirmed is None and len(run.hits) >= needed
+        ]
+
+    def extent(self, species: int) -> Confirmed[T] | None:
+        """The confirmed run of a species that is still going on, with its present end."""
+        run = self._runs.get(species)
+        return run.confirmed if run else None
+
+    def _over(self, run: "_Run[T]", start_sample: int) -> bool:
+        return start_sample >= run.hits[-1].start_sample + self._window_samples
+
+    def _hit(self, species: int, hit: Hit[T], needed: int) -> Confirmed[T] | None:
+        run = self._runs.setdefault(species, _Run())
+        run.hits.append(hit)
+        if run.confirmed is None:
+            oldest = hit.start_sample - self._window_samples
+            run.hits = [one for one in run.hits if one.start_sample > oldest]
+            return self._confirm(species, run, needed) if len(run.hits) >= needed else None
+        # Only the ends of a long run are kept: memory stays bounded.
+        run.hits = [run.best, hit]
+        end = hit.start_sample + self._window_samples
+        run.confirmed = replace(run.confirmed, end_sample=end, hits=run.confirmed.hits + 1)
+        return None
+
+    def _confirm(self, species: int, run: "_Run[T]", needed: int) -> Confirmed[T]:
+        start, last = run.hits[0].start_sample, run.hits[-1].start_sample
+        end = last + self._window_samples
+        run.confirmed = Confirmed(species, start, end, len(run.hits), needed, run.best)
+        return run.confirmed

@@ -1,0 +1,52 @@
+"""`birdlisten demo`: the bundle's own dawn chorus through the same pipeline, with its truth."""
+
+import csv
+import logging
+from pathlib import Path
+
+from edge.config import PACKAGED_BUNDLE, Settings
+from edge.contract.bundle import load_bundle
+from edge.contract.errors import BundleError
+from edge.detection import Detection, print_detection
+from edge.listen import listen_to_file, open_hearing, open_listener
+from edge.writer import Writer
+
+_LOG = logging.getLogger(__name__)
+
+
+def demo(settings: Settings) -> int:
+    """Listen to chorus.flac and, if chorus.csv is there, say who was found."""
+    chorus = _chorus(Path(settings.bundle))
+    hearing = open_hearing(settings)
+    _LOG.info("A dawn chorus of the %s:", hearing.bundle.manifest.name)
+    listener = open_listener(settings, hearing)
+    found: set[str] = set()
+
+    def show(detection: Detection) -> None:
+        found.add(detection.scientific_name)
+        print_detection(detection, settings.json)
+
+    with Writer(show) as writer:
+        heard = listen_to_file(chorus, listener, writer.write)
+    _LOG.info("%s", listener.tally)
+    _compare(chorus.with_suffix(".csv"), found)
+    return 0 if heard else 1
+
+
+def _chorus(bundle: Path) -> Path:
+    chorus = bundle / "chorus.flac"
+    if not chorus.is_file():
+        load_bundle(bundle)
+        raise BundleError(f"{bundle}: has no chorus.flac to play; try --bundle {PACKAGED_BUNDLE}")
+    return chorus
+
+
+def _compare(truth: Path, found: set[str]) -> None:
+    if not truth.is_file():
+        return
+    with truth.open(encoding="utf-8", newline="") as file:
+        singing = {row["scientific_name"] for row in csv.DictReader(file)}
+    _LOG.info("%d of %d singers found", len(found & singing), len(singing))
+    for name, species in (("missed", singing - found), ("not singing", found - singing)):
+        if species:
+            _LOG.info("%s: %s", name, ", ".join(sorted(species)))

@@ -1,0 +1,102 @@
+"""The detection record: one JSON object a line, and the line a person reads."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+SCHEMA = 1
+_GREEN, _BOLD, _DIM, _RESET = "\033[32m", "\033[1m", "\033[2m", "\033[0m"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the species, nearest first."""
+
+    file: str | None
+    """Path inside the bundle, null when the bundle ships only the URL."""
+    url: str | None
+    author: str
+    licence: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One species of the `top` list."""
+
+    scientific_name: str
+    common_name: str
+    score: float
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A confirmed species; field names are those of the JSON line and the database."""
+
+    id: str
+    """UUIDv7."""
+    station: str
+    detected_at: str | None
+    """UTC, ISO 8601 with milliseconds; null for a file, which has no date."""
+    time_zone: str
+    clock_synchronised: bool
+    start_s: float
+    """Seconds from the source's start."""
+    end_s: float
+    source: str
+    species_id: str
+    scientific_name: str
+    common_name: str
+    probability: float | None
+    score: float
+    similarity: float
+    hits: int
+    hits_needed: int
+    pictures: tuple[Picture, ...]
+    top: tuple[Candidate, ...]
+    clip: str | None
+    model_id: str
+    bundle: str
+    precision: str
+    provider: str
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """One line."""
+        record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
+        return json.dumps(record, ensure_ascii=False)
+
+    def to_text(self, colour: bool = False) -> str:
+        """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
+        strength = self.similarity if self.probability is None else self.probability
+        moment, name = self._moment(), f"{self.common_name} ({self.scientific_name})"
+        shown, credit = self._picture()
+        if not colour:
+            return "  ".join((moment, name, f"{strength:.2f}", shown, credit))
+        name = f"{_BOLD}{self.common_name}{_RESET} ({self.scientific_name})"
+        return (
+            f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{strength:.2f}{_RESET}  {shown}  "
+            f"{_DIM}{credit}{_RESET}"
+        )
+
+    def _moment(self) -> str:
+        if self.detected_at is None:
+            seconds = int(self.start_s)
+            return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        utc = datetime.fromisoformat(self.detected_at.replace("Z", "+00:00"))
+        return utc.astimezone().strftime("%H:%M:%S")
+
+    def _picture(self) -> tuple[str, str]:
+        if not self.pictures:
+            return "(no picture)", ""
+        best = self.pictures[0]
+        return best.file or best.url or "(no picture)", f"({best.author}, {best.licence})"
+
+
+def print_detection(detection: Detection, as_json: bool) -> None:
+    """Print and flush one record on stdout; colour only on a terminal."""
+    line = detection.to_json() if as_json else detection.to_text(sys.stdout.isatty())
+    print(line, flush=True)

@@ -1,0 +1,163 @@
+"""`birdlisten listen`: choose the source, run the pipeline, print what it finds."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge.block import Block
+from edge.config import Settings
+from edge.contract.bundle import load_bundle
+from edge.contract.errors import AudioError, BirdlistenError, ConfigError
+from edge.detection import print_detection
+from edge.hearing import Hearing
+from edge.listener import Listener, Origin
+from edge.microphone import Microphone
+from edge.recording import find_recordings, read_blocks
+from edge.ring import Ring
+from edge.sources import is_url, stdin_blocks, url_blocks
+from edge.writer import Writer
+
+_LOG = logging.getLogger(__name__)
+
+
+def open_hearing(settings: Settings) -> Hearing:
+    """Load the bundle that the settings name and make it ready.
+
+    Raises:
+        BirdlistenError: bundle, precision, provider or species can't be used.
+    """
+    bundle = load_bundle(Path(settings.bundle))
+    named, ids = _species(settings.species, bundle.manifest.species_sets)
+    strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
+    if strangers:
+        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
+    hearing = Hearing(bundle, settings.precision, settings.provider, named, ids)
+    _LOG.info(
+        "bundle %s: %d species, %s", bundle.manifest.name, len(hearing.species), hearing.precision
+    )
+    return hearing
+
+
+def open_listener(settings: Settings, hearing: Hearing) -> Listener:
+    """A listener with the settings' hop and threshold.
+
+    Raises:
+        ConfigError: the hop is longer than the bundle's window.
+    """
+    spec = hearing.bundle.manifest.audio
+    hop = None if settings.hop is None else round(settings.hop * spec.sample_rate_hz)
+    if hop is not None and not 0 < hop <= spec.window_samples:
+        raise ConfigError(
+            f"hop: {settings.hop} s, expected more than 0 and at most the window, "
+            f"{spec.window_s:g} s"
+        )
+    return Listener(hearing, hop, settings.threshold)
+
+
+def listen(settings: Settings) -> int:
+    """Listen to the microphone, or to the settings' input; 1 if a file could not be used."""
+    hearing = open_hearing(settings)
+    listener = open_listener(settings, hearing)
+    with Writer(lambda found: print_detection(found, settings.json)) as writer:
+        try:
+            failed = _listen(settings, listener, hearing, writer.write)
+        finally:
+            _LOG.info("%s", listener.tally)
+    return 1 if failed else 0
+
+
+def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -> bool:
+    """Run a file through a listener.
+
+    Returns:
+        False if the file is bad; what was found before the fault is written.
+    """
+    try:
+        for found in listener.listen(read_blocks(path), _origin(str(path), live=False)):
+            write(found)
+    except AudioError as error:
+        _LOG.error("%s; skipped", error)
+        return False
+    return True
+
+
+def _listen(
+    settings: Settings, listener: Listener, hearing: Hearing, write: Callable[..., None]
+) -> int:
+    """How many inputs failed."""
+    if settings.input is None:
+        return _listen_live(*_microphone(settings, hearing), listener, write)
+    if settings.input == "-":
+        return _listen_stream(stdin_blocks(settings.rate), "stdin", listener, write)
+    if is_url(settings.input):
+        rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+        return _listen_live(url_blocks(settings.input, rate_hz), settings.input, listener, write)
+    path = Path(settings.input)
+    files = find_recordings(path) if path.is_dir() else [path]
+    failed = [file for file in files if not listen_to_file(file, listener, write)]
+    if failed and len(files) > 1:
+        _LOG.error("%d of %d files could not be used", len(failed), len(files))
+    return len(failed)
+
+
+def _microphone(settings: Settings, hearing: Hearing) -> tuple[Iterator[Block], str]:
+    rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+    microphone = Microphone(settings.device, rate_hz, settings.wait)
+    return microphone.blocks(), microphone.name
+
+
+def _listen_live(
+    blocks: Iterator[Block], name: str, listener: Listener, write: Callable[..., None]
+) -> int:
+    ring = Ring(blocks)
+    try:
+        return _listen_stream(ring.blocks(), name, listener, write)
+    finally:
+        if ring.dropped_s:
+            _LOG.warning("%.1f s of audio were dropped: inference is too slow", ring.dropped_s)
+
+
+def _listen_stream(
+    blocks: Iterator[Block], name: str, listener: Listener, write: Callable[..., None]
+) -> int:
+    for found in listener.listen(blocks, _origin(name, live=True)):
+        write(found)
+    if not listener.tally.windows:
+        raise AudioError(f"{name}: ended without any audio")
+    return 0
+
+
+def _origin(source: str, live: bool) -> Origin:
+    return Origin(source, socket.gethostname(), live)
+
+
+def _species(
+    chosen: str | None, sets: dict[str, list[str] | None]
+) -> tuple[str | None, list[str] | None]:
+    if chosen is None or chosen in sets:
+        return chosen, None
+    path = Path(chosen)
+    if not _is_file(path):
+        raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
+    return None, _read_names(path)
+
+
+def _read_names(path: Path) -> list[str]:
+    from edge.contract.taxonomy import slug
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BirdlistenError(f"{path}: not readable as text ({error})") from error
+    names = [slug(line) for line in lines if line.strip() and not line.startswith("#")]
+    if not names:
+        raise ConfigError(f"{path}: names no species; expected one scientific name a line")
+    return list(dict.fromkeys(names))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the file system allows
+        return False

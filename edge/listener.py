@@ -1,0 +1,175 @@
+"""The pipeline: blocks -> windows -> gate -> encoder -> search -> confirmation -> detections."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+
+from edge import clock
+from edge.block import Block
+from edge.confirm import Confirmed, Confirmer, Hit
+from edge.contract.audio import AudioSpec
+from edge.detection import Candidate, Detection, Picture
+from edge.framing import Window, frame_blocks
+from edge.hearing import Heard, Hearing
+
+_TOP = 5
+_PICTURES = 3
+_BATCH = 8
+UNCALIBRATED_THRESHOLD = 0.5
+"""Cosine that a species must reach where the bundle ships no calibration."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the blocks come from."""
+
+    source: str
+    """Device name, file path or URL."""
+    station: str
+    live: bool
+    """A live source has a wall-clock time; a file is worked off in batches."""
+
+
+@dataclass
+class Tally:
+    """What a listener has heard so far."""
+
+    windows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Gated windows by reason."""
+    clipped: int = 0
+    """Lively windows that clip."""
+    detections: int = 0
+    species: set[str] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.skipped.items()))
+        skipped = f", skipped {self.skipped.total()} ({reasons})" if self.skipped else ""
+        clipped = f", {self.clipped} clipped: lower the gain" if self.clipped else ""
+        return (
+            f"{self.windows} windows heard{skipped}{clipped}, "
+            f"{self.detections} detections of {len(self.species)} species"
+        )
+
+
+class Listener:
+    """Listens to sources with one bundle.
+
+    Args:
+        hearing: the bundle, ready to hear.
+        hop_samples: distance between windows, or None for the bundle's own.
+        threshold: confidence that a species must reach, or None for the bundle's own.
+    """
+
+    def __init__(
+        self, hearing: Hearing, hop_samples: int | None = None, threshold: float | None = None
+    ) -> None:
+        spec = hearing.bundle.manifest.audio
+        self._spec: AudioSpec = replace(spec, hop_samples=hop_samples or spec.hop_samples)
+        self._hearing = hearing
+        self._species = hearing.species
+        self._threshold = _threshold(hearing) if threshold is None else threshold
+        self.tally = Tally()
+
+    def listen(self, blocks: Iterable[Block], origin: Origin) -> Iterator[Detection]:
+        """Yield a detection as soon as it is confirmed.
+
+        Raises:
+            BirdlistenError: whatever the blocks raise; detections yielded before stay valid.
+        """
+        confirmer: Confirmer[Heard] = Confirmer(self._spec)
+        windows = frame_blocks(blocks, self._spec)
+        for window, heard, newest in self._heard(windows, 1 if origin.live else _BATCH):
+            passed = self._passed(heard) if heard else {}
+            for confirmed in confirmer.update(window.start_sample, passed):
+                yield self._detection(confirmed, origin, newest)
+        for confirmed in confirmer.finish():
+            yield self._detection(confirmed, origin, confirmed.end_sample)
+
+    def _heard(
+        self, windows: Iterator[Window], batch: int
+    ) -> Iterator[tuple[Window, Heard | None, int]]:
+        while chunk := list(islice(windows, batch)):
+            admitted = [self._admit(window) for window in chunk]
+            loud = [window for window, let_in in zip(chunk, admitted, strict=True) if let_in]
+            heard = iter(self._hearing.hear(loud) if loud else ())
+            newest = chunk[-1].start_sample + self._spec.window_samples
+            for window, let_in in zip(chunk, admitted, strict=True):
+                yield window, next(heard) if let_in else None, newest
+
+    def _admit(self, window: Window) -> bool:
+        verdict = self._hearing.judge(window)
+        self.tally.windows += 1
+        if verdict.reason:
+            self.tally.skipped[verdict.reason] += 1
+        elif verdict.clipped:
+            self.tally.clipped += 1
+        return verdict.reason is None
+
+    def _passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
+        confidence = heard.confidence
+        passing = np.flatnonzero(confidence >= self._threshold)
+        return {int(n): Hit(heard.start_sample, float(confidence[n]), heard) for n in passing}
+
+    def _detection(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
+        self.tally.detections += 1
+        self.tally.species.add(self._species[one.species].species_id)
+        heard, species = one.best.evidence, self._species[one.species]
+        rate_hz, now_ms = self._spec.sample_rate_hz, clock.now_ms()
+        age_ms = (newest - one.start_sample) * 1000 // rate_hz
+        manifest = self._hearing.bundle.manifest
+        return Detection(
+            id=clock.uuid7(now_ms),
+            station=origin.station,
+            detected_at=clock.iso_utc(now_ms - age_ms) if origin.live else None,
+            time_zone=clock.time_zone(),
+            clock_synchronised=clock.synchronised(),
+            start_s=round(one.start_sample / rate_hz, 3),
+            end_s=round(one.end_sample / rate_hz, 3),
+            source=origin.source,
+            species_id=species.species_id,
+            scientific_name=species.scientific_name,
+            common_name=species.common_name,
+            probability=_probability(heard, one.species),
+            score=round(float(heard.score[one.species]), 4),
+            similarity=round(float(heard.similarity[one.species]), 4),
+            hits=one.hits,
+            hits_needed=one.hits_needed,
+            pictures=tuple(pictures(self._hearing, heard, one.species)),
+            top=tuple(candidates(self._hearing, heard, _TOP)),
+            clip=None,
+            model_id=manifest.model_id,
+            bundle=manifest.name,
+            precision=self._hearing.precision,
+            provider=self._hearing.provider,
+        )
+
+
+def pictures(hearing: Hearing, heard: Heard, species: int) -> Iterator[Picture]:
+    """The nearest pictures of a species with their credits."""
+    for row, similarity in hearing.nearest(heard, species, _PICTURES):
+        file = f"pictures/{row.picture}" if row.picture else None
+        yield Picture(file, row.url or None, row.author, row.licence, round(similarity, 4))
+
+
+def candidates(hearing: Hearing, heard: Heard, count: int) -> Iterator[Candidate]:
+    """The best species of a window, winner included."""
+    species = hearing.species
+    for n in np.argsort(-heard.score, kind="stable")[:count]:
+        yield Candidate(
+            species[n].scientific_name,
+            species[n].common_name,
+            round(float(heard.score[n]), 4),
+            _probability(heard, int(n)),
+        )
+
+
+def _probability(heard: Heard, species: int) -> float | None:
+    return None if heard.probability is None else round(float(heard.probability[species]), 4)
+
+
+def _threshold(hearing: Hearing) -> float:
+    return hearing.calibration.threshold if hearing.calibration else UNCALIBRATED_THRESHOLD

@@ -1,0 +1,90 @@
+"""The pipe between a capture child and its parent: framed PCM. Standard library only.
+
+A frame is a 28-byte little-endian header and its payload:
+
+    magic b"BLF1" | kind u32 | payload bytes u32 | first_sample u64 | monotonic_ns u64
+
+`HELLO` carries JSON {"device", "rate_hz", "channels"}; `AUDIO` carries interleaved float32;
+`FAULT` carries JSON {"kind", "message"} and is the last frame.
+"""
+
+import json
+import os
+import select
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+HEADER = struct.Struct("<4sIIQQ")
+MAGIC = b"BLF1"
+HELLO, AUDIO, FAULT = 1, 2, 3
+_MAX_PAYLOAD = 1 << 24
+
+
+class PipeFault(Exception):
+    """The pipe fell silent, closed, or carried something else."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame off the pipe."""
+
+    kind: int
+    payload: bytes
+    first_sample: int
+    monotonic_ns: int
+
+    def json(self) -> dict[str, Any]:
+        """The payload of a HELLO or FAULT frame.
+
+        Raises:
+            PipeFault: it is no JSON object.
+        """
+        try:
+            return dict(json.loads(self.payload))
+        except (ValueError, TypeError) as error:
+            raise PipeFault("the capture process wrote a broken message") from error
+
+
+def write_frame(pipe: BinaryIO, frame: Frame) -> None:
+    """Write and flush one frame."""
+    header = HEADER.pack(
+        MAGIC, frame.kind, len(frame.payload), frame.first_sample, frame.monotonic_ns
+    )
+    pipe.write(header + frame.payload)
+    pipe.flush()
+
+
+def write_message(pipe: BinaryIO, kind: int, content: dict[str, Any]) -> None:
+    """Write a HELLO or FAULT frame."""
+    write_frame(pipe, Frame(kind, json.dumps(content).encode(), 0, 0))
+
+
+def read_frame(descriptor: int, patience_s: float) -> Frame:
+    """Read one frame.
+
+    Args:
+        descriptor: read end of the pipe.
+        patience_s: seconds to wait for each part.
+
+    Raises:
+        PipeFault: nothing came in time, the pipe closed, or the header is wrong.
+    """
+    header = _read_exactly(descriptor, HEADER.size, patience_s)
+    magic, kind, size, first_sample, monotonic_ns = HEADER.unpack(header)
+    if magic != MAGIC or size > _MAX_PAYLOAD:
+        raise PipeFault("the capture process wrote something that is no audio frame")
+    return Frame(kind, _read_exactly(descriptor, size, patience_s), first_sample, monotonic_ns)
+
+
+def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
+    parts = []
+    while size:
+        if not select.select([descriptor], [], [], patience_s)[0]:
+            raise PipeFault(f"no audio for {patience_s:g} s")
+        part = os.read(descriptor, size)
+        if not part:
+            raise PipeFault("the capture process ended")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

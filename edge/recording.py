@@ -1,0 +1,103 @@
+"""Audio files as blocks of mono float32; the only module that touches soundfile."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge.block import Block
+from edge.contract.audio import Waveform, to_mono_float32
+from edge.contract.errors import AudioError
+
+_LOG = logging.getLogger(__name__)
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
+_MIN_S = 0.1
+_BLOCK_S = 1.0
+
+
+def read_blocks(path: Path) -> Iterator[Block]:
+    """Decode a file of any rate, channels and bit depth, a second at a time.
+
+    Raises:
+        AudioError: the file is no audio, too short, holds NaN, or ends before its header says.
+    """
+    with _open(path) as file:
+        _check_length(path, file.frames, file.samplerate)
+        position = 0
+        # Not file.blocks(): where a file ends early it repeats what it read before.
+        while len(block := _read(path, file)):
+            yield Block(_mono(path, block), file.samplerate, position)
+            position += len(block)
+        if position < file.frames:
+            raise AudioError(
+                f"{path}: ends after {position / file.samplerate:.1f} s of the "
+                f"{file.frames / file.samplerate:.1f} s its header promises; copy it again"
+            )
+
+
+def read_recording(path: Path) -> tuple[Waveform, int]:
+    """A whole file: float32[samples] and its rate in Hz.
+
+    Raises:
+        AudioError: as `read_blocks`.
+    """
+    import numpy as np
+
+    blocks = list(read_blocks(path))
+    return np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz
+
+
+def find_recordings(folder: Path) -> list[Path]:
+    """Every audio file below a folder, sorted.
+
+    Raises:
+        AudioError: there is none.
+    """
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise AudioError(f"{folder}: no audio files here; expected {', '.join(SUFFIXES[:6])}")
+    return found
+
+
+def _open(path: Path) -> Any:
+    import soundfile
+
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes)")
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from error
+    # soundfile seeks after every read; in an MP3 that silences the next 50 ms.
+    file.seekable = lambda: False
+    return file
+
+
+def _read(path: Path, file: Any) -> Any:
+    import soundfile
+
+    try:
+        return file.read(int(file.samplerate * _BLOCK_S), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: damaged ({_reason(error)}); copy it again") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "error_string", error)).rstrip(". ")
+
+
+def _check_length(path: Path, frames: int, rate_hz: int) -> None:
+    if frames < rate_hz * _MIN_S:
+        raise AudioError(
+            f"{path}: {frames} samples ({frames / rate_hz:.4f} s) are too short to hear a bird in; "
+            f"at least {_MIN_S} s is needed"
+        )
+
+
+def _mono(path: Path, block: Any) -> Waveform:
+    try:
+        return to_mono_float32(block)
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from error
