@@ -1,0 +1,1 @@
+"""The gallery: pictures of the species, embedded once in the teacher's space."""

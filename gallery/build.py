@@ -1,0 +1,141 @@
+"""Embed pictures of the species once: the gallery of a bundle.
+
+python -m gallery.build BUNDLE --pictures DIR [--teacher NAME] [--split train] [--limit N]
+
+BUNDLE comes from `python -m export.onnx`. The teacher must be the one the encoder was distilled
+from: the embedding spaces are compared by hash.
+"""
+
+import io
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from edge.contract.bundle import npy_bytes, read_role, write_bundle
+from edge.contract.errors import BundleError
+from edge.contract.gallery import Gallery, GalleryRow
+from edge.contract.manifest import Manifest, load_manifest
+from edge.contract.taxonomy import Taxonomy
+from edge.usage import Parser, positive
+from gallery.command import run
+from gallery.records import PictureRecord, read_pictures, read_records
+from gallery.teacher import Teacher, load_teacher
+
+THUMBNAIL = 320
+"""Longest side in pixels."""
+_QUALITY = 85
+
+
+def build(
+    bundle: Path,
+    pictures: Path,
+    teacher: Teacher,
+    split: str | None = None,
+    limit: int | None = None,
+) -> Manifest:
+    """Embed pictures and write rows, table and thumbnails into a bundle.
+
+    Args:
+        bundle: holds a manifest and a taxonomy.
+        pictures: see `gallery.records.read_records`.
+        teacher: must be the one the bundle's encoder was distilled from.
+        split: only this split of the pictures' manifest.
+        limit: pictures a species at most.
+
+    Raises:
+        BundleError: another embedding space, or no bundle.
+        DatasetError: no picture is readable.
+    """
+    manifest = load_manifest(bundle)
+    if teacher.space_id != manifest.space_id:
+        raise BundleError(
+            f"{bundle}: its encoder hears in space {manifest.space_id:.12}, the teacher "
+            f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
+        )
+    read_role(bundle, manifest, "taxonomy")
+    taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
+    records = _limited(read_records(pictures, taxonomy, split), limit)
+    thumbnails = Thumbnails(bundle / ".pictures-new")
+    opened = read_pictures(tqdm(records, "pictures", disable=None))
+    rows = teacher.embed_images(thumbnails.write(*one) for one in opened)
+    gallery = Gallery(rows.astype(np.float16), tuple(thumbnails.table))
+    contents = {"gallery.rows": npy_bytes(gallery.rows), "gallery.table": gallery.table_csv()}
+    written = write_bundle(bundle, manifest, contents)
+    thumbnails.move_to(bundle / "pictures")
+    return written
+
+
+class Thumbnails:
+    """Writes `species_id_NN.jpg` for each picture as it passes, and keeps the table.
+
+    Args:
+        folder: written afresh; `move_to` puts it in its place when the gallery stands.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count: Counter[str] = Counter()
+        self.table: list[GalleryRow] = []
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    def write(self, record: PictureRecord, image: Image.Image) -> Image.Image:
+        """Write one thumbnail and hand the picture on."""
+        self._count[record.species_id] += 1
+        name = f"{record.species_id}_{self._count[record.species_id]:02}.jpg"
+        (self._folder / name).write_bytes(_jpeg(image))
+        self.table.append(
+            GalleryRow(record.species_id, name, record.url, record.author, record.licence)
+        )
+        return image
+
+    def move_to(self, folder: Path) -> None:
+        """Replace a folder of thumbnails by the new one."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self._folder.rename(folder)
+
+
+def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:
+    taken: Counter[str] = Counter()
+    kept = []
+    for one in records:
+        if limit is None or taken[one.species_id] < limit:
+            kept.append(one)
+            taken[one.species_id] += 1
+    return kept
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    small = image.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m gallery.build", description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--pictures", type=Path, default=Path("data/aviary"))
+    parser.add_argument("--teacher", help="default: the one the manifest names")
+    parser.add_argument("--split", help="only this split of the pictures' manifest")
+    parser.add_argument("--limit", type=positive, help="pictures a species at most")
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        teacher = load_teacher(args.teacher or load_manifest(args.bundle).teacher)
+        manifest = build(args.bundle, args.pictures, teacher, args.split, args.limit)
+        print(args.bundle / manifest.roles["gallery.rows"].file)
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Which pictures go into a gallery, and whose they are."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from PIL import Image
+
+from edge.contract.errors import BundleError, DatasetError
+from edge.contract.taxonomy import Taxonomy, read_table, slug
+
+_LOG = logging.getLogger(__name__)
+COLUMNS = ("path", "kind", "scientific_name", "licence", "attribution")
+SUFFIXES = (".jpg", ".jpeg", ".png")
+_FORMATS = ("JPEG", "PNG")
+_MAX_PIXELS = 50_000_000
+
+
+class Pictured(Protocol):
+    """Anything that names a picture's file."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+
+P = TypeVar("P", bound=Pictured)
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """One picture to embed."""
+
+    path: Path
+    species_id: str
+    url: str
+    author: str
+    licence: str
+
+
+def read_records(folder: Path, taxonomy: Taxonomy, split: str | None = None) -> list[PictureRecord]:
+    """The pictures of a folder: a data set with manifest.csv, or a folder a species.
+
+    Args:
+        folder: `manifest.csv` with the data set's columns, or `Genus_epithet/*.jpg`.
+        taxonomy: pictures of other species are left out.
+        split: take only this split of a manifest; None takes all.
+
+    Raises:
+        DatasetError: there is no picture of a species of the taxonomy.
+    """
+    manifest = folder / "manifest.csv"
+    found = _from_manifest(manifest, split) if manifest.is_file() else _from_folders(folder)
+    known = set(taxonomy.ids)
+    records = [one for one in found if one.species_id in known]
+    if not records:
+        raise DatasetError(
+            f"{folder}: no pictures of the bundle's species; expected a manifest.csv with columns "
+            f"{', '.join(COLUMNS)}, or folders such as Cuculus_canorus/ with .jpg files"
+        )
+    return records
+
+
+def open_picture(path: Path) -> Image.Image:
+    """A picture as RGB.
+
+    Raises:
+        DatasetError: unreadable, neither JPEG nor PNG, or absurdly large.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                raise DatasetError(f"{path}: more than {_MAX_PIXELS} pixels")
+            return image.convert("RGB")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path}: not readable as a picture ({error})") from error
+
+
+def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, Image.Image]]:
+    """Open pictures one after the other; unreadable ones are named, counted and left out.
+
+    Raises:
+        DatasetError: not one is readable.
+    """
+    opened = skipped = 0
+    for record in records:
+        try:
+            image = open_picture(record.path)
+        except DatasetError as error:
+            _LOG.warning("%s; skipped", error)
+            skipped += 1
+        else:
+            opened += 1
+            yield record, image
+    if not opened:
+        raise DatasetError("none of the pictures is readable; see the lines above")
+    if skipped:
+        _LOG.warning("%d of %d pictures left out", skipped, skipped + opened)
+
+
+def _from_manifest(manifest: Path, split: str | None) -> list[PictureRecord]:
+    try:
+        rows = read_table(manifest, COLUMNS)
+    except BundleError as error:
+        raise DatasetError(f"{manifest.parent}: {error}") from error
+    return [
+        PictureRecord(
+            manifest.parent / row["path"],
+            slug(row["scientific_name"]),
+            row.get("url", ""),
+            row["attribution"],
+            row["licence"],
+        )
+        for row in rows
+        if row["kind"] == "image" and split in (None, row.get("split"))
+    ]
+
+
+def _from_folders(folder: Path) -> list[PictureRecord]:
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder")
+    files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
+    return [
+        PictureRecord(one, slug(one.parent.name.replace("_", " ")), "", "unknown", "unknown")
+        for one in files
+    ]

@@ -1,0 +1,112 @@
+"""The frozen image-text model in whose space everything meets: any open_clip model."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species
+from gallery.templates import TEMPLATES, sentence
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 64
+Embeddings = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An open_clip model, frozen, with its own preprocessing."""
+
+    name: str
+    """open_clip's name: `hf-hub:imageomics/bioclip-2` or `local-dir:PATH`."""
+    model: Any
+    preprocess: Callable[[Image.Image], torch.Tensor]
+    tokenize: Callable[[list[str]], torch.Tensor]
+    space_id: str
+    """sha256 over image and text weights and the preprocessing."""
+
+    @torch.inference_mode()
+    def embed_images(self, images: Iterable[Image.Image]) -> Embeddings:
+        """Embed RGB pictures as they come: float32[n, dim], unit rows."""
+        tensors = (self.preprocess(image) for image in images)
+        rows = []
+        while chunk := list(islice(tensors, _BATCH)):
+            rows.append(self.model.encode_image(torch.stack(chunk), normalize=True))
+        return torch.cat(rows).float().numpy()
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed sentences: float32[n, dim], unit rows."""
+        chunks = (self.tokenize(list(texts[n : n + _BATCH])) for n in range(0, len(texts), _BATCH))
+        rows = [self.model.encode_text(chunk, normalize=True) for chunk in chunks]
+        return torch.cat(rows).float().numpy()
+
+    def anchors(self, species: Sequence[Species]) -> Embeddings:
+        """Text anchors, float32[templates, species, dim] in the order of `TEMPLATES`."""
+        return np.stack(
+            [self.embed_texts([sentence(name, one) for one in species]) for name in TEMPLATES]
+        )
+
+
+def load_teacher(name: str) -> Teacher:
+    """Load an open_clip model and freeze it.
+
+    Args:
+        name: `hf-hub:...`, or `local-dir:PATH` of a folder with open_clip_config.json.
+
+    Raises:
+        DatasetError: the folder isn't there, or isn't an open_clip model.
+    """
+    import open_clip
+
+    _check_folder(name)
+    try:
+        # Without `require_pretrained` missing weights are drawn at random, with a mere warning.
+        model, _, preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
+        tokenizer = open_clip.get_tokenizer(name)
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{name}: not an open_clip model ({reason})") from error
+    model.eval().requires_grad_(False)
+    return Teacher(name, model, preprocess, tokenizer, space_id(model))
+
+
+def mean_anchors(anchors: Embeddings) -> Embeddings:
+    """Average anchors over the templates: [templates, species, dim] -> [species, dim], unit."""
+    mean = anchors.mean(axis=0)
+    unit: Embeddings = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return unit
+
+
+def space_id(model: Any) -> str:
+    """sha256 over a model's weights (sorted by name) and its image preprocessing."""
+    digest = hashlib.sha256(repr(sorted(vars(_preprocess_config(model)).items())).encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
+        digest.update(weight.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _preprocess_config(model: Any) -> Any:
+    from open_clip.transform import PreprocessCfg
+
+    return PreprocessCfg(**model.visual.preprocess_cfg)
+
+
+def _check_folder(name: str) -> None:
+    path = name.removeprefix("local-dir:")
+    if path != name and not (Path(path) / "open_clip_config.json").is_file():
+        raise DatasetError(
+            f"{path}: no open_clip model here; train one: python -m train.pretrain, or name "
+            "another: teacher=hf-hub:imageomics/bioclip-2"
+        )

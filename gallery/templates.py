@@ -1,0 +1,24 @@
+"""The sentences that name a species to the teacher, exactly as BioCLIP-2 was trained.
+
+Source: TreeOfLife-toolbox make_wds.py (Gu et al. 2025, arXiv 2505.23883): one template is drawn
+per batch from sci, com, taxon, sci_com and taxon_com.
+"""
+
+from collections.abc import Callable
+
+from edge.contract.taxonomy import Species
+
+TEMPLATES: dict[str, Callable[[Species], str]] = {
+    "sci": lambda one: f"a photo of {one.scientific_name}.",
+    "com": lambda one: f"a photo of {one.common_name}.",
+    "taxon": lambda one: f"a photo of {' '.join(one.ranks)}.",
+    "sci_com": lambda one: f"a photo of {one.scientific_name} with common name {one.common_name}.",
+    "taxon_com": lambda one: (
+        f"a photo of {' '.join(one.ranks)} with common name {one.common_name}."
+    ),
+}
+
+
+def sentence(template: str, species: Species) -> str:
+    """One sentence; ranks are capitalised, the epithet is lower case."""
+    return TEMPLATES[template](species)
