@@ -1,0 +1,1 @@
+"""The synthetic aviary: 24 species, sung and drawn, so that everything runs without real data."""

@@ -1,0 +1,82 @@
+"""Command line of the aviary: ``build`` a data set, or compose a ``chorus``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.usage import Parser
+from train.aviary import chorus
+from train.aviary.dataset import AviaryConfig, build
+from train.aviary.species import SPECIES_IDS
+
+_DEFAULT = AviaryConfig()
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, got {text!r}")
+    return int(text)
+
+
+def _species_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= len(SPECIES_IDS):
+        raise argparse.ArgumentTypeError(f"must be 1 to {len(SPECIES_IDS)}, got {text!r}")
+    return int(text)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = Parser(prog="aviary.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    data = commands.add_parser("build", help="write a synthetic data set")
+    data.add_argument("--output", type=Path, default=Path("data/aviary"), help="folder to write")
+    data.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
+    data.add_argument("--species", type=_species_count, default=len(SPECIES_IDS), metavar="N",
+                      help="the first N of the 24 species")  # fmt: skip
+    for name, text in (
+        ("individuals", "singers a species"),
+        ("recordings", "recordings a singer"),
+        ("pictures", "pictures a species"),
+        ("backgrounds", "clips a background class"),
+    ):
+        help_text = f"{text} (default: {getattr(_DEFAULT, name)})"
+        data.add_argument(f"--{name}", type=int, default=getattr(_DEFAULT, name), help=help_text)
+    dawn = commands.add_parser("chorus", help="write a two-minute dawn chorus and its truth")
+    dawn.add_argument("--output", type=Path, required=True, help="folder to write")
+    dawn.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
+    return parser.parse_args(argv)
+
+
+def _config(args: argparse.Namespace) -> AviaryConfig:
+    return AviaryConfig(
+        seed=args.seed,
+        species=SPECIES_IDS[: args.species],
+        individuals=args.individuals,
+        recordings=args.recordings,
+        pictures=args.pictures,
+        backgrounds=args.backgrounds,
+    )
+
+
+def run(args: argparse.Namespace) -> Path:
+    """Do what the command line asks; return the main file written."""
+    if args.command == "chorus":
+        return chorus.write(chorus.compose(args.seed), args.output)
+    return build(_config(args), args.output)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    args = parse_args(argv)
+    try:
+        print(run(args))
+    except ValueError as error:
+        print(f"aviary.py: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"aviary.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
