@@ -1,0 +1,154 @@
+"""Frozen configurations: dataclass defaults < YAML file < key=value on the command line."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+
+from edge.config import nearest
+from edge.contract.errors import ConfigError
+
+C = TypeVar("C")
+LOSSES = ("anchor_softmax", "info_nce")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """The two small models of the real kind that stand in for BioCLIP-2 and BioLingual."""
+
+    data: str = "data/aviary"
+    output: str = "runs/pretrain-aviary"
+    seed: int = 0
+    held_out: tuple[str, ...] = ()
+    """Species ids whose recordings the student never hears."""
+    dim: int = 128
+    """Dimension of the teacher's space."""
+    image_size: int = 64
+    image_steps: int = 220
+    image_batch: int = 48
+    image_learning_rate: float = 2e-3
+    audio_steps: int = 460
+    audio_batch: int = 48
+    audio_learning_rate: float = 1e-3
+    window_s: float = 2.5
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't train."""
+        numbers = [one.name for one in fields(self) if type(one.default) in (int, float)]
+        _check_positive(self, [name for name in numbers if name != "seed"])
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Distillation of the teacher's text space into the student's audio tower.
+
+    Raises:
+        ConfigError: an unknown loss, or a number that isn't positive.
+    """
+
+    data: str = "data/aviary"
+    teacher: str = "local-dir:runs/pretrain-aviary/teacher"
+    """Any open_clip model: `local-dir:PATH` or `hf-hub:imageomics/bioclip-2`."""
+    student: str = "runs/pretrain-aviary/student"
+    """Any transformers CLAP: a folder or `davidrrobinson/BioLingual`."""
+    output: str = ""
+    """Empty makes `runs/distill-<data set>-<time>`."""
+    window_s: float = 2.5
+    held_out: tuple[str, ...] = ()
+    """Species ids never heard in training, to measure transfer."""
+    loss: str = "anchor_softmax"
+    smoothing: float = 0.05
+    temperature: float = 0.07
+    """Of the softmax at the start; learned, as in CLIP."""
+    pull: float = 6.0
+    """Weight of 1 - cosine to the own anchor beside the loss: pictures lie near the anchors, not
+    merely on the right side of a boundary between them."""
+    outliers: float = 0.17
+    """Windows of background alone, as a share of the batch on top of it; they learn to be near no
+    anchor, so that rain is not a rare bird."""
+    steps: int = 300
+    batch: int = 48
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 20
+    """Steps of linear warm-up before the cosine."""
+    seed: int = 0
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
+        _check_positive(self, ("window_s", "temperature", "steps", "batch", "learning_rate"))
+        for name in ("smoothing", "outliers"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} does not lie between 0 and 1")
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add `--config FILE` and `key=value ...`."""
+    parser.add_argument("--config", type=Path, help="YAML file of settings")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="single settings")
+
+
+def load_config(kind: type[C], file: Path | None, overrides: Sequence[str]) -> C:
+    """Build a configuration.
+
+    Raises:
+        ConfigError: an unknown key, a value of another type, or an unreadable file.
+    """
+    values = _read(file) if file else {}
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{text!r}: expected key=value")
+        values[name] = _parse(text, value)
+    hints = get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise ConfigError(f"unknown setting {name!r}{nearest(str(name), hints)}")
+    return kind(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON-ready values, in order."""
+    return {one.name: asdict(config)[one.name] for one in fields(config)}
+
+
+def _check_positive(config: Any, names: Sequence[str]) -> None:
+    for name in names:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ConfigError(f"{name}: {getattr(config, name)} is not a positive number")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: not readable as YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file}: expected `name: value` lines")
+    return content
+
+
+def _parse(text: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text!r}: not a YAML value") from error
+
+
+def _convert(name: str, value: Any, hint: Any) -> Any:
+    try:
+        if hint is int and value != int(value):
+            raise ValueError(value)
+        if hint in (int, float, str):
+            return hint(value if value is not None else "")
+        return tuple(value.split(",") if isinstance(value, str) else value)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {value!r} is not a {hint}") from error

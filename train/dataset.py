@@ -1,0 +1,89 @@
+"""A folder of recordings and pictures: manifest.csv and taxonomy.csv, real or synthetic alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.contract.errors import BundleError, DatasetError
+from edge.contract.taxonomy import Taxonomy, read_table, slug
+
+REQUIRED = ("path", "kind", "scientific_name", "common_name", "split", "licence", "attribution")
+SYNTHETIC_MARK = "birdlisten aviary"
+"""What the attribution of every synthetic file says."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording or picture."""
+
+    path: Path
+    kind: str
+    """`audio` or `image`."""
+    species_id: str
+    """Empty for a background recording."""
+    split: str
+    """`train`, `validation` or `test`, disjoint by individual."""
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items in the order of the manifest, and the species they belong to."""
+
+    name: str
+    """The folder's name; says `aviary` if anything in it is synthetic."""
+    path: Path
+    taxonomy: Taxonomy
+    items: tuple[Item, ...]
+    synthetic: bool = False
+    """Anything in it is."""
+
+    def select(self, kind: str, split: str, species_ids: Iterable[str]) -> list[Item]:
+        """Items of a kind, a split and some species; `("",)` selects the background."""
+        wanted = set(species_ids)
+        return [
+            one
+            for one in self.items
+            if one.kind == kind and one.split == split and one.species_id in wanted
+        ]
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read a data set's two tables; its files are opened when they are needed.
+
+    Raises:
+        DatasetError: a table is missing or lacks a column, or a species isn't in the taxonomy.
+    """
+    manifest, taxonomy = path / "manifest.csv", path / "taxonomy.csv"
+    if not manifest.is_file() or not taxonomy.is_file():
+        raise DatasetError(
+            f"{path}: no data set here (manifest.csv and taxonomy.csv are expected); make the "
+            f"synthetic one: python scripts/aviary.py build --output {path}"
+        )
+    try:
+        rows, species = read_table(manifest, REQUIRED), Taxonomy.load(taxonomy)
+    except BundleError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    items = tuple(_item(path, row) for row in rows)
+    strangers = sorted({one.species_id for one in items} - set(species.ids) - {""})
+    if strangers:
+        raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(strangers[:3])}")
+    synthetic = any(SYNTHETIC_MARK in one.attribution for one in items)
+    return Dataset(_name(path, synthetic), path, species, items, synthetic)
+
+
+def _item(path: Path, row: dict[str, str]) -> Item:
+    return Item(
+        path / row["path"],
+        row["kind"],
+        slug(row["scientific_name"]),
+        row["split"],
+        row["licence"],
+        row["attribution"],
+    )
+
+
+def _name(path: Path, synthetic: bool) -> str:
+    name = path.resolve().name
+    return f"aviary-{name}" if synthetic and "aviary" not in name else name

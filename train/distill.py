@@ -1,0 +1,156 @@
+"""Distil a teacher's text space into a CLAP audio tower; no picture is ever opened.
+
+python -m train.distill [--config FILE] [key=value ...]
+
+With no arguments: the small models of `python -m train.pretrain` on the synthetic aviary.
+"""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.taxonomy import Taxonomy
+from edge.usage import Parser
+from gallery.command import run
+from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
+from train.checkpoint import Checkpoint, save_checkpoint
+from train.config import DistillConfig, add_config_flags, load_config, to_dict
+from train.dataset import Dataset, read_dataset
+from train.frontend import LogMelSpec
+from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
+from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
+from train.runs import CACHE, new_run, synthetic_name
+from train.sounds import Sounds, check_unheard, load_sounds
+from train.student import Student, check_window, load_clap, student_from_clap
+
+
+def distill(config: DistillConfig) -> Path:
+    """Run a distillation.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        BirdlistenError: data set, teacher or student can't be used.
+    """
+    dataset = read_dataset(Path(config.data))
+    output = synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
+    check_unheard(config.student, config.held_out)
+    clap, processor = load_clap(config.student)
+    teacher = load_teacher(config.teacher)
+    spec = LogMelSpec.from_extractor(processor.feature_extractor)
+    window_samples = round(config.window_s * spec.sample_rate_hz)
+    check_window(clap.config.audio_config, spec.frames(window_samples))
+    anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
+    sounds = load_sounds(dataset, spec, CACHE, config.held_out)
+    seed_everything(config.seed)
+    student = student_from_clap(clap, anchors.shape[2])
+    output.mkdir(parents=True, exist_ok=True)
+    train_student(
+        student,
+        sounds,
+        _of(sounds, dataset, anchors),
+        spec.frames(window_samples),
+        config,
+        output / "metrics.jsonl",
+    )
+    save_checkpoint(
+        output,
+        Checkpoint(
+            student.cpu(),
+            clap.config.audio_config.to_dict(),
+            spec,
+            window_samples,
+            teacher.space_id,
+            dataset.taxonomy,
+            mean_anchors(anchors),
+            dataset.name,
+            dataset.synthetic,
+            sounds.licences,
+            sounds.heard,
+            {**to_dict(config), "output": ""},
+        ),
+    )
+    return output
+
+
+def train_student(
+    student: Student,
+    sounds: Sounds,
+    anchors: Embeddings,
+    frames: int,
+    config: DistillConfig,
+    log: Path | None = None,
+) -> None:
+    """Pull each sound towards its species' text anchor; a template is drawn for every batch.
+
+    Args:
+        student: learns in place.
+        sounds: training recordings.
+        anchors: float32[templates, species, dim] of the sounds' species.
+        frames: frames of a window.
+        config: objective and schedule.
+        log: JSON lines.
+    """
+    device = choose_device(config.device)
+    student.to(device).train()
+    scale = LogScale(config.temperature).to(device)
+    bank = torch.from_numpy(anchors).to(device)
+    sampler = sounds.sampler(frames, config.seed)
+    random = torch.Generator().manual_seed(config.seed)
+
+    def objective(heard: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
+        if config.loss == "info_nce":
+            return info_nce(heard, texts, labels, scale())
+        softmax = anchor_softmax(heard, texts, labels, scale(), config.smoothing)
+        return softmax + config.pull * anchor_pull(heard, texts, labels)
+
+    def loss() -> Tensor:
+        log_mel, labels = sampler.batch(config.batch)
+        outliers = sampler.outliers(round(config.outliers * config.batch))
+        texts = bank[int(torch.randint(len(bank), (), generator=random))]
+        everything = log_mel if outliers is None else torch.cat([log_mel, outliers])
+        with mixed_precision(device):
+            heard = student(everything.to(device)).float()
+        birds, rest = heard[: config.batch], heard[config.batch :]
+        value = objective(birds, texts, labels.to(device))
+        return value if outliers is None else value + outlier_exposure(rest, texts, scale())
+
+    schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)
+    fit([student, scale], loss, schedule, "distil", log)
+    student.train(False)
+
+
+def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:
+    """Text anchors, float32[templates, species, dim], embedded once a teacher and taxonomy."""
+    key = hashlib.sha256(f"{teacher.space_id} {taxonomy}".encode()).hexdigest()[:16]
+    file = cache / f"anchors-{key}.npy"
+    if not file.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, npy_bytes(teacher.anchors(taxonomy.species)))
+    anchors: Embeddings = np.load(file, allow_pickle=False)
+    return anchors
+
+
+def _of(sounds: Sounds, dataset: Dataset, anchors: Embeddings) -> Embeddings:
+    """The anchors of the species that are heard, in the order of the labels."""
+    place = {species: n for n, species in enumerate(dataset.taxonomy.ids)}
+    return anchors[:, [place[one.species_id] for one in sounds.species]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.distill", description=__doc__)
+    add_config_flags(parser)
+    args = parser.parse_args(argv)
+    return run(lambda: print(distill(load_config(DistillConfig, args.config, args.overrides))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""Measure a distilled student: can it find the picture of what it hears?
+
+python -m train.evaluate [--checkpoint DIR] [--data DIR] [--split test] [--output FILE.json]
+
+Recordings are embedded window by window; a recording's similarity is the maximum over its
+windows, as in `birdlisten identify`. Prints a table; writes JSON beside the checkpoint.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from edge.contract.errors import DatasetError
+from edge.usage import Parser
+from gallery.command import run
+from gallery.records import read_pictures
+from gallery.teacher import Teacher, load_teacher
+from train.audio_text import CAPTIONS, caption
+from train.baselines import Embeddings, ridge_map, unit, zero_shot_chain
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.dataset import Dataset, Item, read_dataset
+from train.features import windows
+from train.metrics import Interval, average_precision, bootstrap, recall_at
+from train.runs import CACHE, newest_run
+from train.sounds import Sounds, load_sounds
+from train.student import embed_log_mels, load_clap
+
+TASKS = ("A->I", "I->A", "A->T")
+_HOPS = 2
+"""Windows overlap by half."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who sings and who is pictured, and what the text space says."""
+
+    audio_labels: npt.NDArray[np.intp]
+    """Species index a recording."""
+    window_of: npt.NDArray[np.intp]
+    """Recording index a window."""
+    image_labels: npt.NDArray[np.intp]
+    images: Embeddings
+    """float32[pictures, dim]."""
+    anchors: Embeddings
+    """float32[species, dim]."""
+    seen: npt.NDArray[np.bool_]
+    """bool[species]: heard in training."""
+
+
+def evaluate(checkpoint_path: Path, data: Path, split: str) -> dict[str, Any]:
+    """All methods on all tasks, seen and unseen species apart.
+
+    Returns:
+        JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "mAP",
+        "R@1", "R@5", "queries"}]}.
+
+    Raises:
+        DatasetError: checkpoint, data set or models can't be used.
+    """
+    checkpoint, dataset = load_checkpoint(checkpoint_path), read_dataset(data)
+    if checkpoint.taxonomy != dataset.taxonomy:
+        raise DatasetError(f"{data}: another taxonomy than {checkpoint_path} was trained with")
+    teacher = load_teacher(checkpoint.config["teacher"])
+    if teacher.space_id != checkpoint.space_id:
+        raise DatasetError(
+            f"{teacher.name}: its space is {teacher.space_id:.12}, the checkpoint's is "
+            f"{checkpoint.space_id:.12}; distil again: python -m train.distill"
+        )
+    sounds = load_sounds(dataset, checkpoint.frontend, CACHE, split=split)
+    log_mels = _windows(sounds, checkpoint)
+    scene = _scene(checkpoint, dataset, teacher, sounds, [len(one) for one in log_mels], split)
+    heard = _methods(checkpoint, torch.cat(log_mels), scene)
+    rows = [row for name, one in heard.items() for row in _rows(name, one, scene)]
+    return {
+        "checkpoint": str(checkpoint_path),
+        "dataset": dataset.name,
+        "split": split,
+        "recordings": len(sounds.items),
+        "pictures": len(scene.images),
+        "held_out": list(checkpoint.config["held_out"]),
+        "rows": rows,
+    }
+
+
+def to_markdown(report: dict[str, Any]) -> str:
+    """The report as a table."""
+    lines = [
+        f"{report['dataset']}, split {report['split']}: {report['recordings']} recordings, "
+        f"{report['pictures']} pictures. Mean [95 % bootstrap interval over queries].",
+        "",
+        "| method | species | task | queries | mAP | R@1 | R@5 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        figures = " | ".join(str(Interval(**row[name])) for name in ("mAP", "R@1", "R@5"))
+        names = f"{row['method']} | {row['species']} | {row['task']} | {row['queries']}"
+        lines.append(f"| {names} | {figures} |")
+    return "\n".join(lines)
+
+
+def _windows(sounds: Sounds, checkpoint: Checkpoint) -> list[Tensor]:
+    frames = checkpoint.frontend.frames(checkpoint.window_samples)
+    return [windows(one, frames, frames // _HOPS) for one in sounds.features]
+
+
+def _scene(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    teacher: Teacher,
+    sounds: Sounds,
+    counts: list[int],
+    split: str,
+) -> Scene:
+    ids = list(dataset.taxonomy.ids)
+    pictures = dataset.select("image", split, ids)
+    if not pictures:
+        raise DatasetError(f"{dataset.path}: no pictures in split {split!r}")
+    shown, images = _embed_pictures(teacher, pictures)
+    return Scene(
+        np.array(sounds.labels),
+        np.repeat(np.arange(len(counts)), counts),
+        np.array([ids.index(one) for one in shown]),
+        images,
+        checkpoint.anchors,
+        np.array([one in checkpoint.heard for one in ids]),
+    )
+
+
+def _embed_pictures(teacher: Teacher, items: Sequence[Item]) -> tuple[list[str], Embeddings]:
+    """Species id and embedding of every readable picture."""
+    shown: list[str] = []
+
+    def images() -> Iterator[Image.Image]:
+        for item, image in read_pictures(items):
+            shown.append(item.species_id)
+            yield image
+
+    rows = teacher.embed_images(images())
+    return shown, rows
+
+
+def _methods(checkpoint: Checkpoint, log_mels: Tensor, scene: Scene) -> dict[str, Embeddings]:
+    """Window embeddings in the teacher's space, float32[windows, dim], by method."""
+    clap, processor = load_clap(checkpoint.config["student"])
+    audio = embed_log_mels(_ClapAudio(clap), log_mels).numpy()
+    captions = _caption_embeddings(clap, processor, checkpoint)
+    texts, known = unit(captions.mean(axis=0)), scene.seen
+    anchors = np.concatenate([scene.anchors[known]] * len(captions))
+    ridge = ridge_map(np.concatenate([one[known] for one in captions]), anchors)
+    chance = np.random.default_rng(0).standard_normal((len(log_mels), checkpoint.dim))
+    return {
+        "distilled": embed_log_mels(checkpoint.student, log_mels).numpy(),
+        "zero-shot chain": zero_shot_chain(audio, texts, scene.anchors),
+        "ridge map": unit(audio @ ridge),
+        "chance": unit(chance.astype(np.float32)),
+    }
+
+
+class _ClapAudio(nn.Module):
+    """The student before distillation, in its own space."""
+
+    def __init__(self, clap: Any) -> None:
+        super().__init__()
+        self.clap = clap
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        pooled: Tensor = self.clap.get_audio_features(input_features=log_mel).pooler_output
+        return pooled
+
+
+@torch.inference_mode()
+def _caption_embeddings(clap: Any, processor: Any, checkpoint: Checkpoint) -> Embeddings:
+    """float32[templates, species, student_dim], unit rows."""
+    rows = []
+    for template in CAPTIONS:
+        texts = [caption(template, one) for one in checkpoint.taxonomy.species]
+        tokens = processor.tokenizer(texts, padding=True, return_tensors="pt")
+        rows.append(clap.get_text_features(**tokens).pooler_output.numpy())
+    return np.stack(rows)
+
+
+def _rows(method: str, heard: Embeddings, scene: Scene) -> list[dict[str, Any]]:
+    to_images = _pool(heard @ scene.images.T, scene)
+    to_anchors = _pool(heard @ scene.anchors.T, scene)
+    species = np.arange(len(scene.anchors))
+    tasks = {
+        "A->I": (to_images, scene.audio_labels, scene.image_labels),
+        "I->A": (to_images.T, scene.image_labels, scene.audio_labels),
+        "A->T": (to_anchors, scene.audio_labels, species),
+    }
+    return [
+        _row(method, group, task, similarity[asked], queries[asked], gallery)
+        for task, (similarity, queries, gallery) in tasks.items()
+        for group, seen in (("seen", True), ("unseen", False))
+        # A query whose species the gallery lacks has no right answer.
+        if (asked := (scene.seen[queries] == seen) & np.isin(queries, gallery)).any()
+    ]
+
+
+def _pool(similarity: Embeddings, scene: Scene) -> Embeddings:
+    """Windows to recordings by the maximum: [windows, n] -> [recordings, n]."""
+    starts = np.flatnonzero(np.diff(scene.window_of, prepend=-1))
+    pooled: Embeddings = np.maximum.reduceat(similarity, starts, axis=0)
+    return pooled
+
+
+def _row(
+    method: str,
+    group: str,
+    task: str,
+    similarity: Embeddings,
+    queries: npt.NDArray[np.intp],
+    gallery: npt.NDArray[np.intp],
+) -> dict[str, Any]:
+    relevant = queries[:, None] == gallery[None]
+    figures = {
+        "mAP": bootstrap(average_precision(similarity, relevant)),
+        "R@1": bootstrap(recall_at(similarity, relevant, 1)),
+        "R@5": bootstrap(recall_at(similarity, relevant, 5)),
+    }
+    names = {"method": method, "species": group, "task": task, "queries": len(queries)}
+    return {**names, **{name: asdict(one) for name, one in figures.items()}}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.evaluate", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, help="default: the newest run")
+    parser.add_argument("--data", type=Path, default=Path("data/aviary"))
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--output", type=Path, help="default: evaluation.json in the checkpoint")
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        checkpoint = args.checkpoint or newest_run()
+        report = evaluate(checkpoint, args.data, args.split)
+        output = args.output or checkpoint / "evaluation.json"
+        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        print(to_markdown(report))
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The log-mel front end: the one CLAP was trained with, as a module that exports.
+
+Equals transformers' ClapFeatureExtractor on its `rand_trunc` path: Hann window, power spectrum,
+slaney filterbank, decibels with a floor of 1e-10 (Wu et al. 2023, arXiv 2211.06687).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_FLOOR = 1e-10
+
+
+@dataclass(frozen=True)
+class LogMelSpec:
+    """Parameters of the front end, from a model's preprocessor_config.json."""
+
+    sample_rate_hz: int = 48_000
+    fft_samples: int = 1024
+    hop_samples: int = 480
+    mel_bins: int = 64
+    min_hz: float = 50.0
+    max_hz: float = 14_000.0
+
+    @classmethod
+    def from_extractor(cls, extractor: Any) -> "LogMelSpec":
+        """Read a ClapFeatureExtractor."""
+        return cls(
+            extractor.sampling_rate,
+            extractor.fft_window_size,
+            extractor.hop_length,
+            extractor.feature_size,
+            float(extractor.frequency_min),
+            float(extractor.frequency_max),
+        )
+
+    def frames(self, samples: int) -> int:
+        """Frames of a waveform."""
+        return samples // self.hop_samples + 1
+
+
+class LogMel(nn.Module):
+    """float32[batch, samples] -> float32[batch, 1, frames, mel_bins] in dB.
+
+    The Fourier transform is `torch.stft`, or, for export, a convolution restricted to the bins
+    that the filterbank uses: every provider runs it, which can't be said of ONNX's STFT.
+    """
+
+    window: Tensor
+    filters: Tensor
+    kernel: Tensor
+
+    def __init__(self, spec: LogMelSpec, convolution: bool = False) -> None:
+        super().__init__()
+        self.spec = spec
+        self.convolution = convolution
+        filters = _filterbank(spec)
+        used = int(filters.abs().sum(dim=1).nonzero().max()) + 1
+        self.register_buffer("window", torch.hann_window(spec.fft_samples, periodic=True), False)
+        self.register_buffer("filters", filters[:used], False)
+        self.register_buffer("kernel", _dft_kernel(spec, used), False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Compute the log-mel spectrogram."""
+        half = self.spec.fft_samples // 2
+        padded = functional.pad(waveform[:, None], (half, half), mode="reflect")
+        power = self._power_conv(padded) if self.convolution else self._power_stft(padded[:, 0])
+        mel = power.transpose(1, 2) @ self.filters
+        return 10 * torch.log10(mel.clamp(min=_FLOOR))[:, None]
+
+    def _power_stft(self, padded: Tensor) -> Tensor:
+        spec = self.spec
+        spectrum = torch.stft(
+            padded,
+            spec.fft_samples,
+            spec.hop_samples,
+            window=self.window,
+            center=False,
+            return_complex=True,
+        )
+        return spectrum[:, : len(self.filters)].abs().square()
+
+    def _power_conv(self, padded: Tensor) -> Tensor:
+        spectrum = functional.conv1d(padded, self.kernel, stride=self.spec.hop_samples)
+        real, imaginary = spectrum.square().chunk(2, dim=1)
+        return real + imaginary
+
+
+def _filterbank(spec: LogMelSpec) -> Tensor:
+    from transformers.audio_utils import mel_filter_bank
+
+    filters = mel_filter_bank(
+        spec.fft_samples // 2 + 1,
+        spec.mel_bins,
+        spec.min_hz,
+        spec.max_hz,
+        spec.sample_rate_hz,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return torch.from_numpy(filters).float()
+
+
+def _dft_kernel(spec: LogMelSpec, bins: int) -> Tensor:
+    samples = torch.arange(spec.fft_samples, dtype=torch.float64)
+    angle = 2 * torch.pi / spec.fft_samples * torch.outer(torch.arange(bins).double(), samples)
+    window = torch.hann_window(spec.fft_samples, periodic=True, dtype=torch.float64)
+    return (torch.cat([angle.cos(), angle.sin()]) * window)[:, None].float()

@@ -1,0 +1,60 @@
+"""Train the two small models that stand where BioCLIP-2 and BioLingual stand.
+
+python -m train.pretrain [--only teacher|student] [--config FILE] [key=value ...]
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.usage import Parser
+from gallery.command import run
+from train.audio_text import pretrain_student
+from train.config import PretrainConfig, add_config_flags, load_config
+from train.dataset import read_dataset
+from train.image_text import pretrain_teacher
+from train.loop import seed_everything
+from train.runs import CACHE, synthetic_name
+
+PARTS = ("teacher", "student")
+
+
+def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]:
+    """Train one or both models.
+
+    Returns:
+        The folders written, teacher first.
+
+    Raises:
+        BirdlistenError: the data set can't be used.
+    """
+    dataset = read_dataset(Path(config.data))
+    output = synthetic_name(Path(config.output), dataset)
+    output.mkdir(parents=True, exist_ok=True)
+    written = []
+    if "teacher" in parts:
+        seed_everything(config.seed)
+        written.append(pretrain_teacher(config, dataset, output))
+    if "student" in parts:
+        seed_everything(config.seed)
+        written.append(pretrain_student(config, dataset, output, CACHE))
+    return written
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.pretrain", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="default: both, the teacher first")
+    add_config_flags(parser)
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        config = load_config(PretrainConfig, args.config, args.overrides)
+        for folder in pretrain(config, [args.only] if args.only else PARTS):
+            print(folder)
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

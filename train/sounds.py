@@ -1,0 +1,109 @@
+"""The recordings of one split as log-mels, with their species."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species
+from train.dataset import Dataset, Item
+from train.features import load_features
+from train.frontend import LogMelSpec
+from train.sampler import Augmentation, WindowSampler
+
+HEARD = "heard.json"
+"""Beside a pretrained student: the species of its training."""
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Readable recordings only."""
+
+    species: tuple[Species, ...]
+    """What the labels index."""
+    items: tuple[Item, ...]
+    features: tuple[Tensor, ...]
+    """float16[frames, mel_bins] a recording."""
+    labels: tuple[int, ...]
+    background: tuple[Tensor, ...]
+    """Log-mels of recordings without a bird."""
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """Ids of the species that have a readable recording."""
+        return tuple(one.species_id for n, one in enumerate(self.species) if n in self.labels)
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """Licences of the recordings, each once."""
+        return tuple(sorted({one.licence for one in self.items}))
+
+    def write_heard(self, folder: Path) -> None:
+        """Leave a note beside a model: which species it has heard."""
+        (folder / HEARD).write_text(json.dumps(self.heard) + "\n", encoding="utf-8")
+
+    def sampler(self, frames: int, seed: int) -> WindowSampler:
+        """Batches of random augmented windows."""
+        return WindowSampler(
+            self.features, self.labels, self.background, frames, Augmentation(), seed
+        )
+
+
+def load_sounds(
+    dataset: Dataset,
+    spec: LogMelSpec,
+    cache: Path,
+    held_out: Sequence[str] = (),
+    split: str = "train",
+) -> Sounds:
+    """Load a split's recordings of all species but the held-out ones.
+
+    Raises:
+        DatasetError: none is readable, or a held-out species is unknown.
+    """
+    _check_known(held_out, dataset)
+    species = tuple(one for one in dataset.taxonomy.species if one.species_id not in held_out)
+    ids = [one.species_id for one in species]
+    items = dataset.select("audio", split, ids)
+    if not items:
+        raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
+    features = load_features(items, spec, cache)
+    good = [(item, one) for item, one in zip(items, features, strict=True) if one is not None]
+    return Sounds(
+        species,
+        tuple(item for item, _ in good),
+        tuple(one for _, one in good),
+        tuple(ids.index(item.species_id) for item, _ in good),
+        _background(dataset, spec, cache, split),
+    )
+
+
+def check_unheard(student: str, held_out: Sequence[str]) -> None:
+    """Refuse to call a species held out that the student has heard before.
+
+    Raises:
+        DatasetError: one was heard. A model without a note, such as a hub's, can't be checked.
+    """
+    note = Path(student) / HEARD
+    heard = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else []
+    known = sorted(set(held_out) & set(heard))
+    if known:
+        raise DatasetError(
+            f"held_out: {student} has heard {', '.join(known)}; pretrain one that hasn't: "
+            f"python -m train.pretrain --only student held_out={','.join(held_out)}"
+        )
+
+
+def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:
+    items = dataset.select("audio", split, ("",))
+    features = load_features(items, spec, cache) if items else []
+    return tuple(one for one in features if one is not None)
+
+
+def _check_known(held_out: Sequence[str], dataset: Dataset) -> None:
+    strangers = sorted(set(held_out) - set(dataset.taxonomy.ids))
+    if strangers:
+        raise DatasetError(f"held_out: not in the taxonomy of {dataset.path}: {strangers}")

@@ -1,0 +1,122 @@
+"""The student: a transformers CLAP audio tower with a new projection to the teacher's space."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge.contract.errors import ConfigError, DatasetError
+from train.frontend import LogMel, LogMelSpec
+
+
+class Student(nn.Module):
+    """Log-mel to a unit embedding in the teacher's space.
+
+    Args:
+        audio_config: a transformers ClapAudioConfig.
+        dim: dimension of the teacher's space.
+    """
+
+    def __init__(self, audio_config: Any, dim: int) -> None:
+        super().__init__()
+        from transformers import ClapAudioModel
+
+        self.tower = ClapAudioModel(audio_config)
+        self.projection = nn.Linear(audio_config.hidden_size, dim)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
+        pooled = self.tower(input_features=log_mel).pooler_output
+        return functional.normalize(self.projection(pooled), dim=-1)
+
+    def train(self, mode: bool = True) -> "Student":
+        """Train, but keep BatchNorm's statistics as pretrained: batches here may be small."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
+class WaveformStudent(nn.Module):
+    """Front end and student in one: what is exported."""
+
+    def __init__(self, spec: LogMelSpec, student: Student) -> None:
+        super().__init__()
+        self.frontend = LogMel(spec, convolution=True)
+        self.student = student
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """float32[batch, window_samples] -> float32[batch, dim], unit rows."""
+        embedding: Tensor = self.student(self.frontend(waveform))
+        return embedding
+
+
+def load_clap(name: str) -> tuple[Any, Any]:
+    """Load a ClapModel and its ClapProcessor, by hub id or from a folder.
+
+    Raises:
+        DatasetError: there is no such model, or it is incomplete or of another kind.
+    """
+    from transformers import ClapModel, ClapProcessor
+    from transformers.utils.logging import disable_progress_bar
+
+    # Its bar over the tensors of a model is noise beside our own.
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    if not Path(name).is_dir() and (name.startswith(("runs", ".", "/")) or name.count("/") != 1):
+        raise DatasetError(
+            f"{name}: no CLAP model here; train one: python -m train.pretrain, or name another: "
+            "student=davidrrobinson/BioLingual"
+        )
+    try:
+        loaded: Any = ClapModel.from_pretrained(name, output_loading_info=True)
+        processor = ClapProcessor.from_pretrained(name)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise DatasetError(f"{name}: not a CLAP model ({str(error).splitlines()[0]})") from error
+    model, loading = loaded
+    _check_kind(name, model.config, processor.feature_extractor, loading["missing_keys"])
+    model.train(False)
+    return model, processor
+
+
+def _check_kind(name: str, config: Any, extractor: Any, missing: Iterable[str]) -> None:
+    """Refuse a model whose weights would be random or whose front end is another."""
+    if any(key.startswith("audio_model") for key in missing):
+        raise DatasetError(f"{name}: weights of the audio tower are missing; copy it again")
+    if config.audio_config.enable_fusion or extractor.truncation != "rand_trunc":
+        raise DatasetError(
+            f"{name}: a fusion CLAP (truncation {extractor.truncation!r}); expected an unfused one "
+            "with 'rand_trunc', such as BioLingual or laion/clap-htsat-unfused"
+        )
+
+
+def check_window(audio_config: Any, frames: int) -> None:
+    """Refuse a window that the tower's square of mel bins x frames can't hold.
+
+    Raises:
+        ConfigError: it is too long.
+    """
+    most = audio_config.spec_size**2 // audio_config.num_mel_bins
+    if frames > most:
+        raise ConfigError(
+            f"window_s: makes {frames} frames, the student's audio tower takes at most {most}"
+        )
+
+
+def student_from_clap(clap: Any, dim: int) -> Student:
+    """Take over a CLAP model's audio tower; the projection is new."""
+    student = Student(clap.config.audio_config, dim)
+    student.tower.load_state_dict(clap.audio_model.state_dict())
+    return student
+
+
+@torch.inference_mode()
+def embed_log_mels(model: nn.Module, log_mels: Tensor, batch: int = 64) -> Tensor:
+    """Embed many log-mels in batches, on the model's device; float32[n, dim] on the CPU."""
+    device = next(model.parameters()).device
+    rows = [model(chunk.to(device)).cpu() for chunk in torch.split(log_mels, batch)]
+    return torch.cat(rows)
