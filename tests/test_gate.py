@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from edge.gate import GateConfig, judge
+
+CONFIG = GateConfig()
+SAMPLES = 48_000
+
+
+def noise(level: float, seed: int = 0) -> np.ndarray:
+    return (level * np.random.default_rng(seed).normal(size=SAMPLES)).astype(np.float32)
+
+
+def tone(level: float) -> np.ndarray:
+    return (level * np.sin(np.arange(SAMPLES) * 0.3)).astype(np.float32)
+
+
+def lively() -> np.ndarray:
+    """Bursts with silence between, as of a bird."""
+    return tone(1.0) * (np.arange(SAMPLES) // 4800 % 2).astype(np.float32)
+
+
+def constant(value: float) -> np.ndarray:
+    return np.full(SAMPLES, value, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (constant(0), "flat_line"),
+        (constant(0.1), "dc"),
+        (constant(-1), "dc"),
+        (constant(0.5) + noise(1e-4), "dc"),
+        (noise(1e-5), "silence"),
+        (noise(1e-5) + constant(1e-5), "silence"),
+        (np.clip(tone(50), -1, 1), "clipped"),
+        (np.clip(noise(50), -1, 1), "clipped"),
+        (constant(1) * np.sign(tone(1)), "clipped"),
+        (noise(1e-3), None),
+        (tone(0.1), None),
+        (tone(0.5) + constant(0.2), None),
+        (lively(), None),
+        (np.clip(20 * lively(), -1, 1), None),
+    ],
+)
+def test_only_what_can_be_heard_passes(samples: np.ndarray, reason: str | None) -> None:
+    assert judge(samples.astype(np.float32), CONFIG).reason == reason
+
+
+def test_a_clipped_but_lively_window_passes_with_a_flag() -> None:
+    assert judge(np.clip(20 * lively(), -1, 1), CONFIG).clipped
+    assert not judge(0.5 * lively(), CONFIG).clipped
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1, 1e-3])
+def test_the_level_is_that_of_the_sound_without_its_offset(level: float) -> None:
+    expected = 20 * np.log10(level / np.sqrt(2))
+    for offset in (0, 0.01):
+        verdict = judge(tone(level) + np.float32(offset), CONFIG)
+        assert verdict.level_dbfs == pytest.approx(expected, abs=0.05)
+
+
+def test_the_verdict_does_not_depend_on_polarity() -> None:
+    for samples in (noise(1e-3), constant(0.1), np.clip(tone(50), -1, 1), 0.5 * lively()):
+        assert judge(-samples, CONFIG) == judge(samples, CONFIG)
+
+
+def test_the_limits_are_the_configurations() -> None:
+    quiet = noise(1e-3)
+    assert judge(quiet, GateConfig(silence_dbfs=-50)).reason == "silence"
+    assert judge(quiet, GateConfig(silence_dbfs=-70)).reason is None

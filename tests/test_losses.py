@@ -1,0 +1,101 @@
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch.nn.functional import normalize  # noqa: E402
+
+from train.losses import (  # noqa: E402
+    anchor_pull,
+    anchor_softmax,
+    clip_loss,
+    info_nce,
+    multi_positive,
+)
+
+SCALE = torch.tensor(7.0)
+
+
+@pytest.fixture
+def case():
+    random = torch.Generator().manual_seed(3)
+    embedding = normalize(torch.randn(6, 5, generator=random), dim=1)
+    anchors = normalize(torch.randn(4, 5, generator=random), dim=1)
+    return embedding, anchors, torch.tensor([0, 2, 2, 3, 0, 1])
+
+
+def log_softmax(logits, index):
+    return logits[index] - math.log(sum(math.exp(one) for one in logits))
+
+
+def test_anchor_softmax_equals_its_literal_form(case):
+    embedding, anchors, labels = case
+    total = 0.0
+    for row, label in zip(embedding, labels, strict=True):
+        logits = [float(SCALE * row @ anchor) for anchor in anchors]
+        total -= log_softmax(logits, int(label)) / len(labels)
+    assert float(anchor_softmax(embedding, anchors, labels, SCALE)) == pytest.approx(total, 1e-5)
+
+
+def test_smoothing_mixes_in_the_uniform_distribution(case):
+    embedding, anchors, labels = case
+    total = 0.0
+    for row, label in zip(embedding, labels, strict=True):
+        logits = [float(SCALE * row @ anchor) for anchor in anchors]
+        uniform = sum(log_softmax(logits, k) for k in range(4)) / 4
+        total -= (0.9 * log_softmax(logits, int(label)) + 0.1 * uniform) / len(labels)
+    found = float(anchor_softmax(embedding, anchors, labels, SCALE, smoothing=0.1))
+    assert found == pytest.approx(total, 1e-5)
+
+
+def test_info_nce_equals_its_literal_form(case):
+    embedding, anchors, labels = case
+    texts = anchors[labels]
+    total = 0.0
+    for n in range(len(labels)):
+        forward = [float(SCALE * embedding[n] @ text) for text in texts]
+        backward = [float(SCALE * one @ texts[n]) for one in embedding]
+        total -= (log_softmax(forward, n) + log_softmax(backward, n)) / (2 * len(labels))
+    assert float(info_nce(embedding, anchors, labels, SCALE)) == pytest.approx(total, 1e-5)
+
+
+def test_anchor_softmax_has_no_false_negatives_where_info_nce_has(case):
+    _, anchors, _ = case
+    labels = torch.tensor([1, 1, 1, 1])
+    perfect = anchors[labels]
+    sharp = torch.tensor(100.0)
+    assert float(anchor_softmax(perfect, anchors, labels, sharp)) < 1e-3
+    assert float(info_nce(perfect, anchors, labels, sharp)) == pytest.approx(math.log(4), 1e-3)
+
+
+def test_multi_positive_equals_its_literal_form(case):
+    embedding, bank, labels = case
+    forward = float(anchor_softmax(embedding, bank, labels, SCALE))
+    backward = 0.0
+    for k in range(4):
+        logits = [float(SCALE * one @ bank[k]) for one in embedding]
+        own = [n for n in range(6) if labels[n] == k]
+        backward -= sum(log_softmax(logits, n) for n in own) / len(own) / 4
+    found = float(multi_positive(embedding, bank, labels, SCALE))
+    assert found == pytest.approx((forward + backward) / 2, 1e-5)
+
+
+def test_multi_positive_ignores_texts_that_nothing_sings(case):
+    embedding, bank, _ = case
+    labels = torch.tensor([0, 0, 1, 1, 0, 1])
+    assert torch.isfinite(multi_positive(embedding, bank, labels, SCALE))
+
+
+def test_pull_is_the_mean_distance_to_the_own_anchor(case):
+    embedding, anchors, labels = case
+    cosines = [float(embedding[n] @ anchors[labels[n]]) for n in range(6)]
+    expected = sum(1 - one for one in cosines) / 6
+    assert float(anchor_pull(embedding, anchors, labels)) == pytest.approx(expected, 1e-5)
+    assert float(anchor_pull(anchors[labels], anchors, labels)) == pytest.approx(0, abs=1e-6)
+
+
+def test_clip_loss_is_symmetric(case):
+    embedding, anchors, labels = case
+    texts = anchors[labels]
+    there, back = clip_loss(embedding, texts, SCALE), clip_loss(texts, embedding, SCALE)
+    assert float(there) == pytest.approx(float(back))

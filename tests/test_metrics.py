@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from train.baselines import ridge_map, unit, zero_shot_chain
+from train.metrics import average_precision, bootstrap, recall_at
+
+
+def test_average_precision_of_a_known_ranking():
+    similarity = np.array([[0.9, 0.8, 0.7, 0.6]])
+    relevant = np.array([[True, False, True, False]])
+    assert average_precision(similarity, relevant)[0] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_average_precision_equals_a_slow_loop():
+    random = np.random.default_rng(0)
+    similarity = random.standard_normal((20, 30))
+    relevant = random.random((20, 30)) < 0.2
+    relevant[:, 0] = True
+    for row, truth, found in zip(
+        similarity, relevant, average_precision(similarity, relevant), strict=True
+    ):
+        hits, total = 0, 0.0
+        for rank, n in enumerate(sorted(range(30), key=lambda n: -row[n]), start=1):
+            if truth[n]:
+                hits += 1
+                total += hits / rank
+        assert found == pytest.approx(total / hits)
+
+
+def test_recall_counts_queries_with_any_relevant_in_the_first_k():
+    similarity = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
+    relevant = np.array([[False, True, False], [False, False, True]])
+    assert recall_at(similarity, relevant, 1).tolist() == [0, 0]
+    assert recall_at(similarity, relevant, 2).tolist() == [1, 0]
+    assert recall_at(similarity, relevant, 5).tolist() == [1, 1]
+
+
+def test_bootstrap_interval_covers_the_mean_and_narrows_with_more_queries():
+    random = np.random.default_rng(1)
+    few, many = bootstrap(random.random(20)), bootstrap(random.random(2000))
+    assert few.low < few.mean < few.high
+    assert many.high - many.low < (few.high - few.low) / 3
+
+
+def test_ridge_map_recovers_a_linear_relation():
+    random = np.random.default_rng(2)
+    texts = random.standard_normal((200, 8)).astype(np.float32)
+    truth = random.standard_normal((8, 5)).astype(np.float32)
+    assert np.allclose(ridge_map(texts, texts @ truth, 1e-6), truth, atol=1e-3)
+
+
+def test_zero_shot_chain_answers_with_the_nearest_species_anchor():
+    texts, anchors = np.eye(3, dtype=np.float32), unit(np.arange(1, 7.0).reshape(3, 2))
+    audio = np.array([[0.1, 0.9, 0.2], [0.7, 0.1, 0.1]], np.float32)
+    assert np.array_equal(zero_shot_chain(audio, texts, anchors), anchors[[1, 0]])

@@ -1,0 +1,178 @@
+"""The microphone against a real PulseAudio: arrival, a killed child, an unplugged device."""
+
+import itertools
+import logging
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.block import Block
+from edge.contract.errors import DeviceError
+from edge.microphone import CaptureConfig, Microphone, describe_devices, input_devices
+from tests.conftest import Pulse, capture_children
+
+IMPATIENT = CaptureConfig(first_block_s=4, silence_s=1, backoff_s=0.2, backoff_max_s=0.5)
+PATIENCE_S = 30
+
+
+class Tape:
+    """Takes what a microphone delivers in a thread, so that no test can hang on it."""
+
+    def __init__(self, microphone: Microphone) -> None:
+        self._blocks: queue.Queue[Block | BaseException] = queue.Queue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._record, args=(microphone,))
+        self._thread.start()
+
+    def _record(self, microphone: Microphone) -> None:
+        source = microphone.blocks()
+        try:
+            for block in source:
+                self._blocks.put(block)
+                if self._stop.is_set():
+                    break
+        except BaseException as error:
+            self._blocks.put(error)
+        finally:
+            source.close()
+
+    def next(self) -> Block:
+        one = self._blocks.get(timeout=PATIENCE_S)
+        if isinstance(one, BaseException):
+            raise one
+        return one
+
+    def drain(self) -> Block:
+        """The newest block that has arrived."""
+        newest = self.next()
+        while not self._blocks.empty():
+            newest = self.next()
+        return newest
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def record(pulse: Pulse) -> Iterator[Callable[[], Tape]]:
+    tapes: list[Tape] = []
+
+    def start() -> Tape:
+        tapes.append(Tape(Microphone("pulse", 48_000, config=IMPATIENT)))
+        return tapes[-1]
+
+    yield start
+    for tape in tapes:
+        tape.stop()
+
+
+def test_the_devices_are_listed(pulse: Pulse) -> None:
+    devices = input_devices()
+    assert "pulse" in [one.name for one in devices]
+    assert all(one.channels > 0 and one.rate_hz > 0 for one in devices)
+    for one in devices:
+        assert f"{one.index}  {one.name}" in describe_devices()
+
+
+def test_listing_devices_again_and_again_gives_the_same(pulse: Pulse) -> None:
+    first = input_devices()
+    assert [input_devices() for _ in range(3)] == [first] * 3
+
+
+def test_what_is_played_arrives_whole_and_in_order(
+    record: Callable[[], Tape], pulse: Pulse, tone, pitch, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "tone.wav", tone(1234, 20), 48_000)
+    tape = record()
+    tape.next()
+    pulse.play(tmp_path / "tone.wav")
+    for _ in range(100):
+        block = tape.next()
+        if np.abs(block.samples).max() > 0.2:
+            break
+    heard = [tape.next() for _ in range(12)]
+    assert all(a.end_sample == b.first_sample for a, b in itertools.pairwise(heard))
+    samples = np.concatenate([one.samples for one in heard])
+    assert {one.rate_hz for one in heard} == {48_000}
+    assert samples.dtype == np.float32
+    assert pitch(samples, 48_000) == pytest.approx(1234, abs=2)
+    assert np.abs(samples).max() == pytest.approx(0.3, rel=0.05)
+
+
+def test_a_killed_child_is_replaced_and_the_gap_shows(record: Callable[[], Tape]) -> None:
+    tape = record()
+    before = tape.next()
+    (child,) = capture_children(os.getpid())
+    os.kill(child, signal.SIGKILL)
+    last = before
+    for _ in range(200):
+        block = tape.next()
+        if block.first_sample != last.end_sample:
+            break
+        last = block
+    assert block.first_sample > last.end_sample
+    assert tape.next().first_sample == block.end_sample
+    (successor,) = capture_children(os.getpid())
+    assert successor != child
+
+
+def test_no_child_is_left_when_listening_stops(pulse: Pulse) -> None:
+    tape = Tape(Microphone("pulse", 48_000, config=IMPATIENT))
+    tape.next()
+    assert len(capture_children(os.getpid())) == 1
+    tape.stop()
+    assert capture_children(os.getpid()) == []
+
+
+@pytest.mark.parametrize("name", ["no-such-device", "99"])
+def test_an_absent_device_is_an_error_that_lists_those_that_are_there(
+    pulse: Pulse, name: str
+) -> None:
+    with pytest.raises(DeviceError, match=name) as caught:
+        next(Microphone(name, 48_000, config=IMPATIENT).blocks())
+    assert "pulse" in str(caught.value)
+
+
+def test_an_absent_device_is_waited_for_when_asked(
+    pulse: Pulse, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 4:
+            raise InterruptedError
+
+    monkeypatch.setattr("edge.microphone.time.sleep", sleep)
+    with pytest.raises(InterruptedError):
+        next(Microphone("no-such-device", 48_000, wait=True, config=IMPATIENT).blocks())
+    assert waits == [0.2, 0.4, 0.5, 0.5]
+    assert caplog.text.count("no-such-device") == 4
+
+
+def test_an_unplugged_device_is_retried_quietly_and_comes_back(
+    record: Callable[[], Tape], pulse: Pulse, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "edge.microphone")
+    tape = record()
+    before = tape.next()
+    pulse.unplug()
+    threading.Event().wait(2)
+    last = tape.drain() if not tape._blocks.empty() else before
+    assert sum(len(one.getMessage()) for one in caplog.records) < 20_000
+    pulse.plug_in()
+    for _ in range(200):
+        after = tape.next()
+        if after.first_sample > last.end_sample + 48_000:
+            break
+    assert after.first_sample > last.end_sample + 48_000
+    assert tape.next().first_sample == after.end_sample

@@ -1,0 +1,79 @@
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edge.block import Block
+from edge.contract.errors import DeviceError
+from edge.ring import Ring
+
+RATE_HZ = 1000
+
+
+def block(n: int) -> Block:
+    """A tenth of a second."""
+    return Block(np.full(100, n, np.float32), RATE_HZ, 100 * n)
+
+
+def numbers(blocks: Iterator[Block]) -> list[int]:
+    return [one.first_sample // 100 for one in blocks]
+
+
+def test_blocks_come_out_whole_and_in_order() -> None:
+    ring = Ring((block(n) for n in range(200)), capacity_s=100)
+    assert numbers(ring.blocks()) == list(range(200))
+    assert ring.dropped_s == 0
+
+
+def test_an_empty_source_ends_at_once() -> None:
+    assert list(Ring(()).blocks()) == []
+
+
+def test_when_full_the_oldest_are_dropped_and_counted() -> None:
+    read_all = threading.Event()
+
+    def source() -> Iterator[Block]:
+        yield block(0)
+        yield from (block(n) for n in range(1, 100))
+        read_all.set()
+
+    ring = Ring(source(), capacity_s=1.0)
+    blocks = ring.blocks()
+    first = next(blocks).first_sample // 100
+    assert read_all.wait(10)
+    rest = numbers(blocks)
+    assert rest == list(range(90, 100)) or (first >= 90 and rest == list(range(first + 1, 100)))
+    assert ring.dropped_s == pytest.approx((100 - len(rest) - 1) / 10)
+
+
+def test_a_block_longer_than_the_ring_still_comes_through() -> None:
+    ring = Ring([block(0)], capacity_s=0.01)
+    assert numbers(ring.blocks()) == [0]
+    assert ring.dropped_s == 0
+
+
+def test_an_error_of_the_source_comes_after_the_blocks_before_it() -> None:
+    def source() -> Iterator[Block]:
+        yield block(0)
+        yield block(1)
+        raise DeviceError("unplugged")
+
+    blocks = Ring(source(), capacity_s=10).blocks()
+    assert [next(blocks).first_sample, next(blocks).first_sample] == [0, 100]
+    with pytest.raises(DeviceError, match="unplugged"):
+        next(blocks)
+
+
+def test_reading_goes_on_while_inference_is_busy() -> None:
+    ahead = threading.Event()
+
+    def source() -> Iterator[Block]:
+        for n in range(20):
+            yield block(n)
+        ahead.set()
+
+    blocks = Ring(source(), capacity_s=10).blocks()
+    assert next(blocks).first_sample == 0
+    assert ahead.wait(10)
+    assert numbers(blocks) == list(range(1, 20))

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from edge.contract.errors import BundleError
+from edge.contract.gallery import Gallery, GalleryRow
+from edge.search import Search
+
+DIM = 16
+OWNERS = ["a", "b", "a", "c", "b", "a", "a", "c", "d"]
+IDS = ["c", "a", "b", "d"]
+
+
+def unit(count: int, seed: int, dtype: type = np.float16) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(size=(count, DIM))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(dtype)
+
+
+def gallery(owners: list[str] = OWNERS) -> Gallery:
+    table = tuple(GalleryRow(owner, f"{owner}.jpg", "", "", "") for owner in owners)
+    return Gallery(unit(len(owners), 1), table)
+
+
+def slow(queries: np.ndarray, k: int, background: np.ndarray | None) -> tuple:
+    """Section 7 of the design, word by word."""
+    rows = gallery().rows.astype(np.float64)
+    score, similarity = np.zeros((len(queries), len(IDS))), np.zeros((len(queries), len(IDS)))
+    for q, query in enumerate(queries):
+        for s, species in enumerate(IDS):
+            plain, standardised = [], []
+            for row, owner in zip(rows, OWNERS, strict=True):
+                if owner != species:
+                    continue
+                cosine = float(query.astype(np.float64) @ row)
+                plain.append(cosine)
+                if background is not None:
+                    heard = [float(one.astype(np.float64) @ row) for one in background]
+                    cosine = (cosine - np.mean(heard)) / np.std(heard)
+                standardised.append(cosine)
+            score[q, s] = np.mean(sorted(standardised)[-k:])
+            similarity[q, s] = np.mean(sorted(plain)[-k:])
+    return score, similarity
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 50])
+@pytest.mark.parametrize("background", [None, unit(40, 2)], ids=["plain", "corrected"])
+def test_scores_equal_the_literal_definition(k: int, background: np.ndarray | None) -> None:
+    queries = unit(5, 3, np.float32)
+    found = Search(gallery(), IDS, k, background).scores(queries)
+    score, similarity = slow(queries, k, background)
+    assert found.score == pytest.approx(score, abs=1e-4)
+    assert found.similarity == pytest.approx(similarity, abs=1e-5)
+    assert found.rows == pytest.approx(queries @ gallery().rows.T.astype(np.float32), abs=1e-5)
+
+
+def test_a_row_that_is_near_everything_is_marked_down() -> None:
+    hub = np.ones((1, DIM)) / np.sqrt(DIM)
+    spread = 0.05 * np.random.default_rng(5).normal(size=(30, DIM))
+    background = hub + spread
+    background /= np.linalg.norm(background, axis=1, keepdims=True)
+    rows = np.concatenate([hub, unit(1, 8)]).astype(np.float16)
+    table = tuple(GalleryRow(owner, "", "", "", "") for owner in ("hub", "other"))
+    query = (background[:1] + 0.3 * unit(1, 8)).astype(np.float32)
+    query /= np.linalg.norm(query)
+    found = Search(Gallery(rows, table), ["hub", "other"], 1, background.astype(np.float16))
+    scores = found.scores(query)
+    assert scores.similarity[0].argmax() == 0
+    assert scores.score[0].argmax() == 1
+
+
+def test_scores_of_a_window_do_not_depend_on_its_batch() -> None:
+    search, queries = Search(gallery(), IDS, 2, unit(9, 2)), unit(7, 3, np.float32)
+    together = search.scores(queries)
+    for n in range(7):
+        alone = search.scores(queries[n : n + 1])
+        assert alone.score[0] == pytest.approx(together.score[n], abs=1e-5)
+
+
+def test_species_without_a_picture_are_left_out() -> None:
+    search = Search(gallery(), ["a", "dodo", "d"], 2)
+    assert search.species_ids == ["a", "d"]
+    assert search.scores(unit(2, 3, np.float32)).score.shape == (2, 2)
+
+
+def test_a_gallery_without_any_of_the_species_is_refused() -> None:
+    with pytest.raises(BundleError, match="none of the chosen species"):
+        Search(gallery(), ["dodo"], 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 99])
+def test_best_rows_are_the_species_own_nearest_first(count: int) -> None:
+    search = Search(gallery(), IDS, 2, unit(9, 2))
+    rows = search.scores(unit(1, 3, np.float32)).rows[0]
+    best = search.best_rows(rows, IDS.index("a"), count)
+    own = sorted((float(rows[n]) for n, owner in enumerate(OWNERS) if owner == "a"), reverse=True)
+    assert [similarity for _, similarity in best] == own[:count]
+    assert all(OWNERS[row] == "a" and rows[row] == similarity for row, similarity in best)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_background_too_small_for_a_deviation_corrects_nothing(size: int) -> None:
+    found = Search(gallery(), IDS, 2, unit(2, 2)[:size]).scores(unit(3, 3, np.float32))
+    assert found.score == pytest.approx(found.similarity)
