@@ -13,6 +13,8 @@ _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
 _MIN_S = 0.1
 _BLOCK_S = 1.0
+_PADDING_S = 0.1
+"""Encoders pad: the header of a whole OGG or MP3 may promise up to this much that isn't there."""
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
@@ -28,7 +30,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
         while len(block := _read(path, file)):
             yield Block(_mono(path, block), file.samplerate, position)
             position += len(block)
-        if position < file.frames:
+        if file.frames - position > _PADDING_S * file.samplerate:
             raise AudioError(
                 f"{path}: ends after {position / file.samplerate:.1f} s of the "
                 f"{file.frames / file.samplerate:.1f} s its header promises; copy it again"

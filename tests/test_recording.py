@@ -140,6 +140,23 @@ def test_a_truncated_file_never_passes_for_the_whole(
     refused(cut)
 
 
+@pytest.mark.parametrize(("missing", "good"), [(1152, True), (48_000, False)])
+def test_a_header_may_promise_the_encoders_padding_and_no_more(
+    tmp_path: Path, tone, missing: int, good: bool
+) -> None:
+    """Whole OGG and MP3 files in the wild lack up to 1152 samples of what their header says."""
+    soundfile.write(tmp_path / "a.flac", tone(1000, 3.0), 48_000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    promised = int.from_bytes(content[18:26]) + missing  # STREAMINFO: 36 bits of total samples
+    content[18:26] = promised.to_bytes(8)
+    (tmp_path / "a.flac").write_bytes(content)
+    if good:
+        samples, _ = read_recording(tmp_path / "a.flac")
+        assert len(samples) == 3 * 48_000
+    else:
+        assert "copy it again" in refused(tmp_path / "a.flac")
+
+
 @pytest.mark.parametrize("suffix", ["flac", "mp3"])
 def test_what_was_heard_before_a_truncation_is_real_sound(
     tmp_path: Path, tone, suffix: str
