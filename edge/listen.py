@@ -63,7 +63,8 @@ def listen(settings: Settings) -> int:
         try:
             failed = _listen(settings, listener, hearing, writer.write)
         finally:
-            _LOG.info("%s", listener.tally)
+            if listener.tally.windows:
+                _LOG.info("%s", listener.tally)
     return 1 if failed else 0
 
 

@@ -1,7 +1,9 @@
 """Audio files as blocks of mono float32; the only module that touches soundfile."""
 
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +71,26 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
     try:
-        file = soundfile.SoundFile(path)
+        with _silent_decoder():
+            file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from error
     # soundfile seeks after every read; in an MP3 that silences the next 50 ms.
     file.seekable = lambda: False
     return file
+
+
+@contextmanager
+def _silent_decoder() -> Iterator[None]:
+    """libmpg123 writes its doubts about a header to file descriptor 2, past Python."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _read(path: Path, file: Any) -> Any:

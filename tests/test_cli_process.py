@@ -98,7 +98,7 @@ def test_a_detection_is_printed_while_the_stream_goes_on(start: Start, noise: np
 def test_an_empty_stream_finds_nothing(start: Start) -> None:
     ended = start("--input", "-", *JSON).end()
     assert ended.out == ""
-    assert "0 windows heard" in ended.err
+    assert "stdin: ended without any audio" in ended.err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
@@ -152,3 +152,15 @@ def test_the_microphones_child_lists_devices_as_json() -> None:
     listed = json.loads(done.stdout)
     assert done.returncode == 0
     assert all(one["channels"] > 0 for one in listed)
+
+
+def test_a_truncated_mp3_is_one_line_without_the_decoders_own(
+    start: Start, noise: np.ndarray, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "whole.mp3", noise, 48_000)
+    content = (tmp_path / "whole.mp3").read_bytes()
+    (tmp_path / "cut.mp3").write_bytes(content[: len(content) // 8])
+    ended = start("--input", tmp_path / "cut.mp3", "--quiet", *JSON).end()
+    assert ended.code == 1
+    assert ended.err.count("\n") == 1
+    assert "copy it again" in ended.err
