@@ -69,6 +69,8 @@ def load_teacher(name: str) -> Teacher:
     """
     import open_clip
 
+    import gallery.towers  # noqa: F401
+
     _check_folder(name)
     try:
         # Without `require_pretrained` missing weights are drawn at random, with a mere warning.

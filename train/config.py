@@ -31,16 +31,29 @@ class PretrainConfig:
     image_steps: int = 220
     image_batch: int = 48
     image_learning_rate: float = 2e-3
+    image_weight_decay: float = 0.01
+    image_tower: str = ""
+    """Folder of a ready-made tower to lock (train/locked_tower.py); empty trains one."""
     audio_steps: int = 460
     audio_batch: int = 48
     audio_learning_rate: float = 1e-3
     window_s: float = 2.5
+    frame_hop_samples: int = 480
+    """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
+    tower_width: int = 32
+    """Of the audio tower's first stage."""
+    species_weight: float = 0.0
+    """A species' share of the batches grows with its recordings to this power; 0: all the same."""
+    hint: str = ""
+    """Folder of a bird-sound network to learn from (train/hints.py); empty learns without."""
+    hint_weight: float = 1.0
     device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [one.name for one in fields(self) if type(one.default) in (int, float)]
-        _check_positive(self, [name for name in numbers if name != "seed"])
+        free = ("seed", "species_weight")
+        _check_positive(self, [name for name in numbers if name not in free])
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,10 @@ class DistillConfig:
     outliers: float = 0.17
     """Windows of background alone, as a share of the batch on top of it; they learn to be near no
     anchor, so that rain is not a rare bird."""
+    species_weight: float = 0.0
+    hint: str = ""
+    hint_weight: float = 1.0
+    """As in pretraining."""
     steps: int = 300
     batch: int = 48
     learning_rate: float = 2e-3

@@ -1,7 +1,7 @@
 """The small teacher: an open_clip model, trained from nothing on pictures and sentences."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 from tqdm import tqdm
 
 from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species
 from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
@@ -20,6 +21,7 @@ from train.dataset import Dataset, Item
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
 
+TEXT_TOWER = {"context_length": 64, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 _STATISTICS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 
@@ -38,7 +40,7 @@ def pretrain_teacher(config: PretrainConfig, dataset: Dataset, output: Path) -> 
     pictures, labels = _load_pictures(dataset, config.image_size)
     model_config = _model_config(config)
     model = open_clip.CLIP(**model_config).to(device).train()
-    tokens = _tokens(dataset, model_config["text_cfg"]["context_length"]).to(device)
+    tokens = tokenize(dataset.taxonomy.species).to(device)
     scale = LogScale().to(device)
     augment = _augmentation(config.image_size)
     random = torch.Generator().manual_seed(config.seed)
@@ -57,10 +59,22 @@ def pretrain_teacher(config: PretrainConfig, dataset: Dataset, output: Path) -> 
     return save_open_clip(model.cpu(), model_config, output / "teacher")
 
 
-def save_open_clip(model: Any, model_config: dict[str, Any], folder: Path) -> Path:
-    """Write a model as a folder that open_clip loads by `local-dir:`."""
+def save_open_clip(
+    model: Any,
+    model_config: dict[str, Any],
+    folder: Path,
+    statistics: Mapping[str, tuple[float, ...]] = _STATISTICS,
+) -> Path:
+    """Write a model as a folder that open_clip loads by `local-dir:`.
+
+    Args:
+        model: an open_clip CLIP.
+        model_config: what it was made with.
+        folder: made if it isn't there.
+        statistics: `mean` and `std` of a picture's channels, on 0..1.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    preprocess = {**_STATISTICS, "interpolation": "bicubic", "resize_mode": "shortest"}
+    preprocess = {**statistics, "interpolation": "bicubic", "resize_mode": "shortest"}
     content = {"model_cfg": model_config, "preprocess_cfg": preprocess}
     (folder / "open_clip_config.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
@@ -76,8 +90,7 @@ def _model_config(config: PretrainConfig) -> dict[str, Any]:
         "timm_pool": "avg",
         "timm_proj": "linear",
     }
-    text = {"context_length": 64, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
-    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": text}
+    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": TEXT_TOWER}
 
 
 def _load_pictures(dataset: Dataset, size: int) -> tuple[list[Tensor], Tensor]:
@@ -111,10 +124,9 @@ def _augmentation(size: int) -> Any:
     )
 
 
-def _tokens(dataset: Dataset, context: int) -> Tensor:
-    """int64[templates, species, context]."""
+def tokenize(species: Sequence[Species]) -> Tensor:
+    """Every sentence of every species: int64[templates, species, context]."""
     import open_clip
 
-    tokenize = open_clip.SimpleTokenizer(context_length=context)
-    species = dataset.taxonomy.species
-    return torch.stack([tokenize([sentence(name, one) for one in species]) for name in TEMPLATES])
+    tokens = open_clip.SimpleTokenizer(context_length=TEXT_TOWER["context_length"])
+    return torch.stack([tokens([sentence(name, one) for one in species]) for name in TEMPLATES])

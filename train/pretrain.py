@@ -13,6 +13,7 @@ from train.audio_text import pretrain_student
 from train.config import PretrainConfig, add_config_flags, load_config
 from train.dataset import read_dataset
 from train.image_text import pretrain_teacher
+from train.locked_tower import pretrain_over_tower
 from train.loop import seed_everything
 from train.runs import CACHE, synthetic_name
 
@@ -34,7 +35,8 @@ def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]
     written = []
     if "teacher" in parts:
         seed_everything(config.seed)
-        written.append(pretrain_teacher(config, dataset, output))
+        teach = pretrain_over_tower if config.image_tower else pretrain_teacher
+        written.append(teach(config, dataset, output))
     if "student" in parts:
         seed_everything(config.seed)
         written.append(pretrain_student(config, dataset, output, CACHE))

@@ -1,0 +1,1 @@
+"""Real birds: recordings and photographs, split so that nothing leaks, and measured."""

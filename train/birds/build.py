@@ -1,0 +1,99 @@
+"""Write the archive of real birds as data sets: five folds, and everything.
+
+python -m train.birds.build --birds ARCHIVE [--output data/birds]
+
+Each data set is manifest.csv and taxonomy.csv; its paths lead into the archive, nothing is
+copied. `data/birds` is training data alone; `data/birds-fold0` to `-fold4` have the splits train,
+test and unseen. A fifth of the background recordings is `test`, a fifth `validation`, by the
+recording they are cut from.
+"""
+
+import csv
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge.contract.taxonomy import Taxonomy
+from edge.usage import Parser
+from gallery.command import run
+from train.birds.archive import Row, read_archive, read_taxonomy
+from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, split
+from train.birds.pages import page
+from train.dataset import REQUIRED
+
+COLUMNS = (*REQUIRED, "set", "author", "url")
+
+
+def build(archive: Path, output: Path) -> list[Path]:
+    """Write all data sets.
+
+    Returns:
+        Their folders.
+
+    Raises:
+        DatasetError: the archive is incomplete.
+    """
+    rows = read_archive(archive)
+    taxonomy = read_taxonomy(rows)
+    written = []
+    for fold in range(FOLDS):
+        parts = split(rows, fold)
+        named = [(TRAIN, parts.train), (TEST, parts.test), (UNSEEN, parts.unseen)]
+        labelled = [(name, row) for name, part in named for row in part]
+        written.append(_write(fold_folder(output, fold), taxonomy, [*labelled, *_background(rows)]))
+    birds = [(TRAIN, row) for row in rows if row.set_name != "background"]
+    return [*written, _write(output, taxonomy, [*birds, *_background(rows)])]
+
+
+def fold_folder(output: Path, fold: int) -> Path:
+    """Where a fold lies, given where everything lies."""
+    return output.with_name(f"{output.name}-fold{fold}")
+
+
+def _write(folder: Path, taxonomy: Taxonomy, rows: Iterable[tuple[str, Row]]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    taxonomy.save(folder / "taxonomy.csv")
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_entry(folder, name, row) for name, row in rows)
+    return folder
+
+
+def _entry(folder: Path, split_name: str, row: Row) -> dict[str, str]:
+    return {
+        "path": os.path.relpath(row.path, folder),
+        "kind": row.kind,
+        "scientific_name": row.scientific_name,
+        "common_name": row.common_name,
+        "split": split_name,
+        "licence": row.licence,
+        "attribution": row.attribution,
+        "set": row.set_name,
+        "author": row.author,
+        "url": page(row.attribution),
+    }
+
+
+def _background(rows: Iterable[Row]) -> list[tuple[str, Row]]:
+    splits = ("test", "validation", TRAIN, TRAIN, TRAIN)
+    return [
+        (splits[int(hashlib.sha256(row.author.encode()).hexdigest(), 16) % len(splits)], row)
+        for row in rows
+        if row.set_name == "background"
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.birds.build", description=__doc__)
+    parser.add_argument("--birds", type=Path, required=True, help="the archive's folder")
+    parser.add_argument("--output", type=Path, default=Path("data/birds"))
+    args = parser.parse_args(argv)
+    return run(lambda: print("\n".join(map(str, build(args.birds, args.output)))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
