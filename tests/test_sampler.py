@@ -13,12 +13,27 @@ def sampler(augmentation=PLAIN, seed=0, background=()):
 
 
 def test_species_have_equal_shares_whatever_their_number_of_recordings():
-    _, labels = sampler().batch(30)
+    labels = sampler().batch(30).labels
     assert torch.bincount(labels).tolist() == [10, 10, 10]
 
 
+def test_with_a_weight_shares_grow_with_the_recordings():
+    features = [torch.zeros(40, 4).half()] * 6
+    weighted = WindowSampler(features, [0, 0, 0, 0, 1, 2], (), 10, PLAIN, 0, weight=0.5)
+    shares = torch.bincount(weighted.batch(4000).labels) / 4000
+    assert torch.allclose(shares, torch.tensor([0.5, 0.25, 0.25]), atol=0.03)
+
+
+def test_a_batch_says_where_its_windows_were_cut():
+    steps = torch.arange(40.0)[:, None].repeat(1, 4)
+    features = [(steps + 100 * n).half() for n in range(3)]
+    batch = WindowSampler(features, [0, 1, 1], (), 10, PLAIN, 0).batch(20)
+    for window, recording, start in zip(batch.log_mel, batch.recordings, batch.starts, strict=True):
+        assert window[0, 0, 0] == 100 * recording + start
+
+
 def test_a_window_comes_from_a_recording_of_its_label():
-    log_mel, labels = sampler().batch(60)
+    log_mel, labels, *_ = sampler().batch(60)
     assert log_mel.shape == (60, 1, 10, 4)
     levels = log_mel.mean(dim=(1, 2, 3)).round().tolist()
     allowed = {0: {-10, -20, -30, -40}, 1: {-50}, 2: {-60}}
@@ -35,10 +50,10 @@ def test_the_same_seed_gives_the_same_batches():
 
 def test_mixing_adds_power_and_never_less_than_the_window():
     noise = [torch.full((40, 4), -50.0)]
-    mixed, labels = sampler(
+    mixed, labels, *_ = sampler(
         Augmentation(gain_db=0, mix=0, background=1, mask=0), background=noise
     ).batch(9)
-    plain, _ = sampler().batch(9)
+    plain = sampler().batch(9).log_mel
     assert (mixed.mean(dim=(1, 2, 3)) > plain.mean(dim=(1, 2, 3)) - 60).all()
     quietest = mixed[labels == 2]
     # -20 to -3 dB below the window adds 0.04 to 1.8 dB.
@@ -46,7 +61,7 @@ def test_mixing_adds_power_and_never_less_than_the_window():
 
 
 def test_gain_shifts_every_bin_alike_and_masks_reach_the_window_floor():
-    shifted, _ = sampler(Augmentation(gain_db=8, mix=0, background=0, mask=0)).batch(6)
+    shifted = sampler(Augmentation(gain_db=8, mix=0, background=0, mask=0)).batch(6).log_mel
     assert (shifted.amax(dim=(1, 2, 3)) - shifted.amin(dim=(1, 2, 3))).max() < 1e-3
     assert shifted.std() > 0
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edge.contract.taxonomy import Species
 from train.config import PretrainConfig
@@ -41,26 +42,34 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
         DatasetError: there are no readable training recordings.
     """
     device = choose_device(config.device)
-    processor = _processor(dataset.taxonomy.species, config.window_s)
+    processor = _processor(dataset.taxonomy.species, config)
     spec = LogMelSpec.from_extractor(processor.feature_extractor)
     sounds = load_sounds(dataset, spec, cache, config.held_out)
     model = _model(config, len(processor.tokenizer)).to(device).train()
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
     frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
-    sampler = sounds.sampler(frames, config.seed)
+    sampler = sounds.sampler(frames, config.seed, config.species_weight)
+    hidden = model.config.audio_config.hidden_size
+    hint = sounds.hint_loss(config.hint, hidden, spec, cache).to(device) if config.hint else None
     random = torch.Generator().manual_seed(config.seed)
 
     def loss() -> Tensor:
-        log_mel, labels = sampler.batch(config.audio_batch)
+        batch = sampler.batch(config.audio_batch)
         template = int(torch.randint(len(captions), (), generator=random))
         with mixed_precision(device):
-            heard = model.get_audio_features(input_features=log_mel.to(device)).pooler_output
+            features = model.audio_model(input_features=batch.log_mel.to(device)).pooler_output
+            heard = functional.normalize(model.audio_projection(features), dim=-1)
             read = model.get_text_features(**captions[template]).pooler_output
-        return multi_positive(heard.float(), read.float(), labels.to(device), scale())
+        value = multi_positive(heard.float(), read.float(), batch.labels.to(device), scale())
+        if hint is None:
+            return value
+        heeded: Tensor = hint(features.float(), batch.recordings, batch.starts)
+        return value + config.hint_weight * heeded
 
     schedule = Schedule(config.audio_steps, config.audio_learning_rate)
-    fit([model, scale], loss, schedule, "audio-text", output / "audio_text.jsonl")
+    learners = [model, scale] if hint is None else [model, scale, hint]
+    fit(learners, loss, schedule, "audio-text", output / "audio_text.jsonl")
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -76,8 +85,8 @@ def _model(config: PretrainConfig, vocabulary: int) -> Any:
         window_size=4,
         depths=[2, 2, 2],
         num_attention_heads=[2, 4, 8],
-        patch_embeds_hidden_size=32,
-        hidden_size=128,
+        patch_embeds_hidden_size=config.tower_width,
+        hidden_size=4 * config.tower_width,
         num_hidden_layers=3,
         hidden_dropout_prob=0.0,
         # Three times transformers' spread: a tower this narrow hardly learns from 0.02.
@@ -97,11 +106,14 @@ def _model(config: PretrainConfig, vocabulary: int) -> Any:
     return ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=config.dim))
 
 
-def _processor(species: Iterable[Species], window_s: float) -> Any:
+def _processor(species: Iterable[Species], config: PretrainConfig) -> Any:
     from transformers import ClapFeatureExtractor, ClapProcessor
 
     extractor = ClapFeatureExtractor(
-        frequency_min=50, truncation="rand_trunc", max_length_s=window_s
+        frequency_min=50,
+        truncation="rand_trunc",
+        hop_length=config.frame_hop_samples,
+        max_length_s=config.window_s,
     )
     return ClapProcessor(extractor, _tokenizer(species))  # type: ignore[no-untyped-call]
 

@@ -23,6 +23,7 @@ from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.dataset import Dataset, read_dataset
 from train.frontend import LogMelSpec
+from train.hints import HintLoss
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
 from train.runs import CACHE, new_run, synthetic_name
@@ -52,6 +53,8 @@ def distill(config: DistillConfig) -> Path:
     seed_everything(config.seed)
     student = student_from_clap(clap, anchors.shape[2])
     output.mkdir(parents=True, exist_ok=True)
+    hidden = clap.config.audio_config.hidden_size
+    hint = sounds.hint_loss(config.hint, hidden, spec, CACHE) if config.hint else None
     train_student(
         student,
         sounds,
@@ -59,6 +62,7 @@ def distill(config: DistillConfig) -> Path:
         spec.frames(window_samples),
         config,
         output / "metrics.jsonl",
+        hint,
     )
     save_checkpoint(
         output,
@@ -87,6 +91,7 @@ def train_student(
     frames: int,
     config: DistillConfig,
     log: Path | None = None,
+    hint: HintLoss | None = None,
 ) -> None:
     """Pull each sound towards its species' text anchor; a template is drawn for every batch.
 
@@ -97,12 +102,15 @@ def train_student(
         frames: frames of a window.
         config: objective and schedule.
         log: JSON lines.
+        hint: an acoustic hint to heed beside.
     """
     device = choose_device(config.device)
     student.to(device).train()
+    if hint is not None:
+        hint.to(device)
     scale = LogScale(config.temperature).to(device)
     bank = torch.from_numpy(anchors).to(device)
-    sampler = sounds.sampler(frames, config.seed)
+    sampler = sounds.sampler(frames, config.seed, config.species_weight)
     random = torch.Generator().manual_seed(config.seed)
 
     def objective(heard: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
@@ -112,18 +120,23 @@ def train_student(
         return softmax + config.pull * anchor_pull(heard, texts, labels)
 
     def loss() -> Tensor:
-        log_mel, labels = sampler.batch(config.batch)
+        batch = sampler.batch(config.batch)
         outliers = sampler.outliers(round(config.outliers * config.batch))
         texts = bank[int(torch.randint(len(bank), (), generator=random))]
-        everything = log_mel if outliers is None else torch.cat([log_mel, outliers])
+        log_mel = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
         with mixed_precision(device):
-            heard = student(everything.to(device)).float()
+            features = student.features(log_mel.to(device))
+            heard = student.project(features).float()
         birds, rest = heard[: config.batch], heard[config.batch :]
-        value = objective(birds, texts, labels.to(device))
+        value = objective(birds, texts, batch.labels.to(device))
+        if hint is not None:
+            heeded = features[: config.batch].float()
+            value = value + config.hint_weight * hint(heeded, batch.recordings, batch.starts)
         return value if outliers is None else value + outlier_exposure(rest, texts, scale())
 
     schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)
-    fit([student, scale], loss, schedule, "distil", log)
+    learners = [student, scale] if hint is None else [student, scale, hint]
+    fit(learners, loss, schedule, "distil", log)
     student.train(False)
 
 

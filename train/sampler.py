@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,6 +30,18 @@ class Augmentation:
     mask_bins: int = 8
 
 
+class Batch(NamedTuple):
+    """Augmented windows, and where they were cut."""
+
+    log_mel: Tensor
+    """float32[batch, 1, frames, mel_bins]."""
+    labels: Tensor
+    """int64[batch] species indices."""
+    recordings: list[int]
+    starts: list[int]
+    """First frame of each window in its recording."""
+
+
 class WindowSampler:
     """Draws batches balanced by species.
 
@@ -40,6 +52,8 @@ class WindowSampler:
         frames: frames of a window.
         augmentation: how windows are varied.
         seed: makes the sequence of batches repeatable.
+        weight: a species' share of the batches grows with its recordings to this power; 0 gives
+            each the same.
     """
 
     def __init__(
@@ -50,6 +64,7 @@ class WindowSampler:
         frames: int,
         augmentation: Augmentation,
         seed: int,
+        weight: float = 0.0,
     ) -> None:
         self._features = features
         self._background = background
@@ -60,15 +75,15 @@ class WindowSampler:
             label: [n for n, one in enumerate(labels) if one == label] for label in set(labels)
         }
         self._labels = sorted(self._by_label)
+        counts = torch.tensor([len(self._by_label[label]) for label in self._labels])
+        self._shares = counts.double() ** weight if weight else None
 
-    def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """float32[size, 1, frames, mel_bins] and int64[size] species indices.
-
-        Species come in shuffled rounds, so that each has the same share of a run.
-        """
-        labels = self._rounds(size)
-        windows = [self._window(self._choose(self._by_label[label])) for label in labels]
-        return torch.stack(windows)[:, None], torch.tensor(labels)
+    def batch(self, size: int) -> Batch:
+        """Draw windows; with the same share for all, species come in shuffled rounds."""
+        labels = self._rounds(size) if self._shares is None else self._draws(size, self._shares)
+        recordings = [self._choose(self._by_label[label]) for label in labels]
+        windows, starts = zip(*(self._window(one) for one in recordings), strict=True)
+        return Batch(torch.stack(windows)[:, None], torch.tensor(labels), recordings, list(starts))
 
     def outliers(self, size: int) -> Tensor | None:
         """float32[size, 1, frames, mel_bins] of background alone; None if there is none."""
@@ -78,7 +93,11 @@ class WindowSampler:
 
     def _outlier(self) -> Tensor:
         gain_db = self._augmentation.gain_db
-        return self._cut(self._choose(self._background)) + self._uniform(-gain_db, gain_db)
+        return self._cut(self._choose(self._background))[0] + self._uniform(-gain_db, gain_db)
+
+    def _draws(self, size: int, shares: Tensor) -> list[int]:
+        drawn = torch.multinomial(shares, size, replacement=True, generator=self._random)
+        return [self._labels[n] for n in drawn]
 
     def _rounds(self, size: int) -> list[int]:
         count = len(self._labels)
@@ -86,19 +105,19 @@ class WindowSampler:
         order = [torch.randperm(count, generator=self._random) for _ in range(rounds)]
         return [self._labels[n] for n in torch.cat(order)[:size]]
 
-    def _window(self, recording: int) -> Tensor:
+    def _window(self, recording: int) -> tuple[Tensor, int]:
         how = self._augmentation
-        window = self._cut(self._features[recording])
+        window, start = self._cut(self._features[recording])
         if self._chance(how.mix):
-            window = self._add(window, self._cut(self._choose(self._features)))
+            window = self._add(window, self._cut(self._choose(self._features))[0])
         if self._background and self._chance(how.background):
-            window = self._add(window, self._cut(self._choose(self._background)))
+            window = self._add(window, self._cut(self._choose(self._background))[0])
         window = window + self._uniform(-how.gain_db, how.gain_db)
-        return self._mask(window) if self._chance(how.mask) else window
+        return self._mask(window) if self._chance(how.mask) else window, start
 
-    def _cut(self, log_mel: Tensor) -> Tensor:
+    def _cut(self, log_mel: Tensor) -> tuple[Tensor, int]:
         start = self._below(max(len(log_mel) - self._frames, 0) + 1)
-        return crop(log_mel, start, self._frames).float()
+        return crop(log_mel, start, self._frames).float(), start
 
     def _add(self, window: Tensor, other: Tensor) -> Tensor:
         power, added = to_power(window), to_power(other)

@@ -12,6 +12,7 @@ from edge.contract.taxonomy import Species
 from train.dataset import Dataset, Item
 from train.features import load_features
 from train.frontend import LogMelSpec
+from train.hints import HintLoss, load_hints
 from train.sampler import Augmentation, WindowSampler
 
 HEARD = "heard.json"
@@ -45,11 +46,19 @@ class Sounds:
         """Leave a note beside a model: which species it has heard."""
         (folder / HEARD).write_text(json.dumps(self.heard) + "\n", encoding="utf-8")
 
-    def sampler(self, frames: int, seed: int) -> WindowSampler:
+    def sampler(self, frames: int, seed: int, weight: float = 0.0) -> WindowSampler:
         """Batches of random augmented windows."""
         return WindowSampler(
-            self.features, self.labels, self.background, frames, Augmentation(), seed
+            self.features, self.labels, self.background, frames, Augmentation(), seed, weight
         )
+
+    def hint_loss(self, folder: str, features: int, spec: LogMelSpec, cache: Path) -> HintLoss:
+        """What learning from another network's embedding of the same windows costs.
+
+        Raises:
+            BirdlistenError: the network isn't in the folder, or can't be run.
+        """
+        return HintLoss(load_hints(self.items, Path(folder), cache), features, spec)
 
 
 def load_sounds(

@@ -30,8 +30,16 @@ class Student(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
-        pooled = self.tower(input_features=log_mel).pooler_output
-        return functional.normalize(self.projection(pooled), dim=-1)
+        return self.project(self.features(log_mel))
+
+    def features(self, log_mel: Tensor) -> Tensor:
+        """What the tower hears, before the projection: float32[batch, hidden]."""
+        pooled: Tensor = self.tower(input_features=log_mel).pooler_output
+        return pooled
+
+    def project(self, features: Tensor) -> Tensor:
+        """Features to unit rows in the teacher's space."""
+        return functional.normalize(self.projection(features), dim=-1)
 
     def train(self, mode: bool = True) -> "Student":
         """Train, but keep BatchNorm's statistics as pretrained: batches here may be small."""

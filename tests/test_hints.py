@@ -1,0 +1,88 @@
+"""The acoustic hint: what the network is fed, and which of its embeddings a window gets."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from edge.contract.errors import DatasetError  # noqa: E402
+from train.frontend import LogMelSpec  # noqa: E402
+from train.hints import DIM, HintLoss, HintNetwork, load_hints, spectrogram  # noqa: E402
+
+NETWORK = Path(__file__).parents[2] / "shared" / "birds" / "models" / "birdnet_stm32n6_100"
+SPEC = LogMelSpec(hop_samples=480)  # 100 frames a second: a hint every 50 frames
+
+
+def test_the_spectrogram_peaks_at_the_tones_bin():
+    tone = 2000
+    time = np.arange(3 * 22_050) / 22_050
+    found = spectrogram(np.sin(2 * np.pi * tone * time).astype(np.float32))
+    assert found.shape == (257, 256)
+    assert found.dtype == np.float32
+    assert (found.min(), found.max()) == (0, 1)
+    assert (found[:, 10:-10].argmax(axis=0) == round(tone * 512 / 22_050)).all()
+
+
+def test_silence_is_no_division_by_zero():
+    assert (spectrogram(np.zeros(3 * 22_050, np.float32)) == 0).all()
+
+
+def hint_loss(features: int = DIM) -> HintLoss:
+    random = np.random.default_rng(0)
+    hints = [torch.from_numpy(random.random((n, DIM)).astype(np.float16)) for n in (1, 5)]
+    return HintLoss(hints, features, SPEC)
+
+
+def perfect(loss: HintLoss, recording: int, row: int) -> torch.Tensor:
+    """Features that the head, made the identity, maps to one hint."""
+    with torch.no_grad():
+        loss.head.weight.copy_(torch.eye(DIM))
+        loss.head.bias.zero_()
+    return ((loss._hints[recording][row].float() - loss.mean) / loss.deviation)[None]
+
+
+@pytest.mark.parametrize(
+    ("recording", "start", "row"), [(1, 0, 0), (1, 24, 0), (1, 26, 1), (1, 200, 4), (1, 999, 4)]
+)
+def test_a_window_gets_the_hint_nearest_to_its_start(recording, start, row):
+    loss = hint_loss()
+    features = perfect(loss, recording, row)
+    assert loss(features, [recording], [start]).item() == pytest.approx(0, abs=1e-6)
+    assert loss(features, [recording], [(row + 2) % 5 * 50]).item() > 0.1
+
+
+def test_a_constant_guess_costs_about_one():
+    random = np.random.default_rng(1)
+    hints = [torch.from_numpy(random.normal(0, 3, (400, DIM)).astype(np.float16))]
+    loss = HintLoss(hints, 4, SPEC)
+    with torch.no_grad():
+        loss.head.weight.zero_()
+        loss.head.bias.zero_()
+    starts = [50 * n for n in range(400)]
+    assert loss(torch.zeros(400, 4), [0] * 400, starts).item() == pytest.approx(1, abs=0.1)
+
+
+def test_a_folder_without_the_network_is_named(tmp_path):
+    with pytest.raises(DatasetError, match="holds no birdnet"):
+        HintNetwork(tmp_path)
+
+
+def test_the_real_network_embeds_every_half_second_once(world, tmp_path):
+    if not NETWORK.is_dir():
+        pytest.skip("the network is not here")
+    pytest.importorskip("ai_edge_litert")
+    from train.dataset import read_dataset
+
+    with warnings.catch_warnings():
+        network = HintNetwork(NETWORK)
+    seconds = np.random.default_rng(0).normal(0, 0.1, 5 * 22_050).astype(np.float32)
+    rows = network.embed(seconds)
+    assert rows.shape == (5, DIM)
+    assert np.abs(rows).max() > 0.1
+    assert not np.allclose(rows[0], rows[4])
+    items = [one for one in read_dataset(world.data).items if one.kind == "audio"][:3]
+    first = load_hints(items, NETWORK, tmp_path)
+    again = load_hints(items, tmp_path / "no network is needed now", tmp_path)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))

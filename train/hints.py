@@ -1,0 +1,155 @@
+"""An acoustic hint: a student's features also predict a ready-made network's embedding.
+
+FitNets (Romero et al. 2015, arXiv 1412.6550) with a network of another kind: BirdNET for the
+STM32N6, which turns 3 s of sound into 256 numbers. It is run once over every recording, by
+TensorFlow Lite, and is neither shipped nor needed to listen.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.errors import DatasetError, MissingPackageError
+from edge.framing import resample
+from edge.recording import read_recording
+from train.dataset import Item
+from train.frontend import LogMelSpec
+
+DIM = 256
+STEP_S = 0.5
+_FILE = "birdnet_stm32n6_100.tflite"
+_RATE_HZ = 22_050
+_CHUNK = 3 * _RATE_HZ
+_FFT, _HOP, _FRAMES = 512, 258, 256
+_LAYER = "dscnn_audio_1/gap_1/Mean"
+_LEAST_DEVIATION = 0.1
+
+
+class HintNetwork:
+    """The hint's network, on the processor.
+
+    Args:
+        folder: holds birdnet_stm32n6_100.tflite.
+
+    Raises:
+        DatasetError: it doesn't.
+        MissingPackageError: TensorFlow Lite is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / _FILE).is_file():
+            raise DatasetError(f"hint: {folder}: holds no {_FILE}")
+        self._interpreter = _open(folder / _FILE)
+        details = self._interpreter.get_tensor_details()
+        layer = next(one for one in details if one["name"] == _LAYER)
+        self._layer, (self._scale, self._zero) = layer["index"], layer["quantization"]
+
+    def embed(self, waveform: Waveform) -> npt.NDArray[np.float16]:
+        """float16[n, 256] of 3 s chunks every half second of a 22,050 Hz waveform."""
+        whole = repeat_pad(waveform, _CHUNK)
+        starts = range(0, len(whole) - _CHUNK + 1, round(STEP_S * _RATE_HZ))
+        return np.stack([self._embed(whole[start : start + _CHUNK]) for start in starts])
+
+    def _embed(self, chunk: Waveform) -> npt.NDArray[np.float16]:
+        self._interpreter.set_tensor(0, spectrogram(chunk)[None, :, :, None])
+        self._interpreter.invoke()
+        quantised = self._interpreter.get_tensor(self._layer)[0].astype(np.float32)
+        embedding: npt.NDArray[np.float16] = (quantised - self._zero) * np.float16(self._scale)
+        return embedding.astype(np.float16)
+
+
+def spectrogram(chunk: Waveform) -> npt.NDArray[np.float32]:
+    """Magnitudes from 0 to 1 of 3 s at 22,050 Hz, float32[257, 256]: what the network was fed."""
+    padded = np.pad(chunk, _FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][:_FRAMES]
+    window = np.hanning(_FFT + 1)[:-1].astype(np.float32)
+    magnitude = np.abs(np.fft.rfft(frames * window, axis=1)).T
+    low, high = magnitude.min(), magnitude.max()
+    scaled: npt.NDArray[np.float32] = ((magnitude - low) / (high - low + 1e-10)).astype(np.float32)
+    return scaled
+
+
+def load_hints(items: Sequence[Item], folder: Path, cache: Path) -> list[Tensor]:
+    """float16[n, 256] a recording, in order; computed once a recording and kept.
+
+    Raises:
+        DatasetError: no such network.
+    """
+    missing = [one for one in items if not _place(one, cache).is_file()]
+    if missing:
+        network = HintNetwork(folder)
+        for one in tqdm(missing, "hints", disable=None):
+            _keep(_compute(one, network), _place(one, cache))
+    return [torch.from_numpy(np.load(_place(one, cache))) for one in items]
+
+
+class HintLoss(nn.Module):
+    """Mean squared error between a linear map of the features and the standardised hint.
+
+    Args:
+        hints: float16[n, 256] a recording.
+        features: width of the student's features.
+        spec: says how long a frame is.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, hints: Sequence[Tensor], features: int, spec: LogMelSpec) -> None:
+        super().__init__()
+        self._hints = hints
+        self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
+        self.head = nn.Linear(features, DIM)
+        every = torch.cat(list(hints)).float()
+        self.register_buffer("mean", every.mean(dim=0))
+        self.register_buffer("deviation", every.std(dim=0) + _LEAST_DEVIATION)
+
+    def forward(self, features: Tensor, recordings: Sequence[int], starts: Sequence[int]) -> Tensor:
+        """The loss of float32[batch, features], given each window's recording and first frame."""
+        rows = [self._hint(*window) for window in zip(recordings, starts, strict=True)]
+        target = torch.stack(rows).to(features.device).float()
+        return functional.mse_loss(self.head(features), (target - self.mean) / self.deviation)
+
+    def _hint(self, recording: int, start: int) -> Tensor:
+        hints = self._hints[recording]
+        return hints[min(round(start / self._frames_a_step), len(hints) - 1)]
+
+
+def _open(file: Path) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingPackageError("the hint needs: pip install ai-edge-litert") from error
+    with warnings.catch_warnings():
+        # The embedding is an inner tensor, which is what this "debugging" option is for.
+        warnings.filterwarnings("ignore", "Warning: Enabling `experimental_preserve_all_tensors`")
+        interpreter = Interpreter(str(file), experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _compute(item: Item, network: HintNetwork) -> npt.NDArray[np.float16]:
+    return network.embed(resample(*read_recording(item.path), _RATE_HZ))
+
+
+def _place(item: Item, cache: Path) -> Path:
+    stat = item.path.stat()
+    key = f"{item.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    return cache / "hints" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+
+
+def _keep(hint: npt.NDArray[np.float16], file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".part").open("wb") as part:
+        np.save(part, hint)
+    file.with_suffix(".part").replace(file)
