@@ -40,7 +40,7 @@ def student():
         num_hidden_layers=3,
         initializer_factor=3.0,
     )
-    return WaveformStudent(LogMelSpec(), Student(config, 32)).eval()
+    return WaveformStudent(LogMelSpec(), Student(config.to_dict(), 32)).eval()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from train.dataset import read_dataset  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
 from train.runs import synthetic_name  # noqa: E402
-from train.student import Student, load_clap, student_from_clap  # noqa: E402
+from train.student import Student, load_clap, open_start  # noqa: E402
 
 CONFIGS = Path(__file__).parent.parent / "train" / "configs"
 
@@ -42,18 +42,17 @@ def test_its_tokenizer_keeps_every_caption_apart(world):
 
 def test_the_student_takes_over_the_tower_unchanged(world):
     clap, _ = load_clap(world.student)
-    student = student_from_clap(clap, 32)
+    student = open_start(world.student, 480).student(32)
     log_mel = torch.randn(2, 1, 251, 64)
     with torch.inference_mode():
         student.train(False)
         expected = clap.audio_model(input_features=log_mel).pooler_output
-        found = student.tower(input_features=log_mel).pooler_output
+        found = student.tower(log_mel)
     assert torch.equal(found, expected)
 
 
 def test_batch_norm_keeps_its_statistics_while_the_student_learns(world):
-    clap, _ = load_clap(world.student)
-    student = student_from_clap(clap, 32).train()
+    student = open_start(world.student, 480).student(32).train()
     norm = student.tower.audio_encoder.batch_norm
     before = norm.running_mean.clone()
     student(torch.randn(2, 1, 251, 64) * 50)
@@ -61,7 +60,7 @@ def test_batch_norm_keeps_its_statistics_while_the_student_learns(world):
 
 
 def test_the_real_towers_shape_fits_the_real_teachers_space():
-    student = Student(ClapAudioConfig(), 768).eval()
+    student = Student(ClapAudioConfig().to_dict(), 768).eval()
     assert sum(one.numel() for one in student.tower.parameters()) > 27_000_000
     with torch.inference_mode():
         embedding = student(torch.randn(1, 1, 1001, 64))

@@ -30,8 +30,6 @@ class Checkpoint:
     """Everything that export, gallery and evaluation need."""
 
     student: Student
-    audio_config: dict[str, Any]
-    """transformers ClapAudioConfig."""
     frontend: LogMelSpec
     window_samples: int
     space_id: str
@@ -87,16 +85,13 @@ def model_id(path: Path) -> str:
 
 
 def _read(path: Path) -> Checkpoint:
-    from transformers import ClapAudioConfig
-
     meta = json.loads((path / META).read_text(encoding="utf-8"))
     anchors = np.load(path / ANCHORS, allow_pickle=False)
-    student = Student(ClapAudioConfig(**meta["audio_config"]), anchors.shape[1])
+    student = Student(meta["audio_config"], anchors.shape[1])
     student.load_state_dict(load_file(path / WEIGHTS))
     student.train(False)
     return Checkpoint(
         student,
-        meta["audio_config"],
         LogMelSpec(**meta["frontend"]),
         meta["window_samples"],
         meta["space_id"],
@@ -121,5 +116,5 @@ def _meta(checkpoint: Checkpoint) -> dict[str, Any]:
         "window_samples": checkpoint.window_samples,
         "frontend": asdict(checkpoint.frontend),
         "config": checkpoint.config,
-        "audio_config": checkpoint.audio_config,
+        "audio_config": checkpoint.student.audio_config,
     }

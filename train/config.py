@@ -68,10 +68,13 @@ class DistillConfig:
     teacher: str = "local-dir:runs/pretrain-aviary/teacher"
     """Any open_clip model: `local-dir:PATH` or `hf-hub:imageomics/bioclip-2`."""
     student: str = "runs/pretrain-aviary/student"
-    """Any transformers CLAP: a folder or `davidrrobinson/BioLingual`."""
+    """Any transformers CLAP, a folder or `davidrrobinson/BioLingual`; or `cnn:` and a name of
+    timm's, such as `cnn:mobilenetv3_small_100`, which starts from nothing."""
     output: str = ""
     """Empty makes `runs/distill-<data set>-<time>`."""
     window_s: float = 2.5
+    frame_hop_samples: int = 480
+    """Of a CNN's log-mel, at 48 kHz."""
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
     loss: str = "anchor_softmax"

@@ -1,4 +1,4 @@
-"""Distil a teacher's text space into a CLAP audio tower; no picture is ever opened.
+"""Distil a teacher's text space into an audio tower; no picture is ever opened.
 
 python -m train.distill [--config FILE] [key=value ...]
 
@@ -22,13 +22,12 @@ from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.dataset import Dataset, read_dataset
-from train.frontend import LogMelSpec
 from train.hints import HintLoss
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
 from train.runs import CACHE, new_run, synthetic_name
 from train.sounds import Sounds, check_unheard, load_sounds
-from train.student import Student, check_window, load_clap, student_from_clap
+from train.student import Student, open_start
 
 
 def distill(config: DistillConfig) -> Path:
@@ -43,32 +42,22 @@ def distill(config: DistillConfig) -> Path:
     dataset = read_dataset(Path(config.data))
     output = synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
     check_unheard(config.student, config.held_out)
-    clap, processor = load_clap(config.student)
-    teacher = load_teacher(config.teacher)
-    spec = LogMelSpec.from_extractor(processor.feature_extractor)
+    start = open_start(config.student, config.frame_hop_samples)
+    teacher, spec = load_teacher(config.teacher), start.spec
     window_samples = round(config.window_s * spec.sample_rate_hz)
-    check_window(clap.config.audio_config, spec.frames(window_samples))
+    frames = start.frames(window_samples)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
     sounds = load_sounds(dataset, spec, CACHE, config.held_out)
     seed_everything(config.seed)
-    student = student_from_clap(clap, anchors.shape[2])
+    student = start.student(anchors.shape[2])
     output.mkdir(parents=True, exist_ok=True)
-    hidden = clap.config.audio_config.hidden_size
-    hint = sounds.hint_loss(config.hint, hidden, spec, CACHE) if config.hint else None
-    train_student(
-        student,
-        sounds,
-        _of(sounds, dataset, anchors),
-        spec.frames(window_samples),
-        config,
-        output / "metrics.jsonl",
-        hint,
-    )
+    hint = sounds.hint_loss(config.hint, student.hidden, spec, CACHE) if config.hint else None
+    log, bank = output / "metrics.jsonl", _of(sounds, dataset, anchors)
+    train_student(student, sounds, bank, frames, config, log, hint)
     save_checkpoint(
         output,
         Checkpoint(
             student.cpu(),
-            clap.config.audio_config.to_dict(),
             spec,
             window_samples,
             teacher.space_id,

@@ -32,7 +32,7 @@ from train.features import windows
 from train.metrics import Interval, average_precision, bootstrap, recall_at
 from train.runs import CACHE, newest_run
 from train.sounds import Sounds, load_sounds
-from train.student import embed_log_mels, load_clap
+from train.student import CNN, embed_log_mels, load_clap
 
 TASKS = ("A->I", "I->A", "A->T")
 _HOPS = 2
@@ -126,7 +126,7 @@ def _scene(
         raise DatasetError(f"{dataset.path}: no pictures in split {split!r}")
     shown, images = _embed_pictures(teacher, pictures)
     return Scene(
-        np.array(sounds.labels),
+        np.array([ids.index(one.species_id) for one in sounds.items]),
         np.repeat(np.arange(len(counts)), counts),
         np.array([ids.index(one) for one in shown]),
         images,
@@ -149,7 +149,12 @@ def _embed_pictures(teacher: Teacher, items: Sequence[Item]) -> tuple[list[str],
 
 
 def _methods(checkpoint: Checkpoint, log_mels: Tensor, scene: Scene) -> dict[str, Embeddings]:
-    """Window embeddings in the teacher's space, float32[windows, dim], by method."""
+    """Window embeddings in the teacher's space, float32[windows, dim], by method.
+
+    A CNN has no text space of its own, hence neither chain nor map.
+    """
+    if checkpoint.config["student"].startswith(CNN):
+        return {"distilled": embed_log_mels(checkpoint.student, log_mels).numpy()}
     clap, processor = load_clap(checkpoint.config["student"])
     audio = embed_log_mels(_ClapAudio(clap), log_mels).numpy()
     captions = _caption_embeddings(clap, processor, checkpoint)

@@ -24,7 +24,7 @@ class Sounds:
     """Readable recordings only."""
 
     species: tuple[Species, ...]
-    """What the labels index."""
+    """What the labels index: those that have a recording here."""
     items: tuple[Item, ...]
     features: tuple[Tensor, ...]
     """float16[frames, mel_bins] a recording."""
@@ -74,9 +74,11 @@ def load_sounds(
         DatasetError: none is readable, or a held-out species is unknown.
     """
     _check_known(held_out, dataset)
-    species = tuple(one for one in dataset.taxonomy.species if one.species_id not in held_out)
+    wanted = set(dataset.taxonomy.ids) - set(held_out)
+    items = dataset.select("audio", split, wanted)
+    recorded = {one.species_id for one in items}
+    species = tuple(one for one in dataset.taxonomy.species if one.species_id in recorded)
     ids = [one.species_id for one in species]
-    items = dataset.select("audio", split, ids)
     if not items:
         raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
     features = load_features(items, spec, cache)

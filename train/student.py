@@ -1,6 +1,8 @@
-"""The student: a transformers CLAP audio tower with a new projection to the teacher's space."""
+"""The student: an audio tower with a new projection to the teacher's space."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,24 @@ from torch.nn import functional
 from edge.contract.errors import ConfigError, DatasetError
 from train.frontend import LogMel, LogMelSpec
 
+CNN = "cnn:"
+
 
 class Student(nn.Module):
     """Log-mel to a unit embedding in the teacher's space.
 
     Args:
-        audio_config: a transformers ClapAudioConfig.
+        audio_config: says which tower; see `train.towers.make_tower`.
         dim: dimension of the teacher's space.
     """
 
-    def __init__(self, audio_config: Any, dim: int) -> None:
+    def __init__(self, audio_config: dict[str, Any], dim: int) -> None:
         super().__init__()
-        from transformers import ClapAudioModel
+        from train.towers import make_tower
 
-        self.tower = ClapAudioModel(audio_config)
-        self.projection = nn.Linear(audio_config.hidden_size, dim)
+        self.audio_config = audio_config
+        self.tower, self.hidden = make_tower(audio_config)
+        self.projection = nn.Linear(self.hidden, dim)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
@@ -34,20 +39,12 @@ class Student(nn.Module):
 
     def features(self, log_mel: Tensor) -> Tensor:
         """What the tower hears, before the projection: float32[batch, hidden]."""
-        pooled: Tensor = self.tower(input_features=log_mel).pooler_output
-        return pooled
+        features: Tensor = self.tower(log_mel)
+        return features
 
     def project(self, features: Tensor) -> Tensor:
         """Features to unit rows in the teacher's space."""
         return functional.normalize(self.projection(features), dim=-1)
-
-    def train(self, mode: bool = True) -> "Student":
-        """Train, but keep BatchNorm's statistics as pretrained: batches here may be small."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
 
 
 class WaveformStudent(nn.Module):
@@ -102,24 +99,52 @@ def _check_kind(name: str, config: Any, extractor: Any, missing: Iterable[str]) 
         )
 
 
-def check_window(audio_config: Any, frames: int) -> None:
-    """Refuse a window that the tower's square of mel bins x frames can't hold.
+@dataclass(frozen=True)
+class Start:
+    """What a distillation starts from: a CLAP's audio tower, or a CNN that has learned nothing."""
+
+    audio_config: dict[str, Any]
+    spec: LogMelSpec
+    weights: dict[str, Tensor] | None = None
+
+    def student(self, dim: int) -> Student:
+        """The student; its projection is new."""
+        student = Student(self.audio_config, dim)
+        if self.weights is not None:
+            student.tower.load_state_dict(self.weights)
+        return student
+
+    def frames(self, window_samples: int) -> int:
+        """Frames of a window.
+
+        Raises:
+            ConfigError: more than HTSAT's square of mel bins x frames holds.
+        """
+        frames = self.spec.frames(window_samples)
+        most = self.audio_config.get("spec_size", math.inf) ** 2 // self.spec.mel_bins
+        if frames > most:
+            raise ConfigError(f"window_s: makes {frames} frames, the tower holds at most {most:g}")
+        return frames
+
+
+def open_start(name: str, frame_hop_samples: int) -> Start:
+    """Find out what `student=NAME` means.
+
+    Args:
+        name: a CLAP's folder or hub id, or `cnn:` and a name of timm's.
+        frame_hop_samples: of a CNN's front end; a CLAP knows its own.
 
     Raises:
-        ConfigError: it is too long.
+        DatasetError: no such model.
     """
-    most = audio_config.spec_size**2 // audio_config.num_mel_bins
-    if frames > most:
-        raise ConfigError(
-            f"window_s: makes {frames} frames, the student's audio tower takes at most {most}"
-        )
+    if name.startswith(CNN):
+        from train.towers import cnn_config
 
-
-def student_from_clap(clap: Any, dim: int) -> Student:
-    """Take over a CLAP model's audio tower; the projection is new."""
-    student = Student(clap.config.audio_config, dim)
-    student.tower.load_state_dict(clap.audio_model.state_dict())
-    return student
+        spec = LogMelSpec(hop_samples=frame_hop_samples)
+        return Start(cnn_config(name.removeprefix(CNN), spec.mel_bins), spec)
+    clap, processor = load_clap(name)
+    spec = LogMelSpec.from_extractor(processor.feature_extractor)
+    return Start(clap.config.audio_config.to_dict(), spec, clap.audio_model.state_dict())
 
 
 @torch.inference_mode()
