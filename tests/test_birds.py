@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 from edge.contract.errors import DatasetError
 from train.birds.archive import COLUMNS, SETS, Row, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
-from train.birds.folds import FOLDS, split, unseen_species
+from train.birds.folds import FOLDS, base, split, unseen_species
 from train.birds.pages import page
 from train.dataset import read_dataset
 
@@ -73,6 +73,13 @@ def test_unseen_species_are_in_no_training(rows, fold):
     many = {one.species_id for one in rows if one.set_name == "many"}
     others = {one.species_id for one in rows if one.set_name != "many"}
     assert len(hidden) == len(many - others) // 2
+
+
+def test_the_base_is_in_the_training_of_every_fold(rows):
+    once = {one.path for one in base(rows)}
+    assert once
+    for fold in range(FOLDS):
+        assert once <= {one.path for one in split(rows, fold).train}
 
 
 def test_folds_are_even_and_repeatable():

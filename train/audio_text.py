@@ -15,6 +15,7 @@ from train.frontend import LogMelSpec
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
 from train.sounds import load_sounds
+from train.student import load_clap
 
 _VOCABULARY = 600
 CAPTIONS = (
@@ -42,10 +43,10 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
         DatasetError: there are no readable training recordings.
     """
     device = choose_device(config.device)
-    processor = _processor(dataset.taxonomy.species, config)
+    model, processor = _begin(config, dataset.taxonomy.species)
     spec = LogMelSpec.from_extractor(processor.feature_extractor)
     sounds = load_sounds(dataset, spec, cache, config.held_out)
-    model = _model(config, len(processor.tokenizer)).to(device).train()
+    model.to(device).train()
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
     frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
@@ -73,8 +74,16 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)
-    sounds.write_heard(folder)
+    sounds.write_heard(folder, config.init)
     return folder
+
+
+def _begin(config: PretrainConfig, species: Sequence[Species]) -> tuple[Any, Any]:
+    """The model to go on with, or a new one, and its processor."""
+    if config.init:
+        return load_clap(config.init)
+    processor = _processor(species, config)
+    return _model(config, len(processor.tokenizer)), processor
 
 
 def _model(config: PretrainConfig, vocabulary: int) -> Any:

@@ -27,6 +27,8 @@ class PretrainConfig:
     """Species ids whose recordings the student never hears."""
     dim: int = 128
     """Dimension of the teacher's space."""
+    init: str = ""
+    """Folder of a CLAP to go on training; empty begins anew."""
     image_size: int = 64
     image_steps: int = 220
     image_batch: int = 48

@@ -17,22 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.usage import Parser
 from gallery.command import run
 from gallery.records import read_pictures
 from gallery.teacher import Teacher, load_teacher
-from train.audio_text import CAPTIONS, caption
-from train.baselines import Embeddings, ridge_map, unit, zero_shot_chain
+from train.baselines import Embeddings
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.dataset import Dataset, Item, read_dataset
 from train.features import windows
+from train.methods import methods
 from train.metrics import Interval, average_precision, bootstrap, recall_at
 from train.runs import CACHE, newest_run
 from train.sounds import Sounds, load_sounds
-from train.student import CNN, embed_log_mels, load_clap
 
 TASKS = ("A->I", "I->A", "A->T")
 _HOPS = 2
@@ -78,7 +77,7 @@ def evaluate(checkpoint_path: Path, data: Path, split: str) -> dict[str, Any]:
     sounds = load_sounds(dataset, checkpoint.frontend, CACHE, split=split)
     log_mels = _windows(sounds, checkpoint)
     scene = _scene(checkpoint, dataset, teacher, sounds, [len(one) for one in log_mels], split)
-    heard = _methods(checkpoint, torch.cat(log_mels), scene)
+    heard = methods(checkpoint, torch.cat(log_mels), scene.seen)
     rows = [row for name, one in heard.items() for row in _rows(name, one, scene)]
     return {
         "checkpoint": str(checkpoint_path),
@@ -146,51 +145,6 @@ def _embed_pictures(teacher: Teacher, items: Sequence[Item]) -> tuple[list[str],
 
     rows = teacher.embed_images(images())
     return shown, rows
-
-
-def _methods(checkpoint: Checkpoint, log_mels: Tensor, scene: Scene) -> dict[str, Embeddings]:
-    """Window embeddings in the teacher's space, float32[windows, dim], by method.
-
-    A CNN has no text space of its own, hence neither chain nor map.
-    """
-    if checkpoint.config["student"].startswith(CNN):
-        return {"distilled": embed_log_mels(checkpoint.student, log_mels).numpy()}
-    clap, processor = load_clap(checkpoint.config["student"])
-    audio = embed_log_mels(_ClapAudio(clap), log_mels).numpy()
-    captions = _caption_embeddings(clap, processor, checkpoint)
-    texts, known = unit(captions.mean(axis=0)), scene.seen
-    anchors = np.concatenate([scene.anchors[known]] * len(captions))
-    ridge = ridge_map(np.concatenate([one[known] for one in captions]), anchors)
-    chance = np.random.default_rng(0).standard_normal((len(log_mels), checkpoint.dim))
-    return {
-        "distilled": embed_log_mels(checkpoint.student, log_mels).numpy(),
-        "zero-shot chain": zero_shot_chain(audio, texts, scene.anchors),
-        "ridge map": unit(audio @ ridge),
-        "chance": unit(chance.astype(np.float32)),
-    }
-
-
-class _ClapAudio(nn.Module):
-    """The student before distillation, in its own space."""
-
-    def __init__(self, clap: Any) -> None:
-        super().__init__()
-        self.clap = clap
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        pooled: Tensor = self.clap.get_audio_features(input_features=log_mel).pooler_output
-        return pooled
-
-
-@torch.inference_mode()
-def _caption_embeddings(clap: Any, processor: Any, checkpoint: Checkpoint) -> Embeddings:
-    """float32[templates, species, student_dim], unit rows."""
-    rows = []
-    for template in CAPTIONS:
-        texts = [caption(template, one) for one in checkpoint.taxonomy.species]
-        tokens = processor.tokenizer(texts, padding=True, return_tensors="pt")
-        rows.append(clap.get_text_features(**tokens).pooler_output.numpy())
-    return np.stack(rows)
 
 
 def _rows(method: str, heard: Embeddings, scene: Scene) -> list[dict[str, Any]]:

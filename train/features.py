@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from edge.contract.errors import AudioError, DatasetError
+from edge.contract.errors import DatasetError
 from edge.framing import resample
 from edge.recording import read_recording
+from train.cache import Array, load_each
 from train.dataset import Item
 from train.frontend import LogMel, LogMelSpec
 
@@ -23,27 +23,28 @@ FLOOR_DB = -100.0
 def load_features(items: Sequence[Item], spec: LogMelSpec, cache: Path) -> list[Tensor | None]:
     """Log-mels, float16[frames, mel_bins] each, in the order of the items; None if unreadable.
 
-    The cache is keyed by the items' paths, sizes and times and by the front end.
-
     Raises:
         DatasetError: not one item is readable.
     """
-    file = cache / f"logmel-{_key(items, spec)}.pt"
-    features: list[Tensor | None]
-    if file.is_file():
-        features = torch.load(file, weights_only=True)
-    else:
-        features = _compute(items, spec)
-        _save(features, file)
+    folder = cache / f"log-mels-{hashlib.sha256(repr(spec).encode()).hexdigest()[:8]}"
+    arrays = load_each(items, folder, LogMels(spec))
+    features = [None if one is None else torch.from_numpy(one) for one in arrays]
     _report_unreadable(items, features)
     return features
 
 
-def _save(features: list[Tensor | None], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".part")
-    torch.save(features, temporary)
-    temporary.replace(file)
+class LogMels:
+    """Computes the log-mel of a whole recording, float16[frames, mel_bins]."""
+
+    def __init__(self, spec: LogMelSpec) -> None:
+        self._frontend = LogMel(spec)
+
+    @torch.inference_mode()
+    def __call__(self, item: Item) -> Array:
+        """One recording's."""
+        waveform = read_waveform(item, self._frontend.spec.sample_rate_hz)
+        log_mel: Array = self._frontend(waveform[None])[0, 0].half().numpy()
+        return log_mel
 
 
 def _report_unreadable(items: Sequence[Item], features: Sequence[Tensor | None]) -> None:
@@ -77,30 +78,6 @@ def windows(log_mel: Tensor, frames: int, hop: int) -> Tensor:
     last = max(len(log_mel) - frames, 0)
     starts = sorted({*range(0, last + 1, hop), last})
     return torch.stack([crop(log_mel, start, frames) for start in starts])[:, None].float()
-
-
-def _compute(items: Sequence[Item], spec: LogMelSpec) -> list[Tensor | None]:
-    frontend = LogMel(spec)
-    return [_log_mel(one, frontend) for one in tqdm(items, "log-mels", disable=None)]
-
-
-@torch.inference_mode()
-def _log_mel(item: Item, frontend: LogMel) -> Tensor | None:
-    try:
-        waveform = read_waveform(item, frontend.spec.sample_rate_hz)
-    except AudioError as error:
-        _LOG.warning("%s; skipped", error)
-        return None
-    log_mel: Tensor = frontend(waveform[None])[0, 0].half().clone()
-    return log_mel
-
-
-def _key(items: Sequence[Item], spec: LogMelSpec) -> str:
-    digest = hashlib.sha256(repr(spec).encode())
-    for one in items:
-        stat = one.path.stat() if one.path.is_file() else None
-        digest.update(f"{one.path.resolve()} {stat and (stat.st_size, stat.st_mtime_ns)}".encode())
-    return digest.hexdigest()[:16]
 
 
 def to_power(log_mel: Tensor) -> Tensor:

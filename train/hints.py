@@ -5,7 +5,6 @@ STM32N6, which turns 3 s of sound into 256 numbers. It is run once over every re
 TensorFlow Lite, and is neither shipped nor needed to listen.
 """
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +15,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
 from edge.framing import resample
 from edge.recording import read_recording
+from train.cache import Array, load_each
 from train.dataset import Item
 from train.frontend import LogMelSpec
 
@@ -80,17 +79,26 @@ def spectrogram(chunk: Waveform) -> npt.NDArray[np.float32]:
 
 
 def load_hints(items: Sequence[Item], folder: Path, cache: Path) -> list[Tensor]:
-    """float16[n, 256] a recording, in order; computed once a recording and kept.
+    """float16[n, 256] a readable recording, in order; computed once and kept.
 
     Raises:
         DatasetError: no such network.
     """
-    missing = [one for one in items if not _place(one, cache).is_file()]
-    if missing:
-        network = HintNetwork(folder)
-        for one in tqdm(missing, "hints", disable=None):
-            _keep(_compute(one, network), _place(one, cache))
-    return [torch.from_numpy(np.load(_place(one, cache))) for one in items]
+    arrays = load_each(items, cache / "hints", Hints(folder))
+    return [torch.from_numpy(one) for one in arrays if one is not None]
+
+
+class Hints:
+    """Computes the hints of a whole recording; loads the network when the first is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._network: HintNetwork | None = None
+
+    def __call__(self, item: Item) -> Array:
+        """One recording's."""
+        self._network = self._network or HintNetwork(self._folder)
+        return self._network.embed(resample(*read_recording(item.path), _RATE_HZ))
 
 
 class HintLoss(nn.Module):
@@ -136,20 +144,3 @@ def _open(file: Path) -> Any:
         interpreter = Interpreter(str(file), experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
     return interpreter
-
-
-def _compute(item: Item, network: HintNetwork) -> npt.NDArray[np.float16]:
-    return network.embed(resample(*read_recording(item.path), _RATE_HZ))
-
-
-def _place(item: Item, cache: Path) -> Path:
-    stat = item.path.stat()
-    key = f"{item.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
-    return cache / "hints" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
-
-
-def _keep(hint: npt.NDArray[np.float16], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".part").open("wb") as part:
-        np.save(part, hint)
-    file.with_suffix(".part").replace(file)

@@ -42,9 +42,10 @@ class Sounds:
         """Licences of the recordings, each once."""
         return tuple(sorted({one.licence for one in self.items}))
 
-    def write_heard(self, folder: Path) -> None:
-        """Leave a note beside a model: which species it has heard."""
-        (folder / HEARD).write_text(json.dumps(self.heard) + "\n", encoding="utf-8")
+    def write_heard(self, folder: Path, before: str = "") -> None:
+        """Leave a note beside a model: which species it, and the one it began as, has heard."""
+        heard = sorted({*self.heard, *heard_by(before)}) if before else self.heard
+        (folder / HEARD).write_text(json.dumps(heard) + "\n", encoding="utf-8")
 
     def sampler(self, frames: int, seed: int, weight: float = 0.0) -> WindowSampler:
         """Batches of random augmented windows."""
@@ -98,14 +99,18 @@ def check_unheard(student: str, held_out: Sequence[str]) -> None:
     Raises:
         DatasetError: one was heard. A model without a note, such as a hub's, can't be checked.
     """
-    note = Path(student) / HEARD
-    heard = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else []
-    known = sorted(set(held_out) & set(heard))
+    known = sorted(set(held_out) & set(heard_by(student)))
     if known:
         raise DatasetError(
             f"held_out: {student} has heard {', '.join(known)}; pretrain one that hasn't: "
             f"python -m train.pretrain --only student held_out={','.join(held_out)}"
         )
+
+
+def heard_by(student: str) -> list[str]:
+    """Ids of the species that a pretrained student has heard, as far as it says."""
+    note = Path(student) / HEARD
+    return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
 
 
 def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:

@@ -3,9 +3,9 @@
 python -m train.birds.build --birds ARCHIVE [--output data/birds]
 
 Each data set is manifest.csv and taxonomy.csv; its paths lead into the archive, nothing is
-copied. `data/birds` is training data alone; `data/birds-fold0` to `-fold4` have the splits train,
-test and unseen. A fifth of the background recordings is `test`, a fifth `validation`, by the
-recording they are cut from.
+copied. `data/birds-fold0` to `-fold4` have the splits train, test and unseen; `data/birds-base` is
+what trains in every fold; `data/birds` is everything, as training data. A fifth of the background
+recordings is `test`, a fifth `validation`, by the recording they are cut from.
 """
 
 import csv
@@ -19,7 +19,7 @@ from edge.contract.taxonomy import Taxonomy
 from edge.usage import Parser
 from gallery.command import run
 from train.birds.archive import Row, read_archive, read_taxonomy
-from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, split
+from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, base, split
 from train.birds.pages import page
 from train.dataset import REQUIRED
 
@@ -43,8 +43,15 @@ def build(archive: Path, output: Path) -> list[Path]:
         named = [(TRAIN, parts.train), (TEST, parts.test), (UNSEEN, parts.unseen)]
         labelled = [(name, row) for name, part in named for row in part]
         written.append(_write(fold_folder(output, fold), taxonomy, [*labelled, *_background(rows)]))
-    birds = [(TRAIN, row) for row in rows if row.set_name != "background"]
-    return [*written, _write(output, taxonomy, [*birds, *_background(rows)])]
+    for folder, part in ((base_folder(output), base(rows)), (output, rows)):
+        birds = [(TRAIN, row) for row in part if row.set_name != "background"]
+        written.append(_write(folder, taxonomy, [*birds, *_background(rows)]))
+    return written
+
+
+def base_folder(output: Path) -> Path:
+    """Where what trains in every fold lies, given where everything lies."""
+    return output.with_name(f"{output.name}-base")
 
 
 def fold_folder(output: Path, fold: int) -> Path:

@@ -37,6 +37,17 @@ def split(rows: Sequence[Row], fold: int) -> Split:
     return Split(tuple(train), tuple(test), tuple(_without_authors(rest, train)))
 
 
+def base(rows: Sequence[Row]) -> list[Row]:
+    """What is in `train` of every fold: nothing of core, nor of an author who is tested there.
+
+    A model may learn from it once, for all folds.
+    """
+    hidden = unseen_species(rows)
+    core = [row for row in rows if row.set_name == "core"]
+    others = [row for row in rows if row.set_name in ("more", "many")]
+    return _without_authors([row for row in others if row.species_id not in hidden], core)
+
+
 def unseen_species(rows: Iterable[Row]) -> frozenset[str]:
     """Half of the species that only `many` holds, chosen by the hash of their names."""
     sets = defaultdict(set)

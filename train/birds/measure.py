@@ -1,0 +1,99 @@
+"""What one fold's models find: per query, so that folds can be pooled and methods compared.
+
+A recording is what its windows say together: similarities are pooled by the maximum.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from train.metrics import average_precision, recall_at
+
+Embeddings = npt.NDArray[np.float32]
+Values = dict[str, list[float]]
+METRICS = ("mAP", "R@1", "R@5")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Recordings as one method hears them."""
+
+    windows: Embeddings
+    """float32[windows, dim], unit rows."""
+    recording: npt.NDArray[np.intp]
+    """int[windows], ascending."""
+
+    def pooled(self, rows: Embeddings) -> Embeddings:
+        """Similarity of every recording with every row: the maximum over its windows."""
+        similarity = self.windows @ rows.T
+        starts = np.flatnonzero(np.diff(self.recording, prepend=-1))
+        pooled: Embeddings = np.maximum.reduceat(similarity, starts, axis=0)
+        return pooled
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows of the teacher's space, and the species of each."""
+
+    rows: Embeddings
+    """float32[n, dim], unit rows."""
+    species: npt.NDArray[np.str_]
+    """str[n], species ids."""
+
+    def of(self, species: Sequence[str]) -> "Labelled":
+        """Only the rows of some species."""
+        kept = np.isin(self.species, species)
+        return Labelled(self.rows[kept], self.species[kept])
+
+
+def retrieval(
+    heard: Heard,
+    species: npt.NDArray[np.str_],
+    galleries: Mapping[str, Labelled],
+) -> dict[str, Values]:
+    """Metrics of every query, keyed by task: `A->I, NAME` and `I->A, NAME` for each gallery.
+
+    Args:
+        heard: the recordings.
+        species: str[recordings], ids.
+        galleries: what to search, by name; rows may be pictures or, for A->T, anchors.
+
+    A query whose species the gallery lacks has no right answer and gets NaN, so that queries
+    keep their places.
+    """
+    found = {}
+    for name, gallery in galleries.items():
+        similarity = heard.pooled(gallery.rows)
+        relevant = species[:, None] == gallery.species[None]
+        found[f"A->{name}"] = per_query(similarity, relevant)
+        found[f"{name}->A"] = per_query(similarity.T, relevant.T)
+    return found
+
+
+def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.bool_]) -> Values:
+    """Each metric of each query; NaN where nothing is relevant."""
+    asked: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
+    answered = similarity[asked], relevant[asked]
+    values = {
+        "mAP": average_precision(*answered),
+        "R@1": recall_at(*answered, 1),
+        "R@5": recall_at(*answered, 5),
+    }
+    return {name: _in_place(one, asked) for name, one in values.items()}
+
+
+def by_species(
+    similarity: npt.NDArray[np.floating], species: npt.NDArray[np.str_], top: int
+) -> Iterator[tuple[str, npt.NDArray[np.floating]]]:
+    """A species' similarity: the mean of its best min(top, rows) rows."""
+    for one in np.unique(species):
+        members = np.sort(similarity[:, species == one], axis=1)
+        yield str(one), members[:, -top:].mean(axis=1)
+
+
+def _in_place(values: npt.NDArray[np.float64], asked: npt.NDArray[np.bool_]) -> list[float]:
+    placed = np.full(len(asked), np.nan)
+    placed[asked] = values
+    return [float(one) for one in placed]
