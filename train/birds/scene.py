@@ -1,0 +1,98 @@
+"""One fold, embedded by its own teacher: pictures, anchors, and what is searched for what."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gallery.records import read_pictures
+from gallery.teacher import Teacher, mean_anchors
+from train.birds.folds import TEST, TRAIN, UNSEEN
+from train.birds.measure import Labelled
+from train.dataset import Dataset, Item
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a fold holds; `core` are the species that queries are asked about."""
+
+    core: tuple[str, ...]
+    anchors: Labelled
+    """Of every species."""
+    taught: Labelled
+    """Core pictures that the teacher learned from."""
+    new: Labelled
+    """Core pictures by photographers it never saw."""
+    unseen: Labelled
+    """Pictures of species that no training saw, by photographers that it never saw."""
+    others: Labelled
+    """Every picture of every species that is not core."""
+
+    @property
+    def galleries(self) -> dict[str, Labelled]:
+        """What core recordings are searched in, by name."""
+        pictured = [*self.core, *sorted(set(self.others.species.tolist()))]
+        return {
+            "T": self.anchors.of(self.core),
+            "I": self.taught,
+            "I (new photographers)": self.new,
+            "T (570 species)": self.anchors.of(pictured),
+            "I (570 species)": joined(self.taught, self.others),
+        }
+
+    @property
+    def unseen_galleries(self) -> dict[str, Labelled]:
+        """What recordings of unseen species are searched in."""
+        hidden = sorted(set(self.unseen.species.tolist()))
+        return {"T": self.anchors.of(hidden), "I": self.unseen}
+
+
+def joined(one: Labelled, other: Labelled) -> Labelled:
+    """Rows of both."""
+    return Labelled(
+        np.concatenate([one.rows, other.rows]), np.concatenate([one.species, other.species])
+    )
+
+
+def embed_scene(
+    dataset: Dataset, everything: Dataset, core: Sequence[str], teacher: Teacher
+) -> Scene:
+    """Embed a fold's pictures and all anchors.
+
+    Args:
+        dataset: a fold.
+        everything: holds the pictures of all species.
+        core: ids of the species that are asked about.
+        teacher: the fold's own.
+    """
+    species = dataset.taxonomy.species
+    ids = [one.species_id for one in species]
+    strangers = [one for one in ids if one not in core]
+    return Scene(
+        tuple(core),
+        Labelled(mean_anchors(teacher.anchors(species)), np.array(ids)),
+        _pictures(teacher, dataset.select("image", TRAIN, core)),
+        _pictures(teacher, dataset.select("image", TEST, core)),
+        _pictures(teacher, dataset.select("image", UNSEEN, ids)),
+        _pictures(teacher, everything.select("image", TRAIN, strangers)),
+    )
+
+
+def core_species(folds: Iterable[Dataset]) -> tuple[str, ...]:
+    """Ids of the species that are tested in any fold, sorted."""
+    return tuple(
+        sorted({one.species_id for fold in folds for one in fold.items if one.split == TEST} - {""})
+    )
+
+
+def _pictures(teacher: Teacher, items: Sequence[Item]) -> Labelled:
+    shown: list[str] = []
+
+    def images() -> Iterator[Image.Image]:
+        for item, image in read_pictures(items):
+            shown.append(item.species_id)
+            yield image
+
+    rows = teacher.embed_images(images())
+    return Labelled(rows, np.array(shown))
