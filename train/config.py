@@ -93,6 +93,11 @@ class DistillConfig:
     hint: str = ""
     hint_weight: float = 1.0
     """As in pretraining."""
+    projection_hidden: int = 0
+    """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
+    tower_share: float = 1.0
+    """How much of the objective's gradient reaches the tower; a hint's reaches it whole. With few
+    recordings a tower that heeds mostly the hint does not learn them by heart."""
     steps: int = 300
     batch: int = 48
     learning_rate: float = 2e-3
@@ -107,8 +112,8 @@ class DistillConfig:
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
         _check_positive(self, ("window_s", "temperature", "steps", "batch", "learning_rate"))
-        for name in ("smoothing", "outliers"):
-            if not 0 <= getattr(self, name) < 1:
+        for name in ("smoothing", "outliers", "tower_share"):
+            if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name}: {getattr(self, name)} does not lie between 0 and 1")
 
 

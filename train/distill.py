@@ -49,7 +49,7 @@ def distill(config: DistillConfig) -> Path:
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
     sounds = load_sounds(dataset, spec, CACHE, config.held_out)
     seed_everything(config.seed)
-    student = start.student(anchors.shape[2])
+    student = start.student(anchors.shape[2], config.projection_hidden)
     output.mkdir(parents=True, exist_ok=True)
     hint = sounds.hint_loss(config.hint, student.hidden, spec, CACHE) if config.hint else None
     log, bank = output / "metrics.jsonl", _of(sounds, dataset, anchors)
@@ -113,9 +113,9 @@ def train_student(
         outliers = sampler.outliers(round(config.outliers * config.batch))
         texts = bank[int(torch.randint(len(bank), (), generator=random))]
         log_mel = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
-        with mixed_precision(device):
+        with mixed_precision(device, student.tower.depthwise):
             features = student.features(log_mel.to(device))
-            heard = student.project(features).float()
+            heard = student.project(ease(features, config.tower_share)).float()
         birds, rest = heard[: config.batch], heard[config.batch :]
         value = objective(birds, texts, batch.labels.to(device))
         if hint is not None:
@@ -127,6 +127,11 @@ def train_student(
     learners = [student, scale] if hint is None else [student, scale, hint]
     fit(learners, loss, schedule, "distil", log)
     student.train(False)
+
+
+def ease(features: Tensor, share: float) -> Tensor:
+    """The same features, through which only a share of the gradient passes."""
+    return torch.lerp(features.detach(), features, share)
 
 
 def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:

@@ -102,7 +102,9 @@ class Hints:
 
 
 class HintLoss(nn.Module):
-    """Mean squared error between a linear map of the features and the standardised hint.
+    """Mean squared error between the features and the standardised hint.
+
+    Features of another width are mapped to it linearly.
 
     Args:
         hints: float16[n, 256] a recording.
@@ -117,7 +119,7 @@ class HintLoss(nn.Module):
         super().__init__()
         self._hints = hints
         self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
-        self.head = nn.Linear(features, DIM)
+        self.head = nn.Identity() if features == DIM else nn.Linear(features, DIM)
         every = torch.cat(list(hints)).float()
         self.register_buffer("mean", every.mean(dim=0))
         self.register_buffer("deviation", every.std(dim=0) + _LEAST_DEVIATION)

@@ -15,6 +15,8 @@ from edge.contract.errors import ConfigError, DatasetError
 from train.frontend import LogMel, LogMelSpec
 
 CNN = "cnn:"
+_DROPOUT = 0.3
+"""Of a projection's hidden layer."""
 
 
 class Student(nn.Module):
@@ -23,15 +25,17 @@ class Student(nn.Module):
     Args:
         audio_config: says which tower; see `train.towers.make_tower`.
         dim: dimension of the teacher's space.
+        projection_hidden: width of the projection's hidden layer; 0 makes it linear.
     """
 
-    def __init__(self, audio_config: dict[str, Any], dim: int) -> None:
+    def __init__(self, audio_config: dict[str, Any], dim: int, projection_hidden: int = 0) -> None:
         super().__init__()
         from train.towers import make_tower
 
         self.audio_config = audio_config
         self.tower, self.hidden = make_tower(audio_config)
-        self.projection = nn.Linear(self.hidden, dim)
+        self.projection_hidden = projection_hidden
+        self.projection = _projection(self.hidden, projection_hidden, dim)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
@@ -45,6 +49,13 @@ class Student(nn.Module):
     def project(self, features: Tensor) -> Tensor:
         """Features to unit rows in the teacher's space."""
         return functional.normalize(self.projection(features), dim=-1)
+
+
+def _projection(features: int, hidden: int, dim: int) -> nn.Module:
+    if not hidden:
+        return nn.Linear(features, dim)
+    layers = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(hidden, dim))
+    return nn.Sequential(*layers)
 
 
 class WaveformStudent(nn.Module):
@@ -107,9 +118,9 @@ class Start:
     spec: LogMelSpec
     weights: dict[str, Tensor] | None = None
 
-    def student(self, dim: int) -> Student:
+    def student(self, dim: int, projection_hidden: int = 0) -> Student:
         """The student; its projection is new."""
-        student = Student(self.audio_config, dim)
+        student = Student(self.audio_config, dim, projection_hidden)
         if self.weights is not None:
             student.tower.load_state_dict(self.weights)
         return student

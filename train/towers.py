@@ -9,10 +9,14 @@ from transformers import ClapAudioConfig, ClapAudioModel
 from edge.contract.errors import DatasetError
 
 _CNN = "cnn"
+CNN_FEATURES = 256
+"""As many as a hint has (train/hints.py), so that a CNN's features can be the hint itself."""
 
 
 class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
     """A transformers CLAP audio tower: HTSAT."""
+
+    depthwise = False
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, hidden]."""
@@ -47,21 +51,23 @@ class CnnTower(nn.Module):
         mel_bins: of the front end.
     """
 
+    depthwise = True
+
     def __init__(self, name: str, mel_bins: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(mel_bins)
         cnn: Any = timm.create_model(name, in_chans=1, num_classes=0)
         # timm's MobileNets end in a layer wider than their last stage.
-        self.hidden = int(getattr(cnn, "head_hidden_size", cnn.num_features))
+        self.neck = nn.Linear(int(getattr(cnn, "head_hidden_size", cnn.num_features)), CNN_FEATURES)
         self.cnn = cnn
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, hidden]."""
-        features: Tensor = self.cnn(self.norm(log_mel.transpose(1, 3)).transpose(1, 3))
+        features: Tensor = self.neck(self.cnn(self.norm(log_mel.transpose(1, 3)).transpose(1, 3)))
         return features
 
 
-def make_tower(config: dict[str, Any]) -> tuple[nn.Module, int]:
+def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower, int]:
     """A tower with random weights, and the width of its features.
 
     Args:
@@ -69,6 +75,6 @@ def make_tower(config: dict[str, Any]) -> tuple[nn.Module, int]:
     """
     if config["model_type"] == _CNN:
         tower = CnnTower(config["name"], config["mel_bins"])
-        return tower, tower.hidden
+        return tower, CNN_FEATURES
     clap = ClapAudioConfig(**config)
     return ClapTower(clap), int(clap.hidden_size)

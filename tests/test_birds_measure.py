@@ -1,0 +1,83 @@
+"""Retrieval over folds: pooled windows, queries in their places, probes and maps."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from train.baselines import mlp_map, unit  # noqa: E402
+from train.birds.measure import Heard, Labelled, per_query, retrieval  # noqa: E402
+from train.birds.probe import fit_probe  # noqa: E402
+from train.birds.report import paired, pooled  # noqa: E402
+
+EYE = np.eye(3, dtype=np.float32)
+
+
+def test_a_recording_is_as_near_as_its_nearest_window():
+    heard = Heard(EYE[[0, 1, 2, 2]], np.array([0, 0, 1, 1]))
+    assert heard.pooled(EYE).tolist() == [[1, 1, 0], [0, 0, 1]]
+
+
+def test_retrieval_runs_both_ways_and_a_query_without_answer_keeps_its_place():
+    heard = Heard(EYE, np.arange(3))
+    gallery = Labelled(EYE[[0, 1]], np.array(["a", "b"]))
+    found = retrieval(heard, np.array(["a", "a", "c"]), {"I": gallery})
+    assert set(found) == {"A->I", "I->A"}
+    forth, back = found["A->I"]["R@1"], found["I->A"]["R@1"]
+    assert forth[:2] == [1, 0]
+    assert np.isnan(forth[2])
+    assert back[0] == 1
+    assert np.isnan(back[1])
+
+
+def test_only_the_wanted_species_stay_in_a_gallery():
+    gallery = Labelled(EYE, np.array(["a", "b", "a"])).of(["a"])
+    assert gallery.rows.tolist() == EYE[[0, 2]].tolist()
+    assert gallery.species.tolist() == ["a", "a"]
+
+
+def table(hits: list[float]) -> dict:
+    return {"A->I": {"distilled": {"mAP": hits, "R@1": hits, "R@5": hits}}}
+
+
+def test_folds_are_pooled_query_by_query_and_gaps_drop_the_method():
+    assert pooled([table([1, 0]), table([0])])["A->I"]["distilled"]["R@1"] == [1, 0, 0]
+    assert pooled([table([1]), {"A->I": {}}]) == {"A->I": {}}
+
+
+def test_a_paired_difference_leaves_out_what_either_lacks():
+    better = paired([1, 1, 1, float("nan")], [0, 0, 1, 1])
+    assert better["mean"] == pytest.approx(2 / 3)
+    assert paired([1.0] * 50, [0.0] * 50) == {"mean": 1, "low": 1, "high": 1}
+
+
+def test_every_metric_is_perfect_for_a_perfect_similarity():
+    found = per_query(EYE, EYE.astype(bool))
+    assert {name: np.mean(values) for name, values in found.items()} == {
+        "mAP": 1,
+        "R@1": 1,
+        "R@5": 1,
+    }
+
+
+def test_a_probe_separates_what_is_linear_and_weighs_classes_alike():
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [200, 20, 20])
+    rows = (3 * EYE[labels] + random.normal(0, 1, (240, 3))).astype(np.float32)
+    fitted = fit_probe(rows, labels)
+    said = fitted.log_probability(rows)
+    assert np.allclose(np.exp(said).sum(axis=1), 1, atol=1e-5)
+    for label in range(3):
+        assert (said[labels == label].argmax(axis=1) == label).mean() > 0.8
+
+
+def test_a_probe_survives_a_feature_that_never_changes():
+    rows = np.concatenate([EYE[[0, 1] * 10], np.ones((20, 1), np.float32)], axis=1)
+    assert np.isfinite(fit_probe(rows, np.array([0, 1] * 10)).log_probability(rows)).all()
+
+
+def test_the_mlp_map_learns_what_no_linear_map_can():
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)
+    anchors = EYE[[0, 1, 1, 0]]
+    mapped = mlp_map(corners, anchors, hidden=32, steps=300)(corners)
+    assert np.allclose(np.linalg.norm(mapped, axis=1), 1, atol=1e-5)
+    assert (unit(mapped) * anchors).sum(axis=1).min() > 0.95
