@@ -1,9 +1,9 @@
-"""Measure the cross-validated models of real birds: train/results/birds.md, .json and a picture.
+"""Measure the cross-validated models of real birds: a table, and birds.json beside the models.
 
-python -m train.birds.report [--data data/birds] [--models runs/birds] [--output train/results]
+python -m train.birds.report [--data data/birds] [--models runs/birds]
 
 Queries of all folds are pooled; every core recording is one query. Intervals are 95 % bootstrap
-over queries; "better" is a paired bootstrap of the difference.
+over queries. Folds that are not trained yet are left out, and said so.
 """
 
 import json
@@ -27,7 +27,7 @@ from train.birds.measure import METRICS, Heard, Labelled, Values, per_query, ret
 from train.birds.scene import Scene, core_species, embed_scene
 from train.checkpoint import META, load_checkpoint
 from train.dataset import Dataset, read_dataset
-from train.metrics import bootstrap
+from train.metrics import Interval, bootstrap
 
 Table = dict[str, dict[str, Values]]
 """task -> method -> metric -> one value a query."""
@@ -68,6 +68,20 @@ def pooled(folds: Iterable[Table]) -> Table:
         }
         for task, methods in tables[0].items()
     }
+
+
+def to_markdown(report: dict[str, Any]) -> str:
+    """The report as a table."""
+    lines = [
+        f"Folds {', '.join(map(str, report['folds']))} of {FOLDS}. Mean [95 % bootstrap interval].",
+        "",
+        f"| task | method | queries | {' | '.join(METRICS)} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        figures = " | ".join(str(Interval(**row[name])) for name in METRICS)
+        lines.append(f"| {row['task']} | {row['method']} | {row['queries']} | {figures} |")
+    return "\n".join(lines)
 
 
 def paired(one: Sequence[float], other: Sequence[float]) -> dict[str, float]:
@@ -154,7 +168,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m train.birds.report", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/birds"))
     parser.add_argument("--models", type=Path, default=Path("runs/birds"))
-    parser.add_argument("--output", type=Path, default=Path("train/results"))
     args = parser.parse_args(argv)
 
     def command() -> None:
@@ -165,12 +178,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         datasets = {fold: read_dataset(fold_folder(args.data, fold)) for fold in range(FOLDS)}
         everything, core = read_dataset(args.data), core_species(datasets.values())
         tables = (measure_fold(datasets[fold], everything, core, folders[fold]) for fold in trained)
-        table = pooled(tables)
-        (args.output / "birds.json").write_text(
-            json.dumps({"folds": trained, "rows": summary(table)}, indent=1) + "\n"
-        )
-        for one in summary(table):
-            print(one["task"], one["method"], one["queries"], {m: one[m]["mean"] for m in METRICS})
+        report = {"folds": trained, "rows": summary(pooled(tables))}
+        text = json.dumps(report, indent=1) + "\n"
+        (args.models / "birds.json").write_text(text, encoding="utf-8")
+        print(to_markdown(report))
 
     return run(command)
 
