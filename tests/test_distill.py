@@ -81,7 +81,7 @@ def test_the_report_compares_seen_and_unseen_species_with_the_baselines(world, t
     )
     report = evaluate(run, world.data, "test")
     methods = {row["method"] for row in report["rows"]}
-    assert methods == {"distilled", "zero-shot chain", "ridge map", "chance"}
+    assert methods == {"distilled", "zero-shot chain", "ridge map", "MLP map", "chance"}
     unseen = [row for row in report["rows"] if row["species"] == "unseen"]
     assert {row["task"] for row in unseen} == {"A->I", "I->A", "A->T"}
     queries = {(row["method"], row["species"]): row["queries"] for row in report["rows"]}

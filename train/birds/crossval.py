@@ -65,10 +65,10 @@ def train_fold(sources: Sources, output: Path) -> None:
     Raises:
         BirdlistenError: data, hint or tower can't be used.
     """
-    _pretrain("teacher", "birds-teacher.yaml", sources, output / TEACHER)
+    _pretrain("teacher", "pretrain-birds-teacher.yaml", sources, output / TEACHER)
     for name, settings in _claps(sources):
         begun = (f"init={output.parent / BASE / name / 'student'}", *_GO_ON)
-        _pretrain("student", "birds-clap.yaml", sources, output / name, (*settings, *begun))
+        _pretrain("student", "pretrain-birds-clap.yaml", sources, output / name, (*settings, *begun))
     for row in STUDENTS:
         if not (student_folder(output, row) / META).is_file():
             distill(_distillation(row, sources, output))
@@ -81,7 +81,7 @@ def train_base(sources: Sources, output: Path) -> None:
         BirdlistenError: data or hint can't be used.
     """
     for name, settings in _claps(sources):
-        _pretrain("student", "birds-clap.yaml", sources, output / name, settings)
+        _pretrain("student", "pretrain-birds-clap.yaml", sources, output / name, settings)
 
 
 def _claps(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
