@@ -68,7 +68,9 @@ def train_fold(sources: Sources, output: Path) -> None:
     _pretrain("teacher", "pretrain-birds-teacher.yaml", sources, output / TEACHER)
     for name, settings in _claps(sources):
         begun = (f"init={output.parent / BASE / name / 'student'}", *_GO_ON)
-        _pretrain("student", "pretrain-birds-clap.yaml", sources, output / name, (*settings, *begun))
+        _pretrain(
+            "student", "pretrain-birds-clap.yaml", sources, output / name, (*settings, *begun)
+        )
     for row in STUDENTS:
         if not (student_folder(output, row) / META).is_file():
             distill(_distillation(row, sources, output))
