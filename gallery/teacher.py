@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
+from gallery.records import P, read_pictures
 from gallery.templates import TEMPLATES, sentence
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +44,22 @@ class Teacher:
         while chunk := list(islice(tensors, _BATCH)):
             rows.append(self.model.encode_image(torch.stack(chunk), normalize=True))
         return torch.cat(rows).float().numpy()
+
+    def embed_pictures(self, records: Iterable[P]) -> tuple[list[P], Embeddings]:
+        """Open and embed files: those that are readable, and their rows.
+
+        Raises:
+            DatasetError: not one is readable.
+        """
+        opened: list[P] = []
+
+        def images() -> Iterator[Image.Image]:
+            for record, image in read_pictures(records):
+                opened.append(record)
+                yield image
+
+        rows = self.embed_images(images())
+        return opened, rows
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:

@@ -5,9 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from train.baselines import mlp_map, unit  # noqa: E402
-from train.birds.measure import Heard, Labelled, per_query, retrieval  # noqa: E402
 from train.birds.probe import fit_probe  # noqa: E402
 from train.birds.report import paired, pooled  # noqa: E402
+from train.retrieval import Heard, Labelled, per_query, retrieval  # noqa: E402
 
 EYE = np.eye(3, dtype=np.float32)
 

@@ -8,7 +8,7 @@ windows, as in `birdlisten identify`. Prints a table; writes JSON beside the che
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.usage import Parser
 from gallery.command import run
-from gallery.records import read_pictures
 from gallery.teacher import Teacher, load_teacher
 from train.baselines import Embeddings
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.dataset import Dataset, Item, read_dataset
+from train.dataset import Dataset, read_dataset
 from train.features import windows
 from train.methods import methods
-from train.metrics import Interval, average_precision, bootstrap, recall_at
+from train.metrics import Interval, bootstrap
+from train.retrieval import METRICS, Heard, per_query
 from train.runs import CACHE, newest_run
 from train.sounds import Sounds, load_sounds
 
-TASKS = ("A->I", "I->A", "A->T")
 _HOPS = 2
 """Windows overlap by half."""
 
@@ -100,7 +98,7 @@ def to_markdown(report: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
-        figures = " | ".join(str(Interval(**row[name])) for name in ("mAP", "R@1", "R@5"))
+        figures = " | ".join(str(Interval(**row[name])) for name in METRICS)
         names = f"{row['method']} | {row['species']} | {row['task']} | {row['queries']}"
         lines.append(f"| {names} | {figures} |")
     return "\n".join(lines)
@@ -123,33 +121,20 @@ def _scene(
     pictures = dataset.select("image", split, ids)
     if not pictures:
         raise DatasetError(f"{dataset.path}: no pictures in split {split!r}")
-    shown, images = _embed_pictures(teacher, pictures)
+    shown, images = teacher.embed_pictures(pictures)
     return Scene(
         np.array([ids.index(one.species_id) for one in sounds.items]),
         np.repeat(np.arange(len(counts)), counts),
-        np.array([ids.index(one) for one in shown]),
+        np.array([ids.index(one.species_id) for one in shown]),
         images,
         checkpoint.anchors,
         np.array([one in checkpoint.heard for one in ids]),
     )
 
 
-def _embed_pictures(teacher: Teacher, items: Sequence[Item]) -> tuple[list[str], Embeddings]:
-    """Species id and embedding of every readable picture."""
-    shown: list[str] = []
-
-    def images() -> Iterator[Image.Image]:
-        for item, image in read_pictures(items):
-            shown.append(item.species_id)
-            yield image
-
-    rows = teacher.embed_images(images())
-    return shown, rows
-
-
 def _rows(method: str, heard: Embeddings, scene: Scene) -> list[dict[str, Any]]:
-    to_images = _pool(heard @ scene.images.T, scene)
-    to_anchors = _pool(heard @ scene.anchors.T, scene)
+    recordings = Heard(heard, scene.window_of)
+    to_images, to_anchors = recordings.pooled(scene.images), recordings.pooled(scene.anchors)
     species = np.arange(len(scene.anchors))
     tasks = {
         "A->I": (to_images, scene.audio_labels, scene.image_labels),
@@ -165,13 +150,6 @@ def _rows(method: str, heard: Embeddings, scene: Scene) -> list[dict[str, Any]]:
     ]
 
 
-def _pool(similarity: Embeddings, scene: Scene) -> Embeddings:
-    """Windows to recordings by the maximum: [windows, n] -> [recordings, n]."""
-    starts = np.flatnonzero(np.diff(scene.window_of, prepend=-1))
-    pooled: Embeddings = np.maximum.reduceat(similarity, starts, axis=0)
-    return pooled
-
-
 def _row(
     method: str,
     group: str,
@@ -181,13 +159,10 @@ def _row(
     gallery: npt.NDArray[np.intp],
 ) -> dict[str, Any]:
     relevant = queries[:, None] == gallery[None]
-    figures = {
-        "mAP": bootstrap(average_precision(similarity, relevant)),
-        "R@1": bootstrap(recall_at(similarity, relevant, 1)),
-        "R@5": bootstrap(recall_at(similarity, relevant, 5)),
-    }
+    values = per_query(similarity, relevant)
+    figures = {name: asdict(bootstrap(np.array(one))) for name, one in values.items()}
     names = {"method": method, "species": group, "task": task, "queries": len(queries)}
-    return {**names, **{name: asdict(one) for name, one in figures.items()}}
+    return {**names, **figures}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

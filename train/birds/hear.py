@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,12 @@ from torch import Tensor, nn
 
 from train.baselines import Embeddings
 from train.birds.crossval import Row
-from train.birds.measure import Heard
 from train.birds.probe import fit_probe
 from train.checkpoint import Checkpoint
 from train.dataset import Item
 from train.features import load_features, windows
 from train.methods import methods
+from train.retrieval import Heard
 from train.runs import CACHE
 from train.student import Student, embed_log_mels, open_start
 
@@ -36,7 +35,6 @@ class Recordings:
     """int[windows], ascending."""
     species: npt.NDArray[np.str_]
     """str[recordings], ids."""
-    paths: tuple[Path, ...]
 
 
 def load_recordings(items: Sequence[Item], checkpoint: Checkpoint) -> Recordings:
@@ -49,7 +47,6 @@ def load_recordings(items: Sequence[Item], checkpoint: Checkpoint) -> Recordings
         torch.cat(cut),
         np.repeat(np.arange(len(cut)), [len(one) for one in cut]),
         np.array([item.species_id for item, _ in readable]),
-        tuple(item.path for item, _ in readable),
     )
 
 
@@ -57,12 +54,13 @@ def hear(
     row: Row, checkpoint: Checkpoint, recordings: Recordings, trained: Sequence[str]
 ) -> dict[str, Heard]:
     """What one row of the report hears, and the baselines if it is the one they belong to."""
-    known = np.isin(checkpoint.taxonomy.ids, trained)
-    found = methods(checkpoint, recordings.log_mels, known)
-    names = {"distilled": row.name}
     if row.name == BASELINES_OF:
-        names |= {name: name for name in found if name != "distilled"}
-    return {names[name]: Heard(found[name], recordings.recording) for name in names}
+        known = np.isin(checkpoint.taxonomy.ids, trained)
+        found = methods(checkpoint, recordings.log_mels, known)
+        found[row.name] = found.pop("distilled")
+    else:
+        found = {row.name: embed_log_mels(checkpoint.student, recordings.log_mels).numpy()}
+    return {name: Heard(one, recordings.recording) for name, one in found.items()}
 
 
 class Features(nn.Module):

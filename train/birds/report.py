@@ -23,11 +23,11 @@ from train.birds.build import fold_folder
 from train.birds.crossval import STUDENTS, TEACHER, Row, student_folder
 from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN
 from train.birds.hear import BASELINES_OF, before, hear, load_recordings, probe
-from train.birds.measure import METRICS, Heard, Labelled, Values, per_query, retrieval
 from train.birds.scene import Scene, core_species, embed_scene
 from train.checkpoint import META, load_checkpoint
 from train.dataset import Dataset, read_dataset
 from train.metrics import Interval, bootstrap
+from train.retrieval import METRICS, Heard, Labelled, Values, per_query, retrieval
 
 Table = dict[str, dict[str, Values]]
 """task -> method -> metric -> one value a query."""

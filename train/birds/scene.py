@@ -1,16 +1,14 @@
 """One fold, embedded by its own teacher: pictures, anchors, and what is searched for what."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from gallery.records import read_pictures
 from gallery.teacher import Teacher, mean_anchors
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.birds.measure import Labelled
 from train.dataset import Dataset, Item
+from train.retrieval import Labelled
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,5 @@ def core_species(folds: Iterable[Dataset]) -> tuple[str, ...]:
 
 
 def _pictures(teacher: Teacher, items: Sequence[Item]) -> Labelled:
-    shown: list[str] = []
-
-    def images() -> Iterator[Image.Image]:
-        for item, image in read_pictures(items):
-            shown.append(item.species_id)
-            yield image
-
-    rows = teacher.embed_images(images())
-    return Labelled(rows, np.array(shown))
+    opened, rows = teacher.embed_pictures(items)
+    return Labelled(rows, np.array([one.species_id for one in opened]))

@@ -1,9 +1,9 @@
-"""What one fold's models find: per query, so that folds can be pooled and methods compared.
+"""What is found: per query, so that queries can be pooled and methods compared.
 
 A recording is what its windows say together: similarities are pooled by the maximum.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ def retrieval(
     species: npt.NDArray[np.str_],
     galleries: Mapping[str, Labelled],
 ) -> dict[str, Values]:
-    """Metrics of every query, keyed by task: `A->I, NAME` and `I->A, NAME` for each gallery.
+    """Metrics of every query, keyed by task: `A->NAME` and `NAME->A` for each gallery.
 
     Args:
         heard: the recordings.
@@ -82,15 +82,6 @@ def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.boo
         "R@5": recall_at(*answered, 5),
     }
     return {name: _in_place(one, asked) for name, one in values.items()}
-
-
-def by_species(
-    similarity: npt.NDArray[np.floating], species: npt.NDArray[np.str_], top: int
-) -> Iterator[tuple[str, npt.NDArray[np.floating]]]:
-    """A species' similarity: the mean of its best min(top, rows) rows."""
-    for one in np.unique(species):
-        members = np.sort(similarity[:, species == one], axis=1)
-        yield str(one), members[:, -top:].mean(axis=1)
 
 
 def _in_place(values: npt.NDArray[np.float64], asked: npt.NDArray[np.bool_]) -> list[float]:
