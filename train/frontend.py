@@ -51,7 +51,9 @@ class LogMel(nn.Module):
 
     window: Tensor
     filters: Tensor
-    kernel: Tensor
+    circle: Tensor
+    bins: Tensor
+    samples: Tensor
 
     def __init__(self, spec: LogMelSpec, convolution: bool = False) -> None:
         super().__init__()
@@ -61,7 +63,9 @@ class LogMel(nn.Module):
         used = int(filters.abs().sum(dim=1).nonzero().max()) + 1
         self.register_buffer("window", torch.hann_window(spec.fft_samples, periodic=True), False)
         self.register_buffer("filters", filters[:used], False)
-        self.register_buffer("kernel", _dft_kernel(spec, used), False)
+        self.register_buffer("circle", _circle(spec.fft_samples), False)
+        self.register_buffer("bins", torch.arange(used), False)
+        self.register_buffer("samples", torch.arange(spec.fft_samples), False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Compute the log-mel spectrogram."""
@@ -84,9 +88,14 @@ class LogMel(nn.Module):
         return spectrum[:, : len(self.filters)].abs().square()
 
     def _power_conv(self, padded: Tensor) -> Tensor:
-        spectrum = functional.conv1d(padded, self.kernel, stride=self.spec.hop_samples)
+        spectrum = functional.conv1d(padded, self._kernel(), stride=self.spec.hop_samples)
         real, imaginary = spectrum.square().chunk(2, dim=1)
         return real + imaginary
+
+    def _kernel(self) -> Tensor:
+        """float32[2 * bins, 1, fft_samples], looked up: it would be 2.4 MB of every file."""
+        turns = self.bins[:, None] * self.samples % self.spec.fft_samples
+        return (self.circle[:, turns].flatten(0, 1) * self.window)[:, None]
 
 
 def _filterbank(spec: LogMelSpec) -> Tensor:
@@ -104,8 +113,7 @@ def _filterbank(spec: LogMelSpec) -> Tensor:
     return torch.from_numpy(filters).float()
 
 
-def _dft_kernel(spec: LogMelSpec, bins: int) -> Tensor:
-    samples = torch.arange(spec.fft_samples, dtype=torch.float64)
-    angle = 2 * torch.pi / spec.fft_samples * torch.outer(torch.arange(bins).double(), samples)
-    window = torch.hann_window(spec.fft_samples, periodic=True, dtype=torch.float64)
-    return (torch.cat([angle.cos(), angle.sin()]) * window)[:, None].float()
+def _circle(samples: int) -> Tensor:
+    """Cosine and sine of every angle that a Fourier transform needs, float32[2, samples]."""
+    angle = 2 * torch.pi / samples * torch.arange(samples, dtype=torch.float64)
+    return torch.stack([angle.cos(), angle.sin()]).float()
