@@ -36,7 +36,7 @@ def test_platt_stays_finite_on_a_perfect_split():
 
 def windows_of(there, takes=1):
     take = np.repeat(np.arange(takes), len(there) // takes)
-    return ScoredWindows(there.astype(np.float32), there, take)
+    return ScoredWindows(there.astype(np.float32), there, take, np.zeros(len(take), bool), SPEC)
 
 
 def test_the_threshold_makes_at_most_one_false_match_an_hour():
@@ -44,10 +44,10 @@ def test_the_threshold_makes_at_most_one_false_match_an_hour():
     there = random.random((4 * 5760, 3)) < 0.1
     probability = random.random(there.shape) ** 4
     windows = windows_of(there, takes=4)
-    threshold = false_threshold(probability, windows, SPEC)
+    threshold = false_threshold(probability, windows)
     hours = 4
-    assert false_matches(probability, windows, SPEC, threshold) <= hours
-    assert false_matches(probability, windows, SPEC, threshold - 0.01) > hours
+    assert false_matches(probability, windows, threshold) <= hours
+    assert false_matches(probability, windows, threshold - 0.01) > hours
     assert 0.5 < threshold < 0.99
 
 
@@ -57,15 +57,15 @@ def test_false_matches_are_what_the_confirmation_confirms():
     probability[[2, 4], 0] = 0.9  # two hits within a window's length, not next to each other
     probability[[1, 9], 1] = 0.9  # too far apart
     windows = windows_of(there)
-    assert false_matches(probability, windows, SPEC, 0.8) == 1
-    assert false_matches(probability, windows, SPEC, 0.95) == 0
+    assert false_matches(probability, windows, 0.8) == 1
+    assert false_matches(probability, windows, 0.95) == 0
     there[:, 0] = True
-    assert false_matches(probability, windows_of(there), SPEC, 0.8) == 0
+    assert false_matches(probability, windows_of(there), 0.8) == 0
 
 
 def test_nothing_false_still_asks_for_even_odds():
     there = np.ones((100, 2), bool)
-    assert false_threshold(np.ones((100, 2)), windows_of(there), SPEC) == 0.5
+    assert false_threshold(np.ones((100, 2)), windows_of(there)) == 0.5
 
 
 def test_a_mixture_sings_with_both_birds_and_does_not_clip():

@@ -1,0 +1,86 @@
+"""Recordings to score: birds alone, two birds over background, and background."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.errors import AudioError, DatasetError
+from edge.contract.taxonomy import read_table, slug
+from edge.framing import resample
+from edge.recording import read_recording
+
+_LOG = logging.getLogger(__name__)
+_PASSES = 1
+"""Mixtures a recording takes part in."""
+COLUMNS = ("path", "kind", "scientific_name")
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recording to score, with the species that are in it."""
+
+    waveform: Waveform
+    species_ids: frozenset[str]
+
+
+def read_takes(folder: Path, split: str, rate_hz: int, birds: bool) -> list[Take]:
+    """The readable recordings of a data set's split; others are named and left out.
+
+    Args:
+        folder: holds manifest.csv.
+        split: rows of another split are left out; rows without one are taken.
+        rate_hz: what to resample to.
+        birds: recordings of a species, or else those without a bird.
+
+    Raises:
+        DatasetError: there is no manifest.csv.
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        raise DatasetError(f"{folder}: no manifest.csv with {', '.join(COLUMNS)} here")
+    rows = [
+        one
+        for one in read_table(manifest, COLUMNS)
+        if one["kind"] == "audio"
+        and one.get("split") in (None, "", split)
+        and bool(one["scientific_name"]) == birds
+    ]
+    takes = (_read_take(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
+    return [one for one in takes if one is not None]
+
+
+def _read_take(folder: Path, row: dict[str, str], rate_hz: int) -> Take | None:
+    try:
+        waveform = resample(*read_recording(folder / row["path"]), rate_hz)
+    except AudioError as error:
+        _LOG.warning("%s; skipped", error)
+        return None
+    named = [slug(row["scientific_name"])] if row["scientific_name"] else []
+    return Take(waveform, frozenset(named))
+
+
+def mixtures(birds: list[Take], quiet: list[Take], seed: int = 0) -> Iterator[Take]:
+    """Two birds at unequal levels over background: what a dawn chorus is made of."""
+    random = np.random.default_rng(seed)
+    for one in birds * _PASSES:
+        other = birds[random.integers(len(birds))]
+        noise = quiet[random.integers(len(quiet))]
+        parts = [one.waveform]
+        for added, low_db, high_db in ((other, -12, 0), (noise, -30, -6)):
+            level = 10 ** (random.uniform(low_db, high_db) / 20)
+            parts.append(_fitted(added.waveform, one.waveform) * np.float32(level))
+        mixed: Waveform = np.sum(np.stack(parts), axis=0, dtype=np.float32)
+        peak = max(float(np.abs(mixed).max()), 1.0)
+        yield Take(mixed / np.float32(peak), one.species_ids | other.species_ids)
+
+
+def _fitted(waveform: Waveform, like: Waveform) -> Waveform:
+    """Another recording, as long and as loud as `like`."""
+    cut = repeat_pad(waveform, len(like))[: len(like)]
+    loudness = float(np.sqrt(np.square(like).mean() / max(np.square(cut).mean(), 1e-12)))
+    return cut * np.float32(loudness)
