@@ -12,6 +12,8 @@ from edge.contract.errors import ConfigError
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
 """Trained on the synthetic aviary, until a bundle of real birds is shipped."""
+DEMO_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
+"""Synthetic birds, with a chorus to play."""
 CHOICES = {
     "provider": ("auto", "cpu", "cuda", "tensorrt"),
     "precision": ("auto", "fp32", "fp16", "int8"),

@@ -1,10 +1,11 @@
-"""`birdlisten demo`: the bundle's own dawn chorus through the same pipeline, with its truth."""
+"""`birdlisten demo`: a bundle's own dawn chorus through the same pipeline, with its truth."""
 
 import csv
 import logging
+from dataclasses import replace
 from pathlib import Path
 
-from edge.config import PACKAGED_BUNDLE, Settings
+from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.detection import Detection, print_detection
@@ -15,7 +16,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def demo(settings: Settings) -> int:
-    """Listen to chorus.flac and, if chorus.csv is there, say who was found."""
+    """Listen to chorus.flac and, if chorus.csv is there, say who was found.
+
+    Plays the aviary unless another bundle is chosen: the packaged one has no chorus.
+    """
+    if settings.bundle == str(PACKAGED_BUNDLE):
+        settings = replace(settings, bundle=str(DEMO_BUNDLE))
     chorus = _chorus(Path(settings.bundle))
     hearing = open_hearing(settings)
     _LOG.info("A dawn chorus of the %s:", hearing.bundle.manifest.name)
@@ -37,7 +43,7 @@ def _chorus(bundle: Path) -> Path:
     chorus = bundle / "chorus.flac"
     if not chorus.is_file():
         load_bundle(bundle)
-        raise BundleError(f"{bundle}: has no chorus.flac to play; try --bundle {PACKAGED_BUNDLE}")
+        raise BundleError(f"{bundle}: has no chorus.flac to play; try --bundle {DEMO_BUNDLE}")
     return chorus
 
 

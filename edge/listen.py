@@ -8,7 +8,8 @@ from pathlib import Path
 from edge.block import Block
 from edge.config import Settings
 from edge.contract.bundle import load_bundle
-from edge.contract.errors import AudioError, BirdlistenError, ConfigError
+from edge.contract.errors import AudioError, ConfigError
+from edge.contract.taxonomy import read_names
 from edge.detection import print_detection
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
@@ -141,20 +142,7 @@ def _species(
     path = Path(chosen)
     if not _is_file(path):
         raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
-    return None, _read_names(path)
-
-
-def _read_names(path: Path) -> list[str]:
-    from edge.contract.taxonomy import slug
-
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BirdlistenError(f"{path}: not readable as text ({error})") from error
-    names = [slug(line) for line in lines if line.strip() and not line.startswith("#")]
-    if not names:
-        raise ConfigError(f"{path}: names no species; expected one scientific name a line")
-    return list(dict.fromkeys(names))
+    return None, read_names(path)
 
 
 def _is_file(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Turn a distilled checkpoint into a bundle: ONNX encoders, taxonomy, anchors, manifest.
 
 python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16]
+                      [--name NAME] [--licence LICENCE] [--species FILE] [--figures FILE]
 
 The front end is part of the graph: waveform in, unit embedding out. With no arguments: the
 newest run, into a folder `bundle` inside it. Every variant is compared with torch through
@@ -8,8 +9,10 @@ newest run, into a folder `bundle` inside it. Every variant is compared with tor
 """
 
 import io
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,10 @@ import onnx
 import torch
 from tqdm import tqdm
 
-from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
-from edge.contract.taxonomy import Taxonomy
+from edge.contract.manifest import FILE_NAME, Manifest, load_manifest
+from edge.contract.taxonomy import Taxonomy, read_names
 from edge.usage import Parser
 from export.half import to_half
 from export.parity import check_parity
@@ -32,23 +34,43 @@ from train.runs import newest_run
 from train.student import WaveformStudent
 
 PRECISIONS = ("fp32", "fp16")
-_HOP_S = {10.0: 3.0}
-"""By window length (HTSAT's 10 s hop by 3 s); a quarter of the window for others."""
 _OPSET = 18
 
 
-def export(checkpoint_path: Path, output: Path, precisions: Sequence[str]) -> Manifest:
+@dataclass(frozen=True)
+class Label:
+    """What a bundle says of itself; what is empty comes from the checkpoint."""
+
+    name: str = ""
+    licence: str = ""
+    """Of the whole, where the recordings' licences name several."""
+    species: Path | None = None
+    """One scientific name a line: the species set that is listened for by default, named as the
+    file; `all` stays beside it."""
+    figures: Path | None = None
+    """JSON of what was measured, for the provenance."""
+
+
+def export(
+    checkpoint_path: Path, output: Path, precisions: Sequence[str], label: Label | None = None
+) -> Manifest:
     """Write encoders, taxonomy and anchors into a bundle.
 
     An existing bundle of the same embedding space keeps its gallery; background and calibration
     belong to an encoder and are dropped.
+
+    Args:
+        checkpoint_path: from train.distill.
+        output: the bundle's folder.
+        precisions: which encoders to write.
+        label: what the manifest says beside.
 
     Raises:
         BirdlistenError: the checkpoint is no checkpoint, or a variant isn't the same encoder.
     """
     checkpoint = load_checkpoint(checkpoint_path)
     student = WaveformStudent(checkpoint.frontend, checkpoint.student).eval()
-    manifest = _manifest(checkpoint, checkpoint_path, output)
+    manifest = _manifest(checkpoint, checkpoint_path, output, label or Label())
     contents = {
         "taxonomy": (checkpoint_path / TAXONOMY).read_bytes(),
         "anchors": npy_bytes(checkpoint.anchors.astype(np.float16)),
@@ -110,43 +132,58 @@ def _with_metadata(model: onnx.ModelProto, manifest: Manifest, precision: str) -
     return file.getvalue()
 
 
-def _manifest(checkpoint: Checkpoint, path: Path, output: Path) -> Manifest:
-    rate_hz, window = checkpoint.frontend.sample_rate_hz, checkpoint.window_samples
-    return Manifest(
-        name=checkpoint.dataset,
-        licence=" AND ".join(checkpoint.licences),
+def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: Label) -> Manifest:
+    manifest = Manifest(
+        name=label.name or checkpoint.dataset,
+        licence=label.licence or " AND ".join(checkpoint.licences),
         model_id=model_id(path),
         space_id=checkpoint.space_id,
-        audio=AudioSpec(rate_hz, window, round(rate_hz * _hop_s(window / rate_hz))),
+        audio=checkpoint.audio,
         embedding_dim=checkpoint.dim,
         teacher=checkpoint.config["teacher"],
         student=checkpoint.config["student"],
-        roles=_kept_roles(output, checkpoint),
-        provenance=_provenance(checkpoint),
+        provenance=_provenance(checkpoint, label),
+        **_kept(output, checkpoint),
     )
+    return manifest if label.species is None else _with_set(manifest, label.species, checkpoint)
 
 
-def _hop_s(window_s: float) -> float:
-    return _HOP_S.get(window_s, window_s / 4)
+def _with_set(manifest: Manifest, file: Path, checkpoint: Checkpoint) -> Manifest:
+    ids = read_names(file)
+    strangers = sorted(set(ids) - set(checkpoint.taxonomy.ids))
+    if strangers:
+        raise ConfigError(f"{file}: not in the checkpoint's taxonomy: {', '.join(strangers)}")
+    sets = {file.stem: ids, **manifest.species_sets}
+    return replace(manifest, species_sets=sets, default_species_set=file.stem)
 
 
-def _kept_roles(output: Path, checkpoint: Checkpoint) -> dict[str, FileEntry]:
-    """The gallery of a bundle that is exported anew in the same space and for the same species."""
+def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a bundle of the same space and species keeps when it is exported anew."""
     if not (output / FILE_NAME).is_file():
-        return {}
+        return {"roles": {}}
     old = load_manifest(output)
     species = Taxonomy.load(output / old.roles["taxonomy"].file)
     if (old.space_id, species) != (checkpoint.space_id, checkpoint.taxonomy):
-        return {}
-    return {role: entry for role, entry in old.roles.items() if role.startswith("gallery.")}
+        return {"roles": {}}
+    roles = {role: entry for role, entry in old.roles.items() if role.startswith("gallery.")}
+    sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
+    return {"roles": roles, **sets}
 
 
-def _provenance(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {
+def _provenance(checkpoint: Checkpoint, label: Label) -> dict[str, Any]:
+    known = {
         "dataset": checkpoint.dataset,
         "synthetic": checkpoint.synthetic,
         "distillation": checkpoint.config,
     }
+    return known if label.figures is None else {**known, "figures": _read_figures(label.figures)}
+
+
+def _read_figures(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: not readable as JSON ({error})") from error
 
 
 def _precisions(text: str) -> list[str]:
@@ -163,12 +200,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="default: the newest run")
     parser.add_argument("--output", type=Path, help="default: `bundle` in the checkpoint")
     parser.add_argument("--precision", default="fp32,fp16", help="default: fp32,fp16")
+    parser.add_argument("--name", default="", help="default: the data set's")
+    parser.add_argument("--licence", default="", help="default: the recordings' licences")
+    parser.add_argument("--species", type=Path, metavar="FILE", help="names of the default set")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="JSON for the provenance")
     args = parser.parse_args(argv)
 
     def command() -> None:
         checkpoint = args.checkpoint or newest_run()
         output = args.output or checkpoint / "bundle"
-        export(checkpoint, output, _precisions(args.precision))
+        label = Label(args.name, args.licence, args.species, args.figures)
+        export(checkpoint, output, _precisions(args.precision), label)
         print(output)
 
     return run(command)

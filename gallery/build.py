@@ -1,6 +1,7 @@
 """Embed pictures of the species once: the gallery of a bundle.
 
 python -m gallery.build BUNDLE --pictures DIR [--teacher NAME] [--split train] [--limit N]
+                               [--no-bytes]
 
 BUNDLE comes from `python -m export.onnx`. The teacher must be the one the encoder was distilled
 from: the embedding spaces are compared by hash.
@@ -38,6 +39,7 @@ def build(
     teacher: Teacher,
     split: str | None = None,
     limit: int | None = None,
+    thumbnails: bool = True,
 ) -> Manifest:
     """Embed pictures and write rows, table and thumbnails into a bundle.
 
@@ -47,6 +49,7 @@ def build(
         teacher: must be the one the bundle's encoder was distilled from.
         split: only this split of the pictures' manifest.
         limit: pictures a species at most.
+        thumbnails: False ships no picture, only where each can be found.
 
     Raises:
         BundleError: another embedding space, or no bundle.
@@ -61,14 +64,30 @@ def build(
     read_role(bundle, manifest, "taxonomy")
     taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
     records = _limited(read_records(pictures, taxonomy, split), limit)
-    thumbnails = Thumbnails(bundle / ".pictures-new")
+    table = Thumbnails(bundle / ".pictures-new") if thumbnails else Links()
     opened = read_pictures(tqdm(records, "pictures", disable=None))
-    rows = teacher.embed_images(thumbnails.write(*one) for one in opened)
-    gallery = Gallery(rows.astype(np.float16), tuple(thumbnails.table))
+    rows = teacher.embed_images(table.add(*one) for one in opened)
+    gallery = Gallery(rows.astype(np.float16), tuple(table.rows))
     contents = {"gallery.rows": npy_bytes(gallery.rows), "gallery.table": gallery.table_csv()}
     written = write_bundle(bundle, manifest, contents)
-    thumbnails.move_to(bundle / "pictures")
+    table.move_to(bundle / "pictures")
     return written
+
+
+class Links:
+    """Keeps the table of pictures that are not shipped: whose they are, and where."""
+
+    def __init__(self) -> None:
+        self.rows: list[GalleryRow] = []
+
+    def add(self, record: PictureRecord, image: Image.Image) -> Image.Image:
+        """Note one picture and hand it on."""
+        self.rows.append(_entry(record, ""))
+        return image
+
+    def move_to(self, folder: Path) -> None:
+        """Leave no picture of an earlier gallery."""
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Thumbnails:
@@ -81,24 +100,26 @@ class Thumbnails:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count: Counter[str] = Counter()
-        self.table: list[GalleryRow] = []
+        self.rows: list[GalleryRow] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
-    def write(self, record: PictureRecord, image: Image.Image) -> Image.Image:
+    def add(self, record: PictureRecord, image: Image.Image) -> Image.Image:
         """Write one thumbnail and hand the picture on."""
         self._count[record.species_id] += 1
         name = f"{record.species_id}_{self._count[record.species_id]:02}.jpg"
         (self._folder / name).write_bytes(_jpeg(image))
-        self.table.append(
-            GalleryRow(record.species_id, name, record.url, record.author, record.licence)
-        )
+        self.rows.append(_entry(record, name))
         return image
 
     def move_to(self, folder: Path) -> None:
         """Replace a folder of thumbnails by the new one."""
         shutil.rmtree(folder, ignore_errors=True)
         self._folder.rename(folder)
+
+
+def _entry(record: PictureRecord, name: str) -> GalleryRow:
+    return GalleryRow(record.species_id, name, record.url, record.author, record.licence)
 
 
 def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:
@@ -127,12 +148,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--teacher", help="default: the one the manifest names")
     parser.add_argument("--split", help="only this split of the pictures' manifest")
     parser.add_argument("--limit", type=positive, help="pictures a species at most")
+    parser.add_argument("--no-bytes", action="store_true", help="ship links, not thumbnails")
     args = parser.parse_args(argv)
 
     def command() -> None:
         teacher = load_teacher(args.teacher or load_manifest(args.bundle).teacher)
-        manifest = build(args.bundle, args.pictures, teacher, args.split, args.limit)
-        print(args.bundle / manifest.roles["gallery.rows"].file)
+        bundle, pictures, thumbnails = args.bundle, args.pictures, not args.no_bytes
+        manifest = build(bundle, pictures, teacher, args.split, args.limit, thumbnails)
+        print(bundle / manifest.roles["gallery.rows"].file)
 
     return run(command)
 

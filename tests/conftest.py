@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge.cli import main
-from edge.config import PACKAGED_BUNDLE
+from edge.config import DEMO_BUNDLE
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
@@ -70,12 +70,12 @@ class BundleFolder:
 
 @pytest.fixture(scope="session")
 def bundle_path() -> Path:
-    return PACKAGED_BUNDLE
+    return DEMO_BUNDLE
 
 
 @pytest.fixture
 def bundle_copy(bundle_path: Path, tmp_path: Path) -> BundleFolder:
-    """The packaged bundle, writable, without what the manifest doesn't name."""
+    """The aviary's bundle, writable, without what the manifest doesn't name."""
     ignored = shutil.ignore_patterns("chorus.*", "pictures")
     shutil.copytree(bundle_path, tmp_path / "copy", ignore=ignored)
     return BundleFolder(tmp_path / "copy")
@@ -181,6 +181,7 @@ def birdlisten(
 ) -> Iterator[Callable[..., Ended]]:
     """Runs `birdlisten` in this process, away from the user's own settings."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("BIRDLISTEN_BUNDLE", str(DEMO_BUNDLE))
     on_term, handlers = signal.getsignal(signal.SIGTERM), logging.root.handlers[:]
 
     def run(*arguments: object) -> Ended:

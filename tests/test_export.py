@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import onnx
 import pytest
@@ -6,11 +8,11 @@ torch = pytest.importorskip("torch")
 from transformers import ClapAudioConfig  # noqa: E402
 
 from edge.contract.bundle import load_bundle  # noqa: E402
-from edge.contract.errors import BundleError, DatasetError  # noqa: E402
+from edge.contract.errors import BundleError, ConfigError, DatasetError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from edge.encoder import Encoder, open_encoder  # noqa: E402
 from export.half import frontend_nodes, to_half  # noqa: E402
-from export.onnx import export, main, to_onnx  # noqa: E402
+from export.onnx import Label, export, main, to_onnx  # noqa: E402
 from export.parity import check_parity, compare, signals  # noqa: E402
 from gallery.build import build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
@@ -149,6 +151,48 @@ def test_the_bundle_loads_and_says_what_it_is(bundle, world):
     assert len(loaded.gallery.table) == 10
     assert all((bundle / "pictures" / row.picture).is_file() for row in loaded.gallery.table)
     assert {row.author for row in loaded.gallery.table} == {"birdlisten aviary"}
+
+
+def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, tmp_path):
+    run, output = distill(world.distillation("labelled", steps=1)), tmp_path / "bundle"
+    (tmp_path / "garden.txt").write_text("# mine\nParus major\nTurdus merula\n")
+    (tmp_path / "figures.json").write_text('{"R@1": 0.5}')
+    label = Label("mine", "CC0-1.0", tmp_path / "garden.txt", tmp_path / "figures.json")
+    manifest = export(run, output, ["fp32"], label)
+    assert (manifest.name, manifest.licence) == ("mine", "CC0-1.0")
+    assert manifest.provenance["figures"] == {"R@1": 0.5}
+    build(output, world.data, load_teacher(world.teacher), limit=1)
+    export(run, output, ["fp32"])
+    loaded = load_bundle(output)
+    assert loaded.manifest.default_species_set == "garden"
+    assert loaded.species_ids("garden") == ("parus_major", "turdus_merula")
+    assert len(loaded.gallery.table) == 5
+
+
+def test_a_label_that_cant_be_used_is_named(world, tmp_path):
+    run = distill(world.distillation("mislabelled", steps=1))
+    (tmp_path / "garden.txt").write_text("Pica pica\n")
+    with pytest.raises(ConfigError, match="pica_pica"):
+        export(run, tmp_path / "bundle", ["fp32"], Label(species=tmp_path / "garden.txt"))
+    with pytest.raises(ConfigError, match="not readable as JSON"):
+        export(run, tmp_path / "bundle", ["fp32"], Label(figures=tmp_path / "garden.txt"))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_gallery_can_name_its_pictures_without_shipping_them(world, bundle, tmp_path):
+    output = tmp_path / "linked"
+    shutil.copytree(bundle, output)
+    build(output, world.data, load_teacher(world.teacher), limit=2, thumbnails=False)
+    linked, shown = load_bundle(output).gallery, load_bundle(bundle).gallery
+    assert {row.picture for row in linked.table} == {""}
+    assert {row.author for row in linked.table} == {"birdlisten aviary"}
+    assert np.array_equal(linked.rows, shown.rows)
+    assert not (output / "pictures").exists()
+
+
+def test_the_fourier_transform_is_looked_up_not_stored(graph):
+    largest = max(onnx.numpy_helper.to_array(one).nbytes for one in graph.graph.initializer)
+    assert largest < 600_000
 
 
 def test_the_graph_carries_the_manifests_words(bundle):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
@@ -49,6 +50,13 @@ class Checkpoint:
     def dim(self) -> int:
         """Dimension of the space."""
         return int(self.anchors.shape[1])
+
+    @property
+    def audio(self) -> AudioSpec:
+        """What a listener feeds it: HTSAT's 10 s advance by 3 s, other windows by a quarter."""
+        rate_hz, window = self.frontend.sample_rate_hz, self.window_samples
+        hop = 3 * rate_hz if window == 10 * rate_hz else window // 4
+        return AudioSpec(rate_hz, window, hop)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

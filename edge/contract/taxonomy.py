@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, ConfigError
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
 COLUMNS = ("species_id", "scientific_name", "common_name", *RANKS)
@@ -84,6 +84,22 @@ class Taxonomy:
 def slug(scientific_name: str) -> str:
     """The id of a species: `Cuculus canorus` -> `cuculus_canorus`."""
     return "_".join(scientific_name.lower().split())
+
+
+def read_names(path: Path) -> list[str]:
+    """Species ids from a file with one scientific name a line; `#` begins a comment line.
+
+    Raises:
+        ConfigError: unreadable, or no name in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as text ({error})") from error
+    names = [slug(line) for line in lines if line.strip() and not line.startswith("#")]
+    if not names:
+        raise ConfigError(f"{path}: names no species; expected one scientific name a line")
+    return list(dict.fromkeys(names))
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
