@@ -75,7 +75,7 @@ def test_the_real_network_embeds_every_half_second_once(world, tmp_path):
     with warnings.catch_warnings():
         network = HintNetwork(NETWORK)
     seconds = np.random.default_rng(0).normal(0, 0.1, 5 * 22_050).astype(np.float32)
-    rows = network.embed(seconds)
+    rows = network.embed(seconds, 22_050)
     assert rows.shape == (5, DIM)
     assert np.abs(rows).max() > 0.1
     assert not np.allclose(rows[0], rows[4])

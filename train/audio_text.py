@@ -50,9 +50,9 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
     frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
-    sampler = sounds.sampler(frames, config.seed, config.species_weight)
+    sampler = sounds.sampler(frames, config)
     hidden = model.config.audio_config.hidden_size
-    hint = sounds.hint_loss(config.hint, hidden, spec, cache).to(device) if config.hint else None
+    hint = sounds.hint(config.hint, hidden, spec, cache).to(device)
     random = torch.Generator().manual_seed(config.seed)
 
     def loss() -> Tensor:
@@ -63,14 +63,11 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
             heard = functional.normalize(model.audio_projection(features), dim=-1)
             read = model.get_text_features(**captions[template]).pooler_output
         value = multi_positive(heard.float(), read.float(), batch.labels.to(device), scale())
-        if hint is None:
-            return value
         heeded: Tensor = hint(features.float(), batch.recordings, batch.starts)
         return value + config.hint_weight * heeded
 
     schedule = Schedule(config.audio_steps, config.audio_learning_rate)
-    learners = [model, scale] if hint is None else [model, scale, hint]
-    fit(learners, loss, schedule, "audio-text", output / "audio_text.jsonl")
+    fit([model, scale, hint], loss, schedule, "audio-text", output / "audio_text.jsonl")
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -14,6 +14,7 @@ from edge.contract.errors import ConfigError
 
 C = TypeVar("C")
 LOSSES = ("anchor_softmax", "info_nce")
+_PROBABILITIES = ("mix", "background")
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,27 @@ class PretrainConfig:
     """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
     tower_width: int = 32
     """Of the audio tower's first stage."""
+    cnn: str = "mobilenetv3_small_100"
+    """What timm calls the CNN that imitates the hint's network."""
+    mixtures: int = 16_000
+    """How many mixtures of recordings it hears beside (train/mixtures.py)."""
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
     hint: str = ""
     """Folder of a bird-sound network to learn from (train/hints.py); empty learns without."""
     hint_weight: float = 1.0
+    mix: float = 0.25
+    """Probability that a second, weaker recording sings along."""
+    background: float = 0.4
+    """Probability that a background recording is added."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [one.name for one in fields(self) if type(one.default) in (int, float)]
-        free = ("seed", "species_weight")
+        free = ("seed", "species_weight", *_PROBABILITIES)
         _check_positive(self, [name for name in numbers if name not in free])
+        _check_share(self, _PROBABILITIES)
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class DistillConfig:
     species_weight: float = 0.0
     hint: str = ""
     hint_weight: float = 1.0
+    mix: float = 0.25
+    background: float = 0.4
     """As in pretraining."""
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
@@ -112,9 +124,7 @@ class DistillConfig:
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
         _check_positive(self, ("window_s", "temperature", "steps", "batch", "learning_rate"))
-        for name in ("smoothing", "outliers", "tower_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name}: {getattr(self, name)} does not lie between 0 and 1")
+        _check_share(self, ("smoothing", "outliers", "tower_share", *_PROBABILITIES))
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +161,12 @@ def _check_positive(config: Any, names: Sequence[str]) -> None:
     for name in names:
         if not 0 < getattr(config, name) < math.inf:
             raise ConfigError(f"{name}: {getattr(config, name)} is not a positive number")
+
+
+def _check_share(config: Any, names: Sequence[str]) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ConfigError(f"{name}: {getattr(config, name)} does not lie between 0 and 1")
 
 
 def _read(file: Path) -> dict[str, Any]:

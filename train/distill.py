@@ -22,7 +22,7 @@ from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.dataset import Dataset, read_dataset
-from train.hints import HintLoss
+from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
 from train.runs import CACHE, new_run, synthetic_name
@@ -51,9 +51,9 @@ def distill(config: DistillConfig) -> Path:
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
     output.mkdir(parents=True, exist_ok=True)
-    hint = sounds.hint_loss(config.hint, student.hidden, spec, CACHE) if config.hint else None
+    hint = sounds.hint(config.hint, student.hidden, spec, CACHE)
     log, bank = output / "metrics.jsonl", _of(sounds, dataset, anchors)
-    train_student(student, sounds, bank, frames, config, log, hint)
+    train_student(student, sounds, bank, frames, config, hint, log)
     save_checkpoint(
         output,
         Checkpoint(
@@ -79,8 +79,8 @@ def train_student(
     anchors: Embeddings,
     frames: int,
     config: DistillConfig,
+    hint: HintLoss | NoHint,
     log: Path | None = None,
-    hint: HintLoss | None = None,
 ) -> None:
     """Pull each sound towards its species' text anchor; a template is drawn for every batch.
 
@@ -90,16 +90,15 @@ def train_student(
         anchors: float32[templates, species, dim] of the sounds' species.
         frames: frames of a window.
         config: objective and schedule.
+        hint: what to heed beside.
         log: JSON lines.
-        hint: an acoustic hint to heed beside.
     """
     device = choose_device(config.device)
     student.to(device).train()
-    if hint is not None:
-        hint.to(device)
+    hint.to(device)
     scale = LogScale(config.temperature).to(device)
     bank = torch.from_numpy(anchors).to(device)
-    sampler = sounds.sampler(frames, config.seed, config.species_weight)
+    sampler = sounds.sampler(frames, config)
     random = torch.Generator().manual_seed(config.seed)
 
     def objective(heard: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
@@ -117,15 +116,12 @@ def train_student(
             features = student.features(log_mel.to(device))
             heard = student.project(ease(features, config.tower_share)).float()
         birds, rest = heard[: config.batch], heard[config.batch :]
-        value = objective(birds, texts, batch.labels.to(device))
-        if hint is not None:
-            heeded = features[: config.batch].float()
-            value = value + config.hint_weight * hint(heeded, batch.recordings, batch.starts)
+        heeded: Tensor = hint(features[: config.batch].float(), batch.recordings, batch.starts)
+        value = objective(birds, texts, batch.labels.to(device)) + config.hint_weight * heeded
         return value if outliers is None else value + outlier_exposure(rest, texts, scale())
 
     schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)
-    learners = [student, scale] if hint is None else [student, scale, hint]
-    fit(learners, loss, schedule, "distil", log)
+    fit([student, scale, hint], loss, schedule, "distil", log)
     student.train(False)
 
 

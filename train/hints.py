@@ -53,9 +53,9 @@ class HintNetwork:
         layer = next(one for one in details if one["name"] == _LAYER)
         self._layer, (self._scale, self._zero) = layer["index"], layer["quantization"]
 
-    def embed(self, waveform: Waveform) -> npt.NDArray[np.float16]:
-        """float16[n, 256] of 3 s chunks every half second of a 22,050 Hz waveform."""
-        whole = repeat_pad(waveform, _CHUNK)
+    def embed(self, waveform: Waveform, rate_hz: int) -> npt.NDArray[np.float16]:
+        """float16[n, 256] of 3 s chunks every half second."""
+        whole = repeat_pad(resample(waveform, rate_hz, _RATE_HZ), _CHUNK)
         starts = range(0, len(whole) - _CHUNK + 1, round(STEP_S * _RATE_HZ))
         return np.stack([self._embed(whole[start : start + _CHUNK]) for start in starts])
 
@@ -98,7 +98,15 @@ class Hints:
     def __call__(self, item: Item) -> Array:
         """One recording's."""
         self._network = self._network or HintNetwork(self._folder)
-        return self._network.embed(resample(*read_recording(item.path), _RATE_HZ))
+        return self._network.embed(*read_recording(item.path))
+
+
+class NoHint(nn.Module):
+    """Stands where there is no hint: it costs nothing."""
+
+    def forward(self, features: Tensor, recordings: Sequence[int], starts: Sequence[int]) -> Tensor:
+        """Zero."""
+        return features.new_zeros(())
 
 
 class HintLoss(nn.Module):

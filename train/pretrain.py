@@ -1,6 +1,8 @@
-"""Train the two small models that stand where BioCLIP-2 and BioLingual stand.
+"""Train the small models that stand where BioCLIP-2 and BioLingual stand.
 
-python -m train.pretrain [--only teacher|student] [--config FILE] [key=value ...]
+python -m train.pretrain [--only teacher|student|imitator] [--config FILE] [key=value ...]
+
+The imitator, a CNN that begins as a bird-sound network's pupil, is only made when asked for.
 """
 
 import sys
@@ -13,15 +15,17 @@ from train.audio_text import pretrain_student
 from train.config import PretrainConfig, add_config_flags, load_config
 from train.dataset import read_dataset
 from train.image_text import pretrain_teacher
+from train.imitate import pretrain_imitator
 from train.locked_tower import pretrain_over_tower
 from train.loop import seed_everything
 from train.runs import CACHE, synthetic_name
 
 PARTS = ("teacher", "student")
+IMITATOR = "imitator"
 
 
 def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]:
-    """Train one or both models.
+    """Train some of the models.
 
     Returns:
         The folders written, teacher first.
@@ -40,13 +44,16 @@ def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]
     if "student" in parts:
         seed_everything(config.seed)
         written.append(pretrain_student(config, dataset, output, CACHE))
+    if IMITATOR in parts:
+        seed_everything(config.seed)
+        written.append(pretrain_imitator(config, dataset, output, CACHE))
     return written
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.pretrain", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, help="default: both, the teacher first")
+    parser.add_argument("--only", choices=(*PARTS, IMITATOR), help="default: teacher, then student")
     add_config_flags(parser)
     args = parser.parse_args(argv)
 

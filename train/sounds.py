@@ -9,10 +9,11 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
+from train.config import DistillConfig, PretrainConfig
 from train.dataset import Dataset, Item
 from train.features import load_features
 from train.frontend import LogMelSpec
-from train.hints import HintLoss, load_hints
+from train.hints import HintLoss, NoHint, load_hints
 from train.sampler import Augmentation, WindowSampler
 
 HEARD = "heard.json"
@@ -47,18 +48,32 @@ class Sounds:
         heard = sorted({*self.heard, *heard_by(before)}) if before else self.heard
         (folder / HEARD).write_text(json.dumps(heard) + "\n", encoding="utf-8")
 
-    def sampler(self, frames: int, seed: int, weight: float = 0.0) -> WindowSampler:
-        """Batches of random augmented windows."""
+    def sampler(self, frames: int, config: PretrainConfig | DistillConfig) -> WindowSampler:
+        """Batches of random windows, augmented and balanced as configured."""
         return WindowSampler(
-            self.features, self.labels, self.background, frames, Augmentation(), seed, weight
+            self.features,
+            self.labels,
+            self.background,
+            frames,
+            Augmentation(mix=config.mix, background=config.background),
+            config.seed,
+            config.species_weight,
         )
 
-    def hint_loss(self, folder: str, features: int, spec: LogMelSpec, cache: Path) -> HintLoss:
+    def hint(self, folder: str, features: int, spec: LogMelSpec, cache: Path) -> HintLoss | NoHint:
         """What learning from another network's embedding of the same windows costs.
+
+        Args:
+            folder: of the network; empty learns without.
+            features: width of the student's features.
+            spec: the student's front end.
+            cache: where embeddings are kept.
 
         Raises:
             BirdlistenError: the network isn't in the folder, or can't be run.
         """
+        if not folder:
+            return NoHint()
         return HintLoss(load_hints(self.items, Path(folder), cache), features, spec)
 
 

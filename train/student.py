@@ -1,20 +1,24 @@
 """The student: an audio tower with a new projection to the teacher's space."""
 
+import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from train.frontend import LogMel, LogMelSpec
 
 CNN = "cnn:"
+TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
 _DROPOUT = 0.3
 """Of a projection's hidden layer."""
 
@@ -35,7 +39,7 @@ class Student(nn.Module):
         self.audio_config = audio_config
         self.tower, self.hidden = make_tower(audio_config)
         self.projection_hidden = projection_hidden
-        self.projection = _projection(self.hidden, projection_hidden, dim)
+        self.projection = make_projection(self.hidden, projection_hidden, dim)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
@@ -51,7 +55,8 @@ class Student(nn.Module):
         return functional.normalize(self.projection(features), dim=-1)
 
 
-def _projection(features: int, hidden: int, dim: int) -> nn.Module:
+def make_projection(features: int, hidden: int, dim: int) -> nn.Module:
+    """Features to the teacher's space, through a hidden layer unless it is 0 wide."""
     if not hidden:
         return nn.Linear(features, dim)
     layers = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(hidden, dim))
@@ -118,6 +123,15 @@ class Start:
     spec: LogMelSpec
     weights: dict[str, Tensor] | None = None
 
+    def save(self, folder: Path) -> None:
+        """Write a folder that `student=FOLDER` begins with."""
+        if self.weights is None:
+            raise ValueError("a start without weights needs no folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / TOWER_WEIGHTS, save(self.weights))
+        meta = {"audio_config": self.audio_config, "frontend": asdict(self.spec)}
+        write_atomic(folder / TOWER, (json.dumps(meta, indent=2) + "\n").encode())
+
     def student(self, dim: int, projection_hidden: int = 0) -> Student:
         """The student; its projection is new."""
         student = Student(self.audio_config, dim, projection_hidden)
@@ -142,8 +156,8 @@ def open_start(name: str, frame_hop_samples: int) -> Start:
     """Find out what `student=NAME` means.
 
     Args:
-        name: a CLAP's folder or hub id, or `cnn:` and a name of timm's.
-        frame_hop_samples: of a CNN's front end; a CLAP knows its own.
+        name: a CLAP's folder or hub id, the folder of a tower, or `cnn:` and a name of timm's.
+        frame_hop_samples: of a front end for `cnn:`; the others know their own.
 
     Raises:
         DatasetError: no such model.
@@ -152,10 +166,21 @@ def open_start(name: str, frame_hop_samples: int) -> Start:
         from train.towers import cnn_config
 
         spec = LogMelSpec(hop_samples=frame_hop_samples)
-        return Start(cnn_config(name.removeprefix(CNN), spec.mel_bins), spec)
+        return Start(cnn_config(name.removeprefix(CNN)), spec)
+    if (Path(name) / TOWER).is_file():
+        return _read_tower(Path(name))
     clap, processor = load_clap(name)
     spec = LogMelSpec.from_extractor(processor.feature_extractor)
     return Start(clap.config.audio_config.to_dict(), spec, clap.audio_model.state_dict())
+
+
+def _read_tower(folder: Path) -> Start:
+    try:
+        meta = json.loads((folder / TOWER).read_text(encoding="utf-8"))
+        weights = load_file(folder / TOWER_WEIGHTS)
+        return Start(meta["audio_config"], LogMelSpec(**meta["frontend"]), weights)
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        raise DatasetError(f"{folder}: damaged tower ({str(error).splitlines()[0]})") from error
 
 
 @torch.inference_mode()

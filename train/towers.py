@@ -3,12 +3,14 @@
 from typing import Any
 
 import timm
+import torch
 from torch import Tensor, nn
 from transformers import ClapAudioConfig, ClapAudioModel
 
 from edge.contract.errors import DatasetError
 
 _CNN = "cnn"
+_RANGE_DB = -70.0
 CNN_FEATURES = 256
 """As many as a hint has (train/hints.py), so that a CNN's features can be the hint itself."""
 
@@ -32,7 +34,7 @@ class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
         return self
 
 
-def cnn_config(name: str, mel_bins: int) -> dict[str, Any]:
+def cnn_config(name: str) -> dict[str, Any]:
     """What `make_tower` needs to know about a CNN.
 
     Raises:
@@ -40,41 +42,51 @@ def cnn_config(name: str, mel_bins: int) -> dict[str, Any]:
     """
     if not timm.is_model(name):
         raise DatasetError(f"student: timm knows no model {name!r}; try cnn:mobilenetv3_small_100")
-    return {"model_type": _CNN, "name": name, "mel_bins": mel_bins}
+    return {"model_type": _CNN, "name": name}
 
 
 class CnnTower(nn.Module):
-    """A small timm CNN over the same log-mel, each mel bin normalised as HTSAT does: `lite`.
+    """A small timm CNN over the same log-mel: `lite`.
+
+    It sees a window relative to its loudest point, in decibels and as magnitudes: how loud a bird
+    is says nothing about its species.
 
     Args:
         name: what timm calls it.
-        mel_bins: of the front end.
     """
 
-    depthwise = True
-
-    def __init__(self, name: str, mel_bins: int) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(mel_bins)
-        cnn: Any = timm.create_model(name, in_chans=1, num_classes=0)
+        cnn: Any = timm.create_model(name, in_chans=2, num_classes=0)
         # timm's MobileNets end in a layer wider than their last stage.
         self.neck = nn.Linear(int(getattr(cnn, "head_hidden_size", cnn.num_features)), CNN_FEATURES)
         self.cnn = cnn
+        self.depthwise = any(
+            isinstance(one, nn.Conv2d) and one.groups == one.in_channels > 1
+            for one in cnn.modules()
+        )
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, hidden]."""
-        features: Tensor = self.neck(self.cnn(self.norm(log_mel.transpose(1, 3)).transpose(1, 3)))
+        features: Tensor = self.neck(self.cnn(_relative(log_mel)))
         return features
+
+
+def _relative(log_mel: Tensor) -> Tensor:
+    """float32[batch, 1, frames, mel_bins] in dB -> [batch, 2, frames, mel_bins] around 0."""
+    below = (log_mel - log_mel.amax(dim=(2, 3), keepdim=True)).clamp(min=_RANGE_DB)
+    decibels = 2 * below / -_RANGE_DB + 1
+    return torch.cat([decibels, 10 ** (below / 20)], dim=1)
 
 
 def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower, int]:
     """A tower with random weights, and the width of its features.
 
     Args:
-        config: a ClapAudioConfig as a dictionary, or {"model_type": "cnn", "name", "mel_bins"}.
+        config: a ClapAudioConfig as a dictionary, or {"model_type": "cnn", "name"}.
     """
     if config["model_type"] == _CNN:
-        tower = CnnTower(config["name"], config["mel_bins"])
+        tower = CnnTower(config["name"])
         return tower, CNN_FEATURES
     clap = ClapAudioConfig(**config)
     return ClapTower(clap), int(clap.hidden_size)

@@ -1,0 +1,133 @@
+"""More to imitate: mixtures of recordings, and a tower that learns from a network's hints alone."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from train.config import PretrainConfig  # noqa: E402
+from train.dataset import read_dataset  # noqa: E402
+from train.frontend import LogMelSpec  # noqa: E402
+from train.hints import DIM, NoHint  # noqa: E402
+from train.imitate import pretrain_imitator  # noqa: E402
+from train.mixtures import Mixer, load_mixtures  # noqa: E402
+from train.student import TOWER, TOWER_WEIGHTS, open_start  # noqa: E402
+
+RATE = 48_000
+SPEC = LogMelSpec(hop_samples=576)
+
+
+def tone(hz: float, seconds: float = 5.0) -> np.ndarray:
+    moments = np.arange(round(seconds * RATE)) / RATE
+    return (0.2 * np.sin(2 * np.pi * hz * moments)).astype(np.float16)
+
+
+def test_mixtures_are_four_seconds_at_one_peak_and_repeatable():
+    mixers = [Mixer([tone(2000), tone(5000, 0.5)], [tone(100)], RATE, seed=3) for _ in range(2)]
+    drawn = [[mixer.draw() for _ in range(12)] for mixer in mixers]
+    for one, again in zip(*drawn, strict=True):
+        assert one.dtype == np.float32
+        assert len(one) == 4 * RATE
+        assert np.abs(one).max() == pytest.approx(0.5, rel=1e-3)
+        assert np.array_equal(one, again)
+
+
+def test_birds_are_paired_and_sing_at_other_speeds():
+    mixer = Mixer([tone(2000), tone(6000)], [], RATE, seed=0)
+    peaks = set()
+    paired = 0
+    for _ in range(30):
+        spectrum = np.abs(np.fft.rfft(mixer.draw()))
+        strong = np.flatnonzero(spectrum > 0.05 * spectrum.max()) / 4
+        paired += strong.max() > 1.5 * strong.min()
+        peaks.add(round(spectrum.argmax() / 4, -2))
+    assert 5 < paired < 25
+    assert len(peaks) > 4
+
+
+def test_without_a_hint_nothing_is_added_to_the_loss():
+    assert NoHint()(torch.ones(2, 3), [0, 1], [0, 0]).item() == 0
+
+
+class Ear:
+    """Stands for the hint's network: hears how loud each chunk is."""
+
+    heard = 0
+
+    def __init__(self, folder):
+        pass
+
+    def embed(self, waveform, rate_hz):
+        Ear.heard += 1
+        starts = range(0, max(len(waveform) - 3 * rate_hz, 0) + 1, rate_hz // 2)
+        loud = [np.abs(waveform[start : start + 3 * rate_hz]).mean() for start in starts]
+        return np.repeat(np.array(loud, np.float16)[:, None], DIM, axis=1)
+
+
+@pytest.fixture
+def ear(monkeypatch):
+    monkeypatch.setattr("train.mixtures.HintNetwork", Ear)
+    monkeypatch.setattr("train.hints.HintNetwork", Ear)
+
+
+def test_mixtures_are_heard_once_and_kept(world, ear, tmp_path):
+    items = [one for one in read_dataset(world.data).items if one.kind == "audio"][:4]
+    found = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=0)
+    heard = Ear.heard
+    again = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=0)
+    assert Ear.heard == heard
+    assert found.log_mels.shape == (3, SPEC.frames(4 * RATE), 64)
+    assert found.hints.shape == (3, 3, DIM)
+    assert torch.equal(found.hints, again.hints)
+    other = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=1)
+    assert not torch.equal(found.hints, other.hints)
+
+
+def config(world, **changes) -> PretrainConfig:
+    small = PretrainConfig(
+        data=str(world.data),
+        hint="anywhere",
+        cnn="mobilenetv3_small_050",
+        mixtures=8,
+        audio_steps=3,
+        audio_batch=4,
+        window_s=3.0,
+        frame_hop_samples=576,
+        device="cpu",
+    )
+    return replace(small, **changes)
+
+
+def test_an_imitator_is_a_start_that_can_be_gone_on_with(world, ear, tmp_path):
+    dataset = read_dataset(world.data)
+    folder = pretrain_imitator(config(world), dataset, tmp_path, tmp_path / "cache")
+    start = open_start(str(folder), 480)
+    assert start.spec == SPEC
+    assert start.student(32).hidden == DIM
+    losses = (tmp_path / "imitate.jsonl").read_text().splitlines()
+    assert len(losses) == 3
+    assert set(json.loads((folder / "heard.json").read_text())) == set(dataset.taxonomy.ids)
+    on = config(world, init=str(folder), audio_learning_rate=1e-12)
+    (tmp_path / "on").mkdir()
+    again = open_start(
+        str(pretrain_imitator(on, dataset, tmp_path / "on", tmp_path / "cache")), 480
+    )
+    weights = [one for one in start.weights if one.endswith("weight")]
+    assert all(torch.allclose(start.weights[n], again.weights[n], atol=1e-6) for n in weights)
+
+
+def test_an_imitator_needs_something_to_imitate(world, tmp_path):
+    with pytest.raises(ConfigError, match="hint=FOLDER"):
+        pretrain_imitator(config(world, hint=""), read_dataset(world.data), tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [TOWER, TOWER_WEIGHTS])
+def test_a_damaged_tower_is_named(world, ear, tmp_path, damage):
+    folder = pretrain_imitator(config(world), read_dataset(world.data), tmp_path, tmp_path)
+    content = (folder / damage).read_bytes()
+    (folder / damage).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatasetError, match="damaged tower"):
+        open_start(str(folder), 480)

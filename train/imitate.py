@@ -1,0 +1,70 @@
+"""An audio tower that imitates the hint's network: what a CNN student starts from.
+
+It learns no name and no species, only what a network trained on far more recordings hears.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from edge.contract.errors import ConfigError
+from train.config import PretrainConfig
+from train.dataset import Dataset
+from train.hints import DIM, HintLoss, load_hints
+from train.loop import Schedule, choose_device, fit, mixed_precision
+from train.mixtures import load_mixtures
+from train.sampler import Augmentation, WindowSampler
+from train.sounds import load_sounds
+from train.student import CNN, Start, open_start
+
+_VARIED = Augmentation(mix=0.0, background=0.0, mask=0.1)
+"""What the network did not hear must not be mixed in."""
+
+
+def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, cache: Path) -> Path:
+    """Train a CNN on the recordings and on mixtures of them, and save it.
+
+    Returns:
+        The folder; `student=FOLDER` begins a distillation with it.
+
+    Raises:
+        ConfigError: there is no hint to imitate, or no such CNN.
+        DatasetError: there are no readable training recordings.
+    """
+    if not config.hint:
+        raise ConfigError("hint: names no folder; give the network to imitate: hint=FOLDER")
+    start = _begin(config)
+    spec = start.spec
+    sounds = load_sounds(dataset, spec, cache, config.held_out)
+    noises = dataset.select("audio", "train", ("",))
+    mixtures = load_mixtures(
+        [*sounds.items, *noises], config.mixtures, spec, Path(config.hint), cache, config.seed
+    )
+    hints = [*load_hints(sounds.items, Path(config.hint), cache), *mixtures.hints]
+    heard = [*sounds.features, *mixtures.log_mels]
+    frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
+    sampler = WindowSampler(heard, [0] * len(heard), (), frames, _VARIED, config.seed)
+    device = choose_device(config.device)
+    tower = start.student(DIM).to(device).tower
+    imitation = HintLoss(hints, DIM, spec).to(device)
+    tower.train()
+
+    def loss() -> Tensor:
+        batch = sampler.batch(config.audio_batch)
+        with mixed_precision(device, tower.depthwise):
+            features = tower(batch.log_mel.to(device))
+        found: Tensor = imitation(features.float(), batch.recordings, batch.starts)
+        return found
+
+    schedule = Schedule(config.audio_steps, config.audio_learning_rate)
+    fit([tower, imitation], loss, schedule, "imitate", output / "imitate.jsonl")
+    folder = output / "imitator"
+    replace(start, weights=tower.cpu().state_dict()).save(folder)
+    sounds.write_heard(folder, config.init)
+    return folder
+
+
+def _begin(config: PretrainConfig) -> Start:
+    """The tower to go on with, or a new one."""
+    return open_start(config.init or CNN + config.cnn, config.frame_hop_samples)

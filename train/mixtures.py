@@ -1,0 +1,168 @@
+"""Mixtures of recordings that the hint's network hears too, so that there is more to imitate.
+
+A network is imitated best by a student that hears the very same sound, and ever new ones:
+"function matching" (Beyer et al. 2022, arXiv 2106.05237). Pairs of recordings at other speeds and
+levels give thousands of sounds, each with its own hint.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.errors import AudioError
+from edge.framing import resample
+from train.dataset import Item
+from train.features import read_waveform
+from train.frontend import LogMel, LogMelSpec
+from train.hints import HintNetwork
+
+_LENGTH_S = 4
+"""A window of 3 s, and two steps of hints."""
+_SPEEDS = (36, 40, 44, 48, 48, 48, 52, 56, 60)
+"""In 48ths."""
+_PAIRED, _PAIR_DB = 0.7, (-12.0, 6.0)
+_NOISY, _NOISE_DB = 0.3, (-20.0, 0.0)
+_HISSING, _HISS_DB = 0.5, (-45.0, -15.0)
+_COLOUR_DB, _COLOURS = 12.0, 8
+_PEAK = 0.5
+_FILES = ("log-mels.npy", "hints.npy")
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """What the student hears, and what the network made of it."""
+
+    log_mels: Tensor
+    """float16[mixtures, frames, mel_bins]."""
+    hints: Tensor
+    """float16[mixtures, 3, 256]."""
+
+
+def load_mixtures(
+    items: Sequence[Item], count: int, spec: LogMelSpec, folder: Path, cache: Path, seed: int
+) -> Mixtures:
+    """Mixtures of readable recordings; made once and kept.
+
+    Args:
+        items: recordings of birds, and some without.
+        count: how many mixtures.
+        spec: the student's front end.
+        folder: holds the hint's network.
+        cache: where to keep them.
+        seed: makes them repeatable.
+
+    Raises:
+        DatasetError: no such network.
+    """
+    key = repr((count, spec, seed, [str(one.path.resolve()) for one in items]))
+    kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    files = [kept / one for one in _FILES]
+    if not all(one.is_file() for one in files):
+        arrays = _hear(_mixer(items, spec.sample_rate_hz, seed), count, spec, HintNetwork(folder))
+        kept.mkdir(parents=True, exist_ok=True)
+        for file, array in zip(files, arrays, strict=True):
+            write_atomic(file, npy_bytes(array))
+    return Mixtures(*(torch.from_numpy(np.load(one, allow_pickle=False)) for one in files))
+
+
+class Mixer:
+    """Draws mixtures of 4 s.
+
+    Args:
+        birds: float16[samples] a recording; longer ones are drawn more often, by the square root.
+        background: recordings without a bird, may be empty.
+        rate_hz: of all.
+        seed: makes the sequence repeatable.
+    """
+
+    def __init__(
+        self,
+        birds: Sequence[npt.NDArray[np.float16]],
+        background: Sequence[npt.NDArray[np.float16]],
+        rate_hz: int,
+        seed: int,
+    ) -> None:
+        self._birds, self._background, self._rate_hz = birds, background, rate_hz
+        self._random = np.random.default_rng(seed)
+        roots = np.sqrt([len(one) for one in birds])
+        self._shares = roots / roots.sum()
+
+    def draw(self) -> Waveform:
+        """A bird, mostly with another, sometimes over noise; float32[samples]."""
+        mixed = self._bird()
+        if self._random.random() < _PAIRED:
+            mixed = self._add(mixed, self._bird(), _PAIR_DB)
+        if self._background and self._random.random() < _NOISY:
+            noise = self._background[int(self._random.integers(len(self._background)))]
+            mixed = self._add(mixed, self._cut(noise, len(mixed)), _NOISE_DB)
+        mixed = self._colour(mixed)
+        if self._random.random() < _HISSING:
+            hiss = self._random.standard_normal(len(mixed), np.float32)
+            mixed = self._add(mixed, hiss, _HISS_DB)
+        scaled: Waveform = mixed * np.float32(_PEAK / max(float(np.abs(mixed).max()), 1e-6))
+        return scaled
+
+    def _bird(self) -> Waveform:
+        chosen = self._birds[self._random.choice(len(self._birds), p=self._shares)]
+        speed = int(self._random.choice(_SPEEDS))
+        samples = _LENGTH_S * self._rate_hz
+        cut = self._cut(chosen, -(-samples * speed // 48) + 1)
+        if speed == 48:
+            return cut[:samples]
+        faster = resample(cut, self._rate_hz * speed // 48, self._rate_hz)
+        return repeat_pad(faster, samples)[:samples]
+
+    def _colour(self, waveform: Waveform) -> Waveform:
+        """As another microphone, wood and distance would colour it: a curve over the octaves."""
+        spectrum = np.fft.rfft(waveform)
+        octaves = np.log2(np.arange(len(spectrum)) + 1)
+        knots = np.linspace(octaves[-1] - _COLOURS, octaves[-1], _COLOURS)
+        gains_db = np.interp(
+            octaves, knots, self._random.uniform(-_COLOUR_DB, _COLOUR_DB, _COLOURS)
+        )
+        coloured = np.fft.irfft(spectrum * 10 ** (gains_db / 20), len(waveform))
+        return coloured.astype(np.float32)
+
+    def _cut(self, recording: npt.NDArray[np.float16], samples: int) -> Waveform:
+        whole = repeat_pad(recording.astype(np.float32), samples)
+        start = self._random.integers(len(whole) - samples + 1)
+        return whole[start : start + samples]
+
+    def _add(self, one: Waveform, other: Waveform, levels_db: tuple[float, float]) -> Waveform:
+        loudness = np.sqrt(np.square(one).mean() / max(float(np.square(other).mean()), 1e-10))
+        level = 10 ** (self._random.uniform(*levels_db) / 20)
+        return one + other * np.float32(loudness * level)
+
+
+def _mixer(items: Sequence[Item], rate_hz: int, seed: int) -> Mixer:
+    birds: list[npt.NDArray[np.float16]] = []
+    background: list[npt.NDArray[np.float16]] = []
+    for item in tqdm(items, "recordings to mix", disable=None):
+        try:
+            waveform = read_waveform(item, rate_hz).numpy().astype(np.float16)
+        except AudioError:
+            continue  # load_features has named it
+        (birds if item.species_id else background).append(waveform)
+    return Mixer(birds, background, rate_hz, seed)
+
+
+def _hear(
+    mixer: Mixer, count: int, spec: LogMelSpec, network: HintNetwork
+) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+    frontend = LogMel(spec)
+    log_mels, hints = [], []
+    for _ in tqdm(range(count), "mixtures", disable=None):
+        waveform = mixer.draw()
+        with torch.inference_mode():
+            log_mels.append(frontend(torch.from_numpy(waveform)[None])[0, 0].half().numpy())
+        hints.append(network.embed(waveform, spec.sample_rate_hz))
+    return np.stack(log_mels), np.stack(hints)
