@@ -2,8 +2,9 @@
 
 python -m train.evaluate [--checkpoint DIR] [--data DIR] [--split test] [--output FILE.json]
 
-Recordings are embedded window by window; a recording's similarity is the maximum over its
-windows, as in `birdlisten identify`. Prints a table; writes JSON beside the checkpoint.
+Recordings are cut into windows as the listener cuts them; a recording's similarity is the maximum
+over its windows. A->species ranks species by the very score of `birdlisten identify`. Prints a
+table; writes JSON beside the checkpoint.
 """
 
 import json
@@ -15,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.usage import Parser
@@ -25,15 +24,11 @@ from gallery.teacher import Teacher, load_teacher
 from train.baselines import Embeddings
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.dataset import Dataset, read_dataset
-from train.features import windows
-from train.methods import methods
+from train.methods import Names, methods
 from train.metrics import Interval, bootstrap
-from train.retrieval import METRICS, Heard, per_query
+from train.recordings import Recordings, hear, load_recordings
+from train.retrieval import METRICS, Heard, Labelled, per_query, species_scores
 from train.runs import CACHE, newest_run
-from train.sounds import Sounds, load_sounds
-
-_HOPS = 2
-"""Windows overlap by half."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,6 @@ class Scene:
 
     audio_labels: npt.NDArray[np.intp]
     """Species index a recording."""
-    window_of: npt.NDArray[np.intp]
-    """Recording index a window."""
     image_labels: npt.NDArray[np.intp]
     images: Embeddings
     """float32[pictures, dim]."""
@@ -72,16 +65,18 @@ def evaluate(checkpoint_path: Path, data: Path, split: str) -> dict[str, Any]:
             f"{teacher.name}: its space is {teacher.space_id:.12}, the checkpoint's is "
             f"{checkpoint.space_id:.12}; distil again: python -m train.distill"
         )
-    sounds = load_sounds(dataset, checkpoint.frontend, CACHE, split=split)
-    log_mels = _windows(sounds, checkpoint)
-    scene = _scene(checkpoint, dataset, teacher, sounds, [len(one) for one in log_mels], split)
-    heard = methods(checkpoint, torch.cat(log_mels), scene.seen)
-    rows = [row for name, one in heard.items() for row in _rows(name, one, scene)]
+    items = dataset.select("audio", split, dataset.taxonomy.ids)
+    recordings = load_recordings(items, checkpoint, CACHE)
+    scene = _scene(checkpoint, dataset, teacher, recordings, split)
+    quiet = background(dataset, checkpoint)
+    names = Names(scene.seen, np.ones(len(scene.seen), bool))
+    heard = hear(recordings, quiet, lambda one: methods(checkpoint, one, names))
+    rows = [row for name, one in heard.items() for row in _rows(name, *one, scene)]
     return {
         "checkpoint": str(checkpoint_path),
         "dataset": dataset.name,
         "split": split,
-        "recordings": len(sounds.items),
+        "recordings": len(recordings.items),
         "pictures": len(scene.images),
         "held_out": list(checkpoint.config["held_out"]),
         "rows": rows,
@@ -104,17 +99,17 @@ def to_markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _windows(sounds: Sounds, checkpoint: Checkpoint) -> list[Tensor]:
-    frames = checkpoint.frontend.frames(checkpoint.window_samples)
-    return [windows(one, frames, frames // _HOPS) for one in sounds.features]
+def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
+    """What the listener's background bank is made of; None if the data set has none."""
+    items = dataset.select("audio", "train", ("",))
+    return load_recordings(items, checkpoint, CACHE) if items else None
 
 
 def _scene(
     checkpoint: Checkpoint,
     dataset: Dataset,
     teacher: Teacher,
-    sounds: Sounds,
-    counts: list[int],
+    recordings: Recordings,
     split: str,
 ) -> Scene:
     ids = list(dataset.taxonomy.ids)
@@ -123,8 +118,7 @@ def _scene(
         raise DatasetError(f"{dataset.path}: no pictures in split {split!r}")
     shown, images = teacher.embed_pictures(pictures)
     return Scene(
-        np.array([ids.index(one.species_id) for one in sounds.items]),
-        np.repeat(np.arange(len(counts)), counts),
+        np.array([ids.index(one) for one in recordings.species]),
         np.array([ids.index(one.species_id) for one in shown]),
         images,
         checkpoint.anchors,
@@ -132,11 +126,13 @@ def _scene(
     )
 
 
-def _rows(method: str, heard: Embeddings, scene: Scene) -> list[dict[str, Any]]:
-    recordings = Heard(heard, scene.window_of)
-    to_images, to_anchors = recordings.pooled(scene.images), recordings.pooled(scene.anchors)
+def _rows(method: str, heard: Heard, bank: Embeddings | None, scene: Scene) -> list[dict[str, Any]]:
+    to_images, to_anchors = heard.pooled(scene.images), heard.pooled(scene.anchors)
     species = np.arange(len(scene.anchors))
+    pictures = Labelled(scene.images, scene.image_labels.astype(str))
+    ranked = species_scores(heard, pictures, [str(one) for one in species], bank)
     tasks = {
+        "A->species": (ranked.rows.T, scene.audio_labels, ranked.species.astype(int)),
         "A->I": (to_images, scene.audio_labels, scene.image_labels),
         "I->A": (to_images.T, scene.image_labels, scene.audio_labels),
         "A->T": (to_anchors, scene.audio_labels, species),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.gallery import Gallery, GalleryRow
+from edge.contract.manifest import Manifest
+from edge.search import Search
 from train.metrics import average_precision, recall_at
 
 Embeddings = npt.NDArray[np.float32]
@@ -27,9 +30,12 @@ class Heard:
 
     def pooled(self, rows: Embeddings) -> Embeddings:
         """Similarity of every recording with every row: the maximum over its windows."""
-        similarity = self.windows @ rows.T
+        return self.loudest(self.windows @ rows.T)
+
+    def loudest(self, values: Embeddings) -> Embeddings:
+        """float32[windows, n] -> float32[recordings, n]: the maximum over windows."""
         starts = np.flatnonzero(np.diff(self.recording, prepend=-1))
-        pooled: Embeddings = np.maximum.reduceat(similarity, starts, axis=0)
+        pooled: Embeddings = np.maximum.reduceat(values, starts, axis=0)
         return pooled
 
 
@@ -46,6 +52,28 @@ class Labelled:
         """Only the rows of some species."""
         kept = np.isin(self.species, species)
         return Labelled(self.rows[kept], self.species[kept])
+
+
+def species_scores(
+    heard: Heard, gallery: Labelled, species: Sequence[str], bank: Embeddings | None
+) -> Labelled:
+    """The scores that `birdlisten identify` ranks by, from the listener's own search.
+
+    Args:
+        heard: the recordings.
+        gallery: pictures.
+        species: to choose from; those without a picture are left out.
+        bank: float32[m, dim], windows of background as the same method hears them, or None.
+
+    Returns:
+        float32[species, recordings] and the ids of the species.
+    """
+    table = tuple(GalleryRow(str(one), "", "", "", "") for one in gallery.species)
+    pictures = Gallery(gallery.rows.astype(np.float16), table)
+    background = None if bank is None else bank.astype(np.float16)
+    search = Search(pictures, species, Manifest.top_pictures, background)
+    scores = heard.loudest(search.scores(heard.windows).score)
+    return Labelled(scores.T, np.array(search.species_ids))
 
 
 def retrieval(

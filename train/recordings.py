@@ -1,0 +1,91 @@
+"""Recordings cut into windows exactly as the listener cuts them, for measuring."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edge.contract.audio import AudioSpec
+from edge.contract.errors import DatasetError
+from edge.framing import frame_waveform
+from edge.recording import read_recording
+from train.cache import Array, load_each
+from train.checkpoint import Checkpoint
+from train.dataset import Item
+from train.frontend import LogMel, LogMelSpec
+from train.retrieval import Embeddings, Heard
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Windows of readable recordings."""
+
+    items: tuple[Item, ...]
+    log_mels: Tensor
+    """float32[windows, 1, frames, mel_bins]."""
+    recording: npt.NDArray[np.intp]
+    """int[windows], ascending: whose window it is."""
+
+    @property
+    def species(self) -> npt.NDArray[np.str_]:
+        """str[recordings], ids; empty for background."""
+        return np.array([one.species_id for one in self.items])
+
+
+def load_recordings(items: Sequence[Item], checkpoint: Checkpoint, cache: Path) -> Recordings:
+    """Cut recordings into the windows of a checkpoint; unreadable ones are named and left out.
+
+    Raises:
+        DatasetError: not one is readable.
+    """
+    cut = Windows(checkpoint.frontend, checkpoint.audio)
+    found = load_each(items, cache / cut.name, cut)
+    readable = [(item, one) for item, one in zip(items, found, strict=True) if one is not None]
+    if not readable:
+        raise DatasetError(f"none of {len(items)} recordings is readable")
+    return Recordings(
+        tuple(item for item, _ in readable),
+        torch.from_numpy(np.concatenate([one for _, one in readable])).float(),
+        np.repeat(np.arange(len(readable)), [len(one) for _, one in readable]),
+    )
+
+
+def hear(
+    recordings: Recordings,
+    quiet: Recordings | None,
+    methods: Callable[[Tensor], dict[str, Embeddings]],
+) -> dict[str, tuple[Heard, Embeddings | None]]:
+    """Recordings, and windows of background, as every method hears them.
+
+    Args:
+        recordings: of birds.
+        quiet: of background.
+        methods: log-mels to embeddings, float32[windows, dim], by name.
+    """
+    count = len(recordings.log_mels)
+    parts = [recordings.log_mels] if quiet is None else [recordings.log_mels, quiet.log_mels]
+    return {
+        name: (Heard(one[:count], recordings.recording), one[count:] if quiet else None)
+        for name, one in methods(torch.cat(parts)).items()
+    }
+
+
+class Windows:
+    """Computes the log-mel of every window of a recording, float16[windows, 1, frames, mels]."""
+
+    def __init__(self, frontend: LogMelSpec, audio: AudioSpec) -> None:
+        self._frontend, self._audio = LogMel(frontend), audio
+        self.name = f"windows-{hashlib.sha256(repr((frontend, audio)).encode()).hexdigest()[:8]}"
+
+    @torch.inference_mode()
+    def __call__(self, item: Item) -> Array:
+        """One recording's."""
+        framed = frame_waveform(*read_recording(item.path), self._audio)
+        waveforms = torch.from_numpy(np.stack([one.samples for one in framed]))
+        log_mels: Array = self._frontend(waveforms).half().numpy()
+        return log_mels
