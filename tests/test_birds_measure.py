@@ -5,9 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from train.baselines import mlp_map, unit  # noqa: E402
+from train.birds.compare import differences, paired, summary  # noqa: E402
+from train.birds.measure import alignment, pooled  # noqa: E402
 from train.birds.probe import fit_probe  # noqa: E402
-from train.birds.report import paired, pooled  # noqa: E402
-from train.retrieval import Heard, Labelled, per_query, retrieval  # noqa: E402
+from train.retrieval import Heard, Labelled, per_query, retrieval, species_scores  # noqa: E402
 
 EYE = np.eye(3, dtype=np.float32)
 
@@ -81,3 +82,34 @@ def test_the_mlp_map_learns_what_no_linear_map_can():
     mapped = mlp_map(corners, anchors, hidden=32, steps=300)(corners)
     assert np.allclose(np.linalg.norm(mapped, axis=1), 1, atol=1e-5)
     assert (unit(mapped) * anchors).sum(axis=1).min() > 0.95
+
+
+def test_a_table_is_summed_up_by_method_and_compared_query_by_query():
+    table = {
+        "A->I": {
+            "mine": {"mAP": [1.0, 0.5], "R@1": [1.0, 0.0], "R@5": [1.0, 1.0]},
+            "other": {"mAP": [0.5, 0.5], "R@1": [0.0, 0.0], "R@5": [1.0, 1.0]},
+        }
+    }
+    mine, other = summary(table)
+    assert (mine["method"], mine["queries"], mine["R@1"]["mean"]) == ("mine", 2, 0.5)
+    assert other["mAP"]["mean"] == 0.5
+    (found,) = differences(table, "mine", ["other", "nobody"], ["A->I"], "R@1")
+    assert (found["other"], found["mean"]) == ("other", 0.5)
+    assert found["low"] <= 0.5 <= found["high"]
+
+
+def test_alignment_is_how_much_nearer_the_own_text_is():
+    similarity = np.array([[0.9, 0.1, 0.3], [0.2, 0.4, 0.4]], np.float32)
+    relevant = np.eye(3, dtype=bool)[:2]
+    assert alignment(similarity, relevant)["margin"] == pytest.approx([0.7, 0.1])
+
+
+def test_the_listeners_score_ranks_species_by_their_three_best_pictures():
+    # One near picture of "a" against three fairly near ones of "b".
+    rows = np.array([[1, 0], [0, 1], [0, 1], [0.8, 0.6], [0.8, 0.6], [0.8, 0.6]], np.float32)
+    gallery = Labelled(rows, np.array(["a", "a", "a", "b", "b", "b"]))
+    heard = Heard(np.array([[1, 0]], np.float32), np.array([0]))
+    found = species_scores(heard, gallery, ["a", "b", "without a picture"], None)
+    assert found.species.tolist() == ["a", "b"]
+    assert found.rows[:, 0] == pytest.approx([1 / 3, 0.8], abs=1e-3)

@@ -2,16 +2,21 @@
 
 python -m train.birds.crossval --hint FOLDER --tower FOLDER [--data data/birds] [--folds 0,1,2,3,4]
 
-The CLAPs begin with what trains in every fold, once for all, and go on with each fold's own. What
-is there already is kept, so an interrupted run goes on where it stopped. The models lie in
-runs/birds/fold0 ...; `python -m train.birds.report` measures them.
+CLAPs and imitator learn what trains in every fold once for all, and go on with each fold's own.
+What is there already is kept, so an interrupted run goes on where it stopped. The models lie in
+runs/birds/fold0 ..., and seconds.json says how long each took; `python -m train.birds.report`
+measures them.
 """
 
+import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge.contract.bundle import write_atomic
 from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import base_folder, fold_folder
@@ -22,11 +27,9 @@ from train.distill import distill
 from train.pretrain import pretrain
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-TEACHER, CLAP, CLAP_HINT = "teacher", "clap", "clap-hint"
-BASE = "base"
-
-
-_GO_ON = ("audio_steps=150", "audio_learning_rate=5.0e-4")
+TEACHER, CLAP, CLAP_HINT, IMITATOR = "teacher", "clap", "clap-hint", "imitator"
+BASE, SECONDS = "base", "seconds.json"
+_GO_ON = ("audio_steps=80", "audio_learning_rate=5.0e-4")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Row:
     config: str
     """File in train/configs."""
     student: str = ""
-    """Which pretrained CLAP; empty starts from nothing."""
+    """Which pretrained model; empty leaves it to the file."""
     hinted: bool = False
     settings: tuple[str, ...] = ()
 
@@ -46,8 +49,11 @@ STUDENTS = (
     Row("HTSAT", "birds.yaml", CLAP),
     Row("HTSAT, hint", "birds.yaml", CLAP_HINT),
     Row("HTSAT, hint, InfoNCE", "birds.yaml", CLAP_HINT, settings=("loss=info_nce",)),
-    Row("CNN, hint", "birds-cnn.yaml", hinted=True),
+    Row("CNN", "birds-cnn.yaml", settings=("tower_share=1", "student=cnn:regnetx_002")),
+    Row("CNN, hint", "birds-cnn.yaml", IMITATOR, hinted=True),
 )
+ORACLE_OF = "CNN, hint"
+"""The row whose head the hint's network itself gets (train/birds/oracle.py)."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +79,20 @@ def train_fold(sources: Sources, output: Path) -> None:
         )
     for row in STUDENTS:
         if not (student_folder(output, row) / META).is_file():
-            distill(_distillation(row, sources, output))
+            with _timed(student_folder(output, row)):
+                distill(_distillation(row, sources, output))
 
 
 def train_base(sources: Sources, output: Path) -> None:
-    """Train both CLAPs on what is in every fold; what is there is kept.
+    """Train CLAPs and imitator on what is in every fold; what is there is kept.
 
     Raises:
         BirdlistenError: data or hint can't be used.
     """
     for name, settings in _claps(sources):
         _pretrain("student", "pretrain-birds-clap.yaml", sources, output / name, settings)
+    hint = (f"hint={sources.hint}",)
+    _pretrain(IMITATOR, "pretrain-birds-imitator.yaml", sources, output / IMITATOR, hint)
 
 
 def _claps(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -101,7 +110,19 @@ def _pretrain(
     if (output / part).is_dir():
         return
     given = (f"data={sources.data}", f"output={output}", f"image_tower={sources.tower}")
-    pretrain(load_config(PretrainConfig, CONFIGS / config, [*given, *settings]), [part])
+    with _timed(output):
+        pretrain(load_config(PretrainConfig, CONFIGS / config, [*given, *settings]), [part])
+
+
+@contextmanager
+def _timed(folder: Path) -> Iterator[None]:
+    """Note the seconds that a folder's training took, beside what took the others."""
+    begun = time.monotonic()
+    yield
+    note = folder.parent / SECONDS
+    seconds = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    seconds[folder.name] = round(time.monotonic() - begun, 1)
+    write_atomic(note, (json.dumps(seconds, indent=1) + "\n").encode())
 
 
 def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
@@ -111,7 +132,9 @@ def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
         f"output={student_folder(output, row)}",
         *row.settings,
     ]
-    if row.student:
+    if row.student == IMITATOR:
+        settings.append(f"student={output.parent / BASE / IMITATOR / IMITATOR}")
+    elif row.student:
         settings.append(f"student={output / row.student / 'student'}")
     if row.hinted:
         settings.append(f"hint={sources.hint}")

@@ -1,166 +1,112 @@
-"""Measure the cross-validated models of real birds: a table, and birds.json beside the models.
+"""Measure the cross-validated models of real birds: birds.md, birds.json and a picture.
 
-python -m train.birds.report [--data data/birds] [--models runs/birds]
+python -m train.birds.report [--data data/birds] [--models runs/birds] [--output train/results]
 
 Queries of all folds are pooled; every core recording is one query. Intervals are 95 % bootstrap
 over queries. Folds that are not trained yet are left out, and said so.
 """
 
 import json
+import os
+import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from tqdm import tqdm
 
 from edge.contract.errors import DatasetError
 from edge.usage import Parser
 from gallery.command import run
-from gallery.teacher import load_teacher
 from train.birds.build import fold_folder
-from train.birds.crossval import STUDENTS, TEACHER, Row, student_folder
-from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN
-from train.birds.hear import BASELINES_OF, before, hear, load_recordings, probe
-from train.birds.scene import Scene, core_species, embed_scene
-from train.checkpoint import META, load_checkpoint
+from train.birds.compare import differences, summary
+from train.birds.crossval import BASE, SECONDS
+from train.birds.families import confusion, draw
+from train.birds.folds import FOLDS
+from train.birds.hear import BASELINES_OF
+from train.birds.measure import Fold, measure_fold, pooled, trained_rows
+from train.birds.page import to_markdown
+from train.birds.scene import core_species
 from train.dataset import Dataset, read_dataset
-from train.metrics import Interval, bootstrap
-from train.retrieval import METRICS, Heard, Labelled, Values, per_query, retrieval
 
-Table = dict[str, dict[str, Values]]
-"""task -> method -> metric -> one value a query."""
-SUPERVISED = "supervised probe"
+CHOSEN = "CNN, hint"
+"""The student of the starter bundle, chosen on folds 0 and 1 without their test recordings."""
+RIVALS = ("zero-shot chain", "ridge map", "MLP map", "chance")
+_TASKS = ("A->T", "A->I", "I->A", "A->species")
+NAME = "birds"
 
 
-def measure_fold(dataset: Dataset, everything: Dataset, core: Sequence[str], models: Path) -> Table:
-    """Every query of one fold, by task and method.
+def measure(data: Path, models: Path) -> tuple[list[Fold], Dataset]:
+    """Every trained fold.
+
+    Returns:
+        The folds, and the data set of everything.
 
     Raises:
-        DatasetError: a model is missing.
+        DatasetError: no fold is trained, or a model is missing.
     """
-    teacher = load_teacher(f"local-dir:{models / TEACHER / 'teacher'}")
-    scene = embed_scene(dataset, everything, core, teacher)
-    table: Table = {}
-    _teacher(table, scene)
-    for row in trained_rows(models):
-        _measure_row(table, row, dataset, scene, models)
-    return table
+    folders = [models / f"fold{number}" for number in range(FOLDS)]
+    trained = [number for number, one in enumerate(folders) if trained_rows(one)]
+    if not trained:
+        raise DatasetError(f"{models}: no fold is trained; run train.birds.crossval")
+    datasets = [read_dataset(fold_folder(data, number)) for number in range(FOLDS)]
+    everything, core = read_dataset(data), core_species(datasets)
+    folds = [
+        measure_fold(datasets[number], everything, core, folders[number])
+        for number in tqdm(trained, "folds", disable=None)
+    ]
+    return folds, everything
 
 
-def trained_rows(models: Path) -> list[Row]:
-    """The rows whose checkpoint is there."""
-    return [row for row in STUDENTS if (student_folder(models, row) / META).is_file()]
-
-
-def pooled(folds: Iterable[Table]) -> Table:
-    """Queries of all folds, one after the other; what a fold lacks is lacking in all."""
-    tables = list(folds)
+def summarise(folds: Sequence[Fold], everything: Dataset, models: Path) -> dict[str, Any]:
+    """The whole report, JSON-ready."""
+    table = pooled(one.table for one in folds)
+    guesses = [pair for one in folds for pair in one.guesses[CHOSEN]]
+    names, counts = confusion(guesses, everything.taxonomy)
     return {
-        task: {
-            method: {
-                metric: [value for one in tables for value in one[task][method][metric]]
-                for metric in METRICS
-            }
-            for method in methods
-            if all(method in one.get(task, {}) for one in tables)
-        }
-        for task, methods in tables[0].items()
+        "date": date.today().isoformat(),
+        "machine": _machine(),
+        "folds": [one.models.name for one in folds],
+        "chosen": CHOSEN,
+        "baselines_of": BASELINES_OF,
+        "seconds": _seconds([models / BASE, *(one.models for one in folds)]),
+        "rows": summary(table),
+        "differences": [
+            *differences(table, CHOSEN, (*RIVALS, BASELINES_OF), _TASKS, "R@1"),
+            *differences(table, CHOSEN, (*RIVALS, BASELINES_OF), _TASKS, "mAP"),
+            *differences(table, BASELINES_OF, RIVALS, _TASKS, "R@1"),
+        ],
+        "families": {"names": names, "counts": counts.tolist()},
     }
 
 
-def to_markdown(report: dict[str, Any]) -> str:
-    """The report as a table."""
-    lines = [
-        f"Folds {', '.join(map(str, report['folds']))} of {FOLDS}. Mean [95 % bootstrap interval].",
-        "",
-        f"| task | method | queries | {' | '.join(METRICS)} |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in report["rows"]:
-        figures = " | ".join(str(Interval(**row[name])) for name in METRICS)
-        lines.append(f"| {row['task']} | {row['method']} | {row['queries']} | {figures} |")
-    return "\n".join(lines)
-
-
-def paired(one: Sequence[float], other: Sequence[float]) -> dict[str, float]:
-    """Mean difference of two methods over the same queries, with its interval."""
-    difference = np.array(one) - np.array(other)
-    interval = bootstrap(difference[np.isfinite(difference)])
-    return {"mean": interval.mean, "low": interval.low, "high": interval.high}
-
-
-def summary(table: Table) -> list[dict[str, Any]]:
-    """A row a task and method: queries, and mean and interval of each metric."""
-    return [
-        {"task": task, "method": method, **_row(values)}
-        for task, methods in table.items()
-        for method, values in methods.items()
-    ]
-
-
-def _row(values: Values) -> dict[str, Any]:
-    kept = {name: np.array(one)[np.isfinite(one)] for name, one in values.items()}
-    figures = {name: vars(bootstrap(one)) for name, one in kept.items()}
-    return {"queries": len(kept[METRICS[0]]), **figures}
-
-
-def _teacher(table: Table, scene: Scene) -> None:
-    """How well the teacher itself knows pictures by name: the ceiling of every student."""
-    sights = {
-        "photographers it knows": (scene.taught, scene.anchors.of(scene.core)),
-        "new photographers": (scene.new, scene.anchors.of(scene.core)),
-        "unseen species": (scene.unseen, scene.unseen_galleries["T"]),
+def chosen_figures(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the starter bundle's manifest says of its recipe."""
+    rows = [one for one in report["rows"] if one["method"] == CHOSEN and one["task"] in _TASKS]
+    return {
+        "what": "the recipe, cross-validated by recordist: not this very encoder, which heard all",
+        "date": report["date"],
+        "rows": rows,
     }
-    for name, (pictures, anchors) in sights.items():
-        similarity = pictures.rows @ anchors.rows.T
-        relevant = pictures.species[:, None] == anchors.species[None]
-        _put(table, f"I->T ({name})", "teacher", per_query(similarity, relevant))
-        _put(table, f"T->I ({name})", "teacher", per_query(similarity.T, relevant.T))
 
 
-def _measure_row(table: Table, row: Row, dataset: Dataset, scene: Scene, models: Path) -> None:
-    checkpoint = load_checkpoint(student_folder(models, row))
-    ids = dataset.taxonomy.ids
-    test = load_recordings(dataset.select("audio", TEST, ids), checkpoint)
-    unseen = load_recordings(dataset.select("audio", UNSEEN, ids), checkpoint)
-    for method, heard in hear(row, checkpoint, test, checkpoint.heard).items():
-        _put_all(table, method, retrieval(heard, test.species, scene.galleries))
-    for method, heard in hear(row, checkpoint, unseen, checkpoint.heard).items():
-        found = retrieval(heard, unseen.species, scene.unseen_galleries)
-        _put_all(table, method, {f"{task} (unseen species)": one for task, one in found.items()})
-    train = load_recordings(dataset.select("audio", TRAIN, scene.core), checkpoint)
-    for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
-        scores = probe(student, train, test, scene.core)
-        relevant = test.species[:, None] == np.array(scene.core)[None]
-        _put(table, f"linear probe, {when} distillation", row.name, per_query(scores, relevant))
-        if (row.name, when) == (BASELINES_OF, "before"):
-            _put_all(table, SUPERVISED, _supervised(scores, test.species, scene))
+def _machine() -> str:
+    """The processor's name where Linux tells it, and how many cores."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    names = [one.partition(":")[2].strip() for one in lines if one.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, no GPU"
 
 
-def _supervised(
-    scores: npt.NDArray[np.float32], species: npt.NDArray[np.str_], scene: Scene
-) -> dict[str, Values]:
-    """A classifier's log-probability stands for the similarity with all of a species' rows."""
-    heard = Heard(scores, np.arange(len(scores)))
-    eye = np.eye(len(scene.core), dtype=np.float32)
-    place = {one: n for n, one in enumerate(scene.core)}
-    galleries = {
-        name: Labelled(eye[[place[one] for one in gallery.species]], gallery.species)
-        for name, gallery in scene.galleries.items()
-        if set(gallery.species) <= set(place)
+def _seconds(folders: Sequence[Path]) -> Mapping[str, Mapping[str, float]]:
+    notes = {one.name: one / SECONDS for one in folders}
+    return {
+        name: json.loads(note.read_text(encoding="utf-8"))
+        for name, note in notes.items()
+        if note.is_file()
     }
-    return retrieval(heard, species, galleries)
-
-
-def _put(table: Table, task: str, method: str, values: Values) -> None:
-    table.setdefault(task, {})[method] = values
-
-
-def _put_all(table: Table, method: str, found: Mapping[str, Values]) -> None:
-    for task, values in found.items():
-        _put(table, task, method, values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,20 +114,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m train.birds.report", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/birds"))
     parser.add_argument("--models", type=Path, default=Path("runs/birds"))
+    parser.add_argument("--output", type=Path, default=Path("train/results"))
     args = parser.parse_args(argv)
 
     def command() -> None:
-        folders = [args.models / f"fold{fold}" for fold in range(FOLDS)]
-        trained = [n for n, one in enumerate(folders) if trained_rows(one)]
-        if not trained:
-            raise DatasetError(f"{args.models}: no fold is trained; run train.birds.crossval")
-        datasets = {fold: read_dataset(fold_folder(args.data, fold)) for fold in range(FOLDS)}
-        everything, core = read_dataset(args.data), core_species(datasets.values())
-        tables = (measure_fold(datasets[fold], everything, core, folders[fold]) for fold in trained)
-        report = {"folds": trained, "rows": summary(pooled(tables))}
+        folds, everything = measure(args.data, args.models)
+        report = summarise(folds, everything, args.models)
+        place = args.output / NAME
         text = json.dumps(report, indent=1) + "\n"
-        (args.models / "birds.json").write_text(text, encoding="utf-8")
-        print(to_markdown(report))
+        place.with_suffix(".json").write_text(text, encoding="utf-8")
+        draw(**report["families"], file=place.with_name(f"{NAME}-families.png"))
+        figures = json.dumps(chosen_figures(report), indent=1) + "\n"
+        (args.models / "figures.json").write_text(figures, encoding="utf-8")
+        page = to_markdown(report)
+        place.with_suffix(".md").write_text(page, encoding="utf-8")
+        print(page)
 
     return run(command)
 

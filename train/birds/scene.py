@@ -30,13 +30,20 @@ class Scene:
     @property
     def galleries(self) -> dict[str, Labelled]:
         """What core recordings are searched in, by name."""
-        pictured = [*self.core, *sorted(set(self.others.species.tolist()))]
+        everyone = [*self.core, *sorted(set(self.others.species.tolist()))]
         return {
             "T": self.anchors.of(self.core),
-            "I": self.taught,
-            "I (new photographers)": self.new,
-            "T (570 species)": self.anchors.of(pictured),
-            "I (570 species)": joined(self.taught, self.others),
+            "T (570 species)": self.anchors.of(everyone),
+            **{f"I{name}": gallery for name, gallery in self.pictured.items()},
+        }
+
+    @property
+    def pictured(self) -> dict[str, Labelled]:
+        """The galleries of pictures, by what their names add to a task's."""
+        return {
+            "": self.taught,
+            " (new photographers)": self.new,
+            " (570 species)": joined(self.taught, self.others),
         }
 
     @property

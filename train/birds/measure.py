@@ -1,0 +1,214 @@
+"""Measure every model of one fold: each query, by task and method."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gallery.teacher import load_teacher
+from train.baselines import unit
+from train.birds.compare import Table
+from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, Row, student_folder
+from train.birds.folds import TEST, TRAIN, UNSEEN
+from train.birds.hear import BASELINES_OF, before, ears, probe
+from train.birds.oracle import Oracle, probe_hints
+from train.birds.scene import Scene, embed_scene
+from train.checkpoint import META, Checkpoint, load_checkpoint
+from train.config import DistillConfig
+from train.dataset import Dataset
+from train.evaluate import background
+from train.methods import own_space
+from train.recordings import Recordings, hear, load_recordings
+from train.retrieval import (
+    Embeddings,
+    Heard,
+    Labelled,
+    Values,
+    per_query,
+    retrieval,
+    species_scores,
+)
+from train.runs import CACHE
+from train.sounds import load_sounds
+from train.student import embed_log_mels
+
+Guesses = dict[str, list[tuple[str, str]]]
+"""method -> true and guessed species of every core recording."""
+SUPERVISED, ORACLE = "supervised probe", "hint network + head"
+MARGIN = "margin"
+"""Cosine with the own species' text, less the mean over the others."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What all rows of a fold are measured on."""
+
+    dataset: Dataset
+    scene: Scene
+    models: Path
+    table: Table
+    guesses: Guesses
+
+    def put(self, method: str, found: Mapping[str, Values]) -> None:
+        """Note the tasks of a method."""
+        for task, values in found.items():
+            self.table.setdefault(task, {})[method] = values
+
+
+def measure_fold(dataset: Dataset, everything: Dataset, core: Sequence[str], models: Path) -> Fold:
+    """Every query of one fold.
+
+    Args:
+        dataset: the fold.
+        everything: holds the pictures of all species.
+        core: ids of the species that are asked about.
+        models: the fold's folder, from train.birds.crossval.
+
+    Raises:
+        DatasetError: a model is missing.
+    """
+    teacher = load_teacher(f"local-dir:{models / TEACHER / 'teacher'}")
+    scene = embed_scene(dataset, everything, core, teacher)
+    fold = Fold(dataset, scene, models, {}, {})
+    _teacher(fold)
+    for row in trained_rows(models):
+        _row(fold, row)
+    return fold
+
+
+def trained_rows(models: Path) -> list[Row]:
+    """The rows whose checkpoint is there."""
+    return [row for row in STUDENTS if (student_folder(models, row) / META).is_file()]
+
+
+def pooled(folds: Iterable[Table]) -> Table:
+    """Queries of all folds, one after the other; what a fold lacks is lacking in all."""
+    tables = list(folds)
+    return {
+        task: {
+            method: {
+                metric: [value for one in tables for value in one[task][method][metric]]
+                for metric in values
+            }
+            for method, values in methods.items()
+            if all(method in one.get(task, {}) for one in tables)
+        }
+        for task, methods in tables[0].items()
+    }
+
+
+def alignment(similarity: Embeddings, relevant: npt.NDArray[np.bool_]) -> Values:
+    """Retrieval metrics, and how much nearer the own text is than the others."""
+    own = np.where(relevant, similarity, 0).sum(axis=1) / relevant.sum(axis=1)
+    others = np.where(relevant, 0, similarity).sum(axis=1) / (~relevant).sum(axis=1)
+    return {**per_query(similarity, relevant), MARGIN: [float(one) for one in own - others]}
+
+
+def _teacher(fold: Fold) -> None:
+    """How well the teacher itself knows pictures by name: the ceiling of every student."""
+    scene = fold.scene
+    sights = {
+        "photographers it knows": (scene.taught, scene.anchors.of(scene.core)),
+        "new photographers": (scene.new, scene.anchors.of(scene.core)),
+        "unseen species": (scene.unseen, scene.unseen_galleries["T"]),
+    }
+    for name, (pictures, anchors) in sights.items():
+        similarity = pictures.rows @ anchors.rows.T
+        relevant = pictures.species[:, None] == anchors.species[None]
+        fold.put("teacher", {f"I->T ({name})": per_query(similarity, relevant)})
+        fold.put("teacher", {f"T->I ({name})": per_query(similarity.T, relevant.T)})
+
+
+def _row(fold: Fold, row: Row) -> None:
+    checkpoint = load_checkpoint(student_folder(fold.models, row))
+    select, ids = fold.dataset.select, fold.dataset.taxonomy.ids
+    test = load_recordings(select("audio", TEST, ids), checkpoint, CACHE)
+    unseen = load_recordings(select("audio", UNSEEN, ids), checkpoint, CACHE)
+    quiet = background(fold.dataset, checkpoint)
+    core = ears(row, checkpoint, fold.scene.core)
+    for method, (heard, bank) in hear(test, quiet, core).items():
+        _search(fold, method, heard, bank, test.species)
+    strangers = ears(row, checkpoint, fold.scene.unseen_galleries["T"].species.tolist())
+    for method, (heard, _) in hear(unseen, None, strangers).items():
+        found = retrieval(heard, unseen.species, fold.scene.unseen_galleries)
+        fold.put(method, {f"{task} (unseen species)": one for task, one in found.items()})
+    _probes(fold, row, checkpoint, test)
+    _alignments(fold, row, checkpoint, test)
+    if row.name == ORACLE_OF:
+        _oracle(fold, checkpoint, test)
+
+
+def _search(
+    fold: Fold,
+    method: str,
+    heard: Heard,
+    bank: Embeddings | None,
+    species: npt.NDArray[np.str_],
+) -> None:
+    """A method's core recordings among texts, pictures, and species as `identify` ranks them."""
+    fold.put(method, retrieval(heard, species, fold.scene.galleries))
+    for name, pictures in fold.scene.pictured.items():
+        choice = sorted(set(pictures.species.tolist()))
+        ranked = species_scores(heard, pictures, choice, bank)
+        relevant = species[:, None] == ranked.species[None]
+        fold.put(method, {f"A->species{name}": per_query(ranked.rows.T, relevant)})
+        if not name:
+            best = ranked.species[ranked.rows.argmax(axis=0)]
+            fold.guesses[method] = list(zip(species.tolist(), best.tolist(), strict=True))
+
+
+def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
+    """Is discriminability kept? The same linear probe before and after distillation."""
+    items = fold.dataset.select("audio", TRAIN, fold.scene.core)
+    train = load_recordings(items, checkpoint, CACHE)
+    for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
+        scores = probe(student, train, test, fold.scene.core)
+        relevant = test.species[:, None] == np.array(fold.scene.core)[None]
+        fold.put(row.name, {f"linear probe, {when} distillation": per_query(scores, relevant)})
+        if (row.name, when) == (BASELINES_OF, "before"):
+            fold.put(SUPERVISED, _supervised(scores, test.species, fold.scene))
+
+
+def _alignments(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
+    """Audio against text: in the CLAP's own space before, in the teacher's after."""
+    ids = np.array(checkpoint.taxonomy.ids)
+    core = np.isin(ids, fold.scene.core)
+    relevant = test.species[:, None] == ids[core][None]
+    after = embed_log_mels(checkpoint.student, test.log_mels).numpy(), checkpoint.anchors
+    spaces = {"after": after}
+    if (own := own_space(checkpoint, test.log_mels)) is not None:
+        spaces["before"] = own[0], unit(own[1].mean(axis=0))
+    for when, (heard, texts) in spaces.items():
+        similarity = Heard(heard, test.recording).pooled(texts[core])
+        name = f"audio-text alignment, {when} distillation"
+        fold.put(row.name, {name: alignment(similarity, relevant)})
+
+
+def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
+    """What the hint's network would reach in the student's place, by names and by labels."""
+    config, core = DistillConfig(**checkpoint.config), fold.scene.core
+    sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE)
+    oracle = Oracle(sounds.items, fold.scene.anchors, config, CACHE)
+    _search(fold, ORACLE, oracle.hear(test.items), None, test.species)
+    train = [one for one in sounds.items if one.species_id in core]
+    scores = probe_hints(train, test.items, core, Path(config.hint), CACHE)
+    relevant = test.species[:, None] == np.array(core)[None]
+    fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
+
+
+def _supervised(
+    scores: Embeddings, species: npt.NDArray[np.str_], scene: Scene
+) -> dict[str, Values]:
+    """A classifier's log-probability stands for the similarity with all of a species' rows."""
+    heard = Heard(scores, np.arange(len(scores)))
+    eye = np.eye(len(scene.core), dtype=np.float32)
+    place = {one: n for n, one in enumerate(scene.core)}
+    galleries = {
+        name: Labelled(eye[[place[one] for one in gallery.species]], gallery.species)
+        for name, gallery in scene.galleries.items()
+        if set(gallery.species) <= set(place)
+    }
+    relevant = species[:, None] == np.array(scene.core)[None]
+    return {**retrieval(heard, species, galleries), "A->species": per_query(scores, relevant)}

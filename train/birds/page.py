@@ -1,0 +1,86 @@
+"""The report as a page that a person reads; the words are in page.md."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from train.birds.compare import Row
+from train.metrics import Interval
+from train.retrieval import METRICS
+
+_PAGE = Path(__file__).with_name("page.md")
+_PROBED, _AFTER = "linear probe, the hint network", "linear probe, after distillation"
+_MAIN = ("A->T", "A->I", "A->species", "I->A")
+
+
+def to_markdown(report: Mapping[str, Any]) -> str:
+    """The whole page."""
+    rows, seconds = report["rows"], sum(sum(one.values()) for one in report["seconds"].values())
+
+    def ending(*ends: str) -> str:
+        heard = (one for one in rows if one["method"] != "teacher")
+        return _figures(one for one in heard if one["task"].endswith(ends))
+
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        machine=report["machine"],
+        date=report["date"],
+        folds=len(report["folds"]),
+        hours=f"{seconds / 3600:.1f}",
+        chosen=report["chosen"],
+        baselines_of=report["baselines_of"],
+        main="\n".join(_figures(one for one in rows if one["task"] == task) for task in _MAIN),
+        limits=_limits(report),
+        differences=_differences(report["differences"]),
+        galleries=ending("(new photographers)", "(570 species)"),
+        unseen=ending("(unseen species)"),
+        teacher=_figures(one for one in rows if one["method"] == "teacher"),
+        probes=_figures(one for one in rows if one["task"].startswith("linear probe")),
+        alignment=_figures(
+            (one for one in rows if one["task"].startswith("audio-text")), (*METRICS, "margin")
+        ),
+    )
+
+
+def _limits(report: Mapping[str, Any]) -> str:
+    chosen, network = report["chosen"], "hint network + head"
+    links = (
+        ("a linear classifier on the network's embedding", _PROBED, network),
+        ("the network under a head, by name", "A->T", network),
+        ("the network under a head, by picture", "A->species", network),
+        (f"{chosen}: a linear classifier on its features", _AFTER, chosen),
+        (f"{chosen}, by name", "A->T", chosen),
+        (f"{chosen}, by picture", "A->species", chosen),
+        ("CNN without the hint, by name", "A->T", "CNN"),
+    )
+    found = {(one["task"], one["method"]): one["R@1"] for one in report["rows"]}
+    lines = [
+        f"| {name} | {_interval(found[task, method])} |"
+        for name, task, method in links
+        if (task, method) in found
+    ]
+    return "\n".join(("| | R@1 |", "|---|---|", *lines, ""))
+
+
+def _figures(rows: Iterable[Row], metrics: Iterable[str] = METRICS) -> str:
+    columns = tuple(metrics)
+    lines = [
+        f"| task | method | queries | {' | '.join(columns)} |",
+        "|---" * (3 + len(columns)) + "|",
+    ]
+    for row in rows:
+        figures = " | ".join(_interval(row[name]) for name in columns)
+        lines.append(f"| {row['task']} | {row['method']} | {row['queries']} | {figures} |")
+    return "\n".join((*lines, ""))
+
+
+def _differences(rows: Iterable[Row]) -> str:
+    lines = ["| task | metric | method | less | difference |", "|---|---|---|---|---|"]
+    for row in rows:
+        names = " | ".join(row[name] for name in ("task", "metric", "method", "other"))
+        lines.append(f"| {names} | {row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] |")
+    return "\n".join((*lines, ""))
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return str(Interval(**figure))
