@@ -2,7 +2,7 @@
 
 In half arithmetic a full-scale tone makes most of the log-mel spectrogram NaN and silence makes
 all of it -inf, while a CPU provider, which computes in float anyway, hides it. So everything up to
-the encoder's first BatchNorm keeps FP32, constants included: the log floor of 1e-10 is no half.
+the tower keeps FP32, constants included: the log floor of 1e-10 is no half.
 """
 
 import warnings
@@ -75,17 +75,20 @@ def _rename_initializers(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def frontend_nodes(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes before the first BatchNormalization, itself included.
+    """Names of the nodes up to the tower: HTSAT's first BatchNormalization, or a CNN's first Conv.
+
+    HTSAT's belongs to the front end, for it brings decibels near to 1; the Conv does not.
 
     Raises:
-        DatasetError: there is no BatchNormalization, or no node of the front end's scope.
+        DatasetError: there is neither, or no node of the front end's scope.
     """
     nodes = list(model.graph.node)
-    first = next((n for n, one in enumerate(nodes) if one.op_type == "BatchNormalization"), None)
-    scoped = [one for one in nodes if "frontend" in _scope(one)]
-    if first is None or not scoped:
+    scoped = [n for n, one in enumerate(nodes) if "frontend" in _scope(one)]
+    after = range(scoped[-1] + 1, len(nodes)) if scoped else range(0)
+    end = next((n for n in after if nodes[n].op_type in ("BatchNormalization", "Conv")), None)
+    if end is None:
         raise DatasetError("fp16: the graph has no front end in scope; export it again")
-    return [one.name for one in nodes[: first + 1]]
+    return [one.name for one in nodes[: end + (nodes[end].op_type != "Conv")]]
 
 
 def _drop_twins(graph: onnx.GraphProto) -> None:

@@ -32,6 +32,12 @@ SPEC = AudioSpec(sample_rate_hz=8000, window_samples=8000, hop_samples=2000)
 
 
 @pytest.fixture(autouse=True)
+def _listening_to_the_aviary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests know what sings in the aviary; the packaged bundle is for those that name it."""
+    monkeypatch.setenv("BIRDLISTEN_BUNDLE", str(DEMO_BUNDLE))
+
+
+@pytest.fixture(autouse=True)
 def _loggers_as_found() -> Iterator[None]:
     """Commands that run within the test process set the levels of our loggers."""
     loggers = [logging.getLogger(name) for name in ("", "edge", "gallery", "train", "export")]
@@ -181,7 +187,6 @@ def birdlisten(
 ) -> Iterator[Callable[..., Ended]]:
     """Runs `birdlisten` in this process, away from the user's own settings."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("BIRDLISTEN_BUNDLE", str(DEMO_BUNDLE))
     on_term, handlers = signal.getsignal(signal.SIGTERM), logging.root.handlers[:]
 
     def run(*arguments: object) -> Ended:

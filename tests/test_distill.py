@@ -83,7 +83,7 @@ def test_the_report_compares_seen_and_unseen_species_with_the_baselines(world, t
     methods = {row["method"] for row in report["rows"]}
     assert methods == {"distilled", "zero-shot chain", "ridge map", "MLP map", "chance"}
     unseen = [row for row in report["rows"] if row["species"] == "unseen"]
-    assert {row["task"] for row in unseen} == {"A->I", "I->A", "A->T"}
+    assert {row["task"] for row in unseen} == {"A->I", "I->A", "A->T", "A->species"}
     queries = {(row["method"], row["species"]): row["queries"] for row in report["rows"]}
     assert queries["distilled", "seen"] == 4 * queries["distilled", "unseen"] > 0
     assert "| distilled | unseen | A->I |" in to_markdown(report)

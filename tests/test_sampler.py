@@ -1,7 +1,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from train.features import FLOOR_DB, crop, to_decibels, to_power, windows  # noqa: E402
+from train.features import FLOOR_DB, crop, to_decibels, to_power  # noqa: E402
 from train.sampler import Augmentation, WindowSampler  # noqa: E402
 
 PLAIN = Augmentation(gain_db=0, mix=0, background=0, mask=0)
@@ -70,14 +70,6 @@ def test_crop_tiles_a_short_clip_and_fills_the_rest_with_the_floor():
     tiled = crop(torch.arange(6.0).reshape(3, 2), 0, 8)
     assert tiled[:3].equal(tiled[3:6])
     assert (tiled[6:] == FLOOR_DB).all()
-
-
-@pytest.mark.parametrize("length", [3, 10, 11, 25])
-def test_windows_hold_the_whole_recording(length):
-    log_mel = torch.arange(float(length))[:, None]
-    cut = windows(log_mel, 10, 5)
-    assert cut.shape[1:] == (1, 10, 1)
-    assert set(range(length)) <= set(cut.flatten().tolist())
 
 
 def test_decibels_and_power_are_inverse():

@@ -89,4 +89,5 @@ def test_without_onnxruntime_the_error_names_the_pip_command(clean_python):
 
 
 def _bare_environment():
-    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ours = ("PYTHONPATH", "BIRDLISTEN_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}

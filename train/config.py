@@ -89,6 +89,9 @@ class DistillConfig:
     """Of a CNN's log-mel, at 48 kHz."""
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
+    species: str = ""
+    """File with a scientific name a line: only these are learned, and told from each other; empty
+    learns all. Some hundred names with a recording each cost the few that matter their place."""
     loss: str = "anchor_softmax"
     smoothing: float = 0.05
     temperature: float = 0.07

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from edge.contract.bundle import npy_bytes, write_atomic
-from edge.contract.taxonomy import Taxonomy
+from edge.contract.taxonomy import Taxonomy, read_names
 from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
@@ -26,7 +26,7 @@ from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
 from train.runs import CACHE, new_run, synthetic_name
-from train.sounds import Sounds, check_unheard, load_sounds
+from train.sounds import Sounds, check_unheard, heard_by, load_sounds
 from train.student import Student, open_start
 
 
@@ -47,7 +47,7 @@ def distill(config: DistillConfig) -> Path:
     window_samples = round(config.window_s * spec.sample_rate_hz)
     frames = start.frames(window_samples)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
-    sounds = load_sounds(dataset, spec, CACHE, config.held_out)
+    sounds = load_sounds(dataset, spec, CACHE, left_out(config, dataset))
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
     output.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def distill(config: DistillConfig) -> Path:
             dataset.name,
             dataset.synthetic,
             sounds.licences,
-            sounds.heard,
+            tuple(sorted({*sounds.heard, *heard_by(config.student)})),
             {**to_dict(config), "output": ""},
         ),
     )
@@ -123,6 +123,18 @@ def train_student(
     schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)
     fit([student, scale, hint], loss, schedule, "distil", log)
     student.train(False)
+
+
+def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:
+    """Ids of the species that a distillation doesn't learn.
+
+    Raises:
+        ConfigError: the file of those that it learns can't be read.
+    """
+    if not config.species:
+        return config.held_out
+    chosen = set(read_names(Path(config.species))) - set(config.held_out)
+    return tuple(one for one in dataset.taxonomy.ids if one not in chosen)
 
 
 def ease(features: Tensor, share: float) -> Tensor:

@@ -73,13 +73,6 @@ def crop(log_mel: Tensor, start: int, frames: int) -> Tensor:
     return torch.cat([tiled, rest])
 
 
-def windows(log_mel: Tensor, frames: int, hop: int) -> Tensor:
-    """Overlapping windows of a recording: float32[n, 1, frames, mel_bins], the tail included."""
-    last = max(len(log_mel) - frames, 0)
-    starts = sorted({*range(0, last + 1, hop), last})
-    return torch.stack([crop(log_mel, start, frames) for start in starts])[:, None].float()
-
-
 def to_power(log_mel: Tensor) -> Tensor:
     """Decibels to power."""
     return torch.pow(10.0, log_mel / 10)

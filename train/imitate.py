@@ -11,12 +11,13 @@ from torch import Tensor
 from edge.contract.errors import ConfigError
 from train.config import PretrainConfig
 from train.dataset import Dataset
+from train.frontend import LogMelSpec
 from train.hints import DIM, HintLoss, load_hints
 from train.loop import Schedule, choose_device, fit, mixed_precision
 from train.mixtures import load_mixtures
 from train.sampler import Augmentation, WindowSampler
-from train.sounds import load_sounds
-from train.student import CNN, Start, open_start
+from train.sounds import Sounds, load_sounds
+from train.student import CNN, open_start
 
 _VARIED = Augmentation(mix=0.0, background=0.0, mask=0.1)
 """What the network did not hear must not be mixed in."""
@@ -34,20 +35,14 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
     """
     if not config.hint:
         raise ConfigError("hint: names no folder; give the network to imitate: hint=FOLDER")
-    start = _begin(config)
-    spec = start.spec
-    sounds = load_sounds(dataset, spec, cache, config.held_out)
-    noises = dataset.select("audio", "train", ("",))
-    mixtures = load_mixtures(
-        [*sounds.items, *noises], config.mixtures, spec, Path(config.hint), cache, config.seed
-    )
-    hints = [*load_hints(sounds.items, Path(config.hint), cache), *mixtures.hints]
-    heard = [*sounds.features, *mixtures.log_mels]
-    frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
+    start = open_start(config.init or CNN + config.cnn, config.frame_hop_samples)
+    sounds = load_sounds(dataset, start.spec, cache, config.held_out)
+    heard, hints = _material(config, dataset, sounds, start.spec, cache)
+    frames = start.frames(round(config.window_s * start.spec.sample_rate_hz))
     sampler = WindowSampler(heard, [0] * len(heard), (), frames, _VARIED, config.seed)
     device = choose_device(config.device)
-    tower = start.student(DIM).to(device).tower
-    imitation = HintLoss(hints, DIM, spec).to(device)
+    student = start.student(DIM).to(device)
+    tower, imitation = student.tower, HintLoss(hints, student.hidden, start.spec).to(device)
     tower.train()
 
     def loss() -> Tensor:
@@ -65,6 +60,12 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
     return folder
 
 
-def _begin(config: PretrainConfig) -> Start:
-    """The tower to go on with, or a new one."""
-    return open_start(config.init or CNN + config.cnn, config.frame_hop_samples)
+def _material(
+    config: PretrainConfig, dataset: Dataset, sounds: Sounds, spec: LogMelSpec, cache: Path
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Log-mels and hints of the recordings, and then of the mixtures."""
+    network = Path(config.hint)
+    items = [*sounds.items, *dataset.select("audio", "train", ("",))]
+    mixtures = load_mixtures(items, config.mixtures, spec, network, cache, config.seed)
+    hints = load_hints(sounds.items, network, cache)
+    return [*sounds.features, *mixtures.log_mels], [*hints, *mixtures.hints]

@@ -18,6 +18,7 @@ from train.birds.scene import Scene, embed_scene
 from train.checkpoint import META, Checkpoint, load_checkpoint
 from train.config import DistillConfig
 from train.dataset import Dataset
+from train.distill import left_out
 from train.evaluate import background
 from train.methods import own_space
 from train.recordings import Recordings, hear, load_recordings
@@ -189,7 +190,8 @@ def _alignments(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) 
 def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     """What the hint's network would reach in the student's place, by names and by labels."""
     config, core = DistillConfig(**checkpoint.config), fold.scene.core
-    sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE)
+    left = left_out(config, fold.dataset)
+    sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE, left)
     oracle = Oracle(sounds.items, fold.scene.anchors, config, CACHE)
     _search(fold, ORACLE, oracle.hear(test.items), None, test.species)
     train = [one for one in sounds.items if one.species_id in core]

@@ -32,7 +32,7 @@ from train.birds.scene import core_species
 from train.dataset import Dataset, read_dataset
 
 CHOSEN = "CNN, hint"
-"""The student of the starter bundle, chosen on folds 0 and 1 without their test recordings."""
+"""The student of the starter bundle."""
 RIVALS = ("zero-shot chain", "ridge map", "MLP map", "chance")
 _TASKS = ("A->T", "A->I", "I->A", "A->species")
 NAME = "birds"
