@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MODULES = sorted(set(re.findall(r"python -m ((?:train|export|gallery)\.\w+)", README)))
+MODULES = sorted(set(re.findall(r"python -m ((?:train|export|gallery)(?:\.\w+)+)", README)))
 COMMANDS = sorted(set(re.findall(r"^birdlisten (\w+) ", README, re.MULTILINE)))
 
 
