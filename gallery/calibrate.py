@@ -111,10 +111,13 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
         raise DatasetError(f"{background}: calibration needs background in split {QUIET}, has none")
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
-        encoder = open_encoder(bundle, precision)
-        bank = _background_bank(bank_takes, encoder, bundle.manifest.audio)
-        contents[f"background.{precision}"] = npy_bytes(bank)
-        scored = [_score(one, bundle, precision, quiet, bank_takes) for one in sources]
+        own = _open(bundle, precision, bank_takes)
+        contents[f"background.{precision}"] = npy_bytes(own.bank)
+        scored = []
+        for one in sources:
+            twin = one.bundle != bundle_path
+            ear = _open(load_bundle(one.bundle), precision, bank_takes) if twin else own
+            scored.append(_score(one, ear, bundle, quiet))
         sets = {name: _calibration([one[name] for one in scored]) for name in scored[0]}
         calibrations[precision] = {name: one.to_json() for name, one in sets.items()}
         lines += [f"{precision}, {name}: threshold {c.threshold:.3f}" for name, c in sets.items()]
@@ -123,24 +126,36 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
     return lines
 
 
+@dataclass(frozen=True)
+class _Ear:
+    """A bundle, one of its encoders, and background as it hears it."""
+
+    bundle: Bundle
+    encoder: Encoder
+    bank: npt.NDArray[np.float16]
+
+
+def _open(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> _Ear:
+    encoder = open_encoder(bundle, precision)
+    return _Ear(bundle, encoder, _background_bank(bank_takes, encoder, bundle.manifest.audio))
+
+
 def _score(
-    source: Source, target: Bundle, precision: str, quiet: list[Take], bank_takes: list[Take]
+    source: Source, ear: _Ear, target: Bundle, quiet: list[Take]
 ) -> dict[str, ScoredWindows]:
     """A source's windows over each of the target's species sets."""
-    bundle, spec = load_bundle(source.bundle), target.manifest.audio
+    manifest, spec = ear.bundle.manifest, target.manifest.audio
     birds = read_takes(source.recordings, source.split, spec.sample_rate_hz, birds=True)
     if not birds:
         raise DatasetError(
             f"{source.recordings}: calibration needs recordings of birds in split {source.split}"
         )
     takes = [*birds, *quiet, *mixtures(birds, quiet)]
-    encoder = open_encoder(bundle, precision)
-    bank = _background_bank(bank_takes, encoder, spec)
-    embeddings, owners = _embed(takes, encoder, spec)
+    embeddings, owners = _embed(takes, ear.encoder, spec)
     found = {}
     for name in target.manifest.species_sets:
         ids = target.species_ids(name)
-        search = Search(bundle.gallery, ids, bundle.manifest.top_pictures, bank)
+        search = Search(ear.bundle.gallery, ids, manifest.top_pictures, ear.bank)
         there = np.array(
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )

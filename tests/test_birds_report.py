@@ -49,6 +49,7 @@ def test_the_page_says_what_was_measured_where_and_for_how_long():
     other_galleries = page.partition("## Other galleries")[2].partition("##")[0]
     assert "teacher" not in other_galleries.partition("|")[2]
     assert "$" not in page
+    assert not [line for line in page.splitlines() if line.startswith(" |")]
 
 
 def test_the_starters_manifest_gets_the_chosen_rows_only():

@@ -101,6 +101,11 @@ class Hints:
         return self._network.embed(*read_recording(item.path))
 
 
+def statistics(hints: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation that float32[n, 256] are standardised with."""
+    return hints.mean(dim=0), hints.std(dim=0) + _LEAST_DEVIATION
+
+
 class NoHint(nn.Module):
     """Stands where there is no hint: it costs nothing."""
 
@@ -128,9 +133,9 @@ class HintLoss(nn.Module):
         self._hints = hints
         self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
         self.head = nn.Identity() if features == DIM else nn.Linear(features, DIM)
-        every = torch.cat(list(hints)).float()
-        self.register_buffer("mean", every.mean(dim=0))
-        self.register_buffer("deviation", every.std(dim=0) + _LEAST_DEVIATION)
+        mean, deviation = statistics(torch.cat(list(hints)).float())
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
 
     def forward(self, features: Tensor, recordings: Sequence[int], starts: Sequence[int]) -> Tensor:
         """The loss of float32[batch, features], given each window's recording and first frame."""

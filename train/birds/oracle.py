@@ -15,14 +15,13 @@ from torch.nn import functional
 from train.birds.probe import fit_probe
 from train.config import DistillConfig
 from train.dataset import Item
-from train.hints import DIM, load_hints
+from train.hints import DIM, load_hints, statistics
 from train.loop import LogScale, Schedule, fit, seed_everything
 from train.losses import anchor_softmax
 from train.retrieval import Embeddings, Heard, Labelled
 from train.student import make_projection
 
 _STEPS, _BATCH, _LEARNING_RATE = 400, 256, 3e-3
-_LEAST_DEVIATION = 0.1
 
 
 class Oracle:
@@ -40,7 +39,7 @@ class Oracle:
     ) -> None:
         self._folder, self._cache = Path(config.hint), cache
         hints, owner = _load(items, self._folder, self._cache)
-        self._mean, self._deviation = hints.mean(dim=0), hints.std(dim=0) + _LEAST_DEVIATION
+        self._mean, self._deviation = statistics(hints)
         heard = sorted({one.species_id for one in items})
         labels = torch.tensor([heard.index(one.species_id) for one in items])[owner]
         place = {species: n for n, species in enumerate(anchors.species.tolist())}
