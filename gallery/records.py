@@ -38,6 +38,7 @@ class PictureRecord:
     species_id: str
     url: str
     author: str
+    """On one line."""
     licence: str
 
 
@@ -111,7 +112,7 @@ def _from_manifest(manifest: Path, split: str | None) -> list[PictureRecord]:
             manifest.parent / row["path"],
             slug(row["scientific_name"]),
             row.get("url", ""),
-            row["attribution"],
+            " ".join(row["attribution"].split()),
             row["licence"],
         )
         for row in rows

@@ -1,13 +1,20 @@
 """Retrieval over folds: pooled windows, queries in their places, probes and maps."""
 
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from edge.contract.errors import DatasetError  # noqa: E402
 from train.baselines import mlp_map, unit  # noqa: E402
 from train.birds.compare import differences, paired, summary  # noqa: E402
-from train.birds.measure import alignment, pooled  # noqa: E402
+from train.birds.crossval import STUDENTS, student_folder  # noqa: E402
+from train.birds.measure import MEASURED, alignment, measure_fold, pooled  # noqa: E402
 from train.birds.probe import fit_probe  # noqa: E402
+from train.checkpoint import META  # noqa: E402
 from train.retrieval import Heard, Labelled, per_query, retrieval, species_scores  # noqa: E402
 
 EYE = np.eye(3, dtype=np.float32)
@@ -40,9 +47,26 @@ def table(hits: list[float]) -> dict:
     return {"A->I": {"distilled": {"mAP": hits, "R@1": hits, "R@5": hits}}}
 
 
-def test_folds_are_pooled_query_by_query_and_gaps_drop_the_method():
+def test_folds_are_pooled_query_by_query():
     assert pooled([table([1, 0]), table([0])])["A->I"]["distilled"]["R@1"] == [1, 0, 0]
-    assert pooled([table([1]), {"A->I": {}}]) == {"A->I": {}}
+
+
+def trained(fold: Path) -> None:
+    for row in STUDENTS:
+        student_folder(fold, row).mkdir()
+        (student_folder(fold, row) / META).touch()
+
+
+def test_a_fold_is_measured_again_only_after_training(tmp_path):
+    trained(tmp_path)
+    note = tmp_path / MEASURED
+    note.write_text(json.dumps({"table": table([1]), "guesses": {"distilled": [["a", "b"]]}}))
+    kept = measure_fold(None, None, (), tmp_path)
+    assert kept.table == table([1])
+    assert kept.guesses == {"distilled": [["a", "b"]]}
+    os.utime(note, (0, 0))
+    with pytest.raises(DatasetError, match="teacher"):
+        measure_fold(None, None, (), tmp_path)
 
 
 def test_a_paired_difference_leaves_out_what_either_lacks():

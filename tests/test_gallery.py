@@ -76,6 +76,14 @@ def test_pictures_come_from_a_manifest_with_their_credit(world, taxonomy):
     assert {one.licence for one in everything} == {"CC0"}
 
 
+def test_a_credit_of_many_lines_becomes_one(tmp_path, taxonomy):
+    (tmp_path / "manifest.csv").write_text(
+        "path,kind,scientific_name,licence,attribution\n"
+        'a.jpg,image,Parus major,CC0,"Ann\n\t(a camera)"\n'
+    )
+    assert [one.author for one in read_records(tmp_path, taxonomy)] == ["Ann (a camera)"]
+
+
 def test_pictures_come_from_folders_named_by_species(tmp_path, taxonomy):
     for name in ("Cuculus_canorus", "Parus_major", "Corvus_corax"):
         (tmp_path / name).mkdir()

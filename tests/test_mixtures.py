@@ -8,13 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from train.audio_text import pretrain_student  # noqa: E402
 from train.config import PretrainConfig  # noqa: E402
 from train.dataset import read_dataset  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
 from train.hints import DIM, NoHint  # noqa: E402
 from train.imitate import pretrain_imitator  # noqa: E402
 from train.mixtures import Mixer, load_mixtures  # noqa: E402
-from train.student import TOWER, TOWER_WEIGHTS, open_start  # noqa: E402
+from train.student import TOWER, TOWER_WEIGHTS, load_clap, open_start  # noqa: E402
 
 RATE = 48_000
 SPEC = LogMelSpec(hop_samples=576)
@@ -117,6 +118,27 @@ def test_an_imitator_is_a_start_that_can_be_gone_on_with(world, ear, tmp_path):
     )
     weights = [one for one in start.weights if one.endswith("weight")]
     assert all(torch.allclose(start.weights[n], again.weights[n], atol=1e-6) for n in weights)
+
+
+def test_a_clap_imitates_too_and_begins_anew_with_that_tower(world, ear, tmp_path):
+    dataset = read_dataset(world.data)
+    settings = config(world, init=world.student, window_s=2.5)
+    folder = pretrain_imitator(settings, dataset, tmp_path, tmp_path / "cache")
+    learned = open_start(str(folder), 480).weights
+    still = replace(settings, hint="", audio_tower=str(folder), audio_learning_rate=1e-9)
+    clap, _ = load_clap(str(pretrain_student(still, dataset, tmp_path, tmp_path / "cache")))
+    own, begun = load_clap(world.student)[0].audio_model.state_dict(), clap.audio_model.state_dict()
+    weights = [name for name, one in own.items() if name.endswith("weight") and one.ndim > 1]
+    assert all(torch.allclose(begun[name], learned[name], atol=1e-6) for name in weights)
+    assert not all(torch.allclose(begun[name], own[name], atol=1e-6) for name in weights)
+
+
+def test_a_clap_does_not_begin_with_a_tower_of_another_shape(world, ear, tmp_path):
+    dataset = read_dataset(world.data)
+    folder = pretrain_imitator(config(world), dataset, tmp_path, tmp_path / "cache")
+    settings = config(world, init=world.student, audio_tower=str(folder))
+    with pytest.raises(ConfigError, match="another shape"):
+        pretrain_student(settings, dataset, tmp_path, tmp_path / "cache")
 
 
 def test_an_imitator_needs_something_to_imitate(world, tmp_path):

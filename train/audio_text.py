@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
 from train.config import PretrainConfig
 from train.dataset import Dataset
@@ -15,7 +16,7 @@ from train.frontend import LogMelSpec
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
 from train.sounds import load_sounds
-from train.student import load_clap
+from train.student import load_clap, open_start
 
 _VOCABULARY = 600
 CAPTIONS = (
@@ -71,16 +72,29 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)
-    sounds.write_heard(folder, config.init)
+    sounds.write_heard(folder, config.init, config.audio_tower)
     return folder
 
 
 def _begin(config: PretrainConfig, species: Sequence[Species]) -> tuple[Any, Any]:
     """The model to go on with, or a new one, and its processor."""
     if config.init:
-        return load_clap(config.init)
-    processor = _processor(species, config)
-    return _model(config, len(processor.tokenizer)), processor
+        model, processor = load_clap(config.init)
+    else:
+        processor = _processor(species, config)
+        model = _model(config, len(processor.tokenizer))
+    if config.audio_tower:
+        _give(model, config.audio_tower)
+    return model, processor
+
+
+def _give(model: Any, folder: str) -> None:
+    """Put another tower, of the same shape, in the place of a CLAP's own."""
+    weights = open_start(folder, 0).weights
+    try:
+        model.audio_model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(f"audio_tower: {folder} is of another shape than the CLAP's") from error
 
 
 def _model(config: PretrainConfig, vocabulary: int) -> Any:

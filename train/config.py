@@ -45,6 +45,8 @@ class PretrainConfig:
     """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
     tower_width: int = 32
     """Of the audio tower's first stage."""
+    audio_tower: str = ""
+    """Folder of a tower that the CLAP begins with in place of its own (train/imitate.py)."""
     cnn: str = "mobilenetv3_small_100"
     """What timm calls the CNN that imitates the hint's network."""
     mixtures: int = 16_000

@@ -27,7 +27,7 @@ from train.dataset import Dataset, read_dataset
 from train.methods import Names, methods
 from train.metrics import Interval, bootstrap
 from train.recordings import Recordings, hear, load_recordings
-from train.retrieval import METRICS, Heard, Labelled, per_query, species_scores
+from train.retrieval import METRICS, Heard, Labelled, matches, per_query, species_scores
 from train.runs import CACHE, newest_run
 
 
@@ -154,8 +154,7 @@ def _row(
     queries: npt.NDArray[np.intp],
     gallery: npt.NDArray[np.intp],
 ) -> dict[str, Any]:
-    relevant = queries[:, None] == gallery[None]
-    values = per_query(similarity, relevant)
+    values = per_query(similarity, matches(queries, gallery))
     figures = {name: asdict(bootstrap(np.array(one))) for name, one in values.items()}
     names = {"method": method, "species": group, "task": task, "queries": len(queries)}
     return {**names, **figures}

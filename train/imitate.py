@@ -1,4 +1,4 @@
-"""An audio tower that imitates the hint's network: what a CNN student starts from.
+"""An audio tower that imitates the hint's network: what a student starts from.
 
 It learns no name and no species, only what a network trained on far more recordings hears.
 """
@@ -24,10 +24,10 @@ _VARIED = Augmentation(mix=0.0, background=0.0, mask=0.1)
 
 
 def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, cache: Path) -> Path:
-    """Train a CNN on the recordings and on mixtures of them, and save it.
+    """Train a tower, a CNN or `init`'s, on the recordings and on mixtures of them, and save it.
 
     Returns:
-        The folder; `student=FOLDER` begins a distillation with it.
+        The folder; `student=FOLDER` begins a distillation with it, `audio_tower=FOLDER` a CLAP.
 
     Raises:
         ConfigError: there is no hint to imitate, or no such CNN.

@@ -2,7 +2,7 @@
 
 python -m train.pretrain [--only teacher|student|imitator] [--config FILE] [key=value ...]
 
-The imitator, a CNN that begins as a bird-sound network's pupil, is only made when asked for.
+The imitator, a tower that begins as a bird-sound network's pupil, is only made when asked for.
 """
 
 import sys

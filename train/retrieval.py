@@ -94,10 +94,18 @@ def retrieval(
     found = {}
     for name, gallery in galleries.items():
         similarity = heard.pooled(gallery.rows)
-        relevant = species[:, None] == gallery.species[None]
+        relevant = matches(species, gallery.species)
         found[f"A->{name}"] = per_query(similarity, relevant)
         found[f"{name}->A"] = per_query(similarity.T, relevant.T)
     return found
+
+
+def matches(
+    queries: npt.NDArray[np.str_], answers: npt.NDArray[np.str_] | Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    """bool[queries, answers]: which are of the same species."""
+    same: npt.NDArray[np.bool_] = queries[:, None] == np.asarray(answers)[None]
+    return same
 
 
 def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.bool_]) -> Values:

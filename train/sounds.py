@@ -43,9 +43,10 @@ class Sounds:
         """Licences of the recordings, each once."""
         return tuple(sorted({one.licence for one in self.items}))
 
-    def write_heard(self, folder: Path, before: str = "") -> None:
-        """Leave a note beside a model: which species it, and the one it began as, has heard."""
-        heard = sorted({*self.heard, *heard_by(before)}) if before else self.heard
+    def write_heard(self, folder: Path, *before: str) -> None:
+        """Leave a note beside a model: which species it, and those it began as, have heard."""
+        earlier = (one for model in before if model for one in heard_by(model))
+        heard = sorted({*self.heard, *earlier})
         (folder / HEARD).write_text(json.dumps(heard) + "\n", encoding="utf-8")
 
     def sampler(self, frames: int, config: PretrainConfig | DistillConfig) -> WindowSampler:

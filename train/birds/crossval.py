@@ -27,9 +27,16 @@ from train.distill import distill
 from train.pretrain import pretrain
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-TEACHER, CLAP, CLAP_HINT, IMITATOR = "teacher", "clap", "clap-hint", "imitator"
+TEACHER, CLAP, CLAP_HINT = "teacher", "clap", "clap-hint"
+IMITATOR, IMITATOR_HTSAT = "imitator", "imitator-htsat"
 BASE, SECONDS = "base", "seconds.json"
+_CLAP_CONFIG = "pretrain-birds-clap.yaml"
 _GO_ON = ("audio_steps=80", "audio_learning_rate=5.0e-4")
+_HTSAT = ("audio_steps=2000", "audio_learning_rate=1.0e-3")
+_LISTENED = ("audio_steps=300", "audio_learning_rate=5.0e-4")
+"""Of a CLAP whose tower has learned to listen already."""
+_ALONE = ("tower_share=1",)
+"""Without a hint the tower learns from the names, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,18 @@ class Row:
     """One distilled student of the report."""
 
     name: str
-    config: str
-    """File in train/configs."""
-    student: str = ""
-    """Which pretrained model; empty leaves it to the file."""
+    student: str
+    """Which pretrained model, or `cnn:`."""
     hinted: bool = False
     settings: tuple[str, ...] = ()
 
 
 STUDENTS = (
-    Row("HTSAT", "birds.yaml", CLAP),
-    Row("HTSAT, hint", "birds.yaml", CLAP_HINT),
-    Row("HTSAT, hint, InfoNCE", "birds.yaml", CLAP_HINT, settings=("loss=info_nce",)),
-    Row("CNN", "birds-cnn.yaml", settings=("tower_share=1", "student=cnn:regnetx_002")),
-    Row("CNN, hint", "birds-cnn.yaml", IMITATOR, hinted=True),
+    Row("HTSAT", CLAP, settings=_ALONE),
+    Row("HTSAT, hint", CLAP_HINT, hinted=True),
+    Row("HTSAT, hint, InfoNCE", CLAP_HINT, hinted=True, settings=("loss=info_nce",)),
+    Row("CNN", "cnn:regnetx_002", settings=_ALONE),
+    Row("CNN, hint", IMITATOR, hinted=True),
 )
 ORACLE_OF = "CNN, hint"
 """The row whose head the hint's network itself gets (train/birds/oracle.py)."""
@@ -72,11 +77,10 @@ def train_fold(sources: Sources, output: Path) -> None:
         BirdlistenError: data, hint or tower can't be used.
     """
     _pretrain("teacher", "pretrain-birds-teacher.yaml", sources, output / TEACHER)
-    for name, settings in _claps(sources):
-        begun = (f"init={output.parent / BASE / name / 'student'}", *_GO_ON)
-        _pretrain(
-            "student", "pretrain-birds-clap.yaml", sources, output / name, (*settings, *begun)
-        )
+    hint = f"hint={sources.hint}"
+    for name, settings in ((CLAP, ()), (CLAP_HINT, (hint,))):
+        begun = (f"init={_base(output, name, 'student')}", *_GO_ON)
+        _pretrain("student", _CLAP_CONFIG, sources, output / name, (*settings, *begun))
     for row in STUDENTS:
         if not (student_folder(output, row) / META).is_file():
             with _timed(student_folder(output, row)):
@@ -84,19 +88,24 @@ def train_fold(sources: Sources, output: Path) -> None:
 
 
 def train_base(sources: Sources, output: Path) -> None:
-    """Train CLAPs and imitator on what is in every fold; what is there is kept.
+    """Train CLAPs and imitators on what is in every fold; what is there is kept.
 
     Raises:
         BirdlistenError: data or hint can't be used.
     """
-    for name, settings in _claps(sources):
-        _pretrain("student", "pretrain-birds-clap.yaml", sources, output / name, settings)
-    hint = (f"hint={sources.hint}",)
-    _pretrain(IMITATOR, "pretrain-birds-imitator.yaml", sources, output / IMITATOR, hint)
+    hint, begun = f"hint={sources.hint}", f"init={output / CLAP / 'student'}"
+    tower = f"audio_tower={output / IMITATOR_HTSAT / 'imitator'}"
+    imitator = "pretrain-birds-imitator.yaml"
+    _pretrain("student", _CLAP_CONFIG, sources, output / CLAP)
+    _pretrain("imitator", imitator, sources, output / IMITATOR, (hint,))
+    _pretrain("imitator", imitator, sources, output / IMITATOR_HTSAT, (hint, begun, *_HTSAT))
+    _pretrain(
+        "student", _CLAP_CONFIG, sources, output / CLAP_HINT, (hint, begun, tower, *_LISTENED)
+    )
 
 
-def _claps(sources: Sources) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (CLAP, ()), (CLAP_HINT, (f"hint={sources.hint}",))
+def _base(output: Path, name: str, part: str) -> Path:
+    return output.parent / BASE / name / part
 
 
 def student_folder(output: Path, row: Row) -> Path:
@@ -126,19 +135,20 @@ def _timed(folder: Path) -> Iterator[None]:
 
 
 def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
+    students = {
+        IMITATOR: _base(output, IMITATOR, "imitator"),
+        **{name: output / name / "student" for name in (CLAP, CLAP_HINT)},
+    }
     settings = [
         f"data={sources.data}",
         f"teacher=local-dir:{output / TEACHER / 'teacher'}",
+        f"student={students.get(row.student, row.student)}",
         f"output={student_folder(output, row)}",
         *row.settings,
     ]
-    if row.student == IMITATOR:
-        settings.append(f"student={output.parent / BASE / IMITATOR / IMITATOR}")
-    elif row.student:
-        settings.append(f"student={output / row.student / 'student'}")
     if row.hinted:
         settings.append(f"hint={sources.hint}")
-    return load_config(DistillConfig, CONFIGS / row.config, settings)
+    return load_config(DistillConfig, CONFIGS / "birds.yaml", settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from edge.contract.taxonomy import Taxonomy
 
 
 def confusion(
-    guesses: Iterable[tuple[str, str]], taxonomy: Taxonomy
+    guesses: Iterable[Sequence[str]], taxonomy: Taxonomy
 ) -> tuple[list[str], npt.NDArray[np.intp]]:
     """Families by name, and int[families, families]: recordings of a row taken for a column.
 

@@ -1,12 +1,14 @@
 """Measure every model of one fold: each query, by task and method."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.bundle import write_atomic
 from gallery.teacher import load_teacher
 from train.baselines import unit
 from train.birds.compare import Table
@@ -27,30 +29,28 @@ from train.retrieval import (
     Heard,
     Labelled,
     Values,
+    matches,
     per_query,
     retrieval,
     species_scores,
 )
 from train.runs import CACHE
 from train.sounds import load_sounds
-from train.student import embed_log_mels
 
-Guesses = dict[str, list[tuple[str, str]]]
+Guesses = dict[str, list[list[str]]]
 """method -> true and guessed species of every core recording."""
+MEASURED = "measured.json"
 SUPERVISED, ORACLE = "supervised probe", "hint network + head"
 MARGIN = "margin"
 """Cosine with the own species' text, less the mean over the others."""
 
 
 @dataclass(frozen=True)
-class Fold:
-    """What all rows of a fold are measured on."""
+class Measured:
+    """What came out of one fold."""
 
-    dataset: Dataset
-    scene: Scene
-    models: Path
-    table: Table
-    guesses: Guesses
+    table: Table = field(default_factory=dict)
+    guesses: Guesses = field(default_factory=dict)
 
     def put(self, method: str, found: Mapping[str, Values]) -> None:
         """Note the tasks of a method."""
@@ -58,8 +58,24 @@ class Fold:
             self.table.setdefault(task, {})[method] = values
 
 
-def measure_fold(dataset: Dataset, everything: Dataset, core: Sequence[str], models: Path) -> Fold:
-    """Every query of one fold.
+@dataclass(frozen=True)
+class Fold:
+    """What all rows of a fold are measured on, and what came out."""
+
+    dataset: Dataset
+    scene: Scene
+    models: Path
+    measured: Measured
+
+    def put(self, method: str, found: Mapping[str, Values]) -> None:
+        """Note the tasks of a method."""
+        self.measured.put(method, found)
+
+
+def measure_fold(
+    dataset: Dataset, everything: Dataset, core: Sequence[str], models: Path
+) -> Measured:
+    """Every query of one fold; what was measured since its models were trained is kept.
 
     Args:
         dataset: the fold.
@@ -70,22 +86,21 @@ def measure_fold(dataset: Dataset, everything: Dataset, core: Sequence[str], mod
     Raises:
         DatasetError: a model is missing.
     """
+    note = models / MEASURED
+    if note.is_file() and note.stat().st_mtime > _trained_at(models):
+        return Measured(**json.loads(note.read_text(encoding="utf-8")))
     teacher = load_teacher(f"local-dir:{models / TEACHER / 'teacher'}")
     scene = embed_scene(dataset, everything, core, teacher)
-    fold = Fold(dataset, scene, models, {}, {})
+    fold = Fold(dataset, scene, models, Measured())
     _teacher(fold)
-    for row in trained_rows(models):
+    for row in STUDENTS:
         _row(fold, row)
-    return fold
-
-
-def trained_rows(models: Path) -> list[Row]:
-    """The rows whose checkpoint is there."""
-    return [row for row in STUDENTS if (student_folder(models, row) / META).is_file()]
+    write_atomic(note, json.dumps(asdict(fold.measured)).encode())
+    return fold.measured
 
 
 def pooled(folds: Iterable[Table]) -> Table:
-    """Queries of all folds, one after the other; what a fold lacks is lacking in all."""
+    """Queries of all folds, one after the other."""
     tables = list(folds)
     return {
         task: {
@@ -94,10 +109,13 @@ def pooled(folds: Iterable[Table]) -> Table:
                 for metric in values
             }
             for method, values in methods.items()
-            if all(method in one.get(task, {}) for one in tables)
         }
         for task, methods in tables[0].items()
     }
+
+
+def _trained_at(models: Path) -> float:
+    return max((student_folder(models, row) / META).stat().st_mtime for row in STUDENTS)
 
 
 def alignment(similarity: Embeddings, relevant: npt.NDArray[np.bool_]) -> Values:
@@ -117,7 +135,7 @@ def _teacher(fold: Fold) -> None:
     }
     for name, (pictures, anchors) in sights.items():
         similarity = pictures.rows @ anchors.rows.T
-        relevant = pictures.species[:, None] == anchors.species[None]
+        relevant = matches(pictures.species, anchors.species)
         fold.put("teacher", {f"I->T ({name})": per_query(similarity, relevant)})
         fold.put("teacher", {f"T->I ({name})": per_query(similarity.T, relevant.T)})
 
@@ -129,14 +147,15 @@ def _row(fold: Fold, row: Row) -> None:
     unseen = load_recordings(select("audio", UNSEEN, ids), checkpoint, CACHE)
     quiet = background(fold.dataset, checkpoint)
     core = ears(row, checkpoint, fold.scene.core)
-    for method, (heard, bank) in hear(test, quiet, core).items():
+    found = hear(test, quiet, core)
+    for method, (heard, bank) in found.items():
         _search(fold, method, heard, bank, test.species)
     strangers = ears(row, checkpoint, fold.scene.unseen_galleries["T"].species.tolist())
     for method, (heard, _) in hear(unseen, None, strangers).items():
-        found = retrieval(heard, unseen.species, fold.scene.unseen_galleries)
-        fold.put(method, {f"{task} (unseen species)": one for task, one in found.items()})
+        tasks = retrieval(heard, unseen.species, fold.scene.unseen_galleries)
+        fold.put(method, {f"{task} (unseen species)": one for task, one in tasks.items()})
     _probes(fold, row, checkpoint, test)
-    _alignments(fold, row, checkpoint, test)
+    _alignments(fold, row, checkpoint, test, found[row.name][0])
     if row.name == ORACLE_OF:
         _oracle(fold, checkpoint, test)
 
@@ -153,11 +172,11 @@ def _search(
     for name, pictures in fold.scene.pictured.items():
         choice = sorted(set(pictures.species.tolist()))
         ranked = species_scores(heard, pictures, choice, bank)
-        relevant = species[:, None] == ranked.species[None]
+        relevant = matches(species, ranked.species)
         fold.put(method, {f"A->species{name}": per_query(ranked.rows.T, relevant)})
         if not name:
             best = ranked.species[ranked.rows.argmax(axis=0)]
-            fold.guesses[method] = list(zip(species.tolist(), best.tolist(), strict=True))
+            fold.measured.guesses[method] = np.stack([species, best], axis=1).tolist()
 
 
 def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
@@ -166,25 +185,25 @@ def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> N
     train = load_recordings(items, checkpoint, CACHE)
     for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
         scores = probe(student, train, test, fold.scene.core)
-        relevant = test.species[:, None] == np.array(fold.scene.core)[None]
+        relevant = matches(test.species, fold.scene.core)
         fold.put(row.name, {f"linear probe, {when} distillation": per_query(scores, relevant)})
         if (row.name, when) == (BASELINES_OF, "before"):
             fold.put(SUPERVISED, _supervised(scores, test.species, fold.scene))
 
 
-def _alignments(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
+def _alignments(
+    fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings, heard: Heard
+) -> None:
     """Audio against text: in the CLAP's own space before, in the teacher's after."""
-    ids = np.array(checkpoint.taxonomy.ids)
-    core = np.isin(ids, fold.scene.core)
-    relevant = test.species[:, None] == ids[core][None]
-    after = embed_log_mels(checkpoint.student, test.log_mels).numpy(), checkpoint.anchors
-    spaces = {"after": after}
+    names = Labelled(checkpoint.anchors, np.array(checkpoint.taxonomy.ids))
+    spaces = {"after": (heard, names)}
     if (own := own_space(checkpoint, test.log_mels)) is not None:
-        spaces["before"] = own[0], unit(own[1].mean(axis=0))
-    for when, (heard, texts) in spaces.items():
-        similarity = Heard(heard, test.recording).pooled(texts[core])
-        name = f"audio-text alignment, {when} distillation"
-        fold.put(row.name, {name: alignment(similarity, relevant)})
+        captions = Labelled(unit(own[1].mean(axis=0)), names.species)
+        spaces["before"] = Heard(own[0], test.recording), captions
+    for when, (sounds, texts) in spaces.items():
+        core = texts.of(fold.scene.core)
+        found = alignment(sounds.pooled(core.rows), matches(test.species, core.species))
+        fold.put(row.name, {f"audio-text alignment, {when} distillation": found})
 
 
 def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
@@ -196,7 +215,7 @@ def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     _search(fold, ORACLE, oracle.hear(test.items), None, test.species)
     train = [one for one in sounds.items if one.species_id in core]
     scores = probe_hints(train, test.items, core, Path(config.hint), CACHE)
-    relevant = test.species[:, None] == np.array(core)[None]
+    relevant = matches(test.species, core)
     fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
 
 
@@ -212,5 +231,5 @@ def _supervised(
         for name, gallery in scene.galleries.items()
         if set(gallery.species) <= set(place)
     }
-    relevant = species[:, None] == np.array(scene.core)[None]
+    relevant = matches(species, scene.core)
     return {**retrieval(heard, species, galleries), "A->species": per_query(scores, relevant)}

@@ -3,7 +3,8 @@
 python -m train.birds.report [--data data/birds] [--models runs/birds] [--output train/results]
 
 Queries of all folds are pooled; every core recording is one query. Intervals are 95 % bootstrap
-over queries. Folds that are not trained yet are left out, and said so.
+over queries. Folds that are not trained to the end are left out, and said so. What was measured of
+a fold is kept beside its models until they are trained again: FOLD/measured.json.
 """
 
 import json
@@ -22,13 +23,14 @@ from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import fold_folder
 from train.birds.compare import differences, summary
-from train.birds.crossval import BASE, SECONDS
+from train.birds.crossval import BASE, SECONDS, STUDENTS, student_folder
 from train.birds.families import confusion, draw
 from train.birds.folds import FOLDS
 from train.birds.hear import BASELINES_OF
-from train.birds.measure import Fold, measure_fold, pooled, trained_rows
+from train.birds.measure import Measured, measure_fold, pooled
 from train.birds.page import to_markdown
 from train.birds.scene import core_species
+from train.checkpoint import META
 from train.dataset import Dataset, read_dataset
 
 CHOSEN = "CNN, hint"
@@ -38,40 +40,44 @@ _TASKS = ("A->T", "A->I", "I->A", "A->species")
 NAME = "birds"
 
 
-def measure(data: Path, models: Path) -> tuple[list[Fold], Dataset]:
+def measure(data: Path, models: Path) -> tuple[dict[str, Measured], Dataset]:
     """Every trained fold.
 
     Returns:
-        The folds, and the data set of everything.
+        What came out, by the fold's name, and the data set of everything.
 
     Raises:
         DatasetError: no fold is trained, or a model is missing.
     """
     folders = [models / f"fold{number}" for number in range(FOLDS)]
-    trained = [number for number, one in enumerate(folders) if trained_rows(one)]
+    trained = [number for number, one in enumerate(folders) if _is_trained(one)]
     if not trained:
         raise DatasetError(f"{models}: no fold is trained; run train.birds.crossval")
     datasets = [read_dataset(fold_folder(data, number)) for number in range(FOLDS)]
     everything, core = read_dataset(data), core_species(datasets)
-    folds = [
-        measure_fold(datasets[number], everything, core, folders[number])
+    measured = {
+        folders[number].name: measure_fold(datasets[number], everything, core, folders[number])
         for number in tqdm(trained, "folds", disable=None)
-    ]
-    return folds, everything
+    }
+    return measured, everything
 
 
-def summarise(folds: Sequence[Fold], everything: Dataset, models: Path) -> dict[str, Any]:
+def _is_trained(fold: Path) -> bool:
+    return all((student_folder(fold, row) / META).is_file() for row in STUDENTS)
+
+
+def summarise(folds: Mapping[str, Measured], everything: Dataset, models: Path) -> dict[str, Any]:
     """The whole report, JSON-ready."""
-    table = pooled(one.table for one in folds)
-    guesses = [pair for one in folds for pair in one.guesses[CHOSEN]]
+    table = pooled(one.table for one in folds.values())
+    guesses = [pair for one in folds.values() for pair in one.guesses[CHOSEN]]
     names, counts = confusion(guesses, everything.taxonomy)
     return {
         "date": date.today().isoformat(),
         "machine": _machine(),
-        "folds": [one.models.name for one in folds],
+        "folds": list(folds),
         "chosen": CHOSEN,
         "baselines_of": BASELINES_OF,
-        "seconds": _seconds([models / BASE, *(one.models for one in folds)]),
+        "seconds": _seconds([models / BASE, *(models / one for one in folds)]),
         "rows": summary(table),
         "differences": [
             *differences(table, CHOSEN, (*RIVALS, BASELINES_OF), _TASKS, "R@1"),
