@@ -100,11 +100,9 @@ def retrieval(
     return found
 
 
-def matches(
-    queries: npt.NDArray[np.str_], answers: npt.NDArray[np.str_] | Sequence[str]
-) -> npt.NDArray[np.bool_]:
+def matches(queries: npt.ArrayLike, answers: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """bool[queries, answers]: which are of the same species."""
-    same: npt.NDArray[np.bool_] = queries[:, None] == np.asarray(answers)[None]
+    same: npt.NDArray[np.bool_] = np.asarray(queries)[:, None] == np.asarray(answers)[None]
     return same
 
 
