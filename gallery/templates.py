@@ -11,12 +11,15 @@ from edge.contract.taxonomy import Species
 TEMPLATES: dict[str, Callable[[Species], str]] = {
     "sci": lambda one: f"a photo of {one.scientific_name}.",
     "com": lambda one: f"a photo of {one.common_name}.",
-    "taxon": lambda one: f"a photo of {' '.join(one.ranks)}.",
+    "taxon": lambda one: f"a photo of {_ranks(one)}.",
     "sci_com": lambda one: f"a photo of {one.scientific_name} with common name {one.common_name}.",
-    "taxon_com": lambda one: (
-        f"a photo of {' '.join(one.ranks)} with common name {one.common_name}."
-    ),
+    "taxon_com": lambda one: f"a photo of {_ranks(one)} with common name {one.common_name}.",
 }
+
+
+def _ranks(species: Species) -> str:
+    """The ranks that are known, or the name if none is."""
+    return " ".join(filter(None, species.ranks)) or species.scientific_name
 
 
 def sentence(template: str, species: Species) -> str:

@@ -22,6 +22,7 @@ class PretrainConfig:
     """The two small models of the real kind that stand in for BioCLIP-2 and BioLingual."""
 
     data: str = "data/aviary"
+    """Our own folder, or `KIND:FOLDER` of a published corpus (train/data/corpora.py)."""
     output: str = "runs/pretrain-aviary"
     seed: int = 0
     held_out: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class DistillConfig:
     """
 
     data: str = "data/aviary"
+    """Our own folder, or `KIND:FOLDER` of a published corpus (train/data/corpora.py)."""
     teacher: str = "local-dir:runs/pretrain-aviary/teacher"
     """Any open_clip model: `local-dir:PATH` or `hf-hub:imageomics/bioclip-2`."""
     student: str = "runs/pretrain-aviary/student"

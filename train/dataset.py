@@ -25,6 +25,10 @@ class Item:
     """`train`, `validation` or `test`, disjoint by individual."""
     licence: str
     attribution: str
+    also: tuple[str, ...] = ()
+    """Ids of others that are heard or seen beside."""
+    captions: tuple[str, ...] = ()
+    """What somebody wrote about it."""
 
 
 @dataclass(frozen=True)

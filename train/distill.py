@@ -21,7 +21,8 @@ from gallery.command import run
 from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
-from train.dataset import Dataset, read_dataset
+from train.data.corpora import open_dataset
+from train.dataset import Dataset
 from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
@@ -39,7 +40,7 @@ def distill(config: DistillConfig) -> Path:
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
     """
-    dataset = read_dataset(Path(config.data))
+    dataset = open_dataset(config.data)
     output = synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
     check_unheard(config.student, config.held_out)
     start = open_start(config.student, config.frame_hop_samples)

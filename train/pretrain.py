@@ -13,7 +13,7 @@ from edge.usage import Parser
 from gallery.command import run
 from train.audio_text import pretrain_student
 from train.config import PretrainConfig, add_config_flags, load_config
-from train.dataset import read_dataset
+from train.data.corpora import open_dataset
 from train.image_text import pretrain_teacher
 from train.imitate import pretrain_imitator
 from train.locked_tower import pretrain_over_tower
@@ -33,7 +33,7 @@ def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]
     Raises:
         BirdlistenError: the data set can't be used.
     """
-    dataset = read_dataset(Path(config.data))
+    dataset = open_dataset(config.data)
     output = synthetic_name(Path(config.output), dataset)
     output.mkdir(parents=True, exist_ok=True)
     written = []
