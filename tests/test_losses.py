@@ -5,13 +5,18 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch.nn.functional import normalize  # noqa: E402
 
+from edge.contract.taxonomy import Species, slug  # noqa: E402
+from train.config import LOSSES, DistillConfig  # noqa: E402
+from train.kinship import distances, kin_targets  # noqa: E402
 from train.losses import (  # noqa: E402
     anchor_pull,
     anchor_softmax,
     clip_loss,
     info_nce,
+    kin_softmax,
     multi_positive,
 )
+from train.objective import make_objective  # noqa: E402
 
 SCALE = torch.tensor(7.0)
 
@@ -46,6 +51,67 @@ def test_smoothing_mixes_in_the_uniform_distribution(case):
         total -= (0.9 * log_softmax(logits, int(label)) + 0.1 * uniform) / len(labels)
     found = float(anchor_softmax(embedding, anchors, labels, SCALE, smoothing=0.1))
     assert found == pytest.approx(total, 1e-5)
+
+
+def species(name: str, family: str, order: str) -> Species:
+    genus, epithet = name.split()
+    return Species(slug(name), name, name, "A", "C", "Aves", order, family, genus, epithet)
+
+
+KIN = (
+    species("Parus major", "Paridae", "Passeriformes"),
+    species("Parus minor", "Paridae", "Passeriformes"),
+    species("Corvus corax", "Corvidae", "Passeriformes"),
+    species("Anas crecca", "Anatidae", "Anseriformes"),
+)
+
+
+def test_distance_is_the_share_of_ranks_above_the_common_ancestor():
+    assert distances(KIN)[0] * 7 == pytest.approx([0, 1, 3, 4])
+    # An epithet that two genera share makes them no nearer.
+    twins = (KIN[0], species("Dendrocopos major", "Picidae", "Piciformes"))
+    assert distances(twins)[0, 1] * 7 == pytest.approx(4)
+
+
+def test_a_label_lends_to_its_kin_by_equation_4_of_bertinetto():
+    targets = kin_targets(KIN, 0.1)
+    assert torch.allclose(targets.sum(dim=1), torch.ones(4))
+    nearness = [math.exp(-10 * d / 7) for d in (1, 3, 4)]
+    expected = [0.9, *(0.1 * one / sum(nearness) for one in nearness)]
+    assert targets[0].tolist() == pytest.approx(expected)
+    assert kin_targets(KIN[:1], 0.1).tolist() == [[1.0]]
+
+
+def test_kin_softmax_equals_its_literal_form_and_forgives_a_congener(case):
+    embedding, anchors, labels = case
+    targets = kin_targets(KIN, 0.2)
+    total = 0.0
+    for row, label in zip(embedding, labels, strict=True):
+        logits = [float(SCALE * row @ anchor) for anchor in anchors]
+        total -= sum(float(targets[label, k]) * log_softmax(logits, k) for k in range(4)) / 6
+    assert float(kin_softmax(embedding, anchors, labels, SCALE, targets)) == pytest.approx(
+        total, 1e-5
+    )
+    tit, eye = torch.tensor([0]), torch.eye(4)
+    congener = kin_softmax(eye[1:2], eye, tit, SCALE, targets)
+    duck = kin_softmax(eye[3:4], eye, tit, SCALE, targets)
+    assert congener < duck
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_config_chooses_the_objective(case, loss):
+    embedding, anchors, labels = case
+    config = DistillConfig(loss=loss, smoothing=0.1, pull=2.0)
+    found = make_objective(config, KIN, torch.device("cpu"))(embedding, anchors, labels, SCALE)
+    pull = 2 * anchor_pull(embedding, anchors, labels)
+    targets = kin_targets(KIN, 0.1)
+    expected = {
+        "anchor_softmax": anchor_softmax(embedding, anchors, labels, SCALE, 0.1) + pull,
+        "kin_softmax": kin_softmax(embedding, anchors, labels, SCALE, targets) + pull,
+        "multi_positive": multi_positive(embedding, anchors, labels, SCALE),
+        "info_nce": info_nce(embedding, anchors, labels, SCALE),
+    }
+    assert float(found) == pytest.approx(float(expected[loss]))
 
 
 def test_info_nce_equals_its_literal_form(case):

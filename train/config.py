@@ -13,7 +13,7 @@ from edge.config import nearest
 from edge.contract.errors import ConfigError
 
 C = TypeVar("C")
-LOSSES = ("anchor_softmax", "info_nce")
+LOSSES = ("anchor_softmax", "kin_softmax", "multi_positive", "info_nce")
 _PROBABILITIES = ("mix", "background")
 
 
@@ -97,7 +97,9 @@ class DistillConfig:
     """File with a scientific name a line: only these are learned, and told from each other; empty
     learns all. Some hundred names with a recording each cost the few that matter their place."""
     loss: str = "anchor_softmax"
+    """One of LOSSES; the equations are in train/losses.py. `info_nce` is the paper's."""
     smoothing: float = 0.05
+    """What a label lends to all others alike, or with `kin_softmax` to its kin."""
     temperature: float = 0.07
     """Of the softmax at the start; learned, as in CLIP."""
     pull: float = 6.0

@@ -25,7 +25,8 @@ from train.data.corpora import open_dataset
 from train.dataset import Dataset
 from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
-from train.losses import anchor_pull, anchor_softmax, info_nce, outlier_exposure
+from train.losses import outlier_exposure
+from train.objective import make_objective
 from train.runs import CACHE, new_run, synthetic_name
 from train.sounds import Sounds, check_unheard, heard_by, load_sounds
 from train.student import Student, open_start
@@ -101,12 +102,7 @@ def train_student(
     bank = torch.from_numpy(anchors).to(device)
     sampler = sounds.sampler(frames, config)
     random = torch.Generator().manual_seed(config.seed)
-
-    def objective(heard: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
-        if config.loss == "info_nce":
-            return info_nce(heard, texts, labels, scale())
-        softmax = anchor_softmax(heard, texts, labels, scale(), config.smoothing)
-        return softmax + config.pull * anchor_pull(heard, texts, labels)
+    objective = make_objective(config, sounds.species, device)
 
     def loss() -> Tensor:
         batch = sampler.batch(config.batch)
@@ -118,7 +114,8 @@ def train_student(
             heard = student.project(ease(features, config.tower_share)).float()
         birds, rest = heard[: config.batch], heard[config.batch :]
         heeded: Tensor = hint(features[: config.batch].float(), batch.recordings, batch.starts)
-        value = objective(birds, texts, batch.labels.to(device)) + config.hint_weight * heeded
+        value = objective(birds, texts, batch.labels.to(device), scale())
+        value = value + config.hint_weight * heeded
         return value if outliers is None else value + outlier_exposure(rest, texts, scale())
 
     schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)

@@ -25,6 +25,23 @@ def anchor_softmax(
     )
 
 
+def kin_softmax(
+    embedding: Tensor, anchors: Tensor, labels: Tensor, scale: Tensor, targets: Tensor
+) -> Tensor:
+    """`anchor_softmax` whose labels lend to their kin instead of to all alike.
+
+    L = -sum_k q_yk log softmax_k(s a.t), with q from `train.kinship.kin_targets`.
+
+    Args:
+        embedding: float32[batch, dim], unit rows.
+        anchors: float32[species, dim], unit rows, frozen.
+        labels: int64[batch] species indices.
+        scale: inverse temperature s.
+        targets: float32[species, species], row y is q_y.
+    """
+    return functional.cross_entropy(scale * embedding @ anchors.T, targets[labels])
+
+
 def anchor_pull(embedding: Tensor, anchors: Tensor, labels: Tensor) -> Tensor:
     """Mean of 1 - cos(a, t_y), the distance left to the own anchor.
 

@@ -1,0 +1,47 @@
+"""How near species are in the tree of life, and what a label may lend its kin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edge.contract.taxonomy import Species
+
+_SHARPNESS = 10.0
+"""Beta of Bertinetto et al.: each rank shared more is worth exp(10 / 7), about four times."""
+
+
+def distances(species: Sequence[Species]) -> npt.NDArray[np.float64]:
+    """Height of the lowest common ancestor, as a share of the tree's: 0 itself, 1 nothing shared.
+
+    Returns:
+        float64[species, species].
+    """
+    ranks = np.array([one.ranks for one in species])
+    same = ranks[:, None] == ranks[None]
+    shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
+    height: npt.NDArray[np.float64] = 1 - shared / ranks.shape[1]
+    return height
+
+
+def kin_targets(species: Sequence[Species], smoothing: float) -> Tensor:
+    """Label smoothing over taxonomy: a wrong congener costs less than a wrong order.
+
+    Row c keeps 1 - smoothing for c itself; the rest goes to the others in proportion to
+    exp(-beta d(a, c)), the soft labels of Bertinetto et al. 2020 (arXiv 1912.09393, equation 4).
+
+    Args:
+        species: what the labels index.
+        smoothing: what a label lends.
+
+    Returns:
+        float32[species, species]; rows sum to 1.
+    """
+    nearness = np.exp(-_SHARPNESS * distances(species))
+    np.fill_diagonal(nearness, 0)
+    lent = nearness / np.maximum(nearness.sum(axis=1, keepdims=True), 1e-12)
+    targets = smoothing * lent
+    np.fill_diagonal(targets, 1 - targets.sum(axis=1))
+    return torch.from_numpy(targets).float()

@@ -1,0 +1,45 @@
+"""Which objective a distillation minimises."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from edge.contract.taxonomy import Species
+from train.config import DistillConfig
+from train.kinship import kin_targets
+from train.losses import anchor_pull, anchor_softmax, info_nce, kin_softmax, multi_positive
+
+Objective = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Embeddings, anchors of all species, labels and scale to a loss; shapes as `anchor_softmax`."""
+
+
+def make_objective(
+    config: DistillConfig, species: Sequence[Species], device: torch.device
+) -> Objective:
+    """The objective that `config.loss` names.
+
+    The softmaxes over all anchors also pull each sound to its own, weighed by `config.pull`.
+
+    Args:
+        config: `loss`, `smoothing` and `pull`.
+        species: what the labels index.
+        device: of the training.
+    """
+    if config.loss == "info_nce":
+        return info_nce
+    if config.loss == "multi_positive":
+        return multi_positive
+    if config.loss == "kin_softmax":
+        targets = kin_targets(species, config.smoothing).to(device)
+        return _pulled(partial(kin_softmax, targets=targets), config.pull)
+    return _pulled(partial(anchor_softmax, smoothing=config.smoothing), config.pull)
+
+
+def _pulled(softmax: Objective, weight: float) -> Objective:
+    def objective(heard: Tensor, texts: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
+        value = softmax(heard, texts, labels, scale)
+        return value + weight * anchor_pull(heard, texts, labels)
+
+    return objective
