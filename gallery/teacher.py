@@ -16,11 +16,20 @@ from safetensors import SafetensorError
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
+from gallery.known import KNOWN, check_known
 from gallery.records import P, read_pictures
 from gallery.templates import TEMPLATES, sentence
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 64
+_LOCAL = "local-dir:"
+_WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+_REPLAY = {"visual.continual_proj"}
+"""Of LAION pictures that BioCLIP-2's training replays; open_clip has no place for it."""
 Embeddings = npt.NDArray[np.float32]
 
 
@@ -90,12 +99,13 @@ def load_teacher(name: str) -> Teacher:
 
     _check_folder(name)
     try:
-        # Without `require_pretrained` missing weights are drawn at random, with a mere warning.
-        model, _, preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
+        model, preprocess = _create(name)
         tokenizer = open_clip.get_tokenizer(name)
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{name}: not an open_clip model ({reason})") from error
+    if name in KNOWN:
+        check_known(name, facts(model))
     model.eval().requires_grad_(False)
     return Teacher(name, model, preprocess, tokenizer, space_id(model))
 
@@ -122,8 +132,48 @@ def _preprocess_config(model: Any) -> Any:
     return PreprocessCfg(**model.visual.preprocess_cfg)
 
 
+def _create(name: str) -> tuple[Any, Callable[[Image.Image], torch.Tensor]]:
+    import open_clip
+
+    folder = name.removeprefix(_LOCAL)
+    if folder == name:
+        # Without `require_pretrained` missing weights are drawn at random, with a mere warning.
+        model, _, preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
+    else:
+        model, _, preprocess = open_clip.create_model_and_transforms(name, load_weights=False)
+        _load_folder(model, Path(folder))
+    return model, preprocess
+
+
+def _load_folder(model: Any, folder: Path) -> None:
+    """Load weights strictly, but for the projector of the replayed pictures."""
+    from open_clip.factory import load_checkpoint
+
+    files = [one for name in _WEIGHTS if (one := folder / name).is_file()]
+    if not files:
+        raise FileNotFoundError(f"expected {' or '.join(_WEIGHTS)}")
+    keys = load_checkpoint(model, str(files[0]), strict=False)
+    strange = set(keys.unexpected_keys) - _REPLAY
+    if keys.missing_keys or strange:
+        raise KeyError(f"missing {keys.missing_keys[:3]}, unexpected {sorted(strange)[:3]}")
+
+
+def facts(model: Any) -> dict[str, Any]:
+    """What a known open_clip model is checked for."""
+    config, side = _preprocess_config(model), model.visual.image_size
+    size = side if isinstance(side, tuple) else (side, side)
+    with torch.inference_mode():
+        dim = model.encode_image(torch.zeros(1, 3, *size)).shape[1]
+    return {
+        "dim": dim,
+        "size": size,
+        "mean": tuple(config.mean),
+        "std": tuple(config.std),
+    }
+
+
 def _check_folder(name: str) -> None:
-    path = name.removeprefix("local-dir:")
+    path = name.removeprefix(_LOCAL)
     if path != name and not (Path(path) / "open_clip_config.json").is_file():
         raise DatasetError(
             f"{path}: no open_clip model here; train one: python -m train.pretrain, or name "

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
+from gallery.known import KNOWN, check_known
 from train.frontend import LogMel, LogMelSpec
 
 CNN = "cnn:"
@@ -100,8 +101,20 @@ def load_clap(name: str) -> tuple[Any, Any]:
         raise DatasetError(f"{name}: not a CLAP model ({str(error).splitlines()[0]})") from error
     model, loading = loaded
     _check_kind(name, model.config, processor.feature_extractor, loading["missing_keys"])
+    if name in KNOWN:
+        check_known(name, clap_facts(model.config, processor.feature_extractor))
     model.train(False)
     return model, processor
+
+
+def clap_facts(config: Any, extractor: Any) -> dict[str, Any]:
+    """What a known CLAP is checked for."""
+    return {
+        **vars(extractor),
+        "enable_fusion": config.audio_config.enable_fusion,
+        "hidden_size": config.audio_config.hidden_size,
+        "projection_dim": config.projection_dim,
+    }
 
 
 def _check_kind(name: str, config: Any, extractor: Any, missing: Iterable[str]) -> None:

@@ -1,0 +1,51 @@
+"""What the published models are known to be, checked when they are loaded by their hub name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge.contract.errors import DatasetError
+
+KNOWN: Mapping[str, Mapping[str, Any]] = {
+    # HTSAT-tiny.json and train_biolingual.sh of david-rx/BioLingual (arXiv 2308.04978).
+    "davidrrobinson/BioLingual": {
+        "sampling_rate": 48_000,
+        "fft_window_size": 1024,
+        "hop_length": 480,
+        "feature_size": 64,
+        "frequency_min": 50,
+        "frequency_max": 14_000,
+        "truncation": "rand_trunc",
+        "enable_fusion": False,
+        "hidden_size": 768,
+        "projection_dim": 512,
+    },
+    # ViT-L-14.json and open_clip's CLIP normalisation (arXiv 2505.23883).
+    "hf-hub:imageomics/bioclip-2": {
+        "dim": 768,
+        "size": (224, 224),
+        "mean": (0.48145466, 0.4578275, 0.40821073),
+        "std": (0.26862954, 0.26130258, 0.27577711),
+    },
+}
+
+
+def check_known(name: str, found: Mapping[str, Any]) -> None:
+    """Refuse a model that goes by a published name and is another.
+
+    Args:
+        name: a key of KNOWN.
+        found: what the model says of itself.
+
+    Raises:
+        DatasetError: names what differs.
+    """
+    wrong = [
+        f"{key} is {found[key]!r} instead of {value!r}"
+        for key, value in KNOWN[name].items()
+        if found[key] != value
+    ]
+    if wrong:
+        raise DatasetError(
+            f"{name}: not the published model: {'; '.join(wrong)}; delete it from the Hugging Face "
+            "cache and download it again, or name a folder of your own"
+        )
