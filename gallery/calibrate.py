@@ -15,67 +15,31 @@ on the test split of the data set whose training split made it, and all are fitt
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.confirm import Confirmer, Hit
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
-from edge.contract.errors import BundleError, DatasetError
+from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
 from edge.framing import frame_waveform
 from edge.search import Search
 from edge.usage import Parser
 from gallery.command import run
+from gallery.curve import ScoredWindows, fit_calibration, true_matches
 from gallery.takes import Take, mixtures, read_takes
 
-_KNOTS = 33
 QUIET = "validation"
 """Split of the background that is scored."""
 _BACKGROUND_ROWS = 512
 _BATCH = 8
-_LEAST_THRESHOLD, _MOST_THRESHOLD, _CANDIDATES = 0.5, 0.99, 99
-
-
-@dataclass(frozen=True)
-class ScoredWindows:
-    """Every window of every take."""
-
-    score: npt.NDArray[np.float32]
-    """float32[windows, species]."""
-    there: npt.NDArray[np.bool_]
-    """bool[windows, species]: the species sings in the take."""
-    take: npt.NDArray[np.intp]
-    """int[windows], ascending."""
-    mixed: npt.NDArray[np.bool_]
-    """bool[windows]: of a take with two birds."""
-    spec: AudioSpec
-
-    def alone(self) -> "ScoredWindows":
-        """Without the mixtures."""
-        kept = ~self.mixed
-        return ScoredWindows(
-            self.score[kept], self.there[kept], self.take[kept], self.mixed[kept], self.spec
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence["ScoredWindows"]) -> "ScoredWindows":
-        """All windows; takes are numbered on from part to part."""
-        firsts = np.cumsum([0, *(one.take[-1] + 1 for one in parts[:-1])])
-        takes = [one.take + first for one, first in zip(parts, firsts, strict=True)]
-        return cls(
-            np.concatenate([one.score for one in parts]),
-            np.concatenate([one.there for one in parts]),
-            np.concatenate(takes),
-            np.concatenate([one.mixed for one in parts]),
-            parts[0].spec,
-        )
 
 
 @dataclass(frozen=True)
@@ -118,12 +82,22 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
             twin = one.bundle != bundle_path
             ear = _open(load_bundle(one.bundle), precision, bank_takes) if twin else own
             scored.append(_score(one, ear, bundle, quiet))
-        sets = {name: _calibration([one[name] for one in scored]) for name in scored[0]}
-        calibrations[precision] = {name: one.to_json() for name, one in sets.items()}
-        lines += [f"{precision}, {name}: threshold {c.threshold:.3f}" for name, c in sets.items()]
+        sets: dict[str, Any] = {}
+        for name in scored[0]:
+            windows = ScoredWindows.joined([one[name] for one in scored])
+            found = fit_calibration(windows)
+            sets[name] = found.to_json()
+            lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
+        calibrations[precision] = sets
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     write_bundle(bundle_path, bundle.manifest, contents)
     return lines
+
+
+def _line(calibration: Calibration, windows: ScoredWindows) -> str:
+    probability = calibration.probability(windows.score)
+    found, takes = true_matches(probability, windows, calibration.threshold)
+    return f"threshold {calibration.threshold:.3f} reports {found} of {takes} recordings rightly"
 
 
 @dataclass(frozen=True)
@@ -163,73 +137,6 @@ def _score(
         mixed = owners >= len(birds) + len(quiet)
         found[name] = ScoredWindows(score, there, owners, mixed, spec)
     return found
-
-
-def fit_platt(
-    score: npt.NDArray[np.floating], there: npt.NDArray[np.bool_], steps: int = 100
-) -> tuple[float, float]:
-    """Slope and intercept of P(there | score) by Newton's method on the logistic loss.
-
-    Targets are smoothed as Platt 1999 section 2.2 has them, so that a perfect split stays finite.
-    """
-    present = int(there.sum())
-    target = np.where(there, (present + 1) / (present + 2), 1 / (there.size - present + 2))
-    inputs = np.stack([score.ravel(), np.ones(score.size)], axis=1).astype(np.float64)
-    weights = np.zeros(2)
-    for _ in range(steps):
-        probability = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (probability - target.ravel())
-        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs
-        step = np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
-        weights -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return float(weights[0]), float(weights[1])
-
-
-def false_matches(
-    probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
-) -> int:
-    """How many wrong species the listener's confirmation would report, take by take."""
-    wrong = (probability >= threshold) & ~windows.there
-    return sum(
-        _confirmed(wrong[windows.take == take], windows.spec)
-        for take in np.unique(windows.take[wrong.any(axis=1)])
-    )
-
-
-def false_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindows) -> float:
-    """The lowest threshold, from even odds up, with at most one false match an hour."""
-    spec = windows.spec
-    hours = len(windows.take) * spec.hop_samples / spec.sample_rate_hz / 3600
-    candidates = np.linspace(_LEAST_THRESHOLD, _MOST_THRESHOLD, _CANDIDATES)
-    for threshold in candidates:
-        if false_matches(probability, windows, float(threshold)) <= hours:
-            return float(threshold)
-    return _MOST_THRESHOLD
-
-
-def _confirmed(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
-    """Matches in one take, bool[windows, species]."""
-    confirmer: Confirmer[None] = Confirmer(spec)
-    count = 0
-    for n, row in enumerate(passing):
-        start = n * spec.hop_samples
-        hits = {int(species): Hit(start, 1.0, None) for species in np.flatnonzero(row)}
-        count += len(confirmer.update(start, hits))
-    return count + len(confirmer.finish())
-
-
-def _calibration(parts: Sequence[ScoredWindows]) -> Calibration:
-    windows = ScoredWindows.joined(parts)
-    slope, intercept = fit_platt(windows.score, windows.there)
-    if slope <= 0:
-        raise BundleError("calibration: higher scores are not more often right; train longer")
-    knots = np.linspace(windows.score.min(), windows.score.max(), _KNOTS)
-    curve = 1 / (1 + np.exp(-np.clip(slope * knots + intercept, -30, 30)))
-    mapped = Calibration(tuple(map(float, knots)), tuple(map(float, curve)), 0.0)
-    single = windows.alone()
-    return replace(mapped, threshold=false_threshold(mapped.probability(single.score), single))
 
 
 def _background_bank(

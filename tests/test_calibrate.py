@@ -5,14 +5,14 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.audio import AudioSpec
-from gallery.calibrate import (
+from gallery.curve import (
     ScoredWindows,
-    Take,
     false_matches,
     false_threshold,
     fit_platt,
-    mixtures,
+    true_matches,
 )
+from gallery.takes import Take, mixtures
 
 SPEC = AudioSpec(48_000, 120_000, 30_000)
 
@@ -59,8 +59,11 @@ def test_false_matches_are_what_the_confirmation_confirms():
     windows = windows_of(there)
     assert false_matches(probability, windows, 0.8) == 1
     assert false_matches(probability, windows, 0.95) == 0
+    assert true_matches(probability, windows, 0.8) == (0, 0)
     there[:, 0] = True
     assert false_matches(probability, windows_of(there), 0.8) == 0
+    assert true_matches(probability, windows_of(there), 0.8) == (1, 1)
+    assert true_matches(probability, windows_of(there), 0.95) == (0, 1)
 
 
 def test_nothing_false_still_asks_for_even_odds():
