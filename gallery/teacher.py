@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -140,9 +141,20 @@ def _create(name: str) -> tuple[Any, Callable[[Image.Image], torch.Tensor]]:
         # Without `require_pretrained` missing weights are drawn at random, with a mere warning.
         model, _, preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
     else:
-        model, _, preprocess = open_clip.create_model_and_transforms(name, load_weights=False)
+        with _unalarmed():
+            model, _, preprocess = open_clip.create_model_and_transforms(name, load_weights=False)
         _load_folder(model, Path(folder))
     return model, preprocess
+
+
+@contextmanager
+def _unalarmed() -> Iterator[None]:
+    """open_clip warns that the weights are random, which they are for a moment."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _load_folder(model: Any, folder: Path) -> None:

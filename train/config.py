@@ -125,6 +125,12 @@ class DistillConfig:
     weight_decay: float = 0.01
     warmup: int = 20
     """Steps of linear warm-up before the cosine."""
+    accumulate: int = 1
+    """Batches whose gradients make one step."""
+    ema: float = 0.0
+    """Decay of a moving average of the weights, such as 0.999, which is saved; 0 averages none."""
+    keep_every: int = 0
+    """Steps after which the training is kept in `output`; the same command goes on from there."""
     seed: int = 0
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
@@ -132,8 +138,9 @@ class DistillConfig:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
-        _check_positive(self, ("window_s", "temperature", "steps", "batch", "learning_rate"))
-        _check_share(self, ("smoothing", "outliers", "tower_share", *_PROBABILITIES))
+        positive = ("window_s", "temperature", "steps", "batch", "learning_rate", "accumulate")
+        _check_positive(self, positive)
+        _check_share(self, ("smoothing", "outliers", "tower_share", "ema", *_PROBABILITIES))
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:

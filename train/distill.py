@@ -6,6 +6,7 @@ With no arguments: the small models of `python -m train.pretrain` on the synthet
 """
 
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +28,13 @@ from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import outlier_exposure
 from train.objective import make_objective
+from train.resume import Keeping
 from train.runs import CACHE, new_run, synthetic_name
 from train.sounds import Sounds, check_unheard, heard_by, load_sounds
 from train.student import Student, open_start
+
+KEPT = "training.pt"
+"""Of a distillation that hasn't ended yet."""
 
 
 def distill(config: DistillConfig) -> Path:
@@ -118,9 +123,27 @@ def train_student(
         value = value + config.hint_weight * heeded
         return value if outliers is None else value + outlier_exposure(rest, texts, scale())
 
-    schedule = Schedule(config.steps, config.learning_rate, config.weight_decay, config.warmup)
-    fit([student, scale, hint], loss, schedule, "distil", log)
+    schedule = Schedule(
+        config.steps,
+        config.learning_rate,
+        config.weight_decay,
+        config.warmup,
+        config.accumulate,
+        config.ema,
+    )
+    keeping = _keeping(config, log, (sampler.generator, random))
+    fit([student, scale, hint], loss, schedule, "distil", log, keeping)
     student.train(False)
+
+
+def _keeping(
+    config: DistillConfig, log: Path | None, generators: tuple[torch.Generator, ...]
+) -> Keeping | None:
+    """Beside the log, or nowhere."""
+    if log is None or not config.keep_every:
+        return None
+    settings = json.dumps(to_dict(config), sort_keys=True)
+    return Keeping(log.with_name(KEPT), config.keep_every, settings, generators)
 
 
 def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:

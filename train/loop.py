@@ -1,12 +1,11 @@
-"""The training loop: AdamW, linear warm-up and cosine, a progress bar, JSON lines, one seed."""
+"""The training loop: AdamW, linear warm-up and cosine, a moving average, a progress bar."""
 
-import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +14,25 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from edge.contract.errors import ConfigError
+from train.journal import open_log
+from train.resume import Keeping
 
 _MAX_LOG_SCALE = math.log(100)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn."""
+    """How long, how fast and how evenly to learn."""
 
     steps: int
     learning_rate: float
     weight_decay: float = 0.01
     warmup: int = 20
     """Steps of linear warm-up; the rest is half a cosine to zero."""
+    accumulate: int = 1
+    """Batches whose gradients make one step."""
+    ema: float = 0.0
+    """Decay of the weights' moving average, which is what remains at the end; 0 averages none."""
 
 
 class LogScale(nn.Module):
@@ -42,40 +47,119 @@ class LogScale(nn.Module):
         return self.log_scale.clamp(max=_MAX_LOG_SCALE).exp()
 
 
+class Training:
+    """Modules that learn, a step at a time.
+
+    Args:
+        modules: whose parameters learn.
+        schedule: how fast.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], schedule: Schedule) -> None:
+        self.step = 0
+        self._modules = nn.ModuleList(modules)
+        self._schedule = schedule
+        groups = _groups(self._modules, schedule.weight_decay)
+        self._optimizer = AdamW(groups, lr=schedule.learning_rate, fused=True)
+        self._rate = LambdaLR(self._optimizer, lambda step: _factor(step, schedule))
+        self._average = [one.detach().clone() for one in self._parameters] if schedule.ema else []
+
+    @property
+    def _parameters(self) -> list[Tensor]:
+        return [one for one in self._modules.parameters() if one.requires_grad]
+
+    def advance(self, loss: Callable[[], Tensor], title: str) -> dict[str, float]:
+        """One step of the optimiser.
+
+        Returns:
+            Step, loss and learning rate.
+
+        Raises:
+            ConfigError: the loss is no longer a number.
+        """
+        self._optimizer.zero_grad(set_to_none=True)
+        mean = sum(self._backward(loss, title) for _ in range(self._schedule.accumulate))
+        self._optimizer.step()
+        metrics = {
+            "step": self.step,
+            "loss": mean,
+            "learning_rate": float(self._rate.get_last_lr()[0]),
+        }
+        self._rate.step()
+        self.step += 1
+        if self._average:
+            torch._foreach_lerp_(self._average, self._parameters, 1 - self._schedule.ema)
+        return metrics
+
+    def finish(self) -> None:
+        """Leave the average of the weights, if there is one, in the modules."""
+        with torch.no_grad():
+            for parameter, average in zip(self._parameters, self._average, strict=False):
+                parameter.copy_(average)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes, see `train.resume`."""
+        return {
+            "step": self.step,
+            "modules": self._modules.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rate": self._rate.state_dict(),
+            "average": self._average,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Be as `state_dict` was."""
+        self.step = state["step"]
+        self._modules.load_state_dict(state["modules"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rate.load_state_dict(state["rate"])
+        for average, kept in zip(self._average, state["average"], strict=True):
+            average.copy_(kept)
+
+    def _backward(self, loss: Callable[[], Tensor], title: str) -> float:
+        value = loss() / self._schedule.accumulate
+        _check_finite(value, self.step, title)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.item()
+
+
 def fit(
     modules: Iterable[nn.Module],
     loss: Callable[[], Tensor],
     schedule: Schedule,
     title: str,
     log: Path | None = None,
+    keeping: Keeping | None = None,
 ) -> None:
     """Minimise a loss that draws its own batches.
 
     Args:
         modules: whose parameters learn.
-        loss: called once a step.
+        loss: called once a step, or `schedule.accumulate` times.
         schedule: how long and how fast.
         title: shown by the progress bar.
-        log: JSON lines of step, loss and learning rate.
+        log: JSON lines of step, loss and learning rate; TensorBoard's events lie beside.
+        keeping: where the training is kept meanwhile, and goes on from.
 
     Raises:
-        ConfigError: the loss is no longer a number; nothing is saved.
+        ConfigError: the loss is no longer a number, and nothing is saved; or what was kept is of
+            another training.
     """
-    optimizer = AdamW(
-        _groups(modules, schedule.weight_decay), lr=schedule.learning_rate, fused=True
-    )
-    rate = LambdaLR(optimizer, lambda step: _factor(step, schedule))
-    with (log or Path(os.devnull)).open("w", encoding="utf-8", buffering=1) as lines:
-        for step in (bar := tqdm(range(schedule.steps), title, disable=None)):
-            value = loss()
-            _check_finite(value, step, title)
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            metrics = {"step": step, "loss": value.item(), "learning_rate": rate.get_last_lr()[0]}
-            lines.write(json.dumps(metrics) + "\n")
+    training = Training(modules, schedule)
+    if keeping:
+        keeping.take_up(training)
+    steps = range(training.step, schedule.steps)
+    with open_log(log, training.step) as write:
+        bar = tqdm(steps, title, initial=training.step, total=schedule.steps, disable=None)
+        for _ in bar:
+            metrics = training.advance(loss, title)
+            write(metrics)
             bar.set_postfix(loss=f"{metrics['loss']:.3f}")
-            rate.step()
+            if keeping and keeping.every and training.step % keeping.every == 0:
+                keeping.keep(training)
+    training.finish()
+    if keeping:
+        keeping.done()
 
 
 def seed_everything(seed: int) -> None:

@@ -70,7 +70,8 @@ class WindowSampler:
         self._background = background
         self._frames = frames
         self._augmentation = augmentation
-        self._random = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        """What everything is drawn with."""
         self._by_label = {
             label: [n for n, one in enumerate(labels) if one == label] for label in set(labels)
         }
@@ -96,13 +97,13 @@ class WindowSampler:
         return self._cut(self._choose(self._background))[0] + self._uniform(-gain_db, gain_db)
 
     def _draws(self, size: int, shares: Tensor) -> list[int]:
-        drawn = torch.multinomial(shares, size, replacement=True, generator=self._random)
+        drawn = torch.multinomial(shares, size, replacement=True, generator=self.generator)
         return [self._labels[n] for n in drawn]
 
     def _rounds(self, size: int) -> list[int]:
         count = len(self._labels)
         rounds = -(-size // count)
-        order = [torch.randperm(count, generator=self._random) for _ in range(rounds)]
+        order = [torch.randperm(count, generator=self.generator) for _ in range(rounds)]
         return [self._labels[n] for n in torch.cat(order)[:size]]
 
     def _window(self, recording: int) -> tuple[Tensor, int]:
@@ -137,10 +138,10 @@ class WindowSampler:
         return masked
 
     def _below(self, limit: int) -> int:
-        return int(torch.randint(limit, (), generator=self._random))
+        return int(torch.randint(limit, (), generator=self.generator))
 
     def _uniform(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self._random))
+        return low + (high - low) * float(torch.rand((), generator=self.generator))
 
     def _chance(self, probability: float) -> bool:
         return self._uniform(0, 1) < probability

@@ -1,0 +1,77 @@
+"""A training that goes on exactly where it was stopped."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from zipfile import is_zipfile
+
+import torch
+
+from edge.contract.errors import ConfigError
+
+
+class Resumable(Protocol):
+    """Whatever can hand out its state and take it back."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes in training."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> object:
+        """Be as it was."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where and how often a training is kept."""
+
+    file: Path
+    every: int
+    """Steps from one time to the next; 0 keeps nothing."""
+    settings: str
+    """Of the training; another training's state is refused."""
+    generators: tuple[torch.Generator, ...]
+    """What batches are drawn with."""
+
+    def keep(self, training: Resumable) -> None:
+        """Write everything to the file, whole or not at all."""
+        state = {
+            "settings": self.settings,
+            "training": training.state_dict(),
+            "generators": [one.get_state() for one in self.generators],
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all(),
+        }
+        part = self.file.with_name(f"{self.file.name}.part")
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.file)
+
+    def take_up(self, training: Resumable) -> None:
+        """Go on from the file, if there is one.
+
+        Raises:
+            ConfigError: the file is damaged, or of another training.
+        """
+        if not self.file.is_file():
+            return
+        if not is_zipfile(self.file):
+            raise ConfigError(f"{self.file}: damaged; delete it to begin anew")
+        state = torch.load(self.file, map_location="cpu", weights_only=True)
+        if state["settings"] != self.settings:
+            raise ConfigError(
+                f"{self.file}: kept by a training with other settings; give another output=, or "
+                "delete it to begin anew"
+            )
+        training.load_state_dict(state["training"])
+        for generator, kept in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(kept)
+        torch.set_rng_state(state["torch"])
+        if state["cuda"]:
+            torch.cuda.set_rng_state_all(state["cuda"])
+
+    def done(self) -> None:
+        """There is nothing left to go on with."""
+        self.file.unlink(missing_ok=True)
