@@ -1,6 +1,6 @@
 """Distil a teacher's text space into an audio tower; no picture is ever opened.
 
-python -m train.distill [--config FILE] [key=value ...]
+python -m train.distill [--dry-run] [--config FILE] [key=value ...]
 
 With no arguments: the small models of `python -m train.pretrain` on the synthetic aviary.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from edge.contract.bundle import npy_bytes, write_atomic
-from edge.contract.taxonomy import Taxonomy, read_names
+from edge.contract.taxonomy import Taxonomy
 from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
@@ -28,9 +28,10 @@ from train.hints import HintLoss, NoHint
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
 from train.losses import outlier_exposure
 from train.objective import make_objective
+from train.plan import plan, to_text
 from train.resume import Keeping
 from train.runs import CACHE, new_run, synthetic_name
-from train.sounds import Sounds, check_unheard, heard_by, load_sounds
+from train.sounds import Sounds, check_unheard, heard_by, left_out, load_sounds
 from train.student import Student, open_start
 
 KEPT = "training.pt"
@@ -146,18 +147,6 @@ def _keeping(
     return Keeping(log.with_name(KEPT), config.keep_every, settings, generators)
 
 
-def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:
-    """Ids of the species that a distillation doesn't learn.
-
-    Raises:
-        ConfigError: the file of those that it learns can't be read.
-    """
-    if not config.species:
-        return config.held_out
-    chosen = set(read_names(Path(config.species))) - set(config.held_out)
-    return tuple(one for one in dataset.taxonomy.ids if one not in chosen)
-
-
 def ease(features: Tensor, share: float) -> Tensor:
     """The same features, through which only a share of the gradient passes."""
     return torch.lerp(features.detach(), features, share)
@@ -184,8 +173,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.distill", description=__doc__)
     add_config_flags(parser)
+    parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
     args = parser.parse_args(argv)
-    return run(lambda: print(distill(load_config(DistillConfig, args.config, args.overrides))))
+
+    def command() -> None:
+        config = load_config(DistillConfig, args.config, args.overrides)
+        if args.dry_run:
+            print(to_text(plan(config)))
+        else:
+            print(distill(config))
+
+    return run(command)
 
 
 if __name__ == "__main__":

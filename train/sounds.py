@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from edge.contract.errors import DatasetError
-from edge.contract.taxonomy import Species
+from edge.contract.taxonomy import Species, read_names
 from train.config import DistillConfig, PretrainConfig
 from train.dataset import Dataset, Item
 from train.features import load_features
@@ -121,6 +121,18 @@ def check_unheard(student: str, held_out: Sequence[str]) -> None:
             f"held_out: {student} has heard {', '.join(known)}; pretrain one that hasn't: "
             f"python -m train.pretrain --only student held_out={','.join(held_out)}"
         )
+
+
+def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:
+    """Ids of the species that a distillation doesn't learn.
+
+    Raises:
+        ConfigError: the file of those that it learns can't be read.
+    """
+    if not config.species:
+        return config.held_out
+    chosen = set(read_names(Path(config.species))) - set(config.held_out)
+    return tuple(one for one in dataset.taxonomy.ids if one not in chosen)
 
 
 def heard_by(student: str) -> list[str]:

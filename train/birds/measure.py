@@ -20,7 +20,6 @@ from train.birds.scene import Scene, embed_scene
 from train.checkpoint import META, Checkpoint, load_checkpoint
 from train.config import DistillConfig
 from train.dataset import Dataset
-from train.distill import left_out
 from train.evaluate import background
 from train.methods import own_space
 from train.recordings import Recordings, hear, load_recordings
@@ -35,7 +34,7 @@ from train.retrieval import (
     species_scores,
 )
 from train.runs import CACHE
-from train.sounds import load_sounds
+from train.sounds import left_out, load_sounds
 
 Guesses = dict[str, list[list[str]]]
 """method -> true and guessed species of every core recording."""

@@ -1,0 +1,94 @@
+"""What a distillation would cost, before it is begun."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from gallery.teacher import load_teacher
+from train.config import DistillConfig
+from train.data.corpora import open_dataset
+from train.sounds import left_out
+from train.student import open_start
+
+_BYTES = 4
+_BACKWARD = 3
+"""Forward and backward take about three times the operations of forward alone."""
+
+
+def plan(config: DistillConfig) -> dict[str, str]:
+    """Parameters, operations, memory and steps; nothing is decoded, trained or written.
+
+    Raises:
+        BirdlistenError: data set, teacher or student can't be used.
+    """
+    dataset = open_dataset(config.data)
+    species = set(dataset.taxonomy.ids) - set(left_out(config, dataset))
+    recordings = len(dataset.select("audio", "train", species))
+    start, dim = open_start(config.student, config.frame_hop_samples), _dim(config.teacher)
+    student = start.student(dim, config.projection_hidden).train()
+    frames = start.frames(round(config.window_s * start.spec.sample_rate_hz))
+    window = torch.zeros(2, 1, frames, start.spec.mel_bins)
+    windows = config.batch + round(config.outliers * config.batch)
+    flops = count_flops(student, window) / len(window)
+    kept = count_saved_bytes(student, window) / len(window)
+    numbers = sum(one.numel() for one in student.parameters())
+    return {
+        "recordings": f"{recordings} of {len(species)} species",
+        "parameters": f"{numbers / 1e6:.2f} M",
+        "a window, forward": f"{flops / 1e9:.2f} GFLOP",
+        "a step": f"{_BACKWARD * flops * windows * config.accumulate / 1e9:.0f} GFLOP, "
+        f"{windows * config.accumulate} windows",
+        "weights and optimiser": _megabytes(_copies(config) * numbers * _BYTES),
+        "activations": f"{_megabytes(kept * windows)} in float32",
+        "steps": f"{config.steps}, {_epochs(config, recordings):.1f} windows a recording",
+    }
+
+
+def to_text(lines: Mapping[str, str]) -> str:
+    """The plan with aligned names."""
+    width = max(map(len, lines))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in lines.items())
+
+
+def count_flops(model: nn.Module, inputs: Tensor) -> int:
+    """Floating-point operations of one forward pass."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(inputs)
+    return int(counter.get_total_flops())
+
+
+def count_saved_bytes(model: nn.Module, inputs: Tensor) -> int:
+    """What a forward pass keeps for the backward pass, parameters aside."""
+    own = {one.untyped_storage().data_ptr() for one in model.parameters()}
+    sizes: dict[int, int] = {}
+
+    def note(saved: Tensor) -> Tensor:
+        storage = saved.untyped_storage()
+        if storage.data_ptr() not in own:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return saved
+
+    with saved_tensors_hooks(note, lambda saved: saved):
+        output = model(inputs)
+    del output
+    return sum(sizes.values())
+
+
+def _dim(teacher: str) -> int:
+    return int(load_teacher(teacher).embed_texts(["a bird"]).shape[1])
+
+
+def _copies(config: DistillConfig) -> int:
+    """Weight, gradient and two moments of AdamW, and the moving average."""
+    return 4 + bool(config.ema)
+
+
+def _epochs(config: DistillConfig, recordings: int) -> float:
+    return config.steps * config.batch * config.accumulate / max(recordings, 1)
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 2**20:.0f} MiB"
