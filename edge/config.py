@@ -10,8 +10,8 @@ from typing import Any, get_args, get_type_hints
 
 from edge.contract.errors import ConfigError
 
-PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
-"""Trained on the synthetic aviary, until a bundle of real birds is shipped."""
+PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
+"""Real birds."""
 DEMO_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
 """Synthetic birds, with a chorus to play."""
 CHOICES = {

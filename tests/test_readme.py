@@ -20,7 +20,7 @@ def test_the_two_commands_and_the_four_steps_are_there():
     assert places == sorted(places)
 
 
-def test_readme_says_that_the_shipped_bundle_is_synthetic():
+def test_readme_says_which_bundle_is_synthetic():
     assert "will not recognise a real bird" in README
 
 

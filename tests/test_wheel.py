@@ -35,6 +35,7 @@ def test_the_wheel_holds_the_listener_its_bundles_and_nothing_else(wheel):
     assert {one for one in tops if not one.endswith(".dist-info")} == {"edge"}
     assert "edge/bundles/aviary/manifest.json" in names
     assert "edge/bundles/aviary/chorus.flac" in names
+    assert "edge/bundles/starter/manifest.json" in names
     assert "edge/contract/README.md" in names
     assert any(name.endswith(("licenses/LICENSE", "licenses/NOTICE")) for name in names)
 
