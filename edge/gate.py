@@ -1,10 +1,12 @@
 """The gate: windows that hold nothing to hear are counted by reason and go no further."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.contract.audio import Waveform
+from edge.framing import Window
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     return GateVerdict(
         _reason(samples, offset, rms, level_dbfs, clipped, config), clipped, level_dbfs
     )
+
+
+def lively(windows: Sequence[Window], config: GateConfig) -> Sequence[Window]:
+    """The windows of a recording that pass; all of them if none does, as `identify` has it."""
+    passed = [one for one in windows if judge(one.samples, config).reason is None]
+    return passed or windows
 
 
 def _reason(

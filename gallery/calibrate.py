@@ -14,7 +14,7 @@ on the test split of the data set whose training split made it, and all are fitt
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,16 +29,16 @@ from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
-from edge.framing import frame_waveform
+from edge.framing import Window, frame_waveform
+from edge.gate import GateConfig, lively
 from edge.search import Search
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
-from gallery.takes import Take, mixtures, read_takes
+from gallery.takes import Take, mixtures, read_takes, thinned
 
 QUIET = "validation"
 """Split of the background that is scored."""
-_BACKGROUND_ROWS = 512
 _BATCH = 8
 
 
@@ -125,7 +125,7 @@ def _score(
             f"{source.recordings}: calibration needs recordings of birds in split {source.split}"
         )
     takes = [*birds, *quiet, *mixtures(birds, quiet)]
-    embeddings, owners = _embed(takes, ear.encoder, spec)
+    embeddings, owners = _embed(takes, ear.encoder, lambda one: _windows(one, spec))
     found = {}
     for name in target.manifest.species_sets:
         ids = target.species_ids(name)
@@ -142,18 +142,22 @@ def _score(
 def _background_bank(
     takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
 ) -> npt.NDArray[np.float16]:
-    embeddings, _ = _embed(takes, encoder, spec)
-    stride = -(-len(embeddings) // _BACKGROUND_ROWS)
-    return embeddings[::stride].astype(np.float16)
+    """Only of windows that pass the gate: the others are never scored."""
+    embeddings, _ = _embed(takes, encoder, lambda one: lively([*_windows(one, spec)], GateConfig()))
+    return thinned(embeddings.astype(np.float16))
+
+
+def _windows(take: Take, spec: AudioSpec) -> Iterable[Window]:
+    return frame_waveform(take.waveform, spec.sample_rate_hz, spec)
 
 
 def _embed(
-    takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
+    takes: Sequence[Take], encoder: Encoder, cut: Callable[[Take], Iterable[Window]]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
     """float32[windows, dim] and the take of every window."""
     rows, owners = [], []
     for owner, take in enumerate(tqdm(takes, "windows", disable=None)):
-        windows = frame_waveform(take.waveform, spec.sample_rate_hz, spec)
+        windows = iter(cut(take))
         while chunk := list(islice(windows, _BATCH)):
             rows.append(encoder.encode(np.stack([one.samples for one in chunk])))
             owners += [owner] * len(chunk)

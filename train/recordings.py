@@ -1,4 +1,4 @@
-"""Recordings cut into windows exactly as the listener cuts them, for measuring."""
+"""Recordings cut into windows, gated, and compared with background as the listener does it."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -13,7 +13,9 @@ from torch import Tensor
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import DatasetError
 from edge.framing import frame_waveform
+from edge.gate import GateConfig, lively
 from edge.recording import read_recording
+from gallery.takes import thinned
 from train.cache import Array, load_each
 from train.checkpoint import Checkpoint
 from train.dataset import Item
@@ -70,22 +72,27 @@ def hear(
     count = len(recordings.log_mels)
     parts = [recordings.log_mels] if quiet is None else [recordings.log_mels, quiet.log_mels]
     return {
-        name: (Heard(one[:count], recordings.recording), one[count:] if quiet else None)
+        name: (Heard(one[:count], recordings.recording), thinned(one[count:]) if quiet else None)
         for name, one in methods(torch.cat(parts)).items()
     }
 
 
 class Windows:
-    """Computes the log-mel of every window of a recording, float16[windows, 1, frames, mels]."""
+    """Computes the log-mel of a recording's windows, float16[windows, 1, frames, mels].
+
+    The gate leaves out what the listener would, too.
+    """
 
     def __init__(self, frontend: LogMelSpec, audio: AudioSpec) -> None:
-        self._frontend, self._audio = LogMel(frontend), audio
-        self.name = f"windows-{hashlib.sha256(repr((frontend, audio)).encode()).hexdigest()[:8]}"
+        self._frontend, self._audio, self._gate = LogMel(frontend), audio, GateConfig()
+        settings = repr((frontend, audio, self._gate))
+        self.name = f"windows-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
     @torch.inference_mode()
     def __call__(self, item: Item) -> Array:
         """One recording's."""
-        framed = frame_waveform(*read_recording(item.path), self._audio)
-        waveforms = torch.from_numpy(np.stack([one.samples for one in framed]))
+        framed = list(frame_waveform(*read_recording(item.path), self._audio))
+        heard = lively(framed, self._gate)
+        waveforms = torch.from_numpy(np.stack([one.samples for one in heard]))
         log_mels: Array = self._frontend(waveforms).half().numpy()
         return log_mels
