@@ -1,0 +1,47 @@
+"""AnimalSpeak (Robinson et al. 2023, arXiv 2308.04978): captions of recordings on the web.
+
+The table holds addresses, no sound. A recording counts once it lies below the folder, named by its
+`id` or by its address with everything but letters and digits as `_`.
+"""
+
+import re
+from pathlib import Path
+
+from edge.recording import SUFFIXES
+from train.data.table import bird, dataset, first_table, read_rows
+from train.dataset import Dataset, Item
+
+_LICENCE = "cc-by-nc-sa-4.0"
+_ODD = re.compile(r"\W+")
+
+
+def read(folder: Path) -> Dataset:
+    """The rows whose recording is here.
+
+    Raises:
+        DatasetError: no table, or none of its sounds.
+    """
+    columns = ("url", "species_scientific", "species_common")
+    rows = read_rows(first_table(folder, "animalspeak*.csv", "*.csv"), columns)
+    named = [row for row in rows if " " in row["species_scientific"]]
+    files = {one.stem: one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES}
+    species = [bird(row["species_scientific"], row["species_common"]) for row in named]
+    items = [
+        Item(
+            _file(row, files),
+            "audio",
+            one.species_id,
+            "train",
+            row.get("license") or _LICENCE,
+            row["url"],
+            captions=tuple(text for name in ("caption", "caption2") if (text := row.get(name))),
+        )
+        for row, one in zip(named, species, strict=True)
+    ]
+    return dataset(folder, species, items)
+
+
+def _file(row: dict[str, str], files: dict[str, Path]) -> Path:
+    address = _ODD.sub("_", row["url"])
+    stems = (row.get("id", ""), address, address.rpartition("_")[0])
+    return next((files[stem] for stem in stems if stem in files), Path(address))

@@ -1,0 +1,63 @@
+"""AudioCaps and Clotho: sounds of all kinds with captions, for the neighbouring methods."""
+
+from pathlib import Path
+
+from edge.contract.errors import DatasetError
+from edge.recording import SUFFIXES
+from train.data.table import dataset, read_rows
+from train.dataset import Dataset, Item
+
+_CLOTHO = {"development": "train", "validation": "validation", "evaluation": "test"}
+_AUDIOCAPS = {"train": "train", "val": "validation", "test": "test"}
+
+
+def read_audiocaps(folder: Path) -> Dataset:
+    """AudioCaps (Kim et al. 2019): train.csv, val.csv, test.csv and clips by YouTube id.
+
+    Clips are `<youtube id>.<suffix>`, or with `Y` before and `_<start>` behind.
+
+    Raises:
+        DatasetError: no table, or no clip.
+    """
+    tables = [name for name in _AUDIOCAPS if (folder / f"{name}.csv").is_file()]
+    if not tables:
+        raise DatasetError(f"{folder}: expected train.csv, val.csv or test.csv here")
+    files = clips(folder)
+    items = []
+    for name in tables:
+        captions: dict[str, list[str]] = {}
+        for row in read_rows(folder / f"{name}.csv", ("youtube_id", "caption")):
+            captions.setdefault(row["youtube_id"], []).append(row["caption"])
+        items += [
+            _item(files.get(one, folder / one), _AUDIOCAPS[name], texts, f"YouTube {one}")
+            for one, texts in captions.items()
+        ]
+    return dataset(folder, (), items)
+
+
+def read_clotho(folder: Path) -> Dataset:
+    """Clotho (Drossos et al. 2020): five captions a clip, and clips in a folder a split.
+
+    Raises:
+        DatasetError: no table, or no clip.
+    """
+    items = []
+    for part, split in _CLOTHO.items():
+        table = folder / f"clotho_captions_{part}.csv"
+        for row in read_rows(table, ("file_name", "caption_1")) if table.is_file() else ():
+            texts = [row[name] for name in sorted(row) if name.startswith("caption_")]
+            items.append(_item(folder / part / row["file_name"], split, texts, "Freesound"))
+    if not items:
+        raise DatasetError(f"{folder}: expected clotho_captions_development.csv or its like here")
+    return dataset(folder, (), items)
+
+
+def clips(folder: Path) -> dict[str, Path]:
+    """Clips of YouTube by the eleven characters of their id, however they were named."""
+    files = [one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES]
+    with_y = {one.stem[1:12]: one for one in files if one.stem.startswith("Y")}
+    return {**with_y, **{one.stem[:11]: one for one in files}}
+
+
+def _item(path: Path, split: str, captions: list[str], whose: str) -> Item:
+    return Item(path, "audio", "", split, "unknown", whose, captions=tuple(captions))

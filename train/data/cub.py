@@ -1,0 +1,62 @@
+"""CUB-200-2011 (Wah et al. 2011): photographs of 200 birds under English names.
+
+The tables are lines of `number value`. Scientific names are not part of it: a `taxonomy.csv` of
+ours beside it gives them, else a class is known by its English name alone.
+"""
+
+from pathlib import Path
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species, Taxonomy
+from train.data.table import dataset, thing
+from train.dataset import Dataset, Item
+
+_LICENCE = "non-commercial research only"
+
+
+def read(folder: Path) -> Dataset:
+    """All photographs.
+
+    Raises:
+        DatasetError: a table or every photograph is missing.
+    """
+    classes = {number: _name(name) for number, name in _lines(folder, "classes.txt").items()}
+    known = _known(folder)
+    species = {number: known.get(name.lower()) or thing(name) for number, name in classes.items()}
+    labels = _lines(folder, "image_class_labels.txt")
+    trained = _lines(folder, "train_test_split.txt")
+    items = [
+        Item(
+            folder / "images" / path,
+            "image",
+            species[labels[number]].species_id,
+            "train" if trained[number] == "1" else "test",
+            _LICENCE,
+            "unknown",
+        )
+        for number, path in _lines(folder, "images.txt").items()
+    ]
+    return dataset(folder, species.values(), items)
+
+
+def _lines(folder: Path, name: str) -> dict[str, str]:
+    try:
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{folder}: CUB-200-2011 needs {name} ({error.strerror})") from error
+    parts = (line.partition(" ") for line in lines if line.strip())
+    return {number: value.strip() for number, _, value in parts}
+
+
+def _name(folder: str) -> str:
+    """`001.Black_footed_Albatross` -> `Black footed Albatross`."""
+    return folder.partition(".")[2].replace("_", " ")
+
+
+def _known(folder: Path) -> dict[str, Species]:
+    """Species by English name, spelt as CUB spells them: without hyphens and apostrophes."""
+    table = folder / "taxonomy.csv"
+    species = Taxonomy.load(table).species if table.is_file() else ()
+    return {
+        one.common_name.replace("-", " ").replace("'", "").lower(): one for one in species
+    }

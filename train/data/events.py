@@ -1,0 +1,92 @@
+"""AudioSet, ESC-50 and UrbanSound8K: sounds of all kinds under class names."""
+
+import csv
+from pathlib import Path
+
+from edge.contract.errors import DatasetError
+from train.data.captioned import clips
+from train.data.table import dataset, read_rows, thing
+from train.dataset import Dataset, Item
+
+_AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
+_ESC50_FOLDS, _URBAN_FOLDS = 5, 10
+
+
+def read_audioset(folder: Path) -> Dataset:
+    """AudioSet (Gemmeke et al. 2017): `*_segments.csv`, class_labels_indices.csv and clips.
+
+    Raises:
+        DatasetError: no table, or no clip.
+    """
+    columns = ("mid", "display_name")
+    rows = read_rows(folder / "class_labels_indices.csv", columns)
+    classes = {row["mid"]: thing(row["display_name"]) for row in rows}
+    files, items = clips(folder), []
+    for part, split in _AUDIOSET.items():
+        for video, labels in _segments(folder / f"{part}_segments.csv"):
+            ids = [classes[one].species_id for one in labels if one in classes] or [""]
+            path = files.get(video, folder / video)
+            whose = f"YouTube {video}"
+            items.append(Item(path, "audio", ids[0], split, "unknown", whose, tuple(ids[1:])))
+    return dataset(folder, classes.values(), items)
+
+
+def read_esc50(folder: Path) -> Dataset:
+    """ESC-50 (Piczak 2015): folds 1 to 3 train, 4 validates, 5 tests.
+
+    Raises:
+        DatasetError: meta/esc50.csv or every clip is missing.
+    """
+    rows = read_rows(folder / "meta" / "esc50.csv", ("filename", "fold", "category", "src_file"))
+    classes = {row["category"]: thing(row["category"]) for row in rows}
+    items = [
+        Item(
+            folder / "audio" / row["filename"],
+            "audio",
+            classes[row["category"]].species_id,
+            _split(int(row["fold"]), _ESC50_FOLDS),
+            "CC-BY-NC-3.0",
+            f"Freesound {row['src_file']}",
+        )
+        for row in rows
+    ]
+    return dataset(folder, classes.values(), items)
+
+
+def read_urbansound8k(folder: Path) -> Dataset:
+    """UrbanSound8K (Salamon et al. 2014): folds 1 to 8 train, 9 validates, 10 tests.
+
+    Raises:
+        DatasetError: metadata/UrbanSound8K.csv or every clip is missing.
+    """
+    table = folder / "metadata" / "UrbanSound8K.csv"
+    rows = read_rows(table, ("slice_file_name", "fsID", "fold", "class"))
+    classes = {row["class"]: thing(row["class"]) for row in rows}
+    items = [
+        Item(
+            folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"],
+            "audio",
+            classes[row["class"]].species_id,
+            _split(int(row["fold"]), _URBAN_FOLDS),
+            "CC-BY-NC-3.0",
+            f"Freesound {row['fsID']}",
+        )
+        for row in rows
+    ]
+    return dataset(folder, classes.values(), items)
+
+
+def _split(fold: int, folds: int) -> str:
+    return {folds: "test", folds - 1: "validation"}.get(fold, "train")
+
+
+def _segments(file: Path) -> list[tuple[str, list[str]]]:
+    """Video and labels of each line of `# YTID, start_seconds, end_seconds, positive_labels`."""
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader((one for one in lines if one[0] != "#"), skipinitialspace=True)
+        try:
+            return [(video, labels.split(",")) for video, _, _, labels in rows]
+        except (ValueError, csv.Error) as error:
+            raise DatasetError(f"{file}: not AudioSet's lines of four fields ({error})") from error

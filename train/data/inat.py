@@ -1,0 +1,70 @@
+"""iNatSounds 2024 and iNat21: one schema, sounds or photographs.
+
+`{train,val,test}.json` with categories, annotations and licenses beside `audio` or `images`
+(visipedia/inat_sounds/2024 and inat_comp/2021). iNat21's test.json has no annotations and is
+left out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species
+from train.data.table import dataset, from_ranks, read_json
+from train.dataset import Dataset, Item
+
+_SPLITS = {"train": "train", "train_mini": "train", "val": "validation", "test": "test"}
+
+
+def read_sounds(folder: Path) -> Dataset:
+    """iNatSounds.
+
+    Raises:
+        DatasetError: no split of it is here.
+    """
+    return _read(folder, "audio", "audio")
+
+
+def read_photographs(folder: Path) -> Dataset:
+    """iNat21; `train_mini` stands for `train` where only that is there.
+
+    Raises:
+        DatasetError: no split of it is here.
+    """
+    return _read(folder, "images", "image")
+
+
+def _read(folder: Path, table: str, kind: str) -> Dataset:
+    files = {name: folder / f"{name}.json" for name in _SPLITS if (folder / f"{name}.json").exists()}
+    if "train" in files:
+        files.pop("train_mini", None)
+    contents = {name: read_json(file) for name, file in files.items()}
+    told = {name: one for name, one in contents.items() if one.get("annotations")}
+    if not told:
+        raise DatasetError(f"{folder}: expected train.json, val.json or test.json with annotations")
+    try:
+        species = [from_ranks(row) for one in told.values() for row in one["categories"]]
+        items = [item for name in told for item in _items(folder, told[name], table, kind, name)]
+    except (KeyError, TypeError) as error:
+        raise DatasetError(f"{folder}: not iNaturalist's schema ({error!r} is missing)") from error
+    return dataset(folder, species, items)
+
+
+def _items(
+    folder: Path, content: dict[str, Any], table: str, kind: str, name: str
+) -> Iterator[Item]:
+    species: dict[int, Species] = {one["id"]: from_ranks(one) for one in content["categories"]}
+    licences = {one["id"]: one["name"] for one in content.get("licenses", ())}
+    owner = "audio_id" if kind == "audio" else "image_id"
+    labels = {one[owner]: one["category_id"] for one in content["annotations"]}
+    for one in content[table]:
+        if one["id"] in labels:
+            yield Item(
+                folder / one["file_name"],
+                kind,
+                species[labels[one["id"]]].species_id,
+                _SPLITS[name],
+                licences.get(one.get("license"), "unknown"),
+                one.get("rights_holder") or "unknown",
+            )

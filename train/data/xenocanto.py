@@ -1,0 +1,47 @@
+"""Recordings of Xeno-canto: pages of its API (v2 or v3) as JSON files, and the sounds beside them.
+
+Files are looked for as `XC<id>.<suffix>` anywhere below the folder, or under the page's own
+`file-name`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.contract.errors import DatasetError
+from edge.recording import SUFFIXES
+from train.data.table import bird, dataset, read_json
+from train.dataset import Dataset, Item
+
+_NOT_A_SPECIES = {"", "sp", "sp.", "mystery"}
+
+
+def read(folder: Path) -> Dataset:
+    """Every recording of an identified species.
+
+    Raises:
+        DatasetError: no page of the API is here, or none of its sounds.
+    """
+    pages = [read_json(file) for file in sorted(folder.glob("*.json"))]
+    rows = [row for page in pages if isinstance(page, dict) for row in page.get("recordings", ())]
+    if not rows:
+        raise DatasetError(f"{folder}: expected pages of the Xeno-canto API (*.json) here")
+    files = {one.stem: one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES}
+    named = [row for row in rows if row.get("sp", "").lower() not in _NOT_A_SPECIES]
+    try:
+        species = [bird(f"{row['gen']} {row['sp']}", row["en"]) for row in named]
+        items = [
+            _item(folder, row, files, one.species_id)
+            for row, one in zip(named, species, strict=True)
+        ]
+    except KeyError as error:
+        raise DatasetError(f"{folder}: a recording has no field {error}") from error
+    return dataset(folder, species, items)
+
+
+def _item(folder: Path, row: Mapping[str, Any], files: Mapping[str, Path], species: str) -> Item:
+    number = f"XC{row['id']}"
+    stems = (number, Path(row.get("file-name", "")).stem)
+    found = next((files[stem] for stem in stems if stem in files), folder / f"{number}.mp3")
+    whose = f"{row['rec']}, {number}, https://xeno-canto.org/{row['id']}"
+    return Item(found, "audio", species, "train", row["lic"], whose)
