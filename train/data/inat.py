@@ -18,7 +18,7 @@ _SPLITS = {"train": "train", "train_mini": "train", "val": "validation", "test":
 
 
 def read_sounds(folder: Path) -> Dataset:
-    """iNatSounds.
+    """Read iNatSounds.
 
     Raises:
         DatasetError: no split of it is here.
@@ -27,7 +27,7 @@ def read_sounds(folder: Path) -> Dataset:
 
 
 def read_photographs(folder: Path) -> Dataset:
-    """iNat21; `train_mini` stands for `train` where only that is there.
+    """Read iNat21; `train_mini` stands for `train` where only that is there.
 
     Raises:
         DatasetError: no split of it is here.
@@ -36,7 +36,9 @@ def read_photographs(folder: Path) -> Dataset:
 
 
 def _read(folder: Path, table: str, kind: str) -> Dataset:
-    files = {name: folder / f"{name}.json" for name in _SPLITS if (folder / f"{name}.json").exists()}
+    files = {
+        name: folder / f"{name}.json" for name in _SPLITS if (folder / f"{name}.json").exists()
+    }
     if "train" in files:
         files.pop("train_mini", None)
     contents = {name: read_json(file) for name, file in files.items()}

@@ -66,9 +66,7 @@ def first_table(folder: Path, *names: str) -> Path:
     raise DatasetError(f"{folder}: expected {' or '.join(names)} here")
 
 
-def bird(
-    scientific_name: str, common_name: str = "", order: str = "", family: str = ""
-) -> Species:
+def bird(scientific_name: str, common_name: str = "", order: str = "", family: str = "") -> Species:
     """A bird, where a corpus gives less than seven ranks.
 
     A subspecies counts as its species; `Anatidae (Ducks, Geese, and Waterfowl)` as `Anatidae`.
