@@ -57,10 +57,15 @@ def find_recordings(folder: Path) -> list[Path]:
     Raises:
         AudioError: there is none.
     """
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = list_recordings(folder)
     if not found:
         raise AudioError(f"{folder}: no audio files here; expected {', '.join(SUFFIXES[:6])}")
     return found
+
+
+def list_recordings(folder: Path) -> list[Path]:
+    """Every audio file below a folder, sorted; none if there is none."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def _open(path: Path) -> Any:

@@ -31,7 +31,7 @@ from train.objective import make_objective
 from train.plan import plan, to_text
 from train.resume import Keeping
 from train.runs import CACHE, new_run, synthetic_name
-from train.sounds import Sounds, check_unheard, heard_by, left_out, load_sounds
+from train.sounds import Sounds, check_unheard, left_out, load_sounds
 from train.student import Student, open_start
 
 KEPT = "training.pt"
@@ -74,7 +74,7 @@ def distill(config: DistillConfig) -> Path:
             dataset.name,
             dataset.synthetic,
             sounds.licences,
-            tuple(sorted({*sounds.heard, *heard_by(config.student)})),
+            sounds.heard_with(config.student),
             {**to_dict(config), "output": ""},
         ),
     )

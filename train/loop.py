@@ -155,7 +155,7 @@ def fit(
             metrics = training.advance(loss, title)
             write(metrics)
             bar.set_postfix(loss=f"{metrics['loss']:.3f}")
-            if keeping and keeping.every and training.step % keeping.every == 0:
+            if keeping and training.step % keeping.every == 0:
                 keeping.keep(training)
     training.finish()
     if keeping:

@@ -1,6 +1,5 @@
 """A training that goes on exactly where it was stopped."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +7,7 @@ from zipfile import is_zipfile
 
 import torch
 
+from edge.contract.bundle import open_atomic
 from edge.contract.errors import ConfigError
 
 
@@ -27,7 +27,7 @@ class Keeping:
 
     file: Path
     every: int
-    """Steps from one time to the next; 0 keeps nothing."""
+    """Steps from one time to the next."""
     settings: str
     """Of the training; another training's state is refused."""
     generators: tuple[torch.Generator, ...]
@@ -42,12 +42,8 @@ class Keeping:
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
         }
-        part = self.file.with_name(f"{self.file.name}.part")
-        with part.open("wb") as file:
+        with open_atomic(self.file) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.file)
 
     def take_up(self, training: Resumable) -> None:
         """Go on from the file, if there is one.

@@ -43,11 +43,15 @@ class Sounds:
         """Licences of the recordings, each once."""
         return tuple(sorted({one.licence for one in self.items}))
 
+    def heard_with(self, *before: str) -> tuple[str, ...]:
+        """Ids of the species heard here, or by the models that a training began as, sorted."""
+        earlier = (one for model in before if model for one in heard_by(model))
+        return tuple(sorted({*self.heard, *earlier}))
+
     def write_heard(self, folder: Path, *before: str) -> None:
         """Leave a note beside a model: which species it, and those it began as, have heard."""
-        earlier = (one for model in before if model for one in heard_by(model))
-        heard = sorted({*self.heard, *earlier})
-        (folder / HEARD).write_text(json.dumps(heard) + "\n", encoding="utf-8")
+        heard = json.dumps(self.heard_with(*before))
+        (folder / HEARD).write_text(heard + "\n", encoding="utf-8")
 
     def sampler(self, frames: int, config: PretrainConfig | DistillConfig) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""

@@ -9,9 +9,11 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -147,11 +149,18 @@ def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replace a file in one step: temporary file, fsync, rename."""
+    """Replace a file in one step."""
+    with open_atomic(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Write to what then replaces a file in one step: temporary file, fsync, rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)

@@ -51,11 +51,6 @@ class Measured:
     table: Table = field(default_factory=dict)
     guesses: Guesses = field(default_factory=dict)
 
-    def put(self, method: str, found: Mapping[str, Values]) -> None:
-        """Note the tasks of a method."""
-        for task, values in found.items():
-            self.table.setdefault(task, {})[method] = values
-
 
 @dataclass(frozen=True)
 class Fold:
@@ -68,7 +63,8 @@ class Fold:
 
     def put(self, method: str, found: Mapping[str, Values]) -> None:
         """Note the tasks of a method."""
-        self.measured.put(method, found)
+        for task, values in found.items():
+            self.measured.table.setdefault(task, {})[method] = values
 
 
 def measure_fold(

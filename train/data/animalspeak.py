@@ -7,7 +7,7 @@ The table holds addresses, no sound. A recording counts once it lies below the f
 import re
 from pathlib import Path
 
-from edge.recording import SUFFIXES
+from edge.recording import list_recordings
 from train.data.table import bird, dataset, first_table, read_rows
 from train.dataset import Dataset, Item
 
@@ -24,7 +24,7 @@ def read(folder: Path) -> Dataset:
     columns = ("url", "species_scientific", "species_common")
     rows = read_rows(first_table(folder, "animalspeak*.csv", "*.csv"), columns)
     named = [row for row in rows if " " in row["species_scientific"]]
-    files = {one.stem: one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES}
+    files = {one.stem: one for one in list_recordings(folder)}
     species = [bird(row["species_scientific"], row["species_common"]) for row in named]
     items = [
         Item(

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
-from edge.recording import SUFFIXES
+from edge.recording import list_recordings
 from train.data.ebird import ebird_species
 from train.data.table import dataset, thing
 from train.dataset import Dataset, Item
@@ -73,7 +73,7 @@ def _unpacked(folder: Path) -> dict[str, Path]:
     """Every sound by its name; unpacks shards that are not unpacked yet."""
     for shard in sorted(folder.glob("*_shard_*.tar.gz")):
         _unpack(shard, shard.with_suffix("").with_suffix(""))
-    return {one.name: one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES}
+    return {one.name: one for one in list_recordings(folder)}
 
 
 def _unpack(shard: Path, target: Path) -> None:

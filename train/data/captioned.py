@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
-from edge.recording import SUFFIXES
+from edge.recording import list_recordings
 from train.data.table import dataset, read_rows
 from train.dataset import Dataset, Item
 
@@ -54,7 +54,7 @@ def read_clotho(folder: Path) -> Dataset:
 
 def clips(folder: Path) -> dict[str, Path]:
     """Clips of YouTube by the eleven characters of their id, however they were named."""
-    files = [one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES]
+    files = list_recordings(folder)
     with_y = {one.stem[1:12]: one for one in files if one.stem.startswith("Y")}
     return {**with_y, **{one.stem[:11]: one for one in files}}
 

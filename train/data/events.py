@@ -1,6 +1,7 @@
 """AudioSet, ESC-50 and UrbanSound8K: sounds of all kinds under class names."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
@@ -9,7 +10,6 @@ from train.data.table import dataset, read_rows, thing
 from train.dataset import Dataset, Item
 
 _AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
-_ESC50_FOLDS, _URBAN_FOLDS = 5, 10
 
 
 def read_audioset(folder: Path) -> Dataset:
@@ -37,20 +37,8 @@ def read_esc50(folder: Path) -> Dataset:
     Raises:
         DatasetError: meta/esc50.csv or every clip is missing.
     """
-    rows = read_rows(folder / "meta" / "esc50.csv", ("filename", "fold", "category", "src_file"))
-    classes = {row["category"]: thing(row["category"]) for row in rows}
-    items = [
-        Item(
-            folder / "audio" / row["filename"],
-            "audio",
-            classes[row["category"]].species_id,
-            _split(int(row["fold"]), _ESC50_FOLDS),
-            "CC-BY-NC-3.0",
-            f"Freesound {row['src_file']}",
-        )
-        for row in rows
-    ]
-    return dataset(folder, classes.values(), items)
+    names = ("filename", "category", "src_file")
+    return _in_folds(folder, folder / "meta" / "esc50.csv", names, 5, lambda fold: "")
 
 
 def read_urbansound8k(folder: Path) -> Dataset:
@@ -59,17 +47,34 @@ def read_urbansound8k(folder: Path) -> Dataset:
     Raises:
         DatasetError: metadata/UrbanSound8K.csv or every clip is missing.
     """
+    names = ("slice_file_name", "class", "fsID")
     table = folder / "metadata" / "UrbanSound8K.csv"
-    rows = read_rows(table, ("slice_file_name", "fsID", "fold", "class"))
-    classes = {row["class"]: thing(row["class"]) for row in rows}
+    return _in_folds(folder, table, names, 10, lambda fold: f"fold{fold}")
+
+
+def _in_folds(
+    folder: Path, table: Path, names: tuple[str, str, str], folds: int, place: Callable[[str], str]
+) -> Dataset:
+    """Clips of Freesound in folds: the last tests, the one before validates.
+
+    Args:
+        folder: of the corpus.
+        table: a row a clip.
+        names: columns of file, class and Freesound's number.
+        folds: how many there are.
+        place: the folder below `audio` that holds a fold's clips.
+    """
+    name, label, source = names
+    rows = read_rows(table, (*names, "fold"))
+    classes = {row[label]: thing(row[label]) for row in rows}
     items = [
         Item(
-            folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"],
+            folder / "audio" / place(row["fold"]) / row[name],
             "audio",
-            classes[row["class"]].species_id,
-            _split(int(row["fold"]), _URBAN_FOLDS),
+            classes[row[label]].species_id,
+            _split(int(row["fold"]), folds),
             "CC-BY-NC-3.0",
-            f"Freesound {row['fsID']}",
+            f"Freesound {row[source]}",
         )
         for row in rows
     ]

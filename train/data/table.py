@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,15 @@ def read_rows(file: Path, columns: Iterable[str] = ()) -> list[dict[str, str]]:
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            return list(checked(csv.DictReader(lines, skipinitialspace=True), file, columns))
+            reader = csv.DictReader(lines, skipinitialspace=True)
+            if missing := sorted(set(columns) - set(reader.fieldnames or ())):
+                raise DatasetError(f"{file}: columns {missing} are missing")
+            return [
+                {name: (value or "").strip() for name, value in row.items() if name}
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{file}: not readable as a UTF-8 CSV table ({error})") from error
-
-
-def checked(
-    reader: "csv.DictReader[str]", file: Path, columns: Iterable[str]
-) -> Iterator[dict[str, str]]:
-    """Rows of a table that has the columns.
-
-    Raises:
-        DatasetError: it hasn't.
-    """
-    missing = sorted(set(columns) - set(reader.fieldnames or ()))
-    if missing:
-        raise DatasetError(f"{file}: columns {missing} are missing")
-    for row in reader:
-        yield {name: (value or "").strip() for name, value in row.items() if name}
 
 
 def read_json(file: Path) -> Any:

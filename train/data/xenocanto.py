@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import DatasetError
-from edge.recording import SUFFIXES
+from edge.recording import list_recordings
 from train.data.table import bird, dataset, read_json
 from train.dataset import Dataset, Item
 
@@ -26,7 +26,7 @@ def read(folder: Path) -> Dataset:
     rows = [row for page in pages if isinstance(page, dict) for row in page.get("recordings", ())]
     if not rows:
         raise DatasetError(f"{folder}: expected pages of the Xeno-canto API (*.json) here")
-    files = {one.stem: one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES}
+    files = {one.stem: one for one in list_recordings(folder)}
     named = [row for row in rows if row.get("sp", "").lower() not in _NOT_A_SPECIES]
     try:
         species = [bird(f"{row['gen']} {row['sp']}", row["en"]) for row in named]
