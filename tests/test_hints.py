@@ -37,7 +37,7 @@ def hint_loss(features: int = DIM) -> HintLoss:
 
 def perfect(loss: HintLoss, recording: int, row: int) -> torch.Tensor:
     """The features that are one hint."""
-    return ((loss._hints[recording][row].float() - loss.mean) / loss.deviation)[None]
+    return ((loss.rows[(0, 1)[recording] + row].float() - loss.mean) / loss.deviation)[None]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,9 @@ def perfect(loss: HintLoss, recording: int, row: int) -> torch.Tensor:
 def test_a_window_gets_the_hint_nearest_to_its_start(recording, start, row):
     loss = hint_loss()
     features = perfect(loss, recording, row)
-    assert loss(features, [recording], [start]).item() == pytest.approx(0, abs=1e-6)
-    assert loss(features, [recording], [(row + 2) % 5 * 50]).item() > 0.1
+    of, other = torch.tensor([recording]), torch.tensor([(row + 2) % 5 * 50])
+    assert loss(features, of, torch.tensor([start])).item() == pytest.approx(0, abs=1e-6)
+    assert loss(features, of, other).item() > 0.1
 
 
 def test_a_constant_guess_costs_about_one():
@@ -57,8 +58,8 @@ def test_a_constant_guess_costs_about_one():
     with torch.no_grad():
         loss.head.weight.zero_()
         loss.head.bias.zero_()
-    starts = [50 * n for n in range(400)]
-    assert loss(torch.zeros(400, 4), [0] * 400, starts).item() == pytest.approx(1, abs=0.1)
+    starts, of = 50 * torch.arange(400), torch.zeros(400, dtype=torch.long)
+    assert loss(torch.zeros(400, 4), of, starts).item() == pytest.approx(1, abs=0.1)
 
 
 def test_a_folder_without_the_network_is_named(tmp_path):

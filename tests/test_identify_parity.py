@@ -37,7 +37,7 @@ def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, tmp_path, capsys, 
     checkpoint, dataset = load_checkpoint(run), read_dataset(world.data)
     export(run, tmp_path / "bundle", ["fp32"])
     build(tmp_path / "bundle", world.data, load_teacher(world.teacher))
-    quiet = load_recordings(dataset.select("audio", "train", ("",)), checkpoint, tmp_path)
+    quiet = load_recordings(dataset.select("audio", "train", ("",)), checkpoint.hearing, tmp_path)
     bank = embed_log_mels(checkpoint.student, quiet.log_mels).numpy() if standardised else None
     bundle = load_bundle(tmp_path / "bundle")
     if bank is not None:
@@ -45,7 +45,7 @@ def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, tmp_path, capsys, 
         write_bundle(tmp_path / "bundle", bundle.manifest, contents)
 
     recordings = load_recordings(
-        dataset.select("audio", "test", dataset.taxonomy.ids), checkpoint, tmp_path
+        dataset.select("audio", "test", dataset.taxonomy.ids), checkpoint.hearing, tmp_path
     )
     windows = embed_log_mels(checkpoint.student, recordings.log_mels).numpy()
     pictures = Labelled(
@@ -80,8 +80,10 @@ def test_the_starter_ranks_as_its_checkpoint_is_evaluated(tmp_path, capsys):
     checkpoint, dataset = load_checkpoint(STUDENT), read_dataset(REAL)
     bundle = load_bundle(PACKAGED_BUNDLE)
     core = bundle.species_ids("core")
-    recordings = load_recordings(dataset.select("audio", "train", core)[::5], checkpoint, tmp_path)
-    quiet = load_recordings(dataset.select("audio", "train", ("",)), checkpoint, tmp_path)
+    recordings = load_recordings(
+        dataset.select("audio", "train", core)[::5], checkpoint.hearing, tmp_path
+    )
+    quiet = load_recordings(dataset.select("audio", "train", ("",)), checkpoint.hearing, tmp_path)
 
     def methods(log_mels: torch.Tensor) -> dict[str, np.ndarray]:
         return {"distilled": embed_log_mels(checkpoint.student, log_mels).numpy()}
@@ -106,7 +108,7 @@ def test_what_the_gate_skips_is_not_evaluated_unless_there_is_nothing_else(world
     for name, waveform in (("half", np.append(noise, 0 * noise)), ("mute", 0 * noise)):
         soundfile.write(tmp_path / f"{name}.wav", waveform, 48_000)
         item = Item(tmp_path / f"{name}.wav", "audio", "", "test", "CC0", "nobody")
-        counts.append(len(load_recordings([item], checkpoint, tmp_path).log_mels))
+        counts.append(len(load_recordings([item], checkpoint.hearing, tmp_path).recording))
     whole = len(list(frame_waveform(np.append(noise, 0 * noise), 48_000, checkpoint.audio)))
     mute = len(list(frame_waveform(0 * noise, 48_000, checkpoint.audio)))
     assert counts[0] < whole
@@ -116,6 +118,6 @@ def test_what_the_gate_skips_is_not_evaluated_unless_there_is_nothing_else(world
 def test_windows_are_cut_as_the_listener_cuts_them(world, tmp_path):
     checkpoint = load_checkpoint(distill(world.distillation("cut", steps=1)))
     items = read_dataset(world.data).select("audio", "test", ("parus_major",))
-    recordings = load_recordings(items, checkpoint, tmp_path)
+    recordings = load_recordings(items, checkpoint.hearing, tmp_path)
     cut = [len(list(frame_waveform(*read_recording(one.path), checkpoint.audio))) for one in items]
     assert np.bincount(recordings.recording).tolist() == cut

@@ -50,7 +50,7 @@ def test_birds_are_paired_and_sing_at_other_speeds():
 
 
 def test_without_a_hint_nothing_is_added_to_the_loss():
-    assert NoHint()(torch.ones(2, 3), [0, 1], [0, 0]).item() == 0
+    assert NoHint()(torch.ones(2, 3), torch.arange(2), torch.zeros(2)).item() == 0
 
 
 class Ear:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +14,17 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
+from safetensors.torch import load_file  # noqa: E402
 from torch import nn  # noqa: E402
 
-from edge.contract.errors import ConfigError  # noqa: E402
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from train.checkpoint import WEIGHTS  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
+from train.evaluate import evaluate  # noqa: E402
 from train.journal import TENSORBOARD, open_log  # noqa: E402
 from train.loop import Schedule, fit  # noqa: E402
+from train.resume import Keeping  # noqa: E402
+from train.validation import Validation  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 STEPS = 12
@@ -28,6 +33,7 @@ STEPS = 12
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("train.evaluate.CACHE", tmp_path / "cache")
 
 
 def command(config) -> list[str]:
@@ -138,3 +144,104 @@ def test_a_log_that_goes_on_drops_what_came_later(tmp_path):
             for step in range(begun, 4):
                 write({"step": step, "loss": float(begun)})
     assert [(one["step"], one["loss"]) for one in steps_of(log)] == [(0, 0), (1, 0), (2, 2), (3, 2)]
+
+
+def validated(scores, schedule, patience, every=2):
+    """A walk that is judged by given scores; where it ended, and after how many steps."""
+    point, steps, given = Point(), [], iter(scores)
+
+    def loss() -> torch.Tensor:
+        steps.append(point.place.item())
+        return point.place.square().sum()
+
+    fit(
+        [point], loss, schedule, "walk", validation=Validation(lambda: next(given), every, patience)
+    )
+    return point.place.item(), steps
+
+
+def test_the_best_weights_remain_and_patience_ends_a_training_early():
+    place, steps = validated([0.1, 0.5, 0.4, 0.3, 0.9], SCHEDULE, patience=2)
+    assert len(steps) == 8
+    assert place == pytest.approx(steps[4])
+    place, steps = validated([0.1, 0.5, *[0.4] * 8], SCHEDULE, patience=0)
+    assert len(steps) == 20
+    assert place == pytest.approx(steps[4])
+
+
+def test_what_is_validated_is_the_average_of_the_weights_and_it_is_what_remains():
+    point, seen = Point(), []
+    schedule = replace(SCHEDULE, ema=0.9)
+    validation = Validation(lambda: seen.append(point.place.item()) or -len(seen), 5)
+    fit([point], lambda: point.place.square().sum(), schedule, "walk", validation=validation)
+    assert len(seen) == 4
+    assert point.place.item() == pytest.approx(seen[0])
+    plain, _ = validated([1, 0, 0, 0], SCHEDULE, 0, every=5)
+    assert seen[0] > plain + 0.05
+
+
+def test_resume_remembers_the_best_weights_and_the_patience_left(tmp_path):
+    scores = [0.1, 0.9, *[0.2] * 8]
+    whole, steps = validated(scores, SCHEDULE, patience=3)
+    point, given = Point(), iter(scores)
+    validation = Validation(lambda: next(given), 2, 3)
+    keeping = Keeping(tmp_path / KEPT, 1, "", ())
+
+    def crash() -> torch.Tensor:
+        if len(steps_taken) == 7:
+            raise KeyboardInterrupt
+        steps_taken.append(1)
+        return point.place.square().sum()
+
+    steps_taken: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        fit([point], crash, SCHEDULE, "walk", None, keeping, validation)
+    again, more = Point(), []
+
+    def rest() -> torch.Tensor:
+        more.append(1)
+        return again.place.square().sum()
+
+    fit([again], rest, SCHEDULE, "walk", None, keeping, validation)
+    assert again.place.item() == pytest.approx(whole)
+    assert len(steps_taken) + len(more) == len(steps)
+
+
+def test_early_stopping_hears_the_validation_split_and_saves_its_best(world, tmp_path):
+    config = world.distillation("judged", steps=30, validate_every=5, patience=2, ema=0.5)
+    output = distill(replace(config, output=str(tmp_path / "judged-aviary")))
+    lines = steps_of(output / "metrics.jsonl")
+    scores = {one["step"]: one["validation_mAP"] for one in lines if "validation_mAP" in one}
+    assert min(scores) == 4
+    assert all(0 < one <= 1 for one in scores.values())
+    assert max(scores.values()) > scores[4]
+    report = evaluate(output, world.data, "validation")
+    found = [one for one in report["rows"] if (one["method"], one["task"]) == ("distilled", "A->T")]
+    assert found[0]["mAP"]["mean"] == pytest.approx(max(scores.values()), abs=0.02)
+
+
+def test_without_a_validation_split_that_is_said_before_anything_is_trained(world, tmp_path):
+    bare = tmp_path / "bare-aviary"
+    bare.mkdir()
+    for name in ("manifest.csv", "taxonomy.csv"):
+        text = (world.data / name).read_text()
+        (bare / name).write_text(text.replace(",validation,", ",test,"))
+    for folder in ("audio", "images"):
+        (bare / folder).symlink_to(world.data / folder)
+    with pytest.raises(DatasetError, match="no recordings in split 'validation'"):
+        distill(world.distillation("unjudged", data=str(bare), validate_every=2))
+    assert not (world.root / "unjudged-aviary" / "metrics.jsonl").exists()
+
+
+def test_a_compiled_tower_learns_the_same(world, tmp_path):
+    if not shutil.which("g++"):
+        pytest.skip("torch.compile needs a compiler")
+    settings = world.distillation("compiled", steps=4, bfloat16=False)
+    plain, compiled = (
+        distill(replace(settings, compile=one, output=str(tmp_path / f"{one}-aviary")))
+        for one in (False, True)
+    )
+    losses = [[one["loss"] for one in steps_of(run / "metrics.jsonl")] for run in (plain, compiled)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    names = [set(load_file(run / WEIGHTS)) for run in (plain, compiled)]
+    assert names[0] == names[1]

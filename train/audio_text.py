@@ -51,7 +51,7 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
     frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
-    sampler = sounds.sampler(frames, config)
+    sampler = sounds.sampler(frames, config, device)
     hidden = model.config.audio_config.hidden_size
     hint = sounds.hint(config.hint, hidden, spec, cache).to(device)
     random = torch.Generator().manual_seed(config.seed)

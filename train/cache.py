@@ -1,21 +1,56 @@
-"""Arrays that are computed once a recording and kept on disk."""
+"""Arrays that are computed once a recording, by all cores, and kept (train/shards.py)."""
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import torch
 from tqdm import tqdm
 
-from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
 from train.dataset import Item
+from train.shards import Array, Shards, Writer
 
 _LOG = logging.getLogger(__name__)
-Array = npt.NDArray[Any]
+_FEW = 64
+"""So many recordings are computed sooner than processes are started."""
+_WAVE = 512
+"""Recordings after which what was computed is committed."""
+_CHUNK = 4
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What became of one recording."""
+
+    sha256: str
+    """Of the file."""
+    array: Array | None
+    """None if it was known already, or can't be computed."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with every recording."""
+
+    compute: Callable[[Item], Array]
+    known: frozenset[str]
+    """sha256 of files whose arrays are kept already."""
+
+    def __call__(self, item: Item) -> Computed:
+        """Hash one, and compute its array if it is not known."""
+        try:
+            sha256 = hashlib.sha256(item.path.read_bytes()).hexdigest()
+            return Computed(sha256, None if sha256 in self.known else self.compute(item))
+        except (AudioError, OSError) as error:
+            return Computed("", None, str(error))
 
 
 def load_each(
@@ -24,28 +59,73 @@ def load_each(
     """An array a recording, in order; None for one that is unreadable, which is named.
 
     Args:
-        items: recordings; what was kept is found by path, size and time.
+        items: recordings. One that was moved or copied is found again by its bytes.
         folder: of the cache, one for each kind of array.
-        compute: makes what is missing; may raise AudioError.
+        compute: makes what is missing, float16; may raise AudioError. It goes to other processes.
+
+    Returns:
+        Memory-mapped arrays.
     """
-    places = [_place(one, folder) for one in items]
-    missing = [n for n, place in enumerate(places) if not place.is_file()]
-    for n in tqdm(missing, folder.name, disable=None):
-        _compute(items[n], places[n], compute)
-    return [np.load(one, allow_pickle=False) if one.is_file() else None for one in places]
+    shards = Shards(folder)
+    keys = [file_key(one.path) for one in items]
+    if any(key not in shards for key in keys):
+        with shards.writing() as writer:
+            missing = {
+                key: item for key, item in zip(keys, items, strict=True) if key not in shards
+            }
+            _fill(writer, missing, Job(compute, shards.known), folder.name)
+    return [shards.get(key) for key in keys]
 
 
-def _compute(item: Item, place: Path, compute: Callable[[Item], Array]) -> None:
-    try:
-        array = compute(item)
-    except AudioError as error:
-        _LOG.warning("%s; skipped", error)
+def file_key(path: Path) -> str:
+    """What tells a file from others, and from what it was before it changed."""
+    stat = path.stat() if path.is_file() else None
+    text = f"{path.resolve()} {stat and (stat.st_size, stat.st_mtime_ns)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _fill(writer: Writer, missing: dict[str, Item], job: Job, title: str) -> None:
+    with _mapping(job, len(missing)) as over:
+        found = tqdm(over(missing.values()), title, len(missing), disable=None)
+        for n, (key, one) in enumerate(zip(missing, found, strict=True), start=1):
+            if one.problem:
+                _LOG.warning("%s; skipped", one.problem)
+            else:
+                writer.add(key, one.sha256, one.array)
+            if n % _WAVE == 0:
+                writer.commit()
+
+
+@contextmanager
+def _mapping(job: Job, count: int) -> Iterator[Callable[[Iterable[Item]], Iterable[Computed]]]:
+    """What does a job with every item: here if they are few, else in a process a core."""
+    if count <= _FEW:
+        yield lambda items: map(job, items)
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(place, npy_bytes(array))
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(available_cores(), context, _begin, (job,)) as pool:
+        try:
+            yield lambda items: pool.map(_work, items, chunksize=_CHUNK)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _place(item: Item, folder: Path) -> Path:
-    stat = item.path.stat() if item.path.is_file() else None
-    key = f"{item.path.resolve()} {stat and (stat.st_size, stat.st_mtime_ns)}"
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_jobs: list[Job] = []
+"""Of this process, where it is a worker: sent once, not with every recording."""
+
+
+def _begin(job: Job) -> None:
+    torch.set_num_threads(1)
+    _jobs.append(job)
+
+
+def _work(item: Item) -> Computed:
+    return _jobs[0](item)

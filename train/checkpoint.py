@@ -15,7 +15,7 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
-from train.frontend import LogMelSpec
+from train.frontend import Hearing, LogMelSpec
 from train.student import Student
 
 WEIGHTS, META, TAXONOMY, ANCHORS = (
@@ -53,10 +53,13 @@ class Checkpoint:
 
     @property
     def audio(self) -> AudioSpec:
-        """What a listener feeds it: HTSAT's 10 s advance by 3 s, other windows by a quarter."""
-        rate_hz, window = self.frontend.sample_rate_hz, self.window_samples
-        hop = 3 * rate_hz if window == 10 * rate_hz else window // 4
-        return AudioSpec(rate_hz, window, hop)
+        """What a listener feeds it."""
+        return self.hearing.audio
+
+    @property
+    def hearing(self) -> Hearing:
+        """How its recordings are cut and heard."""
+        return Hearing(self.frontend, self.window_samples)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

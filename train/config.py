@@ -114,6 +114,9 @@ class DistillConfig:
     mix: float = 0.25
     background: float = 0.4
     """As in pretraining."""
+    big: str = ""
+    """Checkpoint of a big student whose embeddings a small one imitates beside the loss."""
+    big_weight: float = 1.0
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
     tower_share: float = 1.0
@@ -121,6 +124,7 @@ class DistillConfig:
     recordings a tower that heeds mostly the hint does not learn them by heart."""
     steps: int = 300
     batch: int = 48
+    """Windows of a step, those of all ranks together (torchrun)."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 20
@@ -131,6 +135,14 @@ class DistillConfig:
     """Decay of a moving average of the weights, such as 0.999, which is saved; 0 averages none."""
     keep_every: int = 0
     """Steps after which the training is kept in `output`; the same command goes on from there."""
+    validate_every: int = 0
+    """Steps after which the validation split is asked; its best weights are saved. 0: never."""
+    patience: int = 0
+    """Validations without a better one after which it ends; 0: it goes on to the last step."""
+    bfloat16: bool = True
+    """Compute the tower in bfloat16 where the hardware does; weights and losses stay float32."""
+    compile: bool = False
+    """Compile the tower (torch.compile): some minutes at first, then faster steps."""
     seed: int = 0
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
@@ -204,9 +216,11 @@ def _parse(text: str, value: str) -> Any:
 
 def _convert(name: str, value: Any, hint: Any) -> Any:
     try:
+        if hint is bool and not isinstance(value, bool):
+            raise ValueError(value)
         if hint is int and value != int(value):
             raise ValueError(value)
-        if hint in (int, float, str):
+        if hint in (bool, int, float, str):
             return hint(value if value is not None else "")
         return tuple(value.split(",") if isinstance(value, str) else value)
     except (OverflowError, TypeError, ValueError) as error:

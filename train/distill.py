@@ -2,6 +2,8 @@
 
 python -m train.distill [--dry-run] [--config FILE] [key=value ...]
 
+On several GPUs or machines: torchrun --nproc-per-node N ... -m train.distill ...
+
 With no arguments: the small models of `python -m train.pretrain` on the synthetic aviary.
 """
 
@@ -12,34 +14,37 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.taxonomy import Taxonomy
 from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
+from train.big import Big
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
 from train.dataset import Dataset
-from train.hints import HintLoss, NoHint
-from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision, seed_everything
-from train.losses import outlier_exposure
-from train.objective import make_objective
+from train.distillation import Distillation
+from train.loop import Schedule, fit, seed_everything
 from train.plan import plan, to_text
+from train.ranks import ALONE, Ranks, joined
 from train.resume import Keeping
 from train.runs import CACHE, new_run, synthetic_name
 from train.sounds import Sounds, check_unheard, left_out, load_sounds
-from train.student import Student, open_start
+from train.student import open_start
+from train.validation import Validation, name_retrieval
 
 KEPT = "training.pt"
 """Of a distillation that hasn't ended yet."""
 
 
-def distill(config: DistillConfig) -> Path:
+def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     """Run a distillation.
+
+    Args:
+        config: everything about it.
+        ranks: among which its batches are shared; the first one writes.
 
     Returns:
         The checkpoint's folder.
@@ -48,82 +53,67 @@ def distill(config: DistillConfig) -> Path:
         BirdlistenError: data set, teacher or student can't be used.
     """
     dataset = open_dataset(config.data)
-    output = synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
+    output = Path(ranks.collect(str(_output(config, dataset)))[0])
     check_unheard(config.student, config.held_out)
     start = open_start(config.student, config.frame_hop_samples)
-    teacher, spec = load_teacher(config.teacher), start.spec
-    window_samples = round(config.window_s * spec.sample_rate_hz)
-    frames = start.frames(window_samples)
+    teacher = load_teacher(config.teacher)
+    hearing = start.hearing(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
-    sounds = load_sounds(dataset, spec, CACHE, left_out(config, dataset))
+    sounds = load_sounds(dataset, start.spec, CACHE, left_out(config, dataset))
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
-    output.mkdir(parents=True, exist_ok=True)
-    hint = sounds.hint(config.hint, student.hidden, spec, CACHE)
-    log, bank = output / "metrics.jsonl", _of(sounds, dataset, anchors)
-    train_student(student, sounds, bank, frames, config, hint, log)
-    save_checkpoint(
-        output,
-        Checkpoint(
-            student.cpu(),
-            spec,
-            window_samples,
-            teacher.space_id,
-            dataset.taxonomy,
-            mean_anchors(anchors),
-            dataset.name,
-            dataset.synthetic,
-            sounds.licences,
-            sounds.heard_with(config.student),
-            {**to_dict(config), "output": ""},
-        ),
+    hint = sounds.hint(config.hint, student.hidden, start.spec, CACHE)
+    if not ranks.first:
+        seed_everything(config.seed + ranks.rank)  # its own dropout
+    checkpoint = Checkpoint(
+        student,
+        hearing.frontend,
+        hearing.window_samples,
+        teacher.space_id,
+        dataset.taxonomy,
+        mean_anchors(anchors),
+        dataset.name,
+        dataset.synthetic,
+        sounds.licences,
+        sounds.heard_with(config.student),
+        {**to_dict(config), "output": ""},
     )
+    big, judged = _big(config, checkpoint), _validation(config, checkpoint, dataset)
+    output.mkdir(parents=True, exist_ok=True)
+    running = Distillation(
+        student, sounds, _of(sounds, dataset, anchors), hearing.frames, config, hint, big, ranks
+    )
+    _fit(running, config, output, judged, ranks)
+    student.eval().cpu()
+    if ranks.first:
+        save_checkpoint(output, checkpoint)
     return output
 
 
-def train_student(
-    student: Student,
-    sounds: Sounds,
-    anchors: Embeddings,
-    frames: int,
+def _output(config: DistillConfig, dataset: Dataset) -> Path:
+    return synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
+
+
+def _big(config: DistillConfig, small: Checkpoint) -> Big | None:
+    return Big(config.big, small.space_id, small.hearing) if config.big else None
+
+
+def _validation(
+    config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset
+) -> Validation | None:
+    if not config.validate_every:
+        return None
+    score = name_retrieval(checkpoint, dataset, CACHE)
+    return Validation(score, config.validate_every, config.patience)
+
+
+def _fit(
+    running: Distillation,
     config: DistillConfig,
-    hint: HintLoss | NoHint,
-    log: Path | None = None,
+    output: Path,
+    judged: Validation | None,
+    ranks: Ranks,
 ) -> None:
-    """Pull each sound towards its species' text anchor; a template is drawn for every batch.
-
-    Args:
-        student: learns in place.
-        sounds: training recordings.
-        anchors: float32[templates, species, dim] of the sounds' species.
-        frames: frames of a window.
-        config: objective and schedule.
-        hint: what to heed beside.
-        log: JSON lines.
-    """
-    device = choose_device(config.device)
-    student.to(device).train()
-    hint.to(device)
-    scale = LogScale(config.temperature).to(device)
-    bank = torch.from_numpy(anchors).to(device)
-    sampler = sounds.sampler(frames, config)
-    random = torch.Generator().manual_seed(config.seed)
-    objective = make_objective(config, sounds.species, device)
-
-    def loss() -> Tensor:
-        batch = sampler.batch(config.batch)
-        outliers = sampler.outliers(round(config.outliers * config.batch))
-        texts = bank[int(torch.randint(len(bank), (), generator=random))]
-        log_mel = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
-        with mixed_precision(device, student.tower.depthwise):
-            features = student.features(log_mel.to(device))
-            heard = student.project(ease(features, config.tower_share)).float()
-        birds, rest = heard[: config.batch], heard[config.batch :]
-        heeded: Tensor = hint(features[: config.batch].float(), batch.recordings, batch.starts)
-        value = objective(birds, texts, batch.labels.to(device), scale())
-        value = value + config.hint_weight * heeded
-        return value if outliers is None else value + outlier_exposure(rest, texts, scale())
-
     schedule = Schedule(
         config.steps,
         config.learning_rate,
@@ -132,24 +122,18 @@ def train_student(
         config.accumulate,
         config.ema,
     )
-    keeping = _keeping(config, log, (sampler.generator, random))
-    fit([student, scale, hint], loss, schedule, "distil", log, keeping)
-    student.train(False)
-
-
-def _keeping(
-    config: DistillConfig, log: Path | None, generators: tuple[torch.Generator, ...]
-) -> Keeping | None:
-    """Beside the log, or nowhere."""
-    if log is None or not config.keep_every:
-        return None
     settings = json.dumps(to_dict(config), sort_keys=True)
-    return Keeping(log.with_name(KEPT), config.keep_every, settings, generators)
-
-
-def ease(features: Tensor, share: float) -> Tensor:
-    """The same features, through which only a share of the gradient passes."""
-    return torch.lerp(features.detach(), features, share)
+    keeping = Keeping(output / KEPT, config.keep_every, settings, running.generators, ranks)
+    fit(
+        running.modules,
+        running.loss,
+        schedule,
+        "distil",
+        output / "metrics.jsonl",
+        keeping if config.keep_every else None,
+        judged,
+        ranks,
+    )
 
 
 def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:
@@ -181,7 +165,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.dry_run:
             print(to_text(plan(config)))
         else:
-            print(distill(config))
+            with joined() as ranks:
+                output = distill(config, ranks)
+            if ranks.first:
+                print(output)
 
     return run(command)
 

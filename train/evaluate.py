@@ -66,7 +66,7 @@ def evaluate(checkpoint_path: Path, data: Path, split: str) -> dict[str, Any]:
             f"{checkpoint.space_id:.12}; distil again: python -m train.distill"
         )
     items = dataset.select("audio", split, dataset.taxonomy.ids)
-    recordings = load_recordings(items, checkpoint, CACHE)
+    recordings = load_recordings(items, checkpoint.hearing, CACHE)
     scene = _scene(checkpoint, dataset, teacher, recordings, split)
     quiet = background(dataset, checkpoint)
     names = Names(scene.seen, np.ones(len(scene.seen), bool))
@@ -102,7 +102,7 @@ def to_markdown(report: dict[str, Any]) -> str:
 def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
     """What the listener's background bank is made of; None if the data set has none."""
     items = dataset.select("audio", "train", ("",))
-    return load_recordings(items, checkpoint, CACHE) if items else None
+    return load_recordings(items, checkpoint.hearing, CACHE) if items else None
 
 
 def _scene(

@@ -11,9 +11,10 @@ from torch import Tensor
 from edge.contract.errors import DatasetError
 from edge.framing import resample
 from edge.recording import read_recording
-from train.cache import Array, load_each
+from train.cache import load_each
 from train.dataset import Item
 from train.frontend import LogMel, LogMelSpec
+from train.shards import Array
 
 _LOG = logging.getLogger(__name__)
 FLOOR_DB = -100.0

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.audio import AudioSpec
+
 _FLOOR = 1e-10
 
 
@@ -40,6 +42,26 @@ class LogMelSpec:
     def frames(self, samples: int) -> int:
         """Frames of a waveform."""
         return samples // self.hop_samples + 1
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How a student hears: its front end, and how recordings are cut for it."""
+
+    frontend: LogMelSpec
+    window_samples: int
+
+    @property
+    def audio(self) -> AudioSpec:
+        """What a listener feeds it: HTSAT's 10 s advance by 3 s, other windows by a quarter."""
+        rate_hz, window = self.frontend.sample_rate_hz, self.window_samples
+        hop = 3 * rate_hz if window == 10 * rate_hz else window // 4
+        return AudioSpec(rate_hz, window, hop)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a window."""
+        return self.frontend.frames(self.window_samples)
 
 
 class LogMel(nn.Module):

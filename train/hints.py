@@ -20,9 +20,10 @@ from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
 from edge.framing import resample
 from edge.recording import read_recording
-from train.cache import Array, load_each
+from train.cache import load_each
 from train.dataset import Item
 from train.frontend import LogMelSpec
+from train.shards import Array
 
 DIM = 256
 STEP_S = 0.5
@@ -109,7 +110,7 @@ def statistics(hints: Tensor) -> tuple[Tensor, Tensor]:
 class NoHint(nn.Module):
     """Stands where there is no hint: it costs nothing."""
 
-    def forward(self, features: Tensor, recordings: Sequence[int], starts: Sequence[int]) -> Tensor:
+    def forward(self, features: Tensor, recordings: Tensor, starts: Tensor) -> Tensor:
         """Zero."""
         return features.new_zeros(())
 
@@ -127,25 +128,32 @@ class HintLoss(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    rows: Tensor
 
     def __init__(self, hints: Sequence[Tensor], features: int, spec: LogMelSpec) -> None:
         super().__init__()
-        self._hints = hints
         self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
+        self._counts = torch.tensor([len(one) for one in hints])
+        self._begins = self._counts.cumsum(0) - self._counts
         self.head = nn.Identity() if features == DIM else nn.Linear(features, DIM)
-        mean, deviation = statistics(torch.cat(list(hints)).float())
+        rows = torch.cat(list(hints))
+        mean, deviation = statistics(rows.float())
+        self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
 
-    def forward(self, features: Tensor, recordings: Sequence[int], starts: Sequence[int]) -> Tensor:
-        """The loss of float32[batch, features], given each window's recording and first frame."""
-        rows = [self._hint(*window) for window in zip(recordings, starts, strict=True)]
-        target = torch.stack(rows).to(features.device).float()
-        return functional.mse_loss(self.head(features), (target - self.mean) / self.deviation)
+    def forward(self, features: Tensor, recordings: Tensor, starts: Tensor) -> Tensor:
+        """The loss of float32[batch, features].
 
-    def _hint(self, recording: int, start: int) -> Tensor:
-        hints = self._hints[recording]
-        return hints[min(round(start / self._frames_a_step), len(hints) - 1)]
+        Args:
+            features: of windows.
+            recordings: int64[batch], each window's recording.
+            starts: int64[batch], its first frame.
+        """
+        steps = (starts / self._frames_a_step).round().long()
+        places = self._begins[recordings] + steps.minimum(self._counts[recordings] - 1)
+        target = self.rows[places.to(self.rows.device)].float()
+        return functional.mse_loss(self.head(features), (target - self.mean) / self.deviation)
 
 
 def _open(file: Path) -> Any:

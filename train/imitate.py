@@ -6,9 +6,11 @@ It learns no name and no species, only what a network trained on far more record
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from edge.contract.errors import ConfigError
+from train.clips import Clips
 from train.config import PretrainConfig
 from train.dataset import Dataset
 from train.frontend import LogMelSpec
@@ -38,9 +40,12 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
     start = open_start(config.init or CNN + config.cnn, config.frame_hop_samples)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
     heard, hints = _material(config, dataset, sounds, start.spec, cache)
-    frames = start.frames(round(config.window_s * start.spec.sample_rate_hz))
-    sampler = WindowSampler(heard, [0] * len(heard), (), frames, _VARIED, config.seed)
+    frames = start.hearing(config.window_s).frames
     device = choose_device(config.device)
+    labels = torch.zeros(len(heard), dtype=torch.long)
+    sampler = WindowSampler(
+        Clips(heard, device), labels, Clips((), device), frames, _VARIED, config.seed
+    )
     student = start.student(DIM).to(device)
     tower, imitation = student.tower, HintLoss(hints, student.hidden, start.spec).to(device)
     tower.train()

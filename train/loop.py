@@ -1,8 +1,8 @@
 """The training loop: AdamW, linear warm-up and cosine, a moving average, a progress bar."""
 
 import math
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from tqdm import tqdm
 
 from edge.contract.errors import ConfigError
 from train.journal import open_log
+from train.ranks import ALONE, Ranks
 from train.resume import Keeping
+from train.validation import Validation
 
 _MAX_LOG_SCALE = math.log(100)
 
@@ -53,16 +55,25 @@ class Training:
     Args:
         modules: whose parameters learn.
         schedule: how fast.
+        ranks: among which every step is shared.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], schedule: Schedule) -> None:
+    def __init__(
+        self,
+        modules: Iterable[nn.Module],
+        schedule: Schedule,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.step = 0
+        self.stale = 0
+        """Validations since the best one."""
         self._modules = nn.ModuleList(modules)
-        self._schedule = schedule
+        self._schedule, self._ranks = schedule, ranks
         groups = _groups(self._modules, schedule.weight_decay)
         self._optimizer = AdamW(groups, lr=schedule.learning_rate, fused=True)
         self._rate = LambdaLR(self._optimizer, lambda step: _factor(step, schedule))
         self._average = [one.detach().clone() for one in self._parameters] if schedule.ema else []
+        self._best: dict[str, Any] = {}
 
     @property
     def _parameters(self) -> list[Tensor]:
@@ -79,10 +90,11 @@ class Training:
         """
         self._optimizer.zero_grad(set_to_none=True)
         mean = sum(self._backward(loss, title) for _ in range(self._schedule.accumulate))
+        self._ranks.average_gradients(self._parameters)
         self._optimizer.step()
         metrics = {
             "step": self.step,
-            "loss": mean,
+            "loss": self._ranks.mean(mean),
             "learning_rate": float(self._rate.get_last_lr()[0]),
         }
         self._rate.step()
@@ -91,25 +103,39 @@ class Training:
             torch._foreach_lerp_(self._average, self._parameters, 1 - self._schedule.ema)
         return metrics
 
+    def validate(self, validation: Validation) -> float:
+        """Score the weights as they would be saved now; the best are remembered."""
+        with self._averaged():
+            score = validation.score()
+            self.stale += 1
+            if score > self._best.get("score", -math.inf):
+                self.stale = 0
+                weights = {name: one.clone() for name, one in self._modules.state_dict().items()}
+                self._best = {"score": score, "weights": weights}
+        return score
+
     def finish(self) -> None:
-        """Leave the average of the weights, if there is one, in the modules."""
-        with torch.no_grad():
-            for parameter, average in zip(self._parameters, self._average, strict=False):
-                parameter.copy_(average)
+        """Leave in the modules what counts: the best weights, or their average, or the last."""
+        if self._best:
+            self._modules.load_state_dict(self._best["weights"])
+        elif self._average:
+            self._exchange()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes, see `train.resume`."""
         return {
             "step": self.step,
+            "stale": self.stale,
             "modules": self._modules.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "rate": self._rate.state_dict(),
             "average": self._average,
+            "best": self._best,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Be as `state_dict` was."""
-        self.step = state["step"]
+        self.step, self.stale, self._best = state["step"], state["stale"], state["best"]
         self._modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rate.load_state_dict(state["rate"])
@@ -122,6 +148,20 @@ class Training:
         value.backward()  # type: ignore[no-untyped-call]
         return value.item()
 
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """With the average of the weights in the modules, if there is one."""
+        self._exchange()
+        yield
+        self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        for parameter, average in zip(self._parameters, self._average, strict=False):
+            kept = parameter.clone()
+            parameter.copy_(average)
+            average.copy_(kept)
+
 
 def fit(
     modules: Iterable[nn.Module],
@@ -130,6 +170,8 @@ def fit(
     title: str,
     log: Path | None = None,
     keeping: Keeping | None = None,
+    validation: Validation | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Minimise a loss that draws its own batches.
 
@@ -140,23 +182,30 @@ def fit(
         title: shown by the progress bar.
         log: JSON lines of step, loss and learning rate; TensorBoard's events lie beside.
         keeping: where the training is kept meanwhile, and goes on from.
+        validation: what the weights are judged by, and when a training ends early.
+        ranks: among which every step is shared.
 
     Raises:
         ConfigError: the loss is no longer a number, and nothing is saved; or what was kept is of
             another training.
     """
-    training = Training(modules, schedule)
+    training = Training(modules, schedule, ranks)
     if keeping:
         keeping.take_up(training)
     steps = range(training.step, schedule.steps)
-    with open_log(log, training.step) as write:
-        bar = tqdm(steps, title, initial=training.step, total=schedule.steps, disable=None)
+    with open_log(log if ranks.first else None, training.step) as write:
+        hidden = None if ranks.first else True
+        bar = tqdm(steps, title, initial=training.step, total=schedule.steps, disable=hidden)
         for _ in bar:
             metrics = training.advance(loss, title)
+            if validation and validation.due(training.step, schedule.steps):
+                metrics[validation.name] = training.validate(validation)
             write(metrics)
             bar.set_postfix(loss=f"{metrics['loss']:.3f}")
             if keeping and training.step % keeping.every == 0:
                 keeping.keep(training)
+            if validation and validation.over(training.stale):
+                break
     training.finish()
     if keeping:
         keeping.done()
@@ -182,7 +231,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def mixed_precision(
-    device: torch.device, depthwise: bool = False
+    device: torch.device, depthwise: bool = False, wanted: bool = True
 ) -> AbstractContextManager[object]:
     """bfloat16 autocast where the hardware has it; losses stay in float32 outside of it.
 
@@ -190,10 +239,11 @@ def mixed_precision(
         device: where the model is.
         depthwise: the model is made of depthwise convolutions, which take twice as long in
             bfloat16 on a processor.
+        wanted: at all.
     """
     capable = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     native = device.type == "cuda" or (capable and not depthwise)
-    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+    return torch.autocast(device.type, torch.bfloat16, enabled=native and wanted)
 
 
 def _check_finite(value: Tensor, step: int, title: str) -> None:

@@ -51,6 +51,18 @@ def anchor_pull(embedding: Tensor, anchors: Tensor, labels: Tensor) -> Tensor:
     return 1 - (embedding * anchors[labels]).sum(dim=1).mean()
 
 
+def embedding_distillation(embedding: Tensor, big: Tensor) -> Tensor:
+    """Mean of |a - b|^2 / 2 = 1 - cos(a, b): the small student embeds as the big one does.
+
+    Args:
+        embedding: float32[batch, dim], unit rows of the small student.
+        big: float32[batch, dim], unit rows of the big student for the same windows.
+
+    Source: the absolute teacher of Yu et al. 2019 (arXiv 1904.03624), squared.
+    """
+    return 1 - (embedding * big).sum(dim=1).mean()
+
+
 def outlier_exposure(embedding: Tensor, anchors: Tensor, scale: Tensor) -> Tensor:
     """Cross-entropy to the uniform distribution: what is no bird is near no anchor.
 

@@ -1,5 +1,6 @@
 """Every way to hear in the teacher's space: distilled, chained, mapped, or by chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,14 @@ class Names:
     """bool[species]: what the chain chooses among."""
 
 
-def methods(checkpoint: Checkpoint, log_mels: Tensor, names: Names) -> dict[str, Embeddings]:
+def methods(
+    checkpoint: Checkpoint, log_mels: Sequence[Tensor], names: Names
+) -> dict[str, Embeddings]:
     """Embeddings of windows, float32[windows, dim], by method.
 
     Args:
         checkpoint: a distilled student; names the CLAP that it began as.
-        log_mels: float32[windows, 1, frames, mel_bins].
+        log_mels: float[windows, 1, frames, mel_bins] a recording.
         names: whose may be used.
 
     A CNN has no text space of its own, hence neither chain nor map.
@@ -38,11 +41,13 @@ def methods(checkpoint: Checkpoint, log_mels: Tensor, names: Names) -> dict[str,
     heard = {"distilled": embed_log_mels(checkpoint.student, log_mels).numpy()}
     if (space := own_space(checkpoint, log_mels)) is not None:
         heard |= _carried(*space, checkpoint, names)
-    chance = np.random.default_rng(0).standard_normal((len(log_mels), checkpoint.dim))
+    chance = np.random.default_rng(0).standard_normal((sum(map(len, log_mels)), checkpoint.dim))
     return {**heard, "chance": unit(chance.astype(np.float32))}
 
 
-def own_space(checkpoint: Checkpoint, log_mels: Tensor) -> tuple[Embeddings, Embeddings] | None:
+def own_space(
+    checkpoint: Checkpoint, log_mels: Sequence[Tensor]
+) -> tuple[Embeddings, Embeddings] | None:
     """Windows and species' captions in the space of the CLAP that a student began as.
 
     Returns:

@@ -1,6 +1,7 @@
 """Retrieval metrics with bootstrap intervals."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,17 @@ def average_precision(similarity: npt.NDArray[np.floating], relevant: Relevance)
 def recall_at(similarity: npt.NDArray[np.floating], relevant: Relevance, k: int) -> Floats:
     """R@k of every query: 1 if any of its k best is relevant, else 0. Shapes as above."""
     return _ranked(similarity, relevant)[:, :k].any(axis=1).astype(float)
+
+
+def class_average(values: Floats, classes: npt.NDArray[Any]) -> float:
+    """Mean over classes of the mean over each class's queries, so that rare species count alike.
+
+    Args:
+        values: float[queries].
+        classes: [queries].
+    """
+    _, place = np.unique(classes, return_inverse=True)
+    return float((np.bincount(place, values) / np.bincount(place)).mean())
 
 
 def bootstrap(values: Floats, seed: int = 0) -> Interval:

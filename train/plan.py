@@ -29,7 +29,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     recordings = len(dataset.select("audio", "train", species))
     start, dim = open_start(config.student, config.frame_hop_samples), _dim(config.teacher)
     student = start.student(dim, config.projection_hidden).train()
-    frames = start.frames(round(config.window_s * start.spec.sample_rate_hz))
+    frames = start.hearing(config.window_s).frames
     window = torch.zeros(2, 1, frames, start.spec.mel_bins)
     windows = config.batch + round(config.outliers * config.batch)
     flops = count_flops(student, window) / len(window)

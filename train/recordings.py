@@ -10,17 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edge.contract.audio import AudioSpec
 from edge.contract.errors import DatasetError
 from edge.framing import frame_waveform
 from edge.gate import GateConfig, lively
 from edge.recording import read_recording
 from gallery.takes import thinned
-from train.cache import Array, load_each
-from train.checkpoint import Checkpoint
+from train.cache import load_each
 from train.dataset import Item
-from train.frontend import LogMel, LogMelSpec
+from train.frontend import Hearing, LogMel
 from train.retrieval import Embeddings, Heard
+from train.shards import Array
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Recordings:
     """Windows of readable recordings."""
 
     items: tuple[Item, ...]
-    log_mels: Tensor
-    """float32[windows, 1, frames, mel_bins]."""
+    log_mels: tuple[Tensor, ...]
+    """float16[windows, 1, frames, mel_bins] a recording, memory-mapped."""
     recording: npt.NDArray[np.intp]
     """int[windows], ascending: whose window it is."""
 
@@ -39,20 +38,25 @@ class Recordings:
         return np.array([one.species_id for one in self.items])
 
 
-def load_recordings(items: Sequence[Item], checkpoint: Checkpoint, cache: Path) -> Recordings:
-    """Cut recordings into the windows of a checkpoint; unreadable ones are named and left out.
+def load_recordings(items: Sequence[Item], hearing: Hearing, cache: Path) -> Recordings:
+    """Cut recordings into windows; unreadable ones are named and left out.
+
+    Args:
+        items: recordings.
+        hearing: how they are cut and heard.
+        cache: where windows are kept.
 
     Raises:
         DatasetError: not one is readable.
     """
-    cut = Windows(checkpoint.frontend, checkpoint.audio)
+    cut = Windows(hearing)
     found = load_each(items, cache / cut.name, cut)
     readable = [(item, one) for item, one in zip(items, found, strict=True) if one is not None]
     if not readable:
         raise DatasetError(f"none of {len(items)} recordings is readable")
     return Recordings(
         tuple(item for item, _ in readable),
-        torch.from_numpy(np.concatenate([one for _, one in readable])).float(),
+        tuple(torch.from_numpy(one) for _, one in readable),
         np.repeat(np.arange(len(readable)), [len(one) for _, one in readable]),
     )
 
@@ -60,7 +64,7 @@ def load_recordings(items: Sequence[Item], checkpoint: Checkpoint, cache: Path) 
 def hear(
     recordings: Recordings,
     quiet: Recordings | None,
-    methods: Callable[[Tensor], dict[str, Embeddings]],
+    methods: Callable[[Sequence[Tensor]], dict[str, Embeddings]],
 ) -> dict[str, tuple[Heard, Embeddings | None]]:
     """Recordings, and windows of background, as every method hears them.
 
@@ -69,11 +73,11 @@ def hear(
         quiet: of background.
         methods: log-mels to embeddings, float32[windows, dim], by name.
     """
-    count = len(recordings.log_mels)
-    parts = [recordings.log_mels] if quiet is None else [recordings.log_mels, quiet.log_mels]
+    count = len(recordings.recording)
+    log_mels = (*recordings.log_mels, *(quiet.log_mels if quiet else ()))
     return {
         name: (Heard(one[:count], recordings.recording), thinned(one[count:]) if quiet else None)
-        for name, one in methods(torch.cat(parts)).items()
+        for name, one in methods(log_mels).items()
     }
 
 
@@ -83,9 +87,10 @@ class Windows:
     The gate leaves out what the listener would, too.
     """
 
-    def __init__(self, frontend: LogMelSpec, audio: AudioSpec) -> None:
-        self._frontend, self._audio, self._gate = LogMel(frontend), audio, GateConfig()
-        settings = repr((frontend, audio, self._gate))
+    def __init__(self, hearing: Hearing) -> None:
+        self._frontend, self._audio = LogMel(hearing.frontend), hearing.audio
+        self._gate = GateConfig()
+        settings = repr((hearing.frontend, self._audio, self._gate))
         self.name = f"windows-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ import torch
 
 from edge.contract.bundle import open_atomic
 from edge.contract.errors import ConfigError
+from train.ranks import ALONE, Ranks
 
 
 class Resumable(Protocol):
@@ -31,7 +32,8 @@ class Keeping:
     settings: str
     """Of the training; another training's state is refused."""
     generators: tuple[torch.Generator, ...]
-    """What batches are drawn with."""
+    """What batches are drawn with, alike on all ranks."""
+    ranks: Ranks = ALONE
 
     def keep(self, training: Resumable) -> None:
         """Write everything to the file, whole or not at all."""
@@ -39,9 +41,11 @@ class Keeping:
             "settings": self.settings,
             "training": training.state_dict(),
             "generators": [one.get_state() for one in self.generators],
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all(),
+            "torch": self.ranks.collect(torch.get_rng_state()),
+            "cuda": self.ranks.collect(_cuda_state()),
         }
+        if not self.ranks.first:
+            return
         with open_atomic(self.file) as file:
             torch.save(state, file)
 
@@ -64,10 +68,20 @@ class Keeping:
         training.load_state_dict(state["training"])
         for generator, kept in zip(self.generators, state["generators"], strict=True):
             generator.set_state(kept)
-        torch.set_rng_state(state["torch"])
-        if state["cuda"]:
-            torch.cuda.set_rng_state_all(state["cuda"])
+        if len(state["torch"]) != self.ranks.world:
+            raise ConfigError(
+                f"{self.file}: kept by {len(state['torch'])} ranks; go on with as many"
+            )
+        torch.set_rng_state(state["torch"][self.ranks.rank])
+        if (cuda := state["cuda"][self.ranks.rank]) is not None:
+            torch.cuda.set_rng_state(cuda)
 
     def done(self) -> None:
         """There is nothing left to go on with."""
-        self.file.unlink(missing_ok=True)
+        if self.ranks.first:
+            self.file.unlink(missing_ok=True)
+
+
+def _cuda_state() -> torch.Tensor | None:
+    begun = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return torch.cuda.get_rng_state() if begun else None

@@ -1,15 +1,21 @@
-"""Training batches: random windows of log-mels, augmented in the mel domain."""
+"""Training batches: random windows of log-mels, augmented in the mel domain.
 
-from collections.abc import Sequence
+All that is random about a batch is drawn on the CPU, the same on every rank and machine; the
+windows are made of it on the device that trains.
+"""
+
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from train.features import crop, to_decibels, to_power
+from train.clips import Clips
+from train.features import to_decibels, to_power
+from train.ranks import ALONE, Ranks
 
-T = TypeVar("T")
+_NUMBERS = 16
+"""Random numbers a window."""
 
 
 @dataclass(frozen=True)
@@ -31,120 +37,146 @@ class Augmentation:
 
 
 class Batch(NamedTuple):
-    """Augmented windows, and where they were cut."""
+    """Augmented windows, and where they were cut: this rank's share."""
 
     log_mel: Tensor
-    """float32[batch, 1, frames, mel_bins]."""
+    """float32[batch, 1, frames, mel_bins], on the device."""
     labels: Tensor
-    """int64[batch] species indices."""
-    recordings: list[int]
-    starts: list[int]
-    """First frame of each window in its recording."""
+    """int64[batch] species indices, as the following on the CPU."""
+    recordings: Tensor
+    starts: Tensor
+    """int64[batch], first frame of each window in its recording."""
 
 
 class WindowSampler:
     """Draws batches balanced by species.
 
     Args:
-        features: float16[frames, mel_bins] a recording.
-        labels: species index a recording.
+        clips: log-mels of the recordings.
+        labels: int64[recordings] species indices.
         background: recordings without a bird, may be empty.
         frames: frames of a window.
         augmentation: how windows are varied.
         seed: makes the sequence of batches repeatable.
         weight: a species' share of the batches grows with its recordings to this power; 0 gives
             each the same.
+        ranks: who takes which windows of a batch.
     """
 
     def __init__(
         self,
-        features: Sequence[Tensor],
-        labels: Sequence[int],
-        background: Sequence[Tensor],
+        clips: Clips,
+        labels: Tensor,
+        background: Clips,
         frames: int,
         augmentation: Augmentation,
         seed: int,
         weight: float = 0.0,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._features = features
-        self._background = background
-        self._frames = frames
-        self._augmentation = augmentation
+        self._clips, self._background = clips, background
+        self._frames, self._augmentation, self._ranks = frames, augmentation, ranks
         self.generator = torch.Generator().manual_seed(seed)
         """What everything is drawn with."""
-        self._by_label = {
-            label: [n for n, one in enumerate(labels) if one == label] for label in set(labels)
-        }
-        self._labels = sorted(self._by_label)
-        counts = torch.tensor([len(self._by_label[label]) for label in self._labels])
-        self._shares = counts.double() ** weight if weight else None
+        self._by_label = labels.argsort(stable=True)
+        self._labels, self._counts = torch.unique(labels, return_counts=True)
+        self._shares = self._counts.double() ** weight if weight else None
 
     def batch(self, size: int) -> Batch:
-        """Draw windows; with the same share for all, species come in shuffled rounds."""
-        labels = self._rounds(size) if self._shares is None else self._draws(size, self._shares)
-        recordings = [self._choose(self._by_label[label]) for label in labels]
-        windows, starts = zip(*(self._window(one) for one in recordings), strict=True)
-        return Batch(torch.stack(windows)[:, None], torch.tensor(labels), recordings, list(starts))
+        """Draw windows; with the same share for all, species come in shuffled rounds.
+
+        Args:
+            size: of the whole batch, of which this rank gets its share.
+        """
+        chosen = self._species(size)[self._ranks.mine]
+        numbers = self._draw(size)
+        recordings = self._by_label[self._place(chosen, numbers[0])]
+        starts = self._starts(self._clips, recordings, numbers[1])
+        windows = self._clips.cut(recordings, starts, self._frames)
+        self._mix(windows, self._clips, self._augmentation.mix, numbers[2:6])
+        self._mix(windows, self._background, self._augmentation.background, numbers[6:10])
+        self._shift(windows, numbers[10])
+        windows = self._mask(windows, numbers[11:16])
+        return Batch(windows[:, None], self._labels[chosen], recordings, starts)
 
     def outliers(self, size: int) -> Tensor | None:
         """float32[size, 1, frames, mel_bins] of background alone; None if there is none."""
-        if not self._background or size == 0:
+        if not len(self._background) or size == 0:
             return None
-        return torch.stack([self._outlier() for _ in range(size)])[:, None]
+        numbers = self._draw(size)
+        windows = self._cut_any(self._background, numbers[0], numbers[1])
+        self._shift(windows, numbers[2])
+        return windows[:, None]
 
-    def _outlier(self) -> Tensor:
-        gain_db = self._augmentation.gain_db
-        return self._cut(self._choose(self._background))[0] + self._uniform(-gain_db, gain_db)
+    def _draw(self, size: int) -> Tensor:
+        """float64[numbers, windows] between 0 and 1: this rank's."""
+        shape = (_NUMBERS, size)
+        drawn = torch.rand(shape, generator=self.generator, dtype=torch.float64)
+        return drawn[:, self._ranks.mine]
 
-    def _draws(self, size: int, shares: Tensor) -> list[int]:
-        drawn = torch.multinomial(shares, size, replacement=True, generator=self.generator)
-        return [self._labels[n] for n in drawn]
-
-    def _rounds(self, size: int) -> list[int]:
+    def _species(self, size: int) -> Tensor:
+        """int64[size], places in the sorted labels."""
+        if self._shares is not None:
+            return torch.multinomial(self._shares, size, True, generator=self.generator)
         count = len(self._labels)
         rounds = -(-size // count)
         order = [torch.randperm(count, generator=self.generator) for _ in range(rounds)]
-        return [self._labels[n] for n in torch.cat(order)[:size]]
+        return torch.cat(order)[:size]
 
-    def _window(self, recording: int) -> tuple[Tensor, int]:
-        how = self._augmentation
-        window, start = self._cut(self._features[recording])
-        if self._chance(how.mix):
-            window = self._add(window, self._cut(self._choose(self._features))[0])
-        if self._background and self._chance(how.background):
-            window = self._add(window, self._cut(self._choose(self._background))[0])
-        window = window + self._uniform(-how.gain_db, how.gain_db)
-        return self._mask(window) if self._chance(how.mask) else window, start
+    def _place(self, chosen: Tensor, numbers: Tensor) -> Tensor:
+        """Of one recording of each chosen species, among the recordings sorted by label."""
+        begins = self._counts.cumsum(0) - self._counts
+        place: Tensor = begins[chosen] + _below(self._counts[chosen], numbers)
+        return place
 
-    def _cut(self, log_mel: Tensor) -> tuple[Tensor, int]:
-        start = self._below(max(len(log_mel) - self._frames, 0) + 1)
-        return crop(log_mel, start, self._frames).float(), start
+    def _starts(self, clips: Clips, recordings: Tensor, numbers: Tensor) -> Tensor:
+        spare = (clips.lengths[recordings] - self._frames).clamp(min=0)
+        return _below(spare + 1, numbers)
 
-    def _add(self, window: Tensor, other: Tensor) -> Tensor:
-        power, added = to_power(window), to_power(other)
-        scale = power.mean() / added.mean().clamp(min=1e-10)
-        relative = 10 ** (self._uniform(*self._augmentation.mix_db) / 10)
-        return to_decibels(power + added * scale * relative)
+    def _cut_any(self, clips: Clips, which: Tensor, where: Tensor) -> Tensor:
+        recordings = _below(len(clips), which)
+        return clips.cut(recordings, self._starts(clips, recordings, where), self._frames)
 
-    def _mask(self, window: Tensor) -> Tensor:
-        masked, floor = window.clone(), window.amin()
-        for axis, widest in (
-            (0, self._augmentation.mask_frames),
-            (1, self._augmentation.mask_bins),
-        ):
-            width = min(self._below(widest) + 1, masked.shape[axis])
-            start = self._below(masked.shape[axis] - width + 1)
-            masked.narrow(axis, start, width).fill_(floor)
-        return masked
+    def _mix(self, windows: Tensor, clips: Clips, probability: float, numbers: Tensor) -> None:
+        """Add the power of others, in place, to as many windows as the probability says."""
+        rows = (numbers[0] < probability).nonzero()[:, 0]
+        if not len(rows) or not len(clips):
+            return
+        _, which, where, levels = numbers[:, rows]
+        at = rows.to(windows.device)
+        power = to_power(windows[at])
+        added = to_power(self._cut_any(clips, which, where))
+        relative = 10 ** (_between(self._augmentation.mix_db, levels).to(power) / 10)
+        scale = relative * power.mean(dim=(1, 2)) / added.mean(dim=(1, 2)).clamp(min=1e-10)
+        windows[at] = to_decibels(power + added * scale[:, None, None])
 
-    def _below(self, limit: int) -> int:
-        return int(torch.randint(limit, (), generator=self.generator))
+    def _shift(self, windows: Tensor, numbers: Tensor) -> None:
+        gain_db = self._augmentation.gain_db
+        windows += _between((-gain_db, gain_db), numbers).to(windows)[:, None, None]
 
-    def _uniform(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.generator))
+    def _mask(self, windows: Tensor, numbers: Tensor) -> Tensor:
+        """Put a band of time and one of frequency on each window's floor."""
+        how, floor = self._augmentation, windows.amin(dim=(1, 2), keepdim=True)
+        chosen = (numbers[0] < how.mask)[:, None]
+        times = _bands(how.mask_frames, windows.shape[1], *numbers[1:3]) & chosen
+        bins = _bands(how.mask_bins, windows.shape[2], *numbers[3:5]) & chosen
+        masked = times[:, :, None] | bins[:, None, :]
+        return torch.where(masked.to(windows.device), floor, windows)
 
-    def _chance(self, probability: float) -> bool:
-        return self._uniform(0, 1) < probability
 
-    def _choose(self, among: Sequence[T]) -> T:
-        return among[self._below(len(among))]
+def _below(limits: Tensor | int, numbers: Tensor) -> Tensor:
+    """Numbers between 0 and 1 to whole ones below limits."""
+    return (limits * numbers).long()
+
+
+def _between(limits: tuple[float, float], numbers: Tensor) -> Tensor:
+    low, high = limits
+    return low + (high - low) * numbers
+
+
+def _bands(widest: int, size: int, widths: Tensor, places: Tensor) -> Tensor:
+    """bool[n, size]: a run of up to `widest` somewhere in each row."""
+    width = (_below(widest, widths) + 1).clamp(max=size)
+    start = _below(size - width + 1, places)
+    steps = torch.arange(size)
+    return (steps >= start[:, None]) & (steps < (start + width)[:, None])

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
+from train.clips import Clips
 from train.config import DistillConfig, PretrainConfig
 from train.dataset import Dataset, Item
 from train.features import load_features
 from train.frontend import LogMelSpec
 from train.hints import HintLoss, NoHint, load_hints
+from train.ranks import ALONE, Ranks
 from train.sampler import Augmentation, WindowSampler
 
 HEARD = "heard.json"
@@ -53,16 +56,23 @@ class Sounds:
         heard = json.dumps(self.heard_with(*before))
         (folder / HEARD).write_text(heard + "\n", encoding="utf-8")
 
-    def sampler(self, frames: int, config: PretrainConfig | DistillConfig) -> WindowSampler:
+    def sampler(
+        self,
+        frames: int,
+        config: PretrainConfig | DistillConfig,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+    ) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""
         return WindowSampler(
-            self.features,
-            self.labels,
-            self.background,
+            Clips(self.features, device),
+            torch.tensor(self.labels),
+            Clips(self.background, device),
             frames,
             Augmentation(mix=config.mix, background=config.background),
             config.seed,
             config.species_weight,
+            ranks,
         )
 
     def hint(self, folder: str, features: int, spec: LogMelSpec, cache: Path) -> HintLoss | NoHint:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch.nn import functional
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from gallery.known import KNOWN, check_known
-from train.frontend import LogMel, LogMelSpec
+from train.frontend import Hearing, LogMel, LogMelSpec
 
 CNN = "cnn:"
 TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
@@ -152,17 +152,19 @@ class Start:
             student.tower.load_state_dict(self.weights)
         return student
 
-    def frames(self, window_samples: int) -> int:
-        """Frames of a window.
+    def hearing(self, window_s: float) -> Hearing:
+        """Hearing of windows of a length.
 
         Raises:
-            ConfigError: more than HTSAT's square of mel bins x frames holds.
+            ConfigError: longer than HTSAT's square of mel bins x frames holds.
         """
-        frames = self.spec.frames(window_samples)
+        hearing = Hearing(self.spec, round(window_s * self.spec.sample_rate_hz))
         most = self.audio_config.get("spec_size", math.inf) ** 2 // self.spec.mel_bins
-        if frames > most:
-            raise ConfigError(f"window_s: makes {frames} frames, the tower holds at most {most:g}")
-        return frames
+        if hearing.frames > most:
+            raise ConfigError(
+                f"window_s: makes {hearing.frames} frames, the tower holds at most {most:g}"
+            )
+        return hearing
 
 
 def open_start(name: str, frame_hop_samples: int) -> Start:
@@ -197,8 +199,27 @@ def _read_tower(folder: Path) -> Start:
 
 
 @torch.inference_mode()
-def embed_log_mels(model: nn.Module, log_mels: Tensor, batch: int = 64) -> Tensor:
-    """Embed many log-mels in batches, on the model's device; float32[n, dim] on the CPU."""
+def embed_log_mels(model: nn.Module, log_mels: Iterable[Tensor], batch: int = 64) -> Tensor:
+    """Embed windows on the model's device.
+
+    Args:
+        model: float32[n, 1, frames, mel_bins] -> float32[n, dim].
+        log_mels: float[n, 1, frames, mel_bins] each; read from disk as they are needed.
+        batch: windows at a time.
+
+    Returns:
+        float32[windows, dim] on the CPU.
+    """
     device = next(model.parameters()).device
-    rows = [model(chunk.to(device)).cpu() for chunk in torch.split(log_mels, batch)]
-    return torch.cat(rows)
+    return torch.cat([model(one.to(device).float()).cpu() for one in _batches(log_mels, batch)])
+
+
+def _batches(stacks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    held: list[Tensor] = []
+    for stack in stacks:
+        held.append(stack)
+        if sum(map(len, held)) >= size:
+            yield from torch.split(torch.cat(held), size)
+            held = []
+    if held:
+        yield from torch.split(torch.cat(held), size)

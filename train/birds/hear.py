@@ -21,7 +21,7 @@ BASELINES_OF = "HTSAT, hint"
 
 def ears(
     row: Row, checkpoint: Checkpoint, choice: Sequence[str]
-) -> Callable[[Tensor], dict[str, Embeddings]]:
+) -> Callable[[Sequence[Tensor]], dict[str, Embeddings]]:
     """How one row of the report hears; with the baselines if it is the one they belong to.
 
     Args:
@@ -32,11 +32,11 @@ def ears(
     ids = checkpoint.taxonomy.ids
     names = Names(np.isin(ids, checkpoint.heard), np.isin(ids, choice))
 
-    def with_baselines(log_mels: Tensor) -> dict[str, Embeddings]:
+    def with_baselines(log_mels: Sequence[Tensor]) -> dict[str, Embeddings]:
         found = methods(checkpoint, log_mels, names)
         return {row.name: found.pop("distilled"), **found}
 
-    def alone(log_mels: Tensor) -> dict[str, Embeddings]:
+    def alone(log_mels: Sequence[Tensor]) -> dict[str, Embeddings]:
         return {row.name: embed_log_mels(checkpoint.student, log_mels).numpy()}
 
     return with_baselines if row.name == BASELINES_OF else alone

@@ -138,8 +138,8 @@ def _teacher(fold: Fold) -> None:
 def _row(fold: Fold, row: Row) -> None:
     checkpoint = load_checkpoint(student_folder(fold.models, row))
     select, ids = fold.dataset.select, fold.dataset.taxonomy.ids
-    test = load_recordings(select("audio", TEST, ids), checkpoint, CACHE)
-    unseen = load_recordings(select("audio", UNSEEN, ids), checkpoint, CACHE)
+    test = load_recordings(select("audio", TEST, ids), checkpoint.hearing, CACHE)
+    unseen = load_recordings(select("audio", UNSEEN, ids), checkpoint.hearing, CACHE)
     quiet = background(fold.dataset, checkpoint)
     core = ears(row, checkpoint, fold.scene.core)
     found = hear(test, quiet, core)
@@ -177,7 +177,7 @@ def _search(
 def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
     """Is discriminability kept? The same linear probe before and after distillation."""
     items = fold.dataset.select("audio", TRAIN, fold.scene.core)
-    train = load_recordings(items, checkpoint, CACHE)
+    train = load_recordings(items, checkpoint.hearing, CACHE)
     for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
         scores = probe(student, train, test, fold.scene.core)
         relevant = matches(test.species, fold.scene.core)

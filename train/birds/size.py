@@ -1,0 +1,167 @@
+"""Choose the CNN by cross-validation among recordings that no fold of the report tests.
+
+python -m train.birds.size --hint FOLDER [--cnns A,B] [--data data/birds] [--output runs/birds]
+
+Each CNN learns to imitate the hint's network on two thirds of the species that train in every fold,
+and is asked what the network makes of the other third: recordings of species and by recordists
+that it has not met. What is there already is kept. Writes OUTPUT/size.json, which
+`python -m train.birds.report` puts on its page.
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge.contract.bundle import write_atomic
+from edge.usage import Parser
+from gallery.command import run
+from train.birds.build import base_folder
+from train.birds.crossval import CONFIGS
+from train.config import PretrainConfig, load_config
+from train.dataset import Dataset, Item, read_dataset
+from train.features import crop, load_features
+from train.frontend import LogMelSpec
+from train.hints import STEP_S, load_hints, statistics
+from train.metrics import Floats, bootstrap
+from train.plan import count_flops
+from train.pretrain import IMITATOR, pretrain
+from train.runs import CACHE
+from train.student import CNN, embed_log_mels, open_start
+
+NOTE = "size.json"
+PARTS = 3
+_CNNS = ("regnetx_002", "mobilenetv3_small_100", "mobilenetv4_conv_small")
+_WINDOW_S, _HOP_SAMPLES = 3, 576
+_SCHEDULE = ("audio_steps=600", "mixtures=2000")
+"""A fifth of the recipe's: enough to tell towers apart."""
+
+
+def part_of(species_id: str) -> int:
+    """Which third a species is in."""
+    return int(hashlib.sha256(species_id.encode()).hexdigest(), 16) % PARTS
+
+
+def strangers(dataset: Dataset, part: int) -> list[Item]:
+    """Recordings of a third's species, by recordists of none of the other species."""
+    with (dataset.path / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        authors = [row["author"] for row in csv.DictReader(file)]
+    birds = [
+        (one, author)
+        for one, author in zip(dataset.items, authors, strict=True)
+        if one.kind == "audio" and one.species_id
+    ]
+    known = {author for one, author in birds if part_of(one.species_id) != part}
+    return [one for one, author in birds if part_of(one.species_id) == part and author not in known]
+
+
+def imitate(cnn: str, part: int, dataset: Dataset, hint: Path, output: Path) -> Path:
+    """A CNN that imitates on the other thirds; what is there is kept."""
+    folder = output / f"{cnn}-{part}"
+    if not (folder / IMITATOR).is_dir():
+        held_out = [one for one in dataset.taxonomy.ids if part_of(one) == part]
+        settings = (
+            f"data={dataset.path}",
+            f"hint={hint}",
+            f"output={folder}",
+            f"cnn={cnn}",
+            f"held_out={','.join(held_out)}",
+            *_SCHEDULE,
+        )
+        config = CONFIGS / "pretrain-birds-imitator.yaml"
+        pretrain(load_config(PretrainConfig, config, settings), [IMITATOR])
+    return folder / IMITATOR
+
+
+def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: Path) -> list[float]:
+    """Mean squared error of the standardised hint, a recording.
+
+    Args:
+        tower: folder of an imitator.
+        items: whose recordings are asked about.
+        known: recordings that say how hints are standardised.
+        hint: folder of the imitated network.
+    """
+    start = open_start(str(tower), 0)
+    model = start.student(1).tower.eval()
+    mean, deviation = statistics(torch.cat(load_hints(known, hint, CACHE)).float())
+    log_mels = [one for one in load_features(items, start.spec, CACHE) if one is not None]
+    found = []
+    for log_mel, hints in zip(log_mels, load_hints(items, hint, CACHE), strict=True):
+        heard = embed_log_mels(model, [_windows(log_mel, len(hints), start.spec)])
+        target = (hints.float() - mean) / deviation
+        found.append(float((heard - target).square().mean()))
+    return found
+
+
+def _windows(log_mel: Tensor, count: int, spec: LogMelSpec) -> Tensor:
+    """The windows that the hints are of: float32[count, 1, frames, mel_bins]."""
+    frames = spec.frames(_WINDOW_S * spec.sample_rate_hz)
+    last, step = max(len(log_mel) - frames, 0), STEP_S * spec.sample_rate_hz / spec.hop_samples
+    starts = (min(round(n * step), last) for n in range(count))
+    return torch.stack([crop(log_mel, start, frames) for start in starts])[:, None]
+
+
+def compare(cnns: Sequence[str], data: Path, hint: Path, output: Path) -> dict[str, Any]:
+    """Train and ask every CNN on every third.
+
+    Returns:
+        JSON-ready: how many recordings asked, and a row a CNN, compared with the first.
+    """
+    dataset = read_dataset(base_folder(data))
+    asked = [strangers(dataset, part) for part in range(PARTS)]
+    known = dataset.select("audio", "train", dataset.taxonomy.ids)
+
+    def asked_all(cnn: str) -> Floats:
+        towers = [imitate(cnn, part, dataset, hint, output / "size") for part in range(PARTS)]
+        pairs = zip(towers, asked, strict=True)
+        return np.concatenate([errors(tower, items, known, hint) for tower, items in pairs])
+
+    found = {cnn: asked_all(cnn) for cnn in cnns}
+    return {
+        "recordings": len(found[cnns[0]]),
+        "rows": [_row(cnn, one, found[cnns[0]]) for cnn, one in found.items()],
+    }
+
+
+def _row(cnn: str, found: Floats, first: Floats) -> dict[str, Any]:
+    start = open_start(f"{CNN}{cnn}", _HOP_SAMPLES)
+    tower = start.student(1).tower.eval()
+    window = torch.zeros(1, 1, start.spec.frames(_WINDOW_S * start.spec.sample_rate_hz), 64)
+    return {
+        "cnn": cnn,
+        "parameters": sum(one.numel() for one in tower.parameters()),
+        "flops": count_flops(tower, window),
+        "error": asdict(bootstrap(found)),
+        "difference": asdict(bootstrap(found - first)),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.birds.size", description=__doc__)
+    parser.add_argument("--hint", type=Path, required=True, help="birdnet_stm32n6_100's folder")
+    parser.add_argument("--cnns", default=",".join(_CNNS), help="as timm calls them")
+    parser.add_argument("--data", type=Path, default=Path("data/birds"))
+    parser.add_argument("--output", type=Path, default=Path("runs/birds"))
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        found = compare(args.cnns.split(","), args.data, args.hint, args.output)
+        text = json.dumps(found, indent=1) + "\n"
+        write_atomic(args.output / NOTE, text.encode())
+        print(text)
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

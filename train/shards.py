@@ -1,0 +1,172 @@
+"""float16 arrays in memory-mapped shards, found by the sha256 of what they were made from.
+
+A folder holds `shard-00000.f16` ..., raw arrays one after another, and `index.jsonl`, whose lines
+say where an array lies and which file on disk has which sha256. A line is written after what it
+speaks of, so whatever a crash leaves behind is either whole or not in the index.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+Array = npt.NDArray[Any]
+INDEX, LOCK = "index.jsonl", "lock"
+_SHARD_BYTES = 2**30
+_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array lies."""
+
+    sha256: str
+    """Of the file it was made from."""
+    shard: int
+    offset: int
+    """In numbers, not bytes."""
+    shape: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """Where the next array begins."""
+        return self.offset + math.prod(self.shape)
+
+
+class Shards:
+    """What a folder holds; read whenever, written under `writing` by one process at a time.
+
+    Args:
+        folder: made when something is written.
+        shard_bytes: a shard that is this long is followed by another.
+    """
+
+    def __init__(self, folder: Path, shard_bytes: int = _SHARD_BYTES) -> None:
+        self._folder, self._shard_bytes = folder, shard_bytes
+        self._read()
+
+    def __contains__(self, file_key: str) -> bool:
+        return self._files.get(file_key, "") in self._places
+
+    @property
+    def known(self) -> frozenset[str]:
+        """sha256 of every file whose array is here."""
+        return frozenset(self._places)
+
+    def get(self, file_key: str) -> Array | None:
+        """The array of a file, memory-mapped, by what `add` called it; None if there is none."""
+        place = self._places.get(self._files.get(file_key, ""))
+        return None if place is None else self._view(place)
+
+    @contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """Wait for whoever else writes, see what it wrote, and add more."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / LOCK):
+            self._read()
+            writer = Writer(self._folder, self._end, self._shard_bytes)
+            try:
+                yield writer
+            finally:
+                writer.commit()
+                self._read()
+
+    def _read(self) -> None:
+        lines = list(_lines(self._folder / INDEX))
+        places = [Place(**{**one, "shape": tuple(one["shape"])}) for one in lines if "shard" in one]
+        lengths = {one.shard: self._length(one.shard) for one in places}
+        whole = [one for one in places if one.end <= lengths[one.shard]]
+        self._files = {one["file"]: one["sha256"] for one in lines if "file" in one}
+        self._places = {one.sha256: one for one in whole}
+        self._mapped: dict[int, Array] = {}
+        shard, end = max(((one.shard, one.end) for one in places), default=(0, 0))
+        # A shard that lost its end, as in a power cut, is never written to again.
+        self._end = (shard, end) if len(whole) == len(places) else (shard + 1, 0)
+
+    def _length(self, shard: int) -> int:
+        file = shard_file(self._folder, shard)
+        return file.stat().st_size // _BYTES if file.is_file() else 0
+
+    def _view(self, place: Place) -> Array:
+        if place.shard not in self._mapped:
+            # Copy-on-write, because torch warns of memory that can't be written.
+            file = shard_file(self._folder, place.shard)
+            length = (self._length(place.shard),)
+            self._mapped[place.shard] = np.memmap(file, np.float16, "c", shape=length)
+        return self._mapped[place.shard][place.offset : place.end].reshape(place.shape)
+
+
+class Writer:
+    """Adds arrays; `commit` makes what was added last.
+
+    Args:
+        folder: of the shards.
+        end: the last shard, and where it ends.
+        shard_bytes: as in `Shards`.
+    """
+
+    def __init__(self, folder: Path, end: tuple[int, int], shard_bytes: int) -> None:
+        self._folder, self._most = folder, shard_bytes // _BYTES
+        self._shard, self._end = end
+        self._index_bytes = _whole_bytes(folder / INDEX)
+        self._lines: list[dict[str, Any]] = []
+        self._arrays: list[Array] = []
+
+    def add(self, file_key: str, sha256: str, array: Array | None) -> None:
+        """Add a file's array; None if it is here already and only the file is new."""
+        if array is not None:
+            place = Place(sha256, self._shard, self._end, array.shape)
+            self._arrays.append(array.astype(np.float16, copy=False))
+            self._lines.append(asdict(place))
+            self._end = place.end
+        self._lines.append({"file": file_key, "sha256": sha256})
+        if self._end >= self._most:
+            self.commit()
+            self._shard, self._end = self._shard + 1, 0
+
+    def commit(self) -> None:
+        """Write what was added: first the arrays, then the lines that speak of them."""
+        if self._arrays:
+            begin = self._end - sum(one.size for one in self._arrays)
+            with _appending(shard_file(self._folder, self._shard), begin * _BYTES) as shard:
+                shard.writelines(one.tobytes() for one in self._arrays)
+        if self._lines:
+            with _appending(self._folder / INDEX, self._index_bytes) as lines:
+                lines.writelines(json.dumps(one).encode() + b"\n" for one in self._lines)
+                self._index_bytes = lines.tell()
+        self._arrays.clear()
+        self._lines.clear()
+
+
+def shard_file(folder: Path, shard: int) -> Path:
+    """Where a shard lies."""
+    return folder / f"shard-{shard:05d}.f16"
+
+
+@contextmanager
+def _appending(file: Path, position: int) -> Iterator[BinaryIO]:
+    """Write on from a position; whatever stood behind it was not in the index."""
+    with file.open("r+b" if file.is_file() else "w+b") as opened:
+        opened.truncate(position)
+        opened.seek(position)
+        yield opened
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _lines(index: Path) -> Iterator[dict[str, Any]]:
+    content = index.read_bytes()[: _whole_bytes(index)] if index.is_file() else b""
+    return map(json.loads, content.splitlines())
+
+
+def _whole_bytes(index: Path) -> int:
+    """Length of a file without a last line that was not written to its end."""
+    return index.read_bytes().rfind(b"\n") + 1 if index.is_file() else 0
