@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
 from train.birds import notice  # noqa: E402
 from train.birds.compare import differences, summary  # noqa: E402
-from train.birds.families import confusion, draw  # noqa: E402
 from train.birds.page import to_markdown  # noqa: E402
 from train.birds.report import CHOSEN, chosen_figures, main  # noqa: E402
+from train.families import confusion, draw  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "train" / "results"
 

@@ -67,7 +67,7 @@ def test_retrieval_is_learned_and_falls_to_chance_with_permuted_anchors(
     fooled = distill(world.distillation("fooled", steps=100))
     anchors = load_checkpoint(trained).anchors
     np.save(fooled / ANCHORS, anchors)
-    learned, chance = (evaluate(run, world.data, "train") for run in (trained, fooled))
+    learned, chance = (evaluate(run, str(world.data), "train").report for run in (trained, fooled))
     assert figure(learned, "distilled", "A->T", "R@1") >= 0.6
     assert figure(learned, "distilled", "A->I", "mAP") >= 0.5
     assert figure(chance, "distilled", "A->T", "R@1") <= 0.3
@@ -79,11 +79,15 @@ def test_the_report_compares_seen_and_unseen_species_with_the_baselines(world, t
     run = distill(
         world.distillation("partly", steps=3, held_out=("turdus_merula",), student=student)
     )
-    report = evaluate(run, world.data, "test")
+    report = evaluate(run, str(world.data), "test").report
     methods = {row["method"] for row in report["rows"]}
     assert methods == {"distilled", "zero-shot chain", "ridge map", "MLP map", "chance"}
     unseen = [row for row in report["rows"] if row["species"] == "unseen"]
-    assert {row["task"] for row in unseen} == {"A->I", "I->A", "A->T", "A->species"}
+    assert {row["task"] for row in unseen} == {
+        *("A->I", "I->A", "A->T", "T->A", "A->species"),
+        "linear probe, before distillation",
+        "linear probe, after distillation",
+    }
     queries = {(row["method"], row["species"]): row["queries"] for row in report["rows"]}
     assert queries["distilled", "seen"] == 4 * queries["distilled", "unseen"] > 0
     assert "| distilled | unseen | A->I |" in to_markdown(report)

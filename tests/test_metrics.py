@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from train import metrics
 from train.baselines import ridge_map, unit, zero_shot_chain
-from train.metrics import average_precision, bootstrap, recall_at
+from train.metrics import average_precision, bootstrap, class_average, ranked_metrics
 
 
 def test_average_precision_of_a_known_ranking():
@@ -27,12 +28,34 @@ def test_average_precision_equals_a_slow_loop():
         assert found == pytest.approx(total / hits)
 
 
-def test_recall_counts_queries_with_any_relevant_in_the_first_k():
-    similarity = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
-    relevant = np.array([[False, True, False], [False, False, True]])
-    assert recall_at(similarity, relevant, 1).tolist() == [0, 0]
-    assert recall_at(similarity, relevant, 2).tolist() == [1, 0]
-    assert recall_at(similarity, relevant, 5).tolist() == [1, 1]
+def test_recall_and_rank_speak_of_the_first_relevant():
+    similarity = np.array([[3.0, 2.0, 1.0, *[0] * 9], [3.0, 2.0, 1.0, *[0] * 9]])
+    relevant = np.zeros((2, 12), bool)
+    relevant[0, [1, 5]] = relevant[1, 7] = True
+    found = ranked_metrics(similarity, relevant)
+    assert found["R@1"].tolist() == [0, 0]
+    assert found["R@5"].tolist() == [1, 0]
+    assert found["R@10"].tolist() == [1, 1]
+    assert found["rank"].tolist() == [2, 8]
+    assert found["mAP"].tolist() == average_precision(similarity, relevant).tolist()
+
+
+def test_many_queries_are_ranked_in_blocks(monkeypatch):
+    random = np.random.default_rng(3)
+    similarity, relevant = random.random((50, 20)), random.random((50, 20)) < 0.3
+    relevant[:, 0] = True
+    whole = ranked_metrics(similarity, relevant)
+    monkeypatch.setattr(metrics, "_BLOCK", 7)
+    for name, values in ranked_metrics(similarity, relevant).items():
+        assert np.array_equal(values, whole[name])
+
+
+def test_a_class_average_counts_rare_species_as_much_as_common_ones():
+    values, classes = np.array([1.0, 1.0, 1.0, 0.0]), np.array(["a", "a", "a", "b"])
+    assert class_average(values, classes) == pytest.approx(0.5)
+    interval = bootstrap(values, classes=classes)
+    assert interval.mean == pytest.approx(0.5)
+    assert interval.low < 0.5 < interval.high
 
 
 def test_bootstrap_interval_covers_the_mean_and_narrows_with_more_queries():

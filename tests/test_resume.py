@@ -215,7 +215,7 @@ def test_early_stopping_hears_the_validation_split_and_saves_its_best(world, tmp
     assert min(scores) == 4
     assert all(0 < one <= 1 for one in scores.values())
     assert max(scores.values()) > scores[4]
-    report = evaluate(output, world.data, "validation")
+    report = evaluate(output, str(world.data), "validation").report
     found = [one for one in report["rows"] if (one["method"], one["task"]) == ("distilled", "A->T")]
     assert found[0]["mAP"]["mean"] == pytest.approx(max(scores.values()), abs=0.02)
 

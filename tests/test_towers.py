@@ -7,7 +7,8 @@ from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from export.onnx import export  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
-from train.distill import distill, ease  # noqa: E402
+from train.distill import distill  # noqa: E402
+from train.distillation import ease  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.hints import DIM  # noqa: E402
 from train.student import open_start  # noqa: E402
@@ -49,7 +50,7 @@ def test_a_cnn_exports_and_keeps_its_front_end_in_full_precision(lite, tmp_path)
 
 def test_a_cnn_has_no_text_space_to_compare_with(lite, world, monkeypatch, tmp_path):
     monkeypatch.setattr("train.evaluate.CACHE", tmp_path)
-    report = evaluate(lite, world.data, "test")
+    report = evaluate(lite, str(world.data), "test").report
     assert {row["method"] for row in report["rows"]} == {"distilled", "chance"}
 
 

@@ -29,6 +29,13 @@ class Item:
     """Ids of others that are heard or seen beside."""
     captions: tuple[str, ...] = ()
     """What somebody wrote about it."""
+    part: str = ""
+    """Which of a corpus' sets it is in, if there are several."""
+
+    @property
+    def species(self) -> frozenset[str]:
+        """Ids of all that are in it."""
+        return frozenset((self.species_id, *self.also)) - {""}
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,15 @@ On several GPUs or machines: torchrun --nproc-per-node N ... -m train.distill ..
 With no arguments: the small models of `python -m train.pretrain` on the synthetic aviary.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from edge.contract.bundle import npy_bytes, write_atomic
-from edge.contract.taxonomy import Taxonomy
 from edge.usage import Parser
 from gallery.command import run
-from gallery.teacher import Embeddings, Teacher, load_teacher, mean_anchors
+from gallery.teacher import Embeddings, load_teacher, mean_anchors
+from train.anchors import cached_anchors
 from train.big import Big
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
@@ -134,17 +130,6 @@ def _fit(
         judged,
         ranks,
     )
-
-
-def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:
-    """Text anchors, float32[templates, species, dim], embedded once a teacher and taxonomy."""
-    key = hashlib.sha256(f"{teacher.space_id} {taxonomy}".encode()).hexdigest()[:16]
-    file = cache / f"anchors-{key}.npy"
-    if not file.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, npy_bytes(teacher.anchors(taxonomy.species)))
-    anchors: Embeddings = np.load(file, allow_pickle=False)
-    return anchors
 
 
 def _of(sounds: Sounds, dataset: Dataset, anchors: Embeddings) -> Embeddings:

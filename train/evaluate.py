@@ -1,180 +1,157 @@
 """Measure a distilled student: can it find the picture of what it hears?
 
-python -m train.evaluate [--checkpoint DIR] [--data DIR] [--split test] [--output FILE.json]
+python -m train.evaluate [--checkpoint DIR] [--data DATA] [--pictures DATA] [--split test]
+    [--output FILE.json]
 
-Recordings are cut into windows as the listener cuts them; a recording's similarity is the maximum
-over its windows. A->species ranks species by the very score of `birdlisten identify`. Prints a
-table; writes JSON beside the checkpoint.
+DATA is a folder of our own or KIND:FOLDER of a published corpus, such as ssw60:FOLDER; iNatSounds
+takes its pictures from inat21:FOLDER. Recordings are cut into windows as the listener cuts them; a
+recording's similarity is the maximum over its windows. A->species ranks species by the very score
+of `birdlisten identify`. Prints a table; writes FILE.json, FILE.md and FILE.html, a report that
+opens offline, beside the checkpoint.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.contract.errors import DatasetError
 from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher
-from train.baselines import Embeddings
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.dataset import Dataset, read_dataset
-from train.methods import Names, methods
-from train.metrics import Interval, bootstrap
+from train.data.corpora import open_dataset
+from train.dataset import Dataset
+from train.kinship import kin_hits
+from train.methods import DISTILLED, Names, Texts, methods
+from train.metrics import bootstrap
+from train.page import to_html, to_markdown
+from train.probe import probe_tasks
+from train.protocol import Flags, Protocol, Task, asked_items, make_protocol, quiet_items
 from train.recordings import Recordings, hear, load_recordings
-from train.retrieval import METRICS, Heard, Labelled, matches, per_query, species_scores
+from train.retrieval import Heard, per_query
 from train.runs import CACHE, newest_run
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Who sings and who is pictured, and what the text space says."""
+class Evaluation:
+    """What came out, and what it is drawn from."""
 
-    audio_labels: npt.NDArray[np.intp]
-    """Species index a recording."""
-    image_labels: npt.NDArray[np.intp]
-    images: Embeddings
-    """float32[pictures, dim]."""
-    anchors: Embeddings
-    """float32[species, dim]."""
-    seen: npt.NDArray[np.bool_]
-    """bool[species]: heard in training."""
+    report: dict[str, Any]
+    """JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "queries",
+    and a metric each}]}."""
+    protocol: Protocol
+    heard: Heard
+    """By the distilled student."""
+    tasks: dict[str, Task]
+    """Of the distilled student, by name."""
 
 
-def evaluate(checkpoint_path: Path, data: Path, split: str) -> dict[str, Any]:
+def evaluate(
+    checkpoint_path: Path, data: str, split: str = "test", pictures: str = ""
+) -> Evaluation:
     """All methods on all tasks, seen and unseen species apart.
 
-    Returns:
-        JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "mAP",
-        "R@1", "R@5", "queries"}]}.
+    Args:
+        checkpoint_path: a distilled student.
+        data: recordings, a folder or KIND:FOLDER; and pictures unless these are elsewhere.
+        split: of both.
+        pictures: where the pictures are, if not in `data`.
 
     Raises:
-        DatasetError: checkpoint, data set or models can't be used.
+        DatasetError: checkpoint, data sets or models can't be used.
     """
-    checkpoint, dataset = load_checkpoint(checkpoint_path), read_dataset(data)
-    if checkpoint.taxonomy != dataset.taxonomy:
-        raise DatasetError(f"{data}: another taxonomy than {checkpoint_path} was trained with")
+    checkpoint, dataset = load_checkpoint(checkpoint_path), open_dataset(data)
+    recordings = load_recordings(asked_items(dataset, split), checkpoint.hearing, CACHE)
+    pictured = open_dataset(pictures) if pictures else dataset
+    protocol = make_protocol(dataset, pictured, split, recordings, _teacher(checkpoint))
+    known = Texts(checkpoint.taxonomy.species, checkpoint.anchors).of(checkpoint.heard)
+    names, quiet = Names(known, protocol.texts), background(dataset, checkpoint)
+    heard = hear(recordings, quiet, lambda one: methods(checkpoint, one, names))
+    seen = np.array([one.species_id in checkpoint.heard for one in protocol.texts.species])
+    asked = {name: {one.name: one for one in protocol.tasks(*each)} for name, each in heard.items()}
+    asked[DISTILLED] |= probe_tasks(checkpoint, dataset, recordings, protocol)
+    rows = [
+        row
+        for name, tasks in asked.items()
+        for task in tasks.values()
+        for row in _rows(name, task, protocol.texts, seen)
+    ]
+    report = {
+        "checkpoint": str(checkpoint_path),
+        "dataset": dataset.name,
+        "synthetic": dataset.synthetic,
+        "split": split,
+        "recordings": len(recordings.items),
+        "pictures": sum(len(one.rows) for one in protocol.galleries.values()),
+        "held_out": list(checkpoint.config["held_out"]),
+        "rows": rows,
+    }
+    return Evaluation(report, protocol, heard[DISTILLED][0], asked[DISTILLED])
+
+
+def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
+    """What the listener's background bank is made of; None if the data set has none."""
+    items = quiet_items(dataset)
+    return load_recordings(items, checkpoint.hearing, CACHE) if items else None
+
+
+def _teacher(checkpoint: Checkpoint) -> Teacher:
     teacher = load_teacher(checkpoint.config["teacher"])
     if teacher.space_id != checkpoint.space_id:
         raise DatasetError(
             f"{teacher.name}: its space is {teacher.space_id:.12}, the checkpoint's is "
             f"{checkpoint.space_id:.12}; distil again: python -m train.distill"
         )
-    items = dataset.select("audio", split, dataset.taxonomy.ids)
-    recordings = load_recordings(items, checkpoint.hearing, CACHE)
-    scene = _scene(checkpoint, dataset, teacher, recordings, split)
-    quiet = background(dataset, checkpoint)
-    names = Names(scene.seen, np.ones(len(scene.seen), bool))
-    heard = hear(recordings, quiet, lambda one: methods(checkpoint, one, names))
-    rows = [row for name, one in heard.items() for row in _rows(name, *one, scene)]
-    return {
-        "checkpoint": str(checkpoint_path),
-        "dataset": dataset.name,
-        "split": split,
-        "recordings": len(recordings.items),
-        "pictures": len(scene.images),
-        "held_out": list(checkpoint.config["held_out"]),
-        "rows": rows,
+    return teacher
+
+
+def _rows(method: str, task: Task, texts: Texts, seen: Flags) -> Iterator[dict[str, Any]]:
+    """A row a group of queries: of species that the student heard in training, and of others."""
+    answerable: Flags = np.any(task.relevant, axis=1)
+    heard_before: Flags = np.any(task.asked & seen, axis=1)
+    for group, wanted in (("seen", heard_before), ("unseen", ~heard_before)):
+        queries: Flags = answerable & wanted
+        if queries.any():
+            names = {"method": method, "species": group, "task": task.name}
+            yield {**names, "queries": int(queries.sum()), **_figures(task.only(queries), texts)}
+
+
+def _figures(task: Task, texts: Texts) -> dict[str, Any]:
+    values = {
+        name: np.array(one) for name, one in per_query(task.similarity, task.relevant).items()
     }
-
-
-def to_markdown(report: dict[str, Any]) -> str:
-    """The report as a table."""
-    lines = [
-        f"{report['dataset']}, split {report['split']}: {report['recordings']} recordings, "
-        f"{report['pictures']} pictures. Mean [95 % bootstrap interval over queries].",
-        "",
-        "| method | species | task | queries | mAP | R@1 | R@5 |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in report["rows"]:
-        figures = " | ".join(str(Interval(**row[name])) for name in METRICS)
-        names = f"{row['method']} | {row['species']} | {row['task']} | {row['queries']}"
-        lines.append(f"| {names} | {figures} |")
-    return "\n".join(lines)
-
-
-def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
-    """What the listener's background bank is made of; None if the data set has none."""
-    items = dataset.select("audio", "train", ("",))
-    return load_recordings(items, checkpoint.hearing, CACHE) if items else None
-
-
-def _scene(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    teacher: Teacher,
-    recordings: Recordings,
-    split: str,
-) -> Scene:
-    ids = list(dataset.taxonomy.ids)
-    pictures = dataset.select("image", split, ids)
-    if not pictures:
-        raise DatasetError(f"{dataset.path}: no pictures in split {split!r}")
-    shown, images = teacher.embed_pictures(pictures)
-    return Scene(
-        np.array([ids.index(one) for one in recordings.species]),
-        np.array([ids.index(one.species_id) for one in shown]),
-        images,
-        checkpoint.anchors,
-        np.array([one in checkpoint.heard for one in ids]),
-    )
-
-
-def _rows(method: str, heard: Heard, bank: Embeddings | None, scene: Scene) -> list[dict[str, Any]]:
-    to_images, to_anchors = heard.pooled(scene.images), heard.pooled(scene.anchors)
-    species = np.arange(len(scene.anchors))
-    pictures = Labelled(scene.images, scene.image_labels.astype(str))
-    ranked = species_scores(heard, pictures, [str(one) for one in species], bank)
-    tasks = {
-        "A->species": (ranked.rows.T, scene.audio_labels, ranked.species.astype(int)),
-        "A->I": (to_images, scene.audio_labels, scene.image_labels),
-        "I->A": (to_images.T, scene.image_labels, scene.audio_labels),
-        "A->T": (to_anchors, scene.audio_labels, species),
-    }
-    return [
-        _row(method, group, task, similarity[asked], queries[asked], gallery)
-        for task, (similarity, queries, gallery) in tasks.items()
-        for group, seen in (("seen", True), ("unseen", False))
-        # A query whose species the gallery lacks has no right answer.
-        if (asked := (scene.seen[queries] == seen) & np.isin(queries, gallery)).any()
-    ]
-
-
-def _row(
-    method: str,
-    group: str,
-    task: str,
-    similarity: Embeddings,
-    queries: npt.NDArray[np.intp],
-    gallery: npt.NDArray[np.intp],
-) -> dict[str, Any]:
-    values = per_query(similarity, matches(queries, gallery))
-    figures = {name: asdict(bootstrap(np.array(one))) for name, one in values.items()}
-    names = {"method": method, "species": group, "task": task, "queries": len(queries)}
-    return {**names, **figures}
+    kin = kin_hits(task.similarity.argmax(axis=1), task.asked, task.held, texts.species)
+    first = task.asked.argmax(axis=1)
+    averaged = bootstrap(values["mAP"], classes=first)
+    figures = {name: asdict(bootstrap(one)) for name, one in {**values, **kin}.items()}
+    return {**figures, "mAP by species": asdict(averaged)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.evaluate", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="default: the newest run")
-    parser.add_argument("--data", type=Path, default=Path("data/aviary"))
+    parser.add_argument("--data", default="data/aviary", help="a folder, or KIND:FOLDER")
+    parser.add_argument("--pictures", default="", help="where the pictures are, if not in DATA")
     parser.add_argument("--split", default="test")
     parser.add_argument("--output", type=Path, help="default: evaluation.json in the checkpoint")
     args = parser.parse_args(argv)
 
     def command() -> None:
         checkpoint = args.checkpoint or newest_run()
-        report = evaluate(checkpoint, args.data, args.split)
+        found = evaluate(checkpoint, args.data, args.split, args.pictures)
         output = args.output or checkpoint / "evaluation.json"
-        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        print(to_markdown(report))
+        output.write_text(json.dumps(found.report, indent=2) + "\n", encoding="utf-8")
+        table = to_markdown(found.report)
+        output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+        page = to_html(found.report, found.protocol, found.heard, found.tasks)
+        output.with_suffix(".html").write_text(page, encoding="utf-8")
+        print(table)
 
     return run(command)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from edge.contract.taxonomy import Species
 
+KIN_RANKS = ("genus", "family", "order")
 _SHARPNESS = 10.0
 """Beta of Bertinetto et al.: each rank shared more is worth exp(10 / 7), about four times."""
 
@@ -24,6 +25,32 @@ def distances(species: Sequence[Species]) -> npt.NDArray[np.float64]:
     shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
     height: npt.NDArray[np.float64] = 1 - shared / ranks.shape[1]
     return height
+
+
+def kin_hits(
+    best: npt.NDArray[np.intp],
+    asked: npt.NDArray[np.bool_],
+    held: npt.NDArray[np.bool_],
+    species: Sequence[Species],
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Hierarchical accuracy: whether the best answer is at least of the right genus, family, order.
+
+    Args:
+        best: int[queries], each query's best answer.
+        asked: bool[queries, species].
+        held: bool[answers, species].
+        species: what the flags are of.
+
+    Returns:
+        float64[queries] of 0 and 1 by rank; a rank that a species lacks is never right.
+    """
+    found = {}
+    for rank in KIN_RANKS:
+        names = np.array([getattr(one, rank) for one in species])
+        groups = ((names[:, None] == np.unique(names)[None]) & (names[:, None] != "")).astype(float)
+        hits = ((asked @ groups > 0) & (held[best] @ groups > 0)).any(axis=1)
+        found[rank] = hits.astype(float)
+    return found
 
 
 def kin_targets(species: Sequence[Species], smoothing: float) -> Tensor:

@@ -1,29 +1,45 @@
 """Every way to hear in the teacher's space: distilled, chained, mapped, or by chance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from edge.contract.taxonomy import Species
 from train.audio_text import CAPTIONS, caption
 from train.baselines import Embeddings, mlp_map, ridge_map, unit, zero_shot_chain
 from train.checkpoint import Checkpoint
 from train.student import embed_log_mels, load_clap
 from train.towers import ClapTower
 
+DISTILLED = "distilled"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Species, and where the teacher puts their names."""
+
+    species: tuple[Species, ...]
+    anchors: Embeddings
+    """float32[species, dim], unit rows."""
+
+    def of(self, ids: Collection[str]) -> "Texts":
+        """Only some species."""
+        kept = [n for n, one in enumerate(self.species) if one.species_id in ids]
+        return Texts(tuple(self.species[n] for n in kept), self.anchors[kept])
+
 
 @dataclass(frozen=True)
 class Names:
     """What the methods that go by names may use."""
 
-    known: npt.NDArray[np.bool_]
-    """bool[species]: what the maps between the text spaces learn from."""
-    choice: npt.NDArray[np.bool_]
-    """bool[species]: what the chain chooses among."""
+    known: Texts
+    """What the maps between the text spaces learn from."""
+    choice: Texts
+    """What the chain chooses among."""
 
 
 def methods(
@@ -38,38 +54,51 @@ def methods(
 
     A CNN has no text space of its own, hence neither chain nor map.
     """
-    heard = {"distilled": embed_log_mels(checkpoint.student, log_mels).numpy()}
-    if (space := own_space(checkpoint, log_mels)) is not None:
-        heard |= _carried(*space, checkpoint, names)
-    chance = np.random.default_rng(0).standard_normal((sum(map(len, log_mels)), checkpoint.dim))
+    heard = {DISTILLED: embed_log_mels(checkpoint.student, log_mels).numpy()}
+    if (own := OwnSpace.of(checkpoint)) is not None:
+        heard |= _carried(own, log_mels, names)
+    windows = sum(map(len, log_mels))
+    chance = np.random.default_rng(0).standard_normal((windows, checkpoint.dim))
     return {**heard, "chance": unit(chance.astype(np.float32))}
 
 
-def own_space(
-    checkpoint: Checkpoint, log_mels: Sequence[Tensor]
-) -> tuple[Embeddings, Embeddings] | None:
-    """Windows and species' captions in the space of the CLAP that a student began as.
+@dataclass(frozen=True)
+class OwnSpace:
+    """The space of the CLAP that a student began as."""
 
-    Returns:
-        float32[windows, dim] and float32[templates, species, dim], unit rows; None for a CNN,
-        which has no text space.
-    """
-    if not isinstance(checkpoint.student.tower, ClapTower):
-        return None
-    clap, processor = load_clap(checkpoint.config["student"])
-    audio = embed_log_mels(_ClapAudio(clap), log_mels).numpy()
-    return audio, _captions(clap, processor, checkpoint)
+    clap: Any
+    tokenizer: Any
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> "OwnSpace | None":
+        """A checkpoint's; None for a CNN, which has no text space."""
+        if not isinstance(checkpoint.student.tower, ClapTower):
+            return None
+        clap, processor = load_clap(checkpoint.config["student"])
+        return cls(clap, processor.tokenizer)
+
+    def hear(self, log_mels: Sequence[Tensor]) -> Embeddings:
+        """float32[windows, student_dim], unit rows."""
+        return embed_log_mels(_ClapAudio(self.clap), log_mels).numpy()
+
+    @torch.inference_mode()
+    def read(self, species: Sequence[Species]) -> Embeddings:
+        """Captions of species: float32[templates, species, student_dim], unit rows."""
+        rows = []
+        for template in CAPTIONS:
+            texts = [caption(template, one) for one in species]
+            tokens = self.tokenizer(texts, padding=True, return_tensors="pt")
+            rows.append(self.clap.get_text_features(**tokens).pooler_output.numpy())
+        return np.stack(rows)
 
 
-def _carried(
-    audio: Embeddings, captions: Embeddings, checkpoint: Checkpoint, names: Names
-) -> dict[str, Embeddings]:
+def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: Names) -> dict[str, Embeddings]:
     """What the CLAP hears, carried over by names: each caption of a species to its anchor."""
-    texts = np.concatenate([one[names.known] for one in captions])
-    anchors = np.concatenate([checkpoint.anchors[names.known]] * len(captions))
-    chosen = unit(captions.mean(axis=0))[names.choice], checkpoint.anchors[names.choice]
+    audio, known = own.hear(log_mels), own.read(names.known.species)
+    texts, anchors = np.concatenate(list(known)), np.tile(names.known.anchors, (len(known), 1))
+    choice = unit(own.read(names.choice.species).mean(axis=0))
     return {
-        "zero-shot chain": zero_shot_chain(audio, *chosen),
+        "zero-shot chain": zero_shot_chain(audio, choice, names.choice.anchors),
         "ridge map": unit(audio @ ridge_map(texts, anchors)),
         "MLP map": mlp_map(texts, anchors)(audio),
     }
@@ -85,14 +114,3 @@ class _ClapAudio(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         pooled: Tensor = self.clap.get_audio_features(input_features=log_mel).pooler_output
         return pooled
-
-
-@torch.inference_mode()
-def _captions(clap: Any, processor: Any, checkpoint: Checkpoint) -> Embeddings:
-    """float32[templates, species, student_dim], unit rows."""
-    rows = []
-    for template in CAPTIONS:
-        texts = [caption(template, one) for one in checkpoint.taxonomy.species]
-        tokens = processor.tokenizer(texts, padding=True, return_tensors="pt")
-        rows.append(clap.get_text_features(**tokens).pooler_output.numpy())
-    return np.stack(rows)

@@ -8,7 +8,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Relevance = npt.NDArray[np.bool_]
+RECALLS = (1, 5, 10)
 _RESAMPLES = 1000
+_BLOCK = 1024
+"""Queries that are ranked at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,26 @@ def average_precision(similarity: npt.NDArray[np.floating], relevant: Relevance)
         similarity: float[queries, gallery].
         relevant: bool[queries, gallery], at least one a query.
     """
-    ranked = _ranked(similarity, relevant)
-    precision = np.cumsum(ranked, axis=1) / np.arange(1, ranked.shape[1] + 1)
-    found: Floats = (precision * ranked).sum(axis=1) / ranked.sum(axis=1)
-    return found
+    return _precision(ranked(similarity, relevant))
 
 
-def recall_at(similarity: npt.NDArray[np.floating], relevant: Relevance, k: int) -> Floats:
-    """R@k of every query: 1 if any of its k best is relevant, else 0. Shapes as above."""
-    return _ranked(similarity, relevant)[:, :k].any(axis=1).astype(float)
+def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) -> dict[str, Floats]:
+    """Every metric of every query: `mAP`, `R@k`, and the `rank`, from 1, of the first relevant.
+
+    Shapes as `average_precision`. R@k is 1 if any of the k best is relevant, else 0.
+    """
+    places = range(0, len(similarity), _BLOCK)
+    blocks = [ranked(similarity[n : n + _BLOCK], relevant[n : n + _BLOCK]) for n in places]
+    first = np.concatenate([one.argmax(axis=1) for one in blocks])
+    recalls = {f"R@{k}": (first < k).astype(float) for k in RECALLS}
+    precision = np.concatenate([_precision(one) for one in blocks])
+    return {"mAP": precision, **recalls, "rank": first + 1.0}
+
+
+def ranked(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Relevance:
+    """bool[queries, gallery]: the relevant ones with the most similar first."""
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    return np.take_along_axis(relevant, order, axis=1)
 
 
 def class_average(values: Floats, classes: npt.NDArray[Any]) -> float:
@@ -52,14 +66,26 @@ def class_average(values: Floats, classes: npt.NDArray[Any]) -> float:
     return float((np.bincount(place, values) / np.bincount(place)).mean())
 
 
-def bootstrap(values: Floats, seed: int = 0) -> Interval:
-    """Mean and percentile interval of float[queries], resampled by query."""
+def bootstrap(values: Floats, seed: int = 0, classes: npt.NDArray[Any] | None = None) -> Interval:
+    """Mean and percentile interval of float[queries], resampled by query.
+
+    Args:
+        values: one a query.
+        seed: of the resampling.
+        classes: [queries]; averages by class, see `class_average`.
+    """
     random = np.random.default_rng(seed)
     drawn = random.integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
+    if classes is None:
+        mean, means = float(values.mean()), values[drawn].mean(axis=1)
+    else:
+        mean = class_average(values, classes)
+        means = np.array([class_average(values[one], classes[one]) for one in drawn])
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(mean, float(low), float(high))
 
 
-def _ranked(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Relevance:
-    order = np.argsort(-similarity, axis=1, kind="stable")
-    return np.take_along_axis(relevant, order, axis=1)
+def _precision(found: Relevance) -> Floats:
+    precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    mean: Floats = (precision * found).sum(axis=1) / found.sum(axis=1)
+    return mean

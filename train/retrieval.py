@@ -3,7 +3,7 @@
 A recording is what its windows say together: similarities are pooled by the maximum.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,14 @@ import numpy.typing as npt
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 from edge.search import Search
-from train.metrics import average_precision, recall_at
+from train.metrics import ranked_metrics
 
 Embeddings = npt.NDArray[np.float32]
 Values = dict[str, list[float]]
 METRICS = ("mAP", "R@1", "R@5")
+"""What every table shows; there are more, see `train.metrics.ranked_metrics`."""
+_BLOCK = 8192
+"""Windows that are compared with a gallery at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,27 @@ class Heard:
 
     def pooled(self, rows: Embeddings) -> Embeddings:
         """Similarity of every recording with every row: the maximum over its windows."""
-        return self.loudest(self.windows @ rows.T)
+        return self.each(lambda windows: windows @ rows.T)
+
+    def each(self, score: Callable[[Embeddings], Embeddings]) -> Embeddings:
+        """Score windows, so many at a time as memory holds, and pool them.
+
+        Args:
+            score: float32[windows, dim] -> float32[windows, n].
+
+        Returns:
+            float32[recordings, n].
+        """
+        starts = np.flatnonzero(np.diff(self.recording, prepend=-1))
+        blocks = np.searchsorted(starts, range(0, len(self.windows), _BLOCK), side="right")
+        cuts = np.unique(starts[blocks - 1])  # between recordings only
+        parts = [
+            Heard(windows, recording).loudest(score(windows))
+            for windows, recording in zip(
+                np.split(self.windows, cuts[1:]), np.split(self.recording, cuts[1:]), strict=True
+            )
+        ]
+        return np.concatenate(parts)
 
     def loudest(self, values: Embeddings) -> Embeddings:
         """float32[windows, n] -> float32[recordings, n]: the maximum over windows."""
@@ -72,7 +95,7 @@ def species_scores(
     pictures = Gallery(gallery.rows.astype(np.float16), table)
     background = None if bank is None else bank.astype(np.float16)
     search = Search(pictures, species, Manifest.top_pictures, background)
-    scores = heard.loudest(search.scores(heard.windows).score)
+    scores = heard.each(lambda windows: search.scores(windows).score)
     return Labelled(scores.T, np.array(search.species_ids))
 
 
@@ -109,12 +132,7 @@ def matches(queries: npt.ArrayLike, answers: npt.ArrayLike) -> npt.NDArray[np.bo
 def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.bool_]) -> Values:
     """Each metric of each query; NaN where nothing is relevant."""
     asked: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
-    answered = similarity[asked], relevant[asked]
-    values = {
-        "mAP": average_precision(*answered),
-        "R@1": recall_at(*answered, 1),
-        "R@5": recall_at(*answered, 5),
-    }
+    values = ranked_metrics(similarity[asked], relevant[asked])
     return {name: _in_place(one, asked) for name, one in values.items()}
 
 

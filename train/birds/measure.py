@@ -14,14 +14,15 @@ from train.baselines import unit
 from train.birds.compare import Table
 from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, Row, student_folder
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.birds.hear import BASELINES_OF, before, ears, probe
+from train.birds.hear import BASELINES_OF, ears
 from train.birds.oracle import Oracle, probe_hints
 from train.birds.scene import Scene, embed_scene
 from train.checkpoint import META, Checkpoint, load_checkpoint
 from train.config import DistillConfig
 from train.dataset import Dataset
 from train.evaluate import background
-from train.methods import own_space
+from train.methods import OwnSpace
+from train.probe import before, probe
 from train.recordings import Recordings, hear, load_recordings
 from train.retrieval import (
     Embeddings,
@@ -192,9 +193,10 @@ def _alignments(
     """Audio against text: in the CLAP's own space before, in the teacher's after."""
     names = Labelled(checkpoint.anchors, np.array(checkpoint.taxonomy.ids))
     spaces = {"after": (heard, names)}
-    if (own := own_space(checkpoint, test.log_mels)) is not None:
-        captions = Labelled(unit(own[1].mean(axis=0)), names.species)
-        spaces["before"] = Heard(own[0], test.recording), captions
+    if (own := OwnSpace.of(checkpoint)) is not None:
+        captions = unit(own.read(checkpoint.taxonomy.species).mean(axis=0))
+        heard_before = Heard(own.hear(test.log_mels), test.recording)
+        spaces["before"] = heard_before, Labelled(captions, names.species)
     for when, (sounds, texts) in spaces.items():
         core = texts.of(fold.scene.core)
         found = alignment(sounds.pooled(core.rows), matches(test.species, core.species))

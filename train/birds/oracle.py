@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.birds.probe import fit_probe
 from train.config import DistillConfig
 from train.dataset import Item
 from train.hints import DIM, load_hints, statistics
 from train.loop import LogScale, Schedule, fit, seed_everything
 from train.losses import anchor_softmax
+from train.probe import fit_probe
 from train.retrieval import Embeddings, Heard, Labelled
 from train.student import make_projection
 

@@ -24,7 +24,6 @@ from gallery.command import run
 from train.birds.build import fold_folder
 from train.birds.compare import differences, summary
 from train.birds.crossval import BASE, SECONDS, STUDENTS, student_folder
-from train.birds.families import confusion, draw
 from train.birds.folds import FOLDS
 from train.birds.hear import BASELINES_OF
 from train.birds.measure import ORACLE, SUPERVISED, Measured, measure_fold, pooled
@@ -32,6 +31,7 @@ from train.birds.page import to_markdown
 from train.birds.scene import core_species
 from train.checkpoint import META
 from train.dataset import Dataset, read_dataset
+from train.families import confusion, draw
 
 CHOSEN = "CNN, hint"
 """The student of the starter bundle."""

@@ -43,4 +43,5 @@ def _items(folder: Path, part: str, ids: dict[str, str]) -> Iterator[Item]:
     for row in read_rows(folder / f"{part}.csv", ("asset_id", "label", "split")):
         path = folder / part / f"{row['asset_id']}{suffix}"
         whose = row.get(author or "", "") or "unknown"
-        yield Item(path, kind, ids[row["label"]], _SPLITS[row["split"]], _LICENCE, whose)
+        split = _SPLITS[row["split"]]
+        yield Item(path, kind, ids[row["label"]], split, _LICENCE, whose, part=part)

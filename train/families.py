@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def confusion(
     return names, counts
 
 
-def draw(names: Sequence[str], counts: npt.ArrayLike, file: Path) -> None:
+def draw(names: Sequence[str], counts: npt.ArrayLike, file: Path | BinaryIO) -> None:
     """The counts as a picture: each row shaded by its share."""
     from matplotlib.figure import Figure
 
@@ -45,7 +45,7 @@ def draw(names: Sequence[str], counts: npt.ArrayLike, file: Path) -> None:
         if count:
             shade = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, count, ha="center", va="center", color=shade)
-    figure.savefig(file, dpi=110)
+    figure.savefig(file, format="png", dpi=110)
 
 
 def _family(species_id: str, taxonomy: Taxonomy) -> str:

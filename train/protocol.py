@@ -1,0 +1,141 @@
+"""What is asked of a student: which recordings, among which pictures and names.
+
+SSW60 (Van Horn et al. 2022): the test recordings, each among the test photographs of NABirds, and
+of iNat21. iNatSounds has no photographs: they come from iNat21, whose species it shares. BirdSet:
+the 5 s pieces of soundscapes, which hold several species, or none, and are searched by name.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.errors import DatasetError
+from gallery.teacher import Teacher, mean_anchors
+from train.anchors import cached_anchors
+from train.dataset import Dataset, Item
+from train.methods import Texts
+from train.recordings import Recordings
+from train.retrieval import Embeddings, Heard, Labelled, species_scores
+from train.runs import CACHE
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Queries, what is searched, and what is right."""
+
+    name: str
+    similarity: Embeddings
+    """float32[queries, answers]."""
+    asked: Flags
+    """bool[queries, species]: what each is of."""
+    held: Flags
+    """bool[answers, species]."""
+
+    @property
+    def relevant(self) -> Flags:
+        """bool[queries, answers]: they share a species."""
+        shared: Flags = self.asked.astype(np.float32) @ self.held.T.astype(np.float32) > 0
+        return shared
+
+    def only(self, queries: Flags) -> "Task":
+        """Some of the queries."""
+        return Task(self.name, self.similarity[queries], self.asked[queries], self.held)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What every method is asked alike."""
+
+    texts: Texts
+    """Names of the species that are heard or pictured, and their anchors."""
+    sung: Flags
+    """bool[recordings, species]."""
+    galleries: dict[str, Labelled]
+    """Pictures, by what their name adds to a task's."""
+
+    def tasks(self, heard: Heard, bank: Embeddings | None) -> Iterator[Task]:
+        """Everything that is asked of one method, in turn.
+
+        Args:
+            heard: the recordings.
+            bank: float32[m, dim] windows of background, or None.
+        """
+        to_names = heard.pooled(self.texts.anchors)
+        names = np.eye(len(self.texts.species), dtype=bool)
+        yield Task("A->T", to_names, self.sung, names)
+        yield Task("T->A", to_names.T, names, self.sung)
+        for name, gallery in self.galleries.items():
+            shown = self.flags(gallery.species)
+            to_pictures = heard.pooled(gallery.rows)
+            yield Task(f"A->I{name}", to_pictures, self.sung, shown)
+            yield Task(f"I->A{name}", to_pictures.T, shown, self.sung)
+            ranked = species_scores(heard, gallery, self._ids, bank)
+            found = self.flags(ranked.species)
+            yield Task(f"A->species{name}", ranked.rows.T, self.sung, found)
+
+    @property
+    def _ids(self) -> list[str]:
+        return [one.species_id for one in self.texts.species]
+
+    def flags(self, species: npt.NDArray[np.str_]) -> Flags:
+        """str[n] ids to bool[n, species]."""
+        flags: Flags = species[:, None] == np.array(self._ids)[None]
+        return flags
+
+
+def make_protocol(
+    dataset: Dataset, pictured: Dataset, split: str, recordings: Recordings, teacher: Teacher
+) -> Protocol:
+    """What a split asks.
+
+    Args:
+        dataset: of the recordings.
+        pictured: of the pictures; may be the same.
+        split: of recordings and pictures.
+        recordings: the split's.
+        teacher: embeds pictures and names.
+    """
+    sung = [one.species for one in recordings.items]
+    pictures = pictured.select("image", split, dataset.taxonomy.ids)
+    wanted = frozenset().union(*sung, *(one.species for one in pictures))
+    anchors = mean_anchors(cached_anchors(teacher, dataset.taxonomy, CACHE))
+    texts = Texts(dataset.taxonomy.species, anchors).of(wanted)
+    ids = [one.species_id for one in texts.species]
+    flags = np.array([[one in each for one in ids] for each in sung])
+    return Protocol(texts, flags, _galleries(pictures, teacher))
+
+
+def _galleries(pictures: Sequence[Item], teacher: Teacher) -> dict[str, Labelled]:
+    parts = sorted({one.part for one in pictures})
+    return {
+        f" ({part})" if part else "": _embedded(
+            [one for one in pictures if one.part == part], teacher
+        )
+        for part in parts
+    }
+
+
+def _embedded(pictures: Sequence[Item], teacher: Teacher) -> Labelled:
+    shown, rows = teacher.embed_pictures(pictures)
+    return Labelled(rows, np.array([one.species_id for one in shown]))
+
+
+def quiet_items(dataset: Dataset) -> list[Item]:
+    """Recordings that the background bank is made of: the training split's."""
+    return dataset.select("audio", "train", ("",))
+
+
+def asked_items(dataset: Dataset, split: str) -> list[Item]:
+    """Recordings of a split; those without a bird are searched, too.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    items = dataset.select("audio", split, (*dataset.taxonomy.ids, ""))
+    if not any(one.species for one in items):
+        raise DatasetError(f"{dataset.path}: no recordings of birds in split {split!r}")
+    return items
