@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
-from train.big import Big, fill  # noqa: E402
+from train.big import Big, cut, fill  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.dataset import read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
@@ -46,23 +46,37 @@ def test_a_lite_student_comes_nearer_to_the_big_one_that_it_imitates(world, big,
     assert load_checkpoint(lite).config["big"] == str(big)
 
 
-def test_a_lite_student_may_hear_shorter_windows(world, big):
-    config = world.distillation("short", **{**LITE, "steps": 2}, big=str(big), window_s=1.25)
-    lite = load_checkpoint(distill(config))
-    assert lite.window_samples == load_checkpoint(big).window_samples // 2
+@pytest.mark.parametrize("share", [0.5, 2])
+def test_a_lite_student_may_hear_other_windows(world, big, share):
+    settings = {**LITE, "steps": 2, "window_s": 2.5 * share}
+    lite = load_checkpoint(distill(world.distillation(f"lite-{share}", **settings, big=str(big))))
+    assert lite.window_samples == share * load_checkpoint(big).window_samples
     assert lite.audio.hop_samples == lite.window_samples // 4
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"frame_hop_samples": 960}, "try frame_hop_samples=480"),
-        ({"window_s": 2.6}, "try window_s=2.5"),
-    ],
-)
-def test_a_big_student_that_hears_otherwise_is_refused(world, big, changes, message):
-    with pytest.raises(ConfigError, match=message):
-        distill(world.distillation("refused", **LITE | changes, big=str(big)))
+def test_a_big_student_that_hears_otherwise_is_refused(world, big):
+    config = world.distillation("refused", **LITE, frame_hop_samples=960, big=str(big))
+    with pytest.raises(ConfigError, match="try frame_hop_samples=480"):
+        distill(config)
+
+
+@pytest.mark.parametrize(("frames", "starts"), [(9, (0, 1)), (16, (0, 8)), (17, (0, 4, 9))])
+def test_a_longer_window_is_heard_in_even_pieces_that_cover_it(frames, starts):
+    window = torch.randn(2, 1, frames, 4)
+    pieces = cut(window, 8)
+    assert len(starts) == pieces.shape[1]
+    for n, start in enumerate(starts):
+        assert torch.equal(pieces[:, n], window[:, :, start : start + 8])
+
+
+def test_of_pieces_the_big_student_makes_their_mean(big):
+    known = load_checkpoint(big)
+    frames = known.hearing.frames
+    window = 10 * torch.randn(2, 1, 2 * frames, 64) - 50
+    elder = Big(str(big), known.space_id, known.hearing)
+    parts = [known.student(one) for one in window.split(frames, dim=2)]
+    expected = torch.nn.functional.normalize(sum(parts), dim=1)
+    assert torch.nn.functional.cosine_similarity(elder(window), expected).min() > 0.999
 
 
 def test_a_big_student_of_another_space_or_none_is_refused(big, tmp_path):

@@ -33,6 +33,18 @@ def report() -> dict:
         "folds": ["fold0", "fold1"],
         "chosen": CHOSEN,
         "baselines_of": "HTSAT, hint",
+        "size": {
+            "recordings": 353,
+            "rows": [
+                {
+                    "cnn": "tiny_cnn",
+                    "parameters": 1_500_000,
+                    "flops": 2e8,
+                    "error": {"mean": 0.5, "low": 0.4, "high": 0.6},
+                    "difference": {"mean": -0.01, "low": -0.02, "high": 0.0},
+                }
+            ],
+        },
         "seconds": {"base": {"clap": 3600.0}, "fold0": {"teacher": 1800.0}},
         "rows": summary(table),
         "differences": differences(table, CHOSEN, ["chance"], ["A->T"], "R@1"),
@@ -43,6 +55,8 @@ def test_the_page_says_what_was_measured_where_and_for_how_long():
     page = to_markdown(report())
     for text in ("an abacus", "2026-01-02", "2 of 5", "1.5 hours", "0.954"):
         assert text in page
+    assert "353 recordings" in page
+    assert "| tiny_cnn | 1.50 | 0.20 | 0.500 [0.400, 0.600] | -0.010 [-0.020, +0.000] |" in page
     assert f"| A->T | {CHOSEN} | 2 | 0.500 [" in page
     assert f"| {CHOSEN}, by picture | 0.500 [" in page
     assert f"| A->T | R@1 | {CHOSEN} | chance | +0.000 [+0.000, +0.000] |" in page

@@ -8,11 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
-from train.frontend import LogMelSpec  # noqa: E402
+from train.frontend import Hearing, LogMelSpec  # noqa: E402
 from train.hints import DIM, HintLoss, HintNetwork, load_hints, spectrogram  # noqa: E402
 
 NETWORK = Path(__file__).parents[2] / "shared" / "birds" / "models" / "birdnet_stm32n6_100"
 SPEC = LogMelSpec(hop_samples=480)  # 100 frames a second: a hint every 50 frames
+HEARING = Hearing(SPEC, 3 * 48_000)
 
 
 def test_the_spectrogram_peaks_at_the_tones_bin():
@@ -32,7 +33,7 @@ def test_silence_is_no_division_by_zero():
 def hint_loss(features: int = DIM) -> HintLoss:
     random = np.random.default_rng(0)
     hints = [torch.from_numpy(random.random((n, DIM)).astype(np.float16)) for n in (1, 5)]
-    return HintLoss(hints, features, SPEC)
+    return HintLoss(hints, features, HEARING)
 
 
 def perfect(loss: HintLoss, recording: int, row: int) -> torch.Tensor:
@@ -51,10 +52,20 @@ def test_a_window_gets_the_hint_nearest_to_its_start(recording, start, row):
     assert loss(features, of, other).item() > 0.1
 
 
+def test_a_longer_window_gets_the_mean_of_its_parts():
+    random = np.random.default_rng(0)
+    hints = [torch.from_numpy(random.random((9, DIM)).astype(np.float16))]
+    loss = HintLoss(hints, DIM, Hearing(SPEC, 5 * 48_000))
+    for start, rows in ((0, slice(0, 5)), (100, slice(2, 7)), (300, [6, 7, 8, 8, 8])):
+        mean = (hints[0][rows].float().mean(dim=0) - loss.mean) / loss.deviation
+        value = loss(mean[None], torch.tensor([0]), torch.tensor([start])).item()
+        assert value == pytest.approx(0, abs=1e-6)
+
+
 def test_a_constant_guess_costs_about_one():
     random = np.random.default_rng(1)
     hints = [torch.from_numpy(random.normal(0, 3, (400, DIM)).astype(np.float16))]
-    loss = HintLoss(hints, 4, SPEC)
+    loss = HintLoss(hints, 4, HEARING)
     with torch.no_grad():
         loss.head.weight.zero_()
         loss.head.bias.zero_()

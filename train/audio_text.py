@@ -12,7 +12,7 @@ from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
 from train.config import PretrainConfig
 from train.dataset import Dataset
-from train.frontend import LogMelSpec
+from train.frontend import Hearing, LogMelSpec
 from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
 from train.sounds import load_sounds
@@ -50,10 +50,10 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     model.to(device).train()
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
-    frames = spec.frames(round(config.window_s * spec.sample_rate_hz))
-    sampler = sounds.sampler(frames, config, device)
+    hearing = Hearing(spec, round(config.window_s * spec.sample_rate_hz))
+    sampler = sounds.sampler(hearing.frames, config, device)
     hidden = model.config.audio_config.hidden_size
-    hint = sounds.hint(config.hint, hidden, spec, cache).to(device)
+    hint = sounds.hint(config.hint, hidden, hearing, cache).to(device)
     random = torch.Generator().manual_seed(config.seed)
 
     def loss() -> Tensor:

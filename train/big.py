@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edge.contract.errors import ConfigError
 from train.checkpoint import load_checkpoint
@@ -18,8 +19,8 @@ class Big(nn.Module):
     Args:
         folder: its checkpoint.
         space_id: the space in which the small student learns.
-        hearing: the small student's. A longer window of the big one's is filled by repeating the
-            small one's.
+        hearing: the small student's. Of shorter windows than its own the big one hears
+            repetitions; of longer ones it hears pieces, and the mean is what it makes of them.
 
     Raises:
         DatasetError: no checkpoint is there.
@@ -36,24 +37,30 @@ class Big(nn.Module):
                 f"big: {folder} hears {checkpoint.frontend}, this student {hearing.frontend}; try "
                 f"frame_hop_samples={checkpoint.frontend.hop_samples}"
             )
-        if checkpoint.window_samples < hearing.window_samples:
-            longest = checkpoint.window_samples / hearing.frontend.sample_rate_hz
-            raise ConfigError(
-                f"big: {folder} hears windows of {longest:g} s; try window_s={longest:g}"
-            )
         self._frames = checkpoint.hearing.frames
         self.student = checkpoint.student.eval().requires_grad_(False)
 
     @torch.no_grad()
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
+        pieces = cut(log_mel, self._frames)
         with mixed_precision(log_mel.device, self.student.tower.depthwise):
-            heard: Tensor = self.student(fill(log_mel, self._frames))
-        return heard.float()
+            heard = self.student(pieces.flatten(0, 1)).float()
+        return functional.normalize(heard.unflatten(0, pieces.shape[:2]).mean(dim=1), dim=-1)
+
+
+def cut(log_mel: Tensor, frames: int) -> Tensor:
+    """Windows float[batch, 1, n, mel_bins] as even pieces [batch, pieces, 1, frames, mel_bins]."""
+    longer = log_mel.shape[2] - frames
+    if longer <= 0:
+        return fill(log_mel, frames)[:, None]
+    count = -(-longer // frames) + 1
+    starts = [round(n * longer / (count - 1)) for n in range(count)]
+    return torch.stack([log_mel[:, :, start : start + frames] for start in starts], dim=1)
 
 
 def fill(log_mel: Tensor, frames: int) -> Tensor:
     """Repeat windows float[batch, 1, n, mel_bins] to more frames, as often as they fit whole."""
     whole = frames // log_mel.shape[2]
     tiled = log_mel.repeat(1, 1, whole, 1)
-    return nn.functional.pad(tiled, (0, 0, 0, frames - tiled.shape[2]), value=FLOOR_DB)
+    return functional.pad(tiled, (0, 0, 0, frames - tiled.shape[2]), value=FLOOR_DB)

@@ -58,7 +58,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     sounds = load_sounds(dataset, start.spec, CACHE, left_out(config, dataset))
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
-    hint = sounds.hint(config.hint, student.hidden, start.spec, CACHE)
+    hint = sounds.hint(config.hint, student.hidden, hearing, CACHE)
     if not ranks.first:
         seed_everything(config.seed + ranks.rank)  # its own dropout
     checkpoint = Checkpoint(

@@ -22,14 +22,16 @@ from edge.framing import resample
 from edge.recording import read_recording
 from train.cache import load_each
 from train.dataset import Item
-from train.frontend import LogMelSpec
+from train.frontend import Hearing
 from train.shards import Array
 
 DIM = 256
 STEP_S = 0.5
+HEARD_S = 3
+"""How much the network hears at a time."""
 _FILE = "birdnet_stm32n6_100.tflite"
 _RATE_HZ = 22_050
-_CHUNK = 3 * _RATE_HZ
+_CHUNK = HEARD_S * _RATE_HZ
 _FFT, _HOP, _FRAMES = 512, 258, 256
 _LAYER = "dscnn_audio_1/gap_1/Mean"
 _LEAST_DEVIATION = 0.1
@@ -118,21 +120,25 @@ class NoHint(nn.Module):
 class HintLoss(nn.Module):
     """Mean squared error between the features and the standardised hint.
 
-    Features of another width are mapped to it linearly.
+    Features of another width are mapped to it linearly. A window that is longer than what the
+    network hears is to predict the mean of what it made of its parts.
 
     Args:
         hints: float16[n, 256] a recording.
         features: width of the student's features.
-        spec: says how long a frame is.
+        hearing: says how long a frame is, and a window.
     """
 
     mean: Tensor
     deviation: Tensor
     rows: Tensor
 
-    def __init__(self, hints: Sequence[Tensor], features: int, spec: LogMelSpec) -> None:
+    def __init__(self, hints: Sequence[Tensor], features: int, hearing: Hearing) -> None:
         super().__init__()
+        spec = hearing.frontend
         self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
+        spare_s = hearing.window_samples / spec.sample_rate_hz - HEARD_S
+        self._steps = torch.arange(max(round(spare_s / STEP_S), 0) + 1)
         self._counts = torch.tensor([len(one) for one in hints])
         self._begins = self._counts.cumsum(0) - self._counts
         self.head = nn.Identity() if features == DIM else nn.Linear(features, DIM)
@@ -150,9 +156,10 @@ class HintLoss(nn.Module):
             recordings: int64[batch], each window's recording.
             starts: int64[batch], its first frame.
         """
-        steps = (starts / self._frames_a_step).round().long()
-        places = self._begins[recordings] + steps.minimum(self._counts[recordings] - 1)
-        target = self.rows[places.to(self.rows.device)].float()
+        steps = (starts / self._frames_a_step).round().long()[:, None] + self._steps
+        last = self._counts[recordings, None] - 1
+        places = self._begins[recordings, None] + steps.minimum(last)
+        target = self.rows[places.to(self.rows.device)].float().mean(dim=1)
         return functional.mse_loss(self.head(features), (target - self.mean) / self.deviation)
 
 

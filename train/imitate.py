@@ -40,14 +40,14 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
     start = open_start(config.init or CNN + config.cnn, config.frame_hop_samples)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
     heard, hints = _material(config, dataset, sounds, start.spec, cache)
-    frames = start.hearing(config.window_s).frames
+    hearing = start.hearing(config.window_s)
     device = choose_device(config.device)
     labels = torch.zeros(len(heard), dtype=torch.long)
     sampler = WindowSampler(
-        Clips(heard, device), labels, Clips((), device), frames, _VARIED, config.seed
+        Clips(heard, device), labels, Clips((), device), hearing.frames, _VARIED, config.seed
     )
     student = start.student(DIM).to(device)
-    tower, imitation = student.tower, HintLoss(hints, student.hidden, start.spec).to(device)
+    tower, imitation = student.tower, HintLoss(hints, student.hidden, hearing).to(device)
     tower.train()
 
     def loss() -> Tensor:

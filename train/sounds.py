@@ -14,7 +14,7 @@ from train.clips import Clips
 from train.config import DistillConfig, PretrainConfig
 from train.dataset import Dataset, Item
 from train.features import load_features
-from train.frontend import LogMelSpec
+from train.frontend import Hearing, LogMelSpec
 from train.hints import HintLoss, NoHint, load_hints
 from train.ranks import ALONE, Ranks
 from train.sampler import Augmentation, WindowSampler
@@ -75,13 +75,13 @@ class Sounds:
             ranks,
         )
 
-    def hint(self, folder: str, features: int, spec: LogMelSpec, cache: Path) -> HintLoss | NoHint:
+    def hint(self, folder: str, features: int, hearing: Hearing, cache: Path) -> HintLoss | NoHint:
         """What learning from another network's embedding of the same windows costs.
 
         Args:
             folder: of the network; empty learns without.
             features: width of the student's features.
-            spec: the student's front end.
+            hearing: the student's.
             cache: where embeddings are kept.
 
         Raises:
@@ -89,7 +89,7 @@ class Sounds:
         """
         if not folder:
             return NoHint()
-        return HintLoss(load_hints(self.items, Path(folder), cache), features, spec)
+        return HintLoss(load_hints(self.items, Path(folder), cache), features, hearing)
 
 
 def load_sounds(

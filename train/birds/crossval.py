@@ -28,13 +28,14 @@ from train.pretrain import pretrain
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TEACHER, CLAP, CLAP_HINT = "teacher", "clap", "clap-hint"
-IMITATOR, IMITATOR_HTSAT = "imitator", "imitator-htsat"
+IMITATOR, IMITATOR_LITE, IMITATOR_HTSAT = "imitator", "imitator-lite", "imitator-htsat"
 BASE, SECONDS = "base", "seconds.json"
 _CLAP_CONFIG = "pretrain-birds-clap.yaml"
 _GO_ON = ("audio_steps=80", "audio_learning_rate=5.0e-4")
 _HTSAT = ("audio_steps=2000", "audio_learning_rate=1.0e-3")
 _LISTENED = ("audio_steps=300", "audio_learning_rate=5.0e-4")
 """Of a CLAP whose tower has learned to listen already."""
+_LITE = ("cnn=mobilenetv3_small_100",)
 _ALONE = ("tower_share=1",)
 """Without a hint the tower learns from the names, or not at all."""
 
@@ -47,6 +48,8 @@ class Row:
     student: str
     """Which pretrained model, or `cnn:`."""
     hinted: bool = False
+    big: str = ""
+    """Name of the row whose student it imitates."""
     settings: tuple[str, ...] = ()
 
 
@@ -56,6 +59,9 @@ STUDENTS = (
     Row("HTSAT, hint, InfoNCE", CLAP_HINT, hinted=True, settings=("loss=info_nce",)),
     Row("CNN", "cnn:regnetx_002", settings=_ALONE),
     Row("CNN, hint", IMITATOR, hinted=True),
+    Row("lite, 3 s", IMITATOR_LITE, hinted=True, big="CNN, hint"),
+    Row("lite, 5 s", IMITATOR_LITE, hinted=True, big="CNN, hint", settings=("window_s=5",)),
+    Row("lite, 10 s", IMITATOR_LITE, hinted=True, big="CNN, hint", settings=("window_s=10",)),
 )
 ORACLE_OF = "CNN, hint"
 """The row whose head the hint's network itself gets (train/birds/oracle.py)."""
@@ -98,6 +104,7 @@ def train_base(sources: Sources, output: Path) -> None:
     imitator = "pretrain-birds-imitator.yaml"
     _pretrain("student", _CLAP_CONFIG, sources, output / CLAP)
     _pretrain("imitator", imitator, sources, output / IMITATOR, (hint,))
+    _pretrain("imitator", imitator, sources, output / IMITATOR_LITE, (hint, *_LITE))
     _pretrain("imitator", imitator, sources, output / IMITATOR_HTSAT, (hint, begun, *_HTSAT))
     _pretrain(
         "student", _CLAP_CONFIG, sources, output / CLAP_HINT, (hint, begun, tower, *_LISTENED)
@@ -110,7 +117,7 @@ def _base(output: Path, name: str, part: str) -> Path:
 
 def student_folder(output: Path, row: Row) -> Path:
     """Where a row's checkpoint lies."""
-    return output / row.name.lower().replace(", ", "-")
+    return output / row.name.lower().replace(", ", "-").replace(" ", "-")
 
 
 def _pretrain(
@@ -136,7 +143,7 @@ def _timed(folder: Path) -> Iterator[None]:
 
 def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
     students = {
-        IMITATOR: _base(output, IMITATOR, "imitator"),
+        **{name: _base(output, name, "imitator") for name in (IMITATOR, IMITATOR_LITE)},
         **{name: output / name / "student" for name in (CLAP, CLAP_HINT)},
     }
     settings = [
@@ -148,6 +155,9 @@ def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
     ]
     if row.hinted:
         settings.append(f"hint={sources.hint}")
+    if row.big:
+        big = next(one for one in STUDENTS if one.name == row.big)
+        settings += [f"big={student_folder(output, big)}", "big_weight=3"]
     return load_config(DistillConfig, CONFIGS / "birds.yaml", settings)
 
 

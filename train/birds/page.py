@@ -29,6 +29,8 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         hours=f"{seconds / 3600:.1f}",
         chosen=report["chosen"],
         baselines_of=report["baselines_of"],
+        asked=report["size"]["recordings"],
+        sizes=_sizes(report["size"]["rows"]),
         main="\n".join(_figures(one for one in rows if one["task"] == task) for task in _MAIN),
         limits=_limits(report),
         differences=_differences(report["differences"]),
@@ -40,6 +42,15 @@ def to_markdown(report: Mapping[str, Any]) -> str:
             (one for one in rows if one["task"].startswith("audio-text")), (*METRICS, "margin")
         ),
     )
+
+
+def _sizes(rows: Iterable[Row]) -> str:
+    lines = ["| CNN | M parameters | GFLOP a window | error | less the first's |", "|---" * 5 + "|"]
+    for row in rows:
+        cost = f"{row['parameters'] / 1e6:.2f} | {row['flops'] / 1e9:.2f}"
+        difference = _signed(row["difference"])
+        lines.append(f"| {row['cnn']} | {cost} | {_interval(row['error'])} | {difference} |")
+    return "\n".join((*lines, ""))
 
 
 def _limits(report: Mapping[str, Any]) -> str:
@@ -78,8 +89,12 @@ def _differences(rows: Iterable[Row]) -> str:
     lines = ["| task | metric | method | less | difference |", "|---|---|---|---|---|"]
     for row in rows:
         names = " | ".join(row[name] for name in ("task", "metric", "method", "other"))
-        lines.append(f"| {names} | {row['mean']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] |")
+        lines.append(f"| {names} | {_signed(row)} |")
     return "\n".join((*lines, ""))
+
+
+def _signed(figure: Mapping[str, float]) -> str:
+    return f"{figure['mean']:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
 
 
 def _interval(figure: Mapping[str, float]) -> str:

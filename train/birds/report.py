@@ -29,6 +29,7 @@ from train.birds.hear import BASELINES_OF
 from train.birds.measure import ORACLE, SUPERVISED, Measured, measure_fold, pooled
 from train.birds.page import to_markdown
 from train.birds.scene import core_species
+from train.birds.size import NOTE as SIZE_NOTE
 from train.checkpoint import META
 from train.dataset import Dataset, read_dataset
 from train.families import confusion, draw
@@ -74,10 +75,11 @@ def summarise(folds: Mapping[str, Measured], everything: Dataset, models: Path) 
     names, counts = confusion(guesses, everything.taxonomy)
     return {
         "date": date.today().isoformat(),
-        "machine": _machine(),
+        "machine": machine(),
         "folds": list(folds),
         "chosen": CHOSEN,
         "baselines_of": BASELINES_OF,
+        "size": _size(models),
         "seconds": _seconds([models / BASE, *(models / one for one in folds)]),
         "rows": summary(table),
         "differences": [
@@ -99,12 +101,21 @@ def chosen_figures(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _machine() -> str:
+def machine() -> str:
     """The processor's name where Linux tells it, and how many cores."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     names = [one.partition(":")[2].strip() for one in lines if one.startswith("model name")]
     return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, no GPU"
+
+
+def _size(models: Path) -> Mapping[str, Any]:
+    """What train.birds.size found, if it was asked."""
+    note = models / SIZE_NOTE
+    if not note.is_file():
+        return {"recordings": 0, "rows": []}
+    found: Mapping[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found
 
 
 def _seconds(folders: Sequence[Path]) -> Mapping[str, Mapping[str, float]]:

@@ -1,0 +1,90 @@
+"""How near the cache of log-mels comes to what decoding alone allows.
+
+python scripts/bench/cache.py [--clips 600] [--seconds 10] [--rate 22050]
+
+Recordings as iNatSounds publishes them (WAV, 22,050 Hz) are made, decoded and resampled on one
+core, and then cached by all cores: from nothing, and once more when everything is there. The limit
+is cores / (time to decode and resample one).
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from train.birds.report import machine
+from train.cache import available_cores, load_each
+from train.dataset import Item
+from train.features import LogMels, read_waveform
+from train.frontend import LogMelSpec
+
+_SAMPLE = 100
+
+
+def recordings(folder: Path, count: int, seconds: float, rate_hz: int) -> list[Item]:
+    """Noise, each its own."""
+    random = np.random.default_rng(0)
+    items = []
+    for n in range(count):
+        path = folder / f"{n}.wav"
+        soundfile.write(path, random.normal(0, 0.1, round(seconds * rate_hz)), rate_hz)
+        items.append(Item(path, "audio", "bird", "train", "CC0", "nobody"))
+    return items
+
+
+def seconds_each(action, items: list[Item]) -> float:
+    """Mean seconds an item on one core."""
+    action(items[0])
+    begun = time.perf_counter()
+    for one in items:
+        action(one)
+    return (time.perf_counter() - begun) / len(items)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=600)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rate", type=int, default=22_050)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    spec, cores = LogMelSpec(), available_cores()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        items = recordings(folder, args.clips, args.seconds, args.rate)
+        decode = seconds_each(lambda one: read_waveform(one, spec.sample_rate_hz), items[:_SAMPLE])
+        whole = seconds_each(LogMels(spec), items[:_SAMPLE])
+        begun = time.perf_counter()
+        found = load_each(items, folder / "cache", LogMels(spec))
+        built = time.perf_counter() - begun
+        begun = time.perf_counter()
+        load_each(items, folder / "cache", LogMels(spec))
+        again = time.perf_counter() - begun
+        held = sum(one.stat().st_size for one in (folder / "cache").iterdir())
+    rate = args.clips / built
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    figures = {
+        "machine": machine(),
+        "clips": len(found),
+        "ms to decode and resample one": round(1e3 * decode, 2),
+        "ms with its log-mel": round(1e3 * whole, 2),
+        "clips/s, built": round(rate, 1),
+        "share of cores / decode": round(rate * decode / cores, 3),
+        "share of cores / (decode and log-mel)": round(rate * whole / cores, 3),
+        "clips/s, found again": round(args.clips / again),
+        "KiB a clip": round(held / args.clips / 1024, 1),
+        "MiB of the largest worker": round(workers),
+        "MiB of this process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

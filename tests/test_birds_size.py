@@ -1,0 +1,45 @@
+"""Choosing the CNN: nobody is asked about who he has heard."""
+
+import csv
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from edge.contract.taxonomy import Taxonomy  # noqa: E402
+from train.birds.build import COLUMNS  # noqa: E402
+from train.birds.size import PARTS, part_of, strangers  # noqa: E402
+from train.data.table import bird  # noqa: E402
+from train.dataset import read_dataset  # noqa: E402
+
+NAMES = [f"Avis {letter * 3}" for letter in "abcdefghijklmnopqrst"]
+
+
+def dataset(folder):
+    Taxonomy(tuple(bird(one) for one in NAMES)).save(folder / "taxonomy.csv")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for n in range(60):
+            row = dict.fromkeys(COLUMNS, "x") | {"kind": "audio", "split": "train"}
+            author = f"author {n if n < 40 else n % 7}"
+            name = NAMES[n % len(NAMES)] if n < 55 else ""
+            writer.writerow(row | {"path": f"{n}.ogg", "scientific_name": name, "author": author})
+    return read_dataset(folder)
+
+
+def authors(folder, items):
+    with (folder / "manifest.csv").open(newline="") as file:
+        known = {row["path"]: row["author"] for row in csv.DictReader(file)}
+    return {known[one.path.name] for one in items}
+
+
+def test_a_part_is_asked_about_species_and_by_recordists_that_the_others_lack(tmp_path):
+    data = dataset(tmp_path)
+    parts = [strangers(data, part) for part in range(PARTS)]
+    assert all(parts)
+    for part, items in enumerate(parts):
+        assert {part_of(one.species_id) for one in items} == {part}
+        heard = [one for one in data.items if one.species_id and part_of(one.species_id) != part]
+        assert not authors(tmp_path, items) & authors(tmp_path, heard)
+        assert not {one.species_id for one in items} & {one.species_id for one in heard}
+    assert len({one.path for items in parts for one in items}) == sum(map(len, parts))
