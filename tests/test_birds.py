@@ -13,7 +13,7 @@ from train.birds.archive import COLUMNS, SETS, Row, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
 from train.birds.folds import FOLDS, base, split, unseen_species
 from train.birds.pages import page
-from train.dataset import read_dataset
+from train.data.dataset import read_dataset
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "birds"
 CORE = ("Parus major", "Turdus merula", "Pica pica", "Buteo buteo")

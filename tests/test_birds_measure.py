@@ -9,13 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
-from train.baselines import mlp_map, unit  # noqa: E402
 from train.birds.compare import differences, paired, summary  # noqa: E402
 from train.birds.crossval import STUDENTS, student_folder  # noqa: E402
 from train.birds.measure import MEASURED, alignment, measure_fold, pooled  # noqa: E402
 from train.checkpoint import META  # noqa: E402
-from train.probe import fit_probe  # noqa: E402
-from train.retrieval import Heard, Labelled, per_query, retrieval, species_scores  # noqa: E402
+from train.measure.baselines import mlp_map, unit  # noqa: E402
+from train.measure.probe import fit_probe  # noqa: E402
+from train.measure.retrieval import Heard, Labelled, per_query, retrieval, species_scores  # noqa: E402
 
 EYE = np.eye(3, dtype=np.float32)
 

@@ -13,9 +13,13 @@ from train.birds import notice  # noqa: E402
 from train.birds.compare import differences, summary  # noqa: E402
 from train.birds.page import to_markdown  # noqa: E402
 from train.birds.report import CHOSEN, chosen_figures, main  # noqa: E402
-from train.families import confusion, draw  # noqa: E402
+from train.measure.families import confusion, draw  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "train" / "results"
+
+
+def chosen_rows(table: dict) -> list[dict]:
+    return [one for one in summary(table) if (one["task"], one["method"]) == ("A->T", CHOSEN)]
 
 
 def report() -> dict:
@@ -33,6 +37,7 @@ def report() -> dict:
         "folds": ["fold0", "fold1"],
         "chosen": CHOSEN,
         "baselines_of": "HTSAT, hint",
+        "before": {"date": "2025-12-31", "rows": chosen_rows(table)},
         "size": {
             "recordings": 353,
             "rows": [
@@ -56,6 +61,9 @@ def test_the_page_says_what_was_measured_where_and_for_how_long():
     for text in ("an abacus", "2026-01-02", "2 of 5", "1.5 hours", "0.954"):
         assert text in page
     assert "353 recordings" in page
+    both = "0.500 [0.000, 1.000]"
+    assert f"| {CHOSEN} | 2025-12-31 | now |" in page
+    assert f"| A->T, R@1 | {both} | {both} |" in page
     assert "| tiny_cnn | 1.50 | 0.20 | 0.500 [0.400, 0.600] | -0.010 [-0.020, +0.000] |" in page
     assert f"| A->T | {CHOSEN} | 2 | 0.500 [" in page
     assert f"| {CHOSEN}, by picture | 0.500 [" in page

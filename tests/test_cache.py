@@ -14,12 +14,12 @@ import pytest
 import soundfile
 
 torch = pytest.importorskip("torch")
-from train import cache  # noqa: E402
-from train.cache import file_key, load_each  # noqa: E402
-from train.dataset import Item  # noqa: E402
-from train.features import LogMels  # noqa: E402
+from train.data.dataset import Item  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
-from train.shards import INDEX, Shards, shard_file  # noqa: E402
+from train.sound import cache  # noqa: E402
+from train.sound.cache import file_key, load_each  # noqa: E402
+from train.sound.features import LogMels  # noqa: E402
+from train.sound.shards import INDEX, Shards, shard_file  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -126,7 +126,7 @@ BUILD = """
 import json, sys, time
 from pathlib import Path
 from tests.test_cache import item, numbers
-from train import cache
+from train.sound import cache
 cache._WAVE = 2
 
 def slowly(one):

@@ -18,7 +18,7 @@ from safetensors.torch import load_file  # noqa: E402
 from edge.contract.errors import ConfigError  # noqa: E402
 from train.checkpoint import WEIGHTS  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
-from train.ranks import Ranks  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 STEPS = 8

@@ -11,7 +11,7 @@ from train.checkpoint import ANCHORS, META, WEIGHTS, load_checkpoint  # noqa: E4
 from train.config import DistillConfig, load_config  # noqa: E402
 from train.distill import distill, main  # noqa: E402
 from train.evaluate import evaluate, to_markdown  # noqa: E402
-from train.sounds import HEARD  # noqa: E402
+from train.sound.sounds import HEARD  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,13 @@ import pytest
 torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
-from train import plots  # noqa: E402
 from train.data.corpora import open_dataset  # noqa: E402
-from train.dataset import Dataset, read_dataset  # noqa: E402
+from train.data.dataset import Dataset, read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.evaluate import evaluate, main  # noqa: E402
 from train.kinship import kin_hits  # noqa: E402
-from train.protocol import Task  # noqa: E402
+from train.measure import plots  # noqa: E402
+from train.measure.protocol import Task  # noqa: E402
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
@@ -33,7 +33,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_cache(cache, monkeypatch):
-    for module in ("distill", "evaluate", "protocol", "probe"):
+    for module in ("distill", "evaluate", "measure.protocol", "measure.probe"):
         monkeypatch.setattr(f"train.{module}.CACHE", cache)
 
 

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
 from train.frontend import Hearing, LogMelSpec  # noqa: E402
-from train.hints import DIM, HintLoss, HintNetwork, load_hints, spectrogram  # noqa: E402
+from train.sound.hints import DIM, HintLoss, HintNetwork, load_hints, spectrogram  # noqa: E402
 
 NETWORK = Path(__file__).parents[2] / "shared" / "birds" / "models" / "birdnet_stm32n6_100"
 SPEC = LogMelSpec(hop_samples=480)  # 100 frames a second: a hint every 50 frames
@@ -82,7 +82,7 @@ def test_the_real_network_embeds_every_half_second_once(world, tmp_path):
     if not NETWORK.is_dir():
         pytest.skip("the network is not here")
     pytest.importorskip("ai_edge_litert")
-    from train.dataset import read_dataset
+    from train.data.dataset import read_dataset
 
     with warnings.catch_warnings():
         network = HintNetwork(NETWORK)

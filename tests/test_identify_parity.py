@@ -16,10 +16,10 @@ from export.onnx import export  # noqa: E402
 from gallery.build import build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
-from train.dataset import Item, read_dataset  # noqa: E402
+from train.data.dataset import Item, read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
-from train.recordings import hear, load_recordings  # noqa: E402
-from train.retrieval import Heard, Labelled, species_scores  # noqa: E402
+from train.measure.retrieval import Heard, Labelled, species_scores  # noqa: E402
+from train.sound.recordings import hear, load_recordings  # noqa: E402
 from train.student import embed_log_mels  # noqa: E402
 
 pytestmark = [

@@ -8,13 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
-from train.audio_text import pretrain_student  # noqa: E402
 from train.config import PretrainConfig  # noqa: E402
-from train.dataset import read_dataset  # noqa: E402
+from train.data.dataset import read_dataset  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
-from train.hints import DIM, NoHint  # noqa: E402
-from train.imitate import pretrain_imitator  # noqa: E402
-from train.mixtures import Mixer, load_mixtures  # noqa: E402
+from train.pretraining.audio_text import pretrain_student  # noqa: E402
+from train.pretraining.imitate import pretrain_imitator  # noqa: E402
+from train.sound.hints import DIM, NoHint  # noqa: E402
+from train.sound.mixtures import Mixer, load_mixtures  # noqa: E402
 from train.student import TOWER, TOWER_WEIGHTS, load_clap, open_start  # noqa: E402
 
 RATE = 48_000
@@ -70,8 +70,8 @@ class Ear:
 
 @pytest.fixture
 def ear(monkeypatch):
-    monkeypatch.setattr("train.mixtures.HintNetwork", Ear)
-    monkeypatch.setattr("train.hints.HintNetwork", Ear)
+    monkeypatch.setattr("train.sound.mixtures.HintNetwork", Ear)
+    monkeypatch.setattr("train.sound.hints.HintNetwork", Ear)
 
 
 def test_mixtures_are_heard_once_and_kept(world, ear, tmp_path):

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from transformers import ClapAudioConfig, ClapModel, ClapProcessor  # noqa: E402
 
 from train.config import PretrainConfig, load_config  # noqa: E402
-from train.dataset import read_dataset  # noqa: E402
+from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
 from train.runs import synthetic_name  # noqa: E402

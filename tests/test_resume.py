@@ -20,11 +20,11 @@ from torch import nn  # noqa: E402
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from train.checkpoint import WEIGHTS  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
+from train.engine.journal import TENSORBOARD, open_log  # noqa: E402
+from train.engine.loop import Schedule, fit  # noqa: E402
+from train.engine.resume import Keeping  # noqa: E402
+from train.engine.validation import Validation  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
-from train.journal import TENSORBOARD, open_log  # noqa: E402
-from train.loop import Schedule, fit  # noqa: E402
-from train.resume import Keeping  # noqa: E402
-from train.validation import Validation  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 STEPS = 12

@@ -1,10 +1,10 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from train.clips import Clips  # noqa: E402
-from train.features import FLOOR_DB, crop, to_decibels, to_power  # noqa: E402
-from train.ranks import Ranks  # noqa: E402
-from train.sampler import Augmentation, WindowSampler  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
+from train.sound.clips import Clips  # noqa: E402
+from train.sound.features import FLOOR_DB, crop, to_decibels, to_power  # noqa: E402
+from train.sound.sampler import Augmentation, WindowSampler  # noqa: E402
 
 PLAIN = Augmentation(gain_db=0, mix=0, background=0, mask=0)
 

@@ -10,7 +10,7 @@ from train.checkpoint import load_checkpoint  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.distillation import ease  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
-from train.hints import DIM  # noqa: E402
+from train.sound.hints import DIM  # noqa: E402
 from train.student import open_start  # noqa: E402
 from train.towers import CNN_FEATURES  # noqa: E402
 

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from edge.contract.errors import ConfigError
 from train.checkpoint import load_checkpoint
-from train.features import FLOOR_DB
+from train.engine.loop import mixed_precision
 from train.frontend import Hearing
-from train.loop import mixed_precision
+from train.sound.features import FLOOR_DB
 
 
 class Big(nn.Module):

@@ -37,7 +37,7 @@ class PretrainConfig:
     image_learning_rate: float = 2e-3
     image_weight_decay: float = 0.01
     image_tower: str = ""
-    """Folder of a ready-made tower to lock (train/locked_tower.py); empty trains one."""
+    """Folder of a ready-made tower to lock (pretraining/locked_tower.py); empty trains one."""
     audio_steps: int = 460
     audio_batch: int = 48
     audio_learning_rate: float = 1e-3
@@ -47,15 +47,15 @@ class PretrainConfig:
     tower_width: int = 32
     """Of the audio tower's first stage."""
     audio_tower: str = ""
-    """Folder of a tower that the CLAP begins with in place of its own (train/imitate.py)."""
+    """Folder of an imitator that the CLAP begins with in place of a tower of its own."""
     cnn: str = "mobilenetv3_small_100"
     """What timm calls the CNN that imitates the hint's network."""
     mixtures: int = 16_000
-    """How many mixtures of recordings it hears beside (train/mixtures.py)."""
+    """How many mixtures of recordings it hears beside (train/sound/mixtures.py)."""
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
     hint: str = ""
-    """Folder of a bird-sound network to learn from (train/hints.py); empty learns without."""
+    """Folder of a bird-sound network to learn from (train/sound/hints.py); empty learns without."""
     hint_weight: float = 1.0
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""

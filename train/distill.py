@@ -20,16 +20,16 @@ from train.big import Big
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.distillation import Distillation
-from train.loop import Schedule, fit, seed_everything
+from train.engine.loop import Schedule, fit, seed_everything
+from train.engine.ranks import ALONE, Ranks, joined
+from train.engine.resume import Keeping
+from train.engine.validation import Validation, name_retrieval
 from train.plan import plan, to_text
-from train.ranks import ALONE, Ranks, joined
-from train.resume import Keeping
 from train.runs import CACHE, new_run, synthetic_name
-from train.sounds import Sounds, check_unheard, left_out, load_sounds
+from train.sound.sounds import Sounds, check_unheard, left_out, load_sounds
 from train.student import open_start
-from train.validation import Validation, name_retrieval
 
 KEPT = "training.pt"
 """Of a distillation that hasn't ended yet."""

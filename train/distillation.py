@@ -6,12 +6,12 @@ from torch import Tensor
 from gallery.teacher import Embeddings
 from train.big import Big
 from train.config import DistillConfig
-from train.hints import HintLoss, NoHint
-from train.loop import LogScale, choose_device, mixed_precision
+from train.engine.loop import LogScale, choose_device, mixed_precision
+from train.engine.ranks import Ranks
 from train.losses import embedding_distillation, outlier_exposure
 from train.objective import make_objective
-from train.ranks import Ranks
-from train.sounds import Sounds
+from train.sound.hints import HintLoss, NoHint
+from train.sound.sounds import Sounds
 from train.student import Student
 
 

@@ -25,16 +25,16 @@ from gallery.command import run
 from gallery.teacher import Teacher, load_teacher
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.data.corpora import open_dataset
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.kinship import kin_hits
-from train.methods import DISTILLED, Names, Texts, methods
-from train.metrics import bootstrap
-from train.page import to_html, to_markdown
-from train.probe import probe_tasks
-from train.protocol import Flags, Protocol, Task, asked_items, make_protocol, quiet_items
-from train.recordings import Recordings, hear, load_recordings
-from train.retrieval import Heard, per_query
+from train.measure.methods import DISTILLED, Names, Texts, methods
+from train.measure.metrics import bootstrap
+from train.measure.page import to_html, to_markdown
+from train.measure.probe import probe_tasks
+from train.measure.protocol import Flags, Protocol, Task, asked_items, make_protocol, quiet_items
+from train.measure.retrieval import Heard, per_query
 from train.runs import CACHE, newest_run
+from train.sound.recordings import Recordings, hear, load_recordings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gallery.teacher import load_teacher
 from train.config import DistillConfig
 from train.data.corpora import open_dataset
-from train.sounds import left_out
+from train.sound.sounds import left_out
 from train.student import open_start
 
 _BYTES = 4

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from edge.usage import Parser
 from gallery.command import run
-from train.audio_text import pretrain_student
 from train.config import PretrainConfig, add_config_flags, load_config
 from train.data.corpora import open_dataset
-from train.image_text import pretrain_teacher
-from train.imitate import pretrain_imitator
-from train.locked_tower import pretrain_over_tower
-from train.loop import seed_everything
+from train.engine.loop import seed_everything
+from train.pretraining.audio_text import pretrain_student
+from train.pretraining.image_text import pretrain_teacher
+from train.pretraining.imitate import pretrain_imitator
+from train.pretraining.locked_tower import pretrain_over_tower
 from train.runs import CACHE, synthetic_name
 
 PARTS = ("teacher", "student")

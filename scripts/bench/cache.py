@@ -19,10 +19,13 @@ import soundfile
 import torch
 
 from train.birds.report import machine
-from train.cache import available_cores, load_each
-from train.dataset import Item
-from train.features import LogMels, read_waveform
+from train.data.dataset import Item
 from train.frontend import LogMelSpec
+from train.sound.cache import available_cores, load_each
+from train.sound.clips import Clips
+from train.sound.features import LogMels, read_waveform
+from train.sound.sampler import Augmentation, WindowSampler
+from train.sound.shards import Array
 
 _SAMPLE = 100
 
@@ -47,6 +50,25 @@ def seconds_each(action, items: list[Item]) -> float:
     return (time.perf_counter() - begun) / len(items)
 
 
+def own_mib() -> float:
+    """Memory of this process that is not the cache's: pages mapped from files are left out."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    line = next(one for one in status.splitlines() if one.startswith("RssAnon"))
+    return int(line.split()[1]) / 1024
+
+
+def draw(found: list[Array | None], batches: int, size: int) -> float:
+    """Draw augmented batches from the cache; MiB that this process grew by."""
+    before = own_mib()
+    log_mels = [torch.from_numpy(one) for one in found if one is not None]
+    clips = Clips(log_mels, torch.device("cpu"))
+    labels = torch.arange(len(clips)) % 7
+    sampler = WindowSampler(clips, labels, clips, 1001, Augmentation(), seed=0)
+    for _ in range(batches):
+        sampler.batch(size)
+    return own_mib() - before
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,6 +89,7 @@ def main() -> None:
         begun = time.perf_counter()
         load_each(items, folder / "cache", LogMels(spec))
         again = time.perf_counter() - begun
+        grown = draw(found, 20, 256)
         held = sum(one.stat().st_size for one in (folder / "cache").iterdir())
     rate = args.clips / built
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -81,7 +104,7 @@ def main() -> None:
         "clips/s, found again": round(args.clips / again),
         "KiB a clip": round(held / args.clips / 1024, 1),
         "MiB of the largest worker": round(workers),
-        "MiB of this process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "MiB above the cache, drawing batches of 256": round(grown),
     }
     print(json.dumps(figures, indent=1))
 

@@ -23,13 +23,13 @@ from transformers import ClapAudioConfig
 from edge.contract.taxonomy import Species
 from train.birds.report import machine
 from train.config import DistillConfig
-from train.dataset import Item
+from train.data.dataset import Item
 from train.distillation import Distillation
-from train.hints import NoHint
-from train.loop import Schedule, Training, choose_device, mixed_precision
+from train.engine.loop import Schedule, Training, choose_device, mixed_precision
+from train.engine.ranks import ALONE
 from train.plan import count_flops
-from train.ranks import ALONE
-from train.sounds import Sounds
+from train.sound.hints import NoHint
+from train.sound.sounds import Sounds
 from train.student import Student
 
 _SPECIES, _DIM, _FRAMES = 5569, 768, 1001

@@ -21,7 +21,7 @@ from gallery.command import run
 from train.birds.archive import Row, read_archive, read_taxonomy
 from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, base, split
 from train.birds.pages import page
-from train.dataset import REQUIRED
+from train.data.dataset import REQUIRED
 
 COLUMNS = (*REQUIRED, "set", "author", "url")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from train.metrics import bootstrap
-from train.retrieval import Values
+from train.measure.metrics import bootstrap
+from train.measure.retrieval import Values
 
 Table = dict[str, dict[str, Values]]
 """task -> method -> metric -> one value a query."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from train.baselines import Embeddings
 from train.birds.crossval import Row
 from train.checkpoint import Checkpoint
-from train.methods import DISTILLED, Names, Texts, methods
+from train.measure.baselines import Embeddings
+from train.measure.methods import DISTILLED, Names, Texts, methods
 from train.student import embed_log_mels
 
 BASELINES_OF = "HTSAT, hint"

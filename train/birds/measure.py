@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edge.contract.bundle import write_atomic
 from gallery.teacher import load_teacher
-from train.baselines import unit
 from train.birds.compare import Table
 from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, Row, student_folder
 from train.birds.folds import TEST, TRAIN, UNSEEN
@@ -19,12 +18,12 @@ from train.birds.oracle import Oracle, probe_hints
 from train.birds.scene import Scene, embed_scene
 from train.checkpoint import META, Checkpoint, load_checkpoint
 from train.config import DistillConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.evaluate import background
-from train.methods import OwnSpace
-from train.probe import before, probe
-from train.recordings import Recordings, hear, load_recordings
-from train.retrieval import (
+from train.measure.baselines import unit
+from train.measure.methods import OwnSpace
+from train.measure.probe import before, probe
+from train.measure.retrieval import (
     Embeddings,
     Heard,
     Labelled,
@@ -35,7 +34,8 @@ from train.retrieval import (
     species_scores,
 )
 from train.runs import CACHE
-from train.sounds import left_out, load_sounds
+from train.sound.recordings import Recordings, hear, load_recordings
+from train.sound.sounds import left_out, load_sounds
 
 Guesses = dict[str, list[list[str]]]
 """method -> true and guessed species of every core recording."""

@@ -13,7 +13,7 @@ from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import read_table
 from edge.usage import Parser
 from gallery.command import run
-from train.dataset import REQUIRED
+from train.data.dataset import REQUIRED
 
 LINE = "-" * 72
 _HEADINGS = {"audio": "Recordings", "image": "Pictures, of which only embeddings are shipped"}

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from train.config import DistillConfig
-from train.dataset import Item
-from train.hints import DIM, load_hints, statistics
-from train.loop import LogScale, Schedule, fit, seed_everything
+from train.data.dataset import Item
+from train.engine.loop import LogScale, Schedule, fit, seed_everything
 from train.losses import anchor_softmax
-from train.probe import fit_probe
-from train.retrieval import Embeddings, Heard, Labelled
+from train.measure.probe import fit_probe
+from train.measure.retrieval import Embeddings, Heard, Labelled
+from train.sound.hints import DIM, load_hints, statistics
 from train.student import make_projection
 
 _STEPS, _BATCH, _LEARNING_RATE = 400, 256, 3e-3

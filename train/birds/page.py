@@ -6,8 +6,8 @@ from string import Template
 from typing import Any
 
 from train.birds.compare import Row
-from train.metrics import Interval
-from train.retrieval import METRICS
+from train.measure.metrics import Interval
+from train.measure.retrieval import METRICS
 
 _PAGE = Path(__file__).with_name("page.md")
 _PROBED, _AFTER = "linear probe, the hint network", "linear probe, after distillation"
@@ -31,6 +31,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         baselines_of=report["baselines_of"],
         asked=report["size"]["recordings"],
         sizes=_sizes(report["size"]["rows"]),
+        before=_before(report),
         main="\n".join(_figures(one for one in rows if one["task"] == task) for task in _MAIN),
         limits=_limits(report),
         differences=_differences(report["differences"]),
@@ -42,6 +43,20 @@ def to_markdown(report: Mapping[str, Any]) -> str:
             (one for one in rows if one["task"].startswith("audio-text")), (*METRICS, "margin")
         ),
     )
+
+
+def _before(report: Mapping[str, Any]) -> str:
+    """What an earlier report said of the chosen student, beside what this one says."""
+    earlier = report["before"]
+    if not earlier:
+        return ""
+    now = {row["task"]: row for row in report["rows"] if row["method"] == report["chosen"]}
+    lines = [f"| {report['chosen']} | {earlier['date']} | now |", "|---|---|---|"]
+    for row in earlier["rows"]:
+        for metric in ("R@1", "mAP"):
+            figures = f"{_interval(row[metric])} | {_interval(now[row['task']][metric])}"
+            lines.append(f"| {row['task']}, {metric} | {figures} |")
+    return "\n".join((*lines, ""))
 
 
 def _sizes(rows: Iterable[Row]) -> str:

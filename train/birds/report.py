@@ -1,6 +1,7 @@
 """Measure the cross-validated models of real birds: birds.md, birds.json and a picture.
 
 python -m train.birds.report [--data data/birds] [--models runs/birds] [--output train/results]
+    [--before FILE.json]
 
 Queries of all folds are pooled; every core recording is one query. Intervals are 95 % bootstrap
 over queries. Folds that are not trained to the end are left out, and said so. What was measured of
@@ -31,8 +32,8 @@ from train.birds.page import to_markdown
 from train.birds.scene import core_species
 from train.birds.size import NOTE as SIZE_NOTE
 from train.checkpoint import META
-from train.dataset import Dataset, read_dataset
-from train.families import confusion, draw
+from train.data.dataset import Dataset, read_dataset
+from train.measure.families import confusion, draw
 
 CHOSEN = "CNN, hint"
 """The student of the starter bundle."""
@@ -68,8 +69,10 @@ def _is_trained(fold: Path) -> bool:
     return all((student_folder(fold, row) / META).is_file() for row in STUDENTS)
 
 
-def summarise(folds: Mapping[str, Measured], everything: Dataset, models: Path) -> dict[str, Any]:
-    """The whole report, JSON-ready."""
+def summarise(
+    folds: Mapping[str, Measured], everything: Dataset, models: Path, before: Path | None = None
+) -> dict[str, Any]:
+    """The whole report, JSON-ready; with what an earlier one said of the chosen student."""
     table = pooled(one.table for one in folds.values())
     guesses = [pair for one in folds.values() for pair in one.guesses[CHOSEN]]
     names, counts = confusion(guesses, everything.taxonomy)
@@ -80,6 +83,7 @@ def summarise(folds: Mapping[str, Measured], everything: Dataset, models: Path) 
         "chosen": CHOSEN,
         "baselines_of": BASELINES_OF,
         "size": _size(models),
+        "before": chosen_figures(_read(before)) if before else {},
         "seconds": _seconds([models / BASE, *(models / one for one in folds)]),
         "rows": summary(table),
         "differences": [
@@ -112,19 +116,20 @@ def machine() -> str:
 def _size(models: Path) -> Mapping[str, Any]:
     """What train.birds.size found, if it was asked."""
     note = models / SIZE_NOTE
-    if not note.is_file():
-        return {"recordings": 0, "rows": []}
-    found: Mapping[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return _read(note) if note.is_file() else {"recordings": 0, "rows": []}
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file}: not readable as JSON ({error})") from error
     return found
 
 
 def _seconds(folders: Sequence[Path]) -> Mapping[str, Mapping[str, float]]:
     notes = {one.name: one / SECONDS for one in folders}
-    return {
-        name: json.loads(note.read_text(encoding="utf-8"))
-        for name, note in notes.items()
-        if note.is_file()
-    }
+    return {name: _read(note) for name, note in notes.items() if note.is_file()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,11 +138,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("data/birds"))
     parser.add_argument("--models", type=Path, default=Path("runs/birds"))
     parser.add_argument("--output", type=Path, default=Path("train/results"))
+    parser.add_argument("--before", type=Path, help="an earlier birds.json to compare with")
     args = parser.parse_args(argv)
 
     def command() -> None:
         folds, everything = measure(args.data, args.models)
-        report = summarise(folds, everything, args.models)
+        report = summarise(folds, everything, args.models, args.before)
         place = args.output / NAME
         text = json.dumps(report, indent=1) + "\n"
         place.with_suffix(".json").write_text(text, encoding="utf-8")

@@ -7,8 +7,8 @@ import numpy as np
 
 from gallery.teacher import Teacher, mean_anchors
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.dataset import Dataset, Item
-from train.retrieval import Labelled
+from train.data.dataset import Dataset, Item
+from train.measure.retrieval import Labelled
 
 
 @dataclass(frozen=True)

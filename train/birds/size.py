@@ -27,14 +27,14 @@ from gallery.command import run
 from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS
 from train.config import PretrainConfig, load_config
-from train.dataset import Dataset, Item, read_dataset
-from train.features import crop, load_features
+from train.data.dataset import Dataset, Item, read_dataset
 from train.frontend import LogMelSpec
-from train.hints import STEP_S, load_hints, statistics
-from train.metrics import Floats, bootstrap
+from train.measure.metrics import Floats, bootstrap
 from train.plan import count_flops
 from train.pretrain import IMITATOR, pretrain
 from train.runs import CACHE
+from train.sound.features import crop, load_features
+from train.sound.hints import STEP_S, load_hints, statistics
 from train.student import CNN, embed_log_mels, open_start
 
 NOTE = "size.json"

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from edge.recording import list_recordings
+from train.data.dataset import Dataset, Item
 from train.data.table import bird, dataset, first_table, read_rows
-from train.dataset import Dataset, Item
 
 _LICENCE = "cc-by-nc-sa-4.0"
 _ODD = re.compile(r"\W+")

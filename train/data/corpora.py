@@ -16,7 +16,7 @@ from train.data import (
     ssw60,
     xenocanto,
 )
-from train.dataset import Dataset, read_dataset
+from train.data.dataset import Dataset, read_dataset
 
 CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "manifest": read_dataset,

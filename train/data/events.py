@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edge.contract.errors import DatasetError
 from train.data.captioned import clips
+from train.data.dataset import Dataset, Item
 from train.data.table import dataset, read_rows, thing
-from train.dataset import Dataset, Item
 
 _AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from edge.contract.errors import BirdlistenError
 from edge.recording import read_blocks
-from train.dataset import Dataset, Item
+from train.data.dataset import Dataset, Item
 
 COLUMNS = ("kind", "split", "files", "hours", "species", "unreadable", "licences")
 _CHUNK = 16

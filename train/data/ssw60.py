@@ -6,8 +6,8 @@ taxa.csv names no kingdom, class or genus, and writes families with their Englis
 from collections.abc import Iterator
 from pathlib import Path
 
+from train.data.dataset import Dataset, Item
 from train.data.table import bird, dataset, read_rows
-from train.dataset import Dataset, Item
 
 NABIRDS, INAT = "images_nabirds", "images_inat"
 """Folders of the two galleries."""

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
-from train.clips import Clips
 from train.config import DistillConfig, PretrainConfig
-from train.dataset import Dataset, Item
-from train.features import load_features
+from train.data.dataset import Dataset, Item
+from train.engine.ranks import ALONE, Ranks
 from train.frontend import Hearing, LogMelSpec
-from train.hints import HintLoss, NoHint, load_hints
-from train.ranks import ALONE, Ranks
-from train.sampler import Augmentation, WindowSampler
+from train.sound.clips import Clips
+from train.sound.features import load_features
+from train.sound.hints import HintLoss, NoHint, load_hints
+from train.sound.sampler import Augmentation, WindowSampler
 
 HEARD = "heard.json"
 """Beside a pretrained student: the species of its training."""

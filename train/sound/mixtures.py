@@ -20,10 +20,10 @@ from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
 from edge.framing import resample
-from train.dataset import Item
-from train.features import read_waveform
+from train.data.dataset import Item
 from train.frontend import LogMel, LogMelSpec
-from train.hints import HintNetwork
+from train.sound.features import read_waveform
+from train.sound.hints import HintNetwork
 
 _LENGTH_S = 4
 """A window of 3 s, and two steps of hints."""

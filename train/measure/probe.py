@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.baselines import Embeddings
 from train.checkpoint import Checkpoint
-from train.dataset import Dataset
-from train.protocol import Protocol, Task
-from train.recordings import Recordings, load_recordings
-from train.retrieval import Heard
+from train.data.dataset import Dataset
+from train.measure.baselines import Embeddings
+from train.measure.protocol import Protocol, Task
+from train.measure.retrieval import Heard
 from train.runs import CACHE
+from train.sound.recordings import Recordings, load_recordings
 from train.student import Student, embed_log_mels, open_start
 
 _STEPS = 200

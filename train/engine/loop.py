@@ -14,10 +14,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from edge.contract.errors import ConfigError
-from train.journal import open_log
-from train.ranks import ALONE, Ranks
-from train.resume import Keeping
-from train.validation import Validation
+from train.engine.journal import open_log
+from train.engine.ranks import ALONE, Ranks
+from train.engine.resume import Keeping
+from train.engine.validation import Validation
 
 _MAX_LOG_SCALE = math.log(100)
 
@@ -122,7 +122,7 @@ class Training:
             self._exchange()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that changes, see `train.resume`."""
+        """Everything that changes, see `train.engine.resume`."""
         return {
             "step": self.step,
             "stale": self.stale,

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 from edge.search import Search
-from train.metrics import ranked_metrics
+from train.measure.metrics import ranked_metrics
 
 Embeddings = npt.NDArray[np.float32]
 Values = dict[str, list[float]]
 METRICS = ("mAP", "R@1", "R@5")
-"""What every table shows; there are more, see `train.metrics.ranked_metrics`."""
+"""What every table shows; there are more, see `train.measure.metrics.ranked_metrics`."""
 _BLOCK = 8192
 """Windows that are compared with a gallery at a time."""
 

@@ -11,11 +11,11 @@ from torch.nn import functional
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
 from train.config import PretrainConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
+from train.engine.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.frontend import Hearing, LogMelSpec
-from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
-from train.sounds import load_sounds
+from train.sound.sounds import load_sounds
 from train.student import load_clap, open_start
 
 _VOCABULARY = 600

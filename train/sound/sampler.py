@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train.clips import Clips
-from train.features import to_decibels, to_power
-from train.ranks import ALONE, Ranks
+from train.engine.ranks import ALONE, Ranks
+from train.sound.clips import Clips
+from train.sound.features import to_decibels, to_power
 
 _NUMBERS = 16
 """Random numbers a window."""

@@ -9,7 +9,7 @@ import torch
 
 from edge.contract.bundle import open_atomic
 from edge.contract.errors import ConfigError
-from train.ranks import ALONE, Ranks
+from train.engine.ranks import ALONE, Ranks
 
 
 class Resumable(Protocol):

@@ -11,10 +11,10 @@ from torch import Tensor
 from edge.contract.errors import DatasetError
 from edge.framing import resample
 from edge.recording import read_recording
-from train.cache import load_each
-from train.dataset import Item
+from train.data.dataset import Item
 from train.frontend import LogMel, LogMelSpec
-from train.shards import Array
+from train.sound.cache import load_each
+from train.sound.shards import Array
 
 _LOG = logging.getLogger(__name__)
 FLOOR_DB = -100.0

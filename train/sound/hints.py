@@ -20,10 +20,10 @@ from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
 from edge.framing import resample
 from edge.recording import read_recording
-from train.cache import load_each
-from train.dataset import Item
+from train.data.dataset import Item
 from train.frontend import Hearing
-from train.shards import Array
+from train.sound.cache import load_each
+from train.sound.shards import Array
 
 DIM = 256
 STEP_S = 0.5

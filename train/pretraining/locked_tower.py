@@ -17,10 +17,10 @@ from tqdm import tqdm
 from edge.contract.errors import DatasetError
 from gallery.records import read_pictures
 from train.config import PretrainConfig
-from train.dataset import Dataset
-from train.image_text import TEXT_TOWER, save_open_clip, tokenize
-from train.loop import LogScale, Schedule, choose_device, fit
+from train.data.dataset import Dataset
+from train.engine.loop import LogScale, Schedule, choose_device, fit
 from train.losses import multi_positive
+from train.pretraining.image_text import TEXT_TOWER, save_open_clip, tokenize
 
 _SIZE = 224
 _STATISTICS = {"mean": (128 / 255,) * 3, "std": (128 / 255,) * 3}

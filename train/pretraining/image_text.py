@@ -17,8 +17,8 @@ from edge.contract.taxonomy import Species
 from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
-from train.dataset import Dataset, Item
-from train.loop import LogScale, Schedule, choose_device, fit, mixed_precision
+from train.data.dataset import Dataset, Item
+from train.engine.loop import LogScale, Schedule, choose_device, fit, mixed_precision
 from train.losses import multi_positive
 
 TEXT_TOWER = {"context_length": 64, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}

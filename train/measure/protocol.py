@@ -14,11 +14,11 @@ import numpy.typing as npt
 from edge.contract.errors import DatasetError
 from gallery.teacher import Teacher, mean_anchors
 from train.anchors import cached_anchors
-from train.dataset import Dataset, Item
-from train.methods import Texts
-from train.recordings import Recordings
-from train.retrieval import Embeddings, Heard, Labelled, species_scores
+from train.data.dataset import Dataset, Item
+from train.measure.methods import Texts
+from train.measure.retrieval import Embeddings, Heard, Labelled, species_scores
 from train.runs import CACHE
+from train.sound.recordings import Recordings
 
 Flags = npt.NDArray[np.bool_]
 

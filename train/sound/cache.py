@@ -1,4 +1,4 @@
-"""Arrays that are computed once a recording, by all cores, and kept (train/shards.py)."""
+"""Arrays that are computed once a recording, by all cores, and kept (train/sound/shards.py)."""
 
 import hashlib
 import logging
@@ -14,8 +14,8 @@ import torch
 from tqdm import tqdm
 
 from edge.contract.errors import AudioError
-from train.dataset import Item
-from train.shards import Array, Shards, Writer
+from train.data.dataset import Item
+from train.sound.shards import Array, Shards, Writer
 
 _LOG = logging.getLogger(__name__)
 _FEW = 64

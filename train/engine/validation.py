@@ -8,10 +8,10 @@ import numpy as np
 
 from edge.contract.errors import DatasetError
 from train.checkpoint import Checkpoint
-from train.dataset import Dataset
-from train.metrics import average_precision, class_average
-from train.recordings import load_recordings
-from train.retrieval import Heard, matches
+from train.data.dataset import Dataset
+from train.measure.metrics import average_precision, class_average
+from train.measure.retrieval import Heard, matches
+from train.sound.recordings import load_recordings
 from train.student import embed_log_mels
 
 SPLIT = "validation"

@@ -15,11 +15,11 @@ from edge.framing import frame_waveform
 from edge.gate import GateConfig, lively
 from edge.recording import read_recording
 from gallery.takes import thinned
-from train.cache import load_each
-from train.dataset import Item
+from train.data.dataset import Item
 from train.frontend import Hearing, LogMel
-from train.retrieval import Embeddings, Heard
-from train.shards import Array
+from train.measure.retrieval import Embeddings, Heard
+from train.sound.cache import load_each
+from train.sound.shards import Array
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from train.features import FLOOR_DB, crop
+from train.sound.features import FLOOR_DB, crop
 
 _SHARE = 0.5
 """Of a GPU's free memory: what log-mels may take before training has begun."""
@@ -38,7 +38,7 @@ class Clips:
         return len(self._log_mels)
 
     def cut(self, recordings: Tensor, starts: Tensor, frames: int) -> Tensor:
-        """Windows, as `train.features.crop` cuts them: a short recording is tiled.
+        """Windows, as `train.sound.features.crop` cuts them: a short recording is tiled.
 
         Args:
             recordings: int64[n], on the CPU.

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from edge.contract.taxonomy import Species
-from train.audio_text import CAPTIONS, caption
-from train.baselines import Embeddings, mlp_map, ridge_map, unit, zero_shot_chain
 from train.checkpoint import Checkpoint
+from train.measure.baselines import Embeddings, mlp_map, ridge_map, unit, zero_shot_chain
+from train.pretraining.audio_text import CAPTIONS, caption
 from train.student import embed_log_mels, load_clap
 from train.towers import ClapTower
 

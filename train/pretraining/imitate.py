@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from edge.contract.errors import ConfigError
-from train.clips import Clips
 from train.config import PretrainConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
+from train.engine.loop import Schedule, choose_device, fit, mixed_precision
 from train.frontend import LogMelSpec
-from train.hints import DIM, HintLoss, load_hints
-from train.loop import Schedule, choose_device, fit, mixed_precision
-from train.mixtures import load_mixtures
-from train.sampler import Augmentation, WindowSampler
-from train.sounds import Sounds, load_sounds
+from train.sound.clips import Clips
+from train.sound.hints import DIM, HintLoss, load_hints
+from train.sound.mixtures import load_mixtures
+from train.sound.sampler import Augmentation, WindowSampler
+from train.sound.sounds import Sounds, load_sounds
 from train.student import CNN, open_start
 
 _VARIED = Augmentation(mix=0.0, background=0.0, mask=0.1)

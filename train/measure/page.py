@@ -7,14 +7,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from train.methods import DISTILLED
-from train.metrics import Interval
-from train.peers import BIOVITA, TASKS
-from train.plots import families, similarities, spaces
-from train.protocol import Protocol, Task
-from train.retrieval import METRICS, Heard
+from edge.contract.taxonomy import read_table
+from train.measure.methods import DISTILLED
+from train.measure.metrics import Interval
+from train.measure.plots import families, similarities, spaces
+from train.measure.protocol import Protocol, Task
+from train.measure.retrieval import METRICS, Heard
 
 _PAGE = Path(__file__).with_name("page.html")
+_PEERS = Path(__file__).with_name("peers.csv")
+"""R@1 / R@5 in percent, quoted: what each paper measured on its own data."""
 _NAMES = ("method", "species", "task", "queries")
 _MEANS = ("mAP by species", "R@10", "rank", "genus", "family", "order")
 """Shown in tables without their intervals."""
@@ -57,7 +59,7 @@ def to_html(
     columns = (*_NAMES, *METRICS, *_MEANS)
     rows = [[*map(html.escape, _named(row)), *_cells(row)] for row in report["rows"]]
     ours = [row["method"] == DISTILLED for row in report["rows"]]
-    quoted = [[one.method, one.species, "quoted", *one.figures] for one in BIOVITA]
+    quoted = read_table(_PEERS, ("method", "species"))
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{report['dataset']}, {report['split']}"),
         summary=html.escape(_summary(report)),
@@ -66,7 +68,7 @@ def to_html(
         families=_figure(families(best, protocol), f"{best.name}, recordings by family"),
         similarities=_figure(similarities(drawn), "cosine of a recording with what is searched"),
         spaces=_figure(spaces(heard, protocol), "principal components; colours are orders"),
-        quoted=_table(("method", "species", "", *TASKS), quoted, [False] * len(quoted)),
+        quoted=_table(quoted[0], [list(one.values()) for one in quoted], [False] * len(quoted)),
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.taxonomy import Taxonomy
-from train.families import confusion, draw
-from train.protocol import Protocol, Task
-from train.retrieval import Embeddings, Heard
+from train.measure.families import confusion, draw
+from train.measure.protocol import Protocol, Task
+from train.measure.retrieval import Embeddings, Heard
 
 _DPI = 110
 _MOST = 4000

@@ -1,0 +1,1 @@
+"""How a training runs: steps, ranks, resuming, validating, writing down."""

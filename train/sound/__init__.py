@@ -1,0 +1,1 @@
+"""From recordings to batches: decoding once, caching, drawing and augmenting windows."""
