@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -49,11 +50,12 @@ class Teacher:
     @torch.inference_mode()
     def embed_images(self, images: Iterable[Image.Image]) -> Embeddings:
         """Embed RGB pictures as they come: float32[n, dim], unit rows."""
-        tensors = (self.preprocess(image) for image in images)
-        rows = []
-        while chunk := list(islice(tensors, _BATCH)):
-            rows.append(self.model.encode_image(torch.stack(chunk), normalize=True))
-        return torch.cat(rows).float().numpy()
+        waiting, rows = iter(images), []
+        with ThreadPoolExecutor() as pool, self._half():
+            while chunk := list(islice(waiting, _BATCH)):
+                batch = torch.stack(list(pool.map(self.preprocess, chunk))).to(self._device)
+                rows.append(self.model.encode_image(batch, normalize=True).float().cpu())
+        return torch.cat(rows).numpy()
 
     def embed_pictures(self, records: Iterable[P]) -> tuple[list[P], Embeddings]:
         """Open and embed files: those that are readable, and their rows.
@@ -75,8 +77,17 @@ class Teacher:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed sentences: float32[n, dim], unit rows."""
         chunks = (self.tokenize(list(texts[n : n + _BATCH])) for n in range(0, len(texts), _BATCH))
-        rows = [self.model.encode_text(chunk, normalize=True) for chunk in chunks]
-        return torch.cat(rows).float().numpy()
+        rows = [self.model.encode_text(one.to(self._device), normalize=True) for one in chunks]
+        return torch.cat(rows).float().cpu().numpy()
+
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    def _half(self) -> torch.autocast:
+        """CLIP's own half precision for pictures, on a GPU."""
+        return torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda")
 
     def anchors(self, species: Sequence[Species]) -> Embeddings:
         """Text anchors, float32[templates, species, dim] in the order of `TEMPLATES`."""
@@ -108,7 +119,10 @@ def load_teacher(name: str) -> Teacher:
     if name in KNOWN:
         check_known(name, facts(model))
     model.eval().requires_grad_(False)
-    return Teacher(name, model, preprocess, tokenizer, space_id(model))
+    space = space_id(model)
+    if torch.cuda.is_available():
+        model.cuda()
+    return Teacher(name, model, preprocess, tokenizer, space)
 
 
 def mean_anchors(anchors: Embeddings) -> Embeddings:

@@ -1,5 +1,7 @@
 """A small student that imitates a big one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from train.checkpoint import load_checkpoint  # noqa: E402
 from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.losses import embedding_distillation  # noqa: E402
+from train.plan import plan  # noqa: E402
 from train.sound.features import FLOOR_DB, crop  # noqa: E402
 from train.sound.recordings import load_recordings  # noqa: E402
 from train.student import embed_log_mels  # noqa: E402
@@ -114,3 +117,9 @@ def test_nothing_of_the_big_student_learns(big):
     window = torch.randn(2, 1, known.hearing.frames, 64, requires_grad=True)
     assert not elder(window).requires_grad
     assert not [one for one in elder.parameters() if one.requires_grad]
+
+
+def test_a_plan_counts_the_big_students_work(world, big):
+    config = world.distillation("planned", **LITE)
+    alone, beside = (plan(replace(config, big=one))["a step"] for one in ("", str(big)))
+    assert int(beside.split()[0]) > int(alone.split()[0])

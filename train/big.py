@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from edge.contract.errors import ConfigError
 from train.checkpoint import load_checkpoint
+from train.config import DistillConfig
 from train.engine.loop import mixed_precision
 from train.frontend import Hearing
 from train.sound.features import FLOOR_DB
@@ -47,6 +48,11 @@ class Big(nn.Module):
         with mixed_precision(log_mel.device, self.student.tower.depthwise):
             heard = self.student(pieces.flatten(0, 1)).float()
         return functional.normalize(heard.unflatten(0, pieces.shape[:2]).mean(dim=1), dim=-1)
+
+
+def open_big(config: DistillConfig, space_id: str, hearing: Hearing) -> Big | None:
+    """The big student that a distillation is to imitate, if any; raises as `Big`."""
+    return Big(config.big, space_id, hearing) if config.big else None
 
 
 def cut(log_mel: Tensor, frames: int) -> Tensor:

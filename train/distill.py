@@ -16,7 +16,7 @@ from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Embeddings, load_teacher, mean_anchors
 from train.anchors import cached_anchors
-from train.big import Big
+from train.big import open_big
 from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
@@ -74,7 +74,8 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
         sounds.heard_with(config.student),
         {**to_dict(config), "output": ""},
     )
-    big, judged = _big(config, checkpoint), _validation(config, checkpoint, dataset)
+    big = open_big(config, teacher.space_id, hearing)
+    judged = _validation(config, checkpoint, dataset)
     output.mkdir(parents=True, exist_ok=True)
     running = Distillation(
         student, sounds, _of(sounds, dataset, anchors), hearing.frames, config, hint, big, ranks
@@ -88,10 +89,6 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
 
 def _output(config: DistillConfig, dataset: Dataset) -> Path:
     return synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
-
-
-def _big(config: DistillConfig, small: Checkpoint) -> Big | None:
-    return Big(config.big, small.space_id, small.hearing) if config.big else None
 
 
 def _validation(

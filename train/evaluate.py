@@ -26,6 +26,7 @@ from gallery.teacher import Teacher, load_teacher
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
+from train.engine.loop import choose_device
 from train.kinship import kin_hits
 from train.measure.methods import DISTILLED, Names, Texts, methods
 from train.measure.metrics import bootstrap
@@ -66,6 +67,7 @@ def evaluate(
         DatasetError: checkpoint, data sets or models can't be used.
     """
     checkpoint, dataset = load_checkpoint(checkpoint_path), open_dataset(data)
+    checkpoint.student.to(choose_device("auto"))
     recordings = load_recordings(asked_items(dataset, split), checkpoint.hearing, CACHE)
     pictured = open_dataset(pictures) if pictures else dataset
     protocol = make_protocol(dataset, pictured, split, recordings, _teacher(checkpoint))

@@ -8,6 +8,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from gallery.teacher import load_teacher
+from train.big import open_big
 from train.config import DistillConfig
 from train.data.corpora import open_dataset
 from train.sound.sounds import left_out
@@ -27,22 +28,26 @@ def plan(config: DistillConfig) -> dict[str, str]:
     dataset = open_dataset(config.data)
     species = set(dataset.taxonomy.ids) - set(left_out(config, dataset))
     recordings = len(dataset.select("audio", "train", species))
-    start, dim = open_start(config.student, config.frame_hop_samples), _dim(config.teacher)
+    start = open_start(config.student, config.frame_hop_samples)
+    teacher = load_teacher(config.teacher)
+    dim = teacher.embed_texts(["a bird"]).shape[1]
     student = start.student(dim, config.projection_hidden).train()
-    frames = start.hearing(config.window_s).frames
-    window = torch.zeros(2, 1, frames, start.spec.mel_bins)
-    windows = config.batch + round(config.outliers * config.batch)
+    hearing = start.hearing(config.window_s)
+    window = torch.zeros(2, 1, hearing.frames, start.spec.mel_bins)
+    batch = config.batch + round(config.outliers * config.batch)
+    windows = batch * config.accumulate
     flops = count_flops(student, window) / len(window)
+    big = open_big(config, teacher.space_id, hearing)
+    imitated = count_flops(big, window) / len(window) if big else 0.0
     kept = count_saved_bytes(student, window) / len(window)
     numbers = sum(one.numel() for one in student.parameters())
     return {
         "recordings": f"{recordings} of {len(species)} species",
         "parameters": f"{numbers / 1e6:.2f} M",
         "a window, forward": f"{flops / 1e9:.2f} GFLOP",
-        "a step": f"{_BACKWARD * flops * windows * config.accumulate / 1e9:.0f} GFLOP, "
-        f"{windows * config.accumulate} windows",
+        "a step": f"{(_BACKWARD * flops + imitated) * windows / 1e9:.0f} GFLOP, {windows} windows",
         "weights and optimiser": _megabytes(_copies(config) * numbers * _BYTES),
-        "activations": f"{_megabytes(kept * windows)} in float32",
+        "activations": f"{_megabytes(kept * batch)} in float32",
         "steps": f"{config.steps}, {_epochs(config, recordings):.1f} windows a recording",
     }
 
@@ -75,10 +80,6 @@ def count_saved_bytes(model: nn.Module, inputs: Tensor) -> int:
         output = model(inputs)
     del output
     return sum(sizes.values())
-
-
-def _dim(teacher: str) -> int:
-    return int(load_teacher(teacher).embed_texts(["a bird"]).shape[1])
 
 
 def _copies(config: DistillConfig) -> int:

@@ -75,7 +75,8 @@ class OwnSpace:
         if not isinstance(checkpoint.student.tower, ClapTower):
             return None
         clap, processor = load_clap(checkpoint.config["student"])
-        return cls(clap, processor.tokenizer)
+        device = next(checkpoint.student.parameters()).device
+        return cls(clap.to(device), processor.tokenizer)
 
     def hear(self, log_mels: Sequence[Tensor]) -> Embeddings:
         """float32[windows, student_dim], unit rows."""
@@ -87,8 +88,8 @@ class OwnSpace:
         rows = []
         for template in CAPTIONS:
             texts = [caption(template, one) for one in species]
-            tokens = self.tokenizer(texts, padding=True, return_tensors="pt")
-            rows.append(self.clap.get_text_features(**tokens).pooler_output.numpy())
+            tokens = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.clap.device)
+            rows.append(self.clap.get_text_features(**tokens).pooler_output.cpu().numpy())
         return np.stack(rows)
 
 
