@@ -14,6 +14,8 @@ from torch.nn import functional
 from edge.contract.audio import AudioSpec
 
 _FLOOR = 1e-10
+_BLOCK = 128
+"""Frames."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,22 @@ class LogMel(nn.Module):
         """Compute the log-mel spectrogram."""
         half = self.spec.fft_samples // 2
         padded = functional.pad(waveform[:, None], (half, half), mode="reflect")
-        power = self._power_conv(padded) if self.convolution else self._power_stft(padded[:, 0])
-        mel = power.transpose(1, 2) @ self.filters
+        mel = self._mel(self._power_conv(padded)) if self.convolution else self._blocks(padded)
         return 10 * torch.log10(mel.clamp(min=_FLOOR))[:, None]
+
+    def _mel(self, power: Tensor) -> Tensor:
+        return power.transpose(1, 2) @ self.filters
+
+    def _blocks(self, padded: Tensor) -> Tensor:
+        """Some frames at a time: fetching memory for all of them takes longer than computing."""
+        fft, hop = self.spec.fft_samples, self.spec.hop_samples
+        frames = (padded.shape[2] - fft) // hop + 1
+        ends = [min(begin + _BLOCK, frames) for begin in range(0, frames, _BLOCK)]
+        parts = [
+            padded[:, 0, begin * hop : (end - 1) * hop + fft]
+            for begin, end in zip([0, *ends], ends, strict=False)
+        ]
+        return torch.cat([self._mel(self._power_stft(part)) for part in parts], dim=1)
 
     def _power_stft(self, padded: Tensor) -> Tensor:
         spec = self.spec
@@ -107,7 +122,8 @@ class LogMel(nn.Module):
             center=False,
             return_complex=True,
         )
-        return spectrum[:, : len(self.filters)].abs().square()
+        parts = torch.view_as_real(spectrum[:, : len(self.filters)])
+        return parts[..., 0].square() + parts[..., 1].square()
 
     def _power_conv(self, padded: Tensor) -> Tensor:
         spectrum = functional.conv1d(padded, self._kernel(), stride=self.spec.hop_samples)

@@ -1,5 +1,6 @@
 """Arrays that are computed once a recording, by all cores, and kept (train/sound/shards.py)."""
 
+import ctypes
 import hashlib
 import logging
 import os
@@ -23,6 +24,9 @@ _FEW = 64
 _WAVE = 512
 """Recordings after which what was computed is committed."""
 _CHUNK = 4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+_KEPT_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def _mapping(job: Job, count: int) -> Iterator[Callable[[Iterable[Item]], Iterab
         yield lambda items: map(job, items)
         return
     context = get_context("forkserver")
+    context.set_forkserver_preload(["torch", type(job.compute).__module__])  # imported only once
     with ProcessPoolExecutor(available_cores(), context, _begin, (job,)) as pool:
         try:
             yield lambda items: pool.map(_work, items, chunksize=_CHUNK)
@@ -124,7 +129,18 @@ _jobs: list[Job] = []
 
 def _begin(job: Job) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     _jobs.append(job)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed: asking for the same pages again takes as long as decoding."""
+    try:
+        allocator = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return  # another C library
+    for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+        allocator(threshold, _KEPT_BYTES)
 
 
 def _work(item: Item) -> Computed:

@@ -160,8 +160,8 @@ class WindowSampler:
         chosen = (numbers[0] < how.mask)[:, None]
         times = _bands(how.mask_frames, windows.shape[1], *numbers[1:3]) & chosen
         bins = _bands(how.mask_bins, windows.shape[2], *numbers[3:5]) & chosen
-        masked = times[:, :, None] | bins[:, None, :]
-        return torch.where(masked.to(windows.device), floor, windows)
+        masked = times.to(windows.device)[:, :, None] | bins.to(windows.device)[:, None, :]
+        return torch.where(masked, floor, windows)
 
 
 def _below(limits: Tensor | int, numbers: Tensor) -> Tensor:
