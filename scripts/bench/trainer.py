@@ -36,7 +36,8 @@ _SPECIES, _DIM, _FRAMES = 5569, 768, 1001
 _RECORDINGS = 512
 _MATRIX = {"cuda": 8192, "cpu": 2048}
 _PICTURES = {"cuda": 128, "cpu": 2}
-_WARM = 3
+_WARM = {"cuda": 3, "cpu": 1}
+"""Actions before what is timed; the first one compiles."""
 
 
 def sounds() -> Sounds:
@@ -96,7 +97,7 @@ def hot_spots(batch: int, compiled: bool, device: torch.device) -> str:
     """Where a step's time goes."""
     running, learning = training(batch, compiled, str(device))
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
-    for _ in range(_WARM):
+    for _ in range(_WARM[device.type]):
         learning.advance(running.loss, "bench")
     with profile(activities=kinds) as profiler:
         learning.advance(running.loss, "bench")
@@ -135,7 +136,7 @@ def _species(n: int) -> Species:
 
 def _seconds(action: Callable[[], object], device: torch.device, steps: int) -> float:
     """Of one action, after some to warm up."""
-    for _ in range(_WARM):
+    for _ in range(_WARM[device.type]):
         action()
     _wait(device)
     begun = time.perf_counter()
