@@ -36,6 +36,7 @@ _SPECIES, _DIM, _FRAMES = 5569, 768, 1001
 _RECORDINGS = 512
 _MATRIX = {"cuda": 8192, "cpu": 2048}
 _PICTURES = {"cuda": 128, "cpu": 2}
+_SHOWN = 12
 _WARM = {"cuda": 3, "cpu": 1}
 """Actions before what is timed; the first one compiles."""
 
@@ -101,9 +102,12 @@ def hot_spots(batch: int, compiled: bool, device: torch.device) -> str:
         learning.advance(running.loss, "bench")
     with profile(activities=kinds) as profiler:
         learning.advance(running.loss, "bench")
-    column = f"self_{device.type}_time_total"
-    table: str = profiler.key_averages().table(sort_by=column, row_limit=12)
-    return "\n".join(line[:60] + line[-110:] for line in table.splitlines())
+    field = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    spent = {one.key: (getattr(one, field), one.count) for one in profiler.key_averages()}
+    whole = sum(time for time, _ in spent.values())
+    longest = sorted(spent, key=lambda name: -spent[name][0])[:_SHOWN]
+    rows = [f"| `{one}` | {spent[one][0] / whole:.1%} | {spent[one][1]} |" for one in longest]
+    return "\n".join(("| operation | share | calls |", "|---|---|---|", *rows))
 
 
 def report(batches: list[int], steps: int, device: torch.device) -> Iterator[str]:
@@ -127,7 +131,7 @@ def report(batches: list[int], steps: int, device: torch.device) -> Iterator[str
     yield f"\nAn epoch of iNatSounds' 137,012 clips: {epoch:,.0f} s.\n"
     rate = pictures_per_second(device, steps)
     yield f"ViT-L/14 embeds {rate:.2f} pictures/s.\n\n## Where a step's time goes\n"
-    yield f"Batch {best[0]}, compiled: {best[1]}.\n\n```\n{hot_spots(*best, device)}\n```"
+    yield f"Batch {best[0]}, compiled: {best[1]}.\n\n{hot_spots(*best, device)}"
 
 
 def _species(n: int) -> Species:
