@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
-from train.big import Big, cut, fill  # noqa: E402
+from train.big import Big, cut  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.losses import embedding_distillation  # noqa: E402
 from train.plan import plan  # noqa: E402
-from train.sound.features import FLOOR_DB, crop  # noqa: E402
+from train.sound.features import FLOOR_DB, crop, fill  # noqa: E402
 from train.sound.recordings import load_recordings  # noqa: E402
 from train.student import embed_log_mels  # noqa: E402
 

@@ -5,8 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +15,31 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
 from edge.contract.errors import ConfigError  # noqa: E402
+from tests.world import arguments, wait_for_steps  # noqa: E402
 from train.checkpoint import WEIGHTS  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 STEPS = 8
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
+    """`runs/cache` of a folder of its own, for child processes too."""
+    monkeypatch.chdir(tmp_path)
 
 
 def two_ranks(config) -> list[str]:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    values = (f"{key}={json.dumps(one)}" for key, one in asdict(config).items())
-    return [sys.executable, *torchrun, "-m", "train.distill", *values]
+    return [sys.executable, *torchrun, "-m", "train.distill", *arguments(config)]
 
 
 def two_processes(config, port: int) -> list[subprocess.Popen]:
     """The same without torchrun, whose workers outlive it when it is killed."""
-    values = [f"{key}={json.dumps(one)}" for key, one in asdict(config).items()]
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "train.distill", *values],
-            cwd=ROOT,
+            [sys.executable, "-m", "train.distill", *arguments(config)],
             stderr=subprocess.DEVNULL,
             env={**os.environ, **group, "RANK": str(rank)},
         )
@@ -57,7 +54,7 @@ def free_port() -> int:
 
 
 def run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -88,11 +85,8 @@ def test_ddp_resume_after_a_kill_goes_on_as_if_nothing_had_been(world, tmp_path)
         replace(config, output=str(tmp_path / f"{name}-aviary")) for name in ("whole", "broken")
     )
     assert [one.wait() for one in two_processes(whole, free_port())] == [0, 0]
-    log = Path(broken.output) / "metrics.jsonl"
     running = two_processes(broken, free_port())
-    while not log.is_file() or len(log.read_bytes().splitlines()) < 4:
-        assert all(one.poll() is None for one in running)
-        time.sleep(0.01)
+    wait_for_steps(broken, 4, running)
     for one in running:
         one.kill()
         one.wait()

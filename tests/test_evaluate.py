@@ -33,7 +33,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_cache(cache, monkeypatch):
-    for module in ("distill", "evaluate", "measure.protocol", "measure.probe"):
+    for module in ("distill", "evaluate"):
         monkeypatch.setattr(f"train.{module}.CACHE", cache)
 
 

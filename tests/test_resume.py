@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from safetensors.torch import load_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from tests.world import arguments, wait_for_steps  # noqa: E402
 from train.checkpoint import WEIGHTS  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
 from train.engine.journal import TENSORBOARD, open_log  # noqa: E402
@@ -26,19 +26,17 @@ from train.engine.resume import Keeping  # noqa: E402
 from train.engine.validation import Validation  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 STEPS = 12
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("train.evaluate.CACHE", tmp_path / "cache")
+    """`runs/cache` of a folder of its own, for child processes too."""
+    monkeypatch.chdir(tmp_path)
 
 
 def command(config) -> list[str]:
-    values = (f"{key}={json.dumps(one)}" for key, one in asdict(config).items())
-    return [sys.executable, "-m", "train.distill", *values]
+    return [sys.executable, "-m", "train.distill", *arguments(config)]
 
 
 def steps_of(log: Path) -> list[dict]:
@@ -47,13 +45,8 @@ def steps_of(log: Path) -> list[dict]:
 
 def kill_at(step: int, config) -> None:
     """Start a distillation, and kill it as soon as it has written a step."""
-    log = Path(config.output) / "metrics.jsonl"
-    running = subprocess.Popen(command(config), cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 240
-    while not log.is_file() or len(log.read_bytes().splitlines()) < step:
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    running = subprocess.Popen(command(config), stderr=subprocess.DEVNULL)
+    wait_for_steps(config, step, [running])
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
 
@@ -67,7 +60,7 @@ def test_resume_after_a_kill_at_a_random_step_is_bit_identical(world, tmp_path):
     kill_at(step, broken)
     assert (Path(broken.output) / KEPT).is_file()
     assert not (Path(broken.output) / WEIGHTS).exists()
-    subprocess.run(command(broken), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(broken), check=True, capture_output=True)
     found = Path(broken.output)
     assert (found / WEIGHTS).read_bytes() == (expected / WEIGHTS).read_bytes(), f"killed at {step}"
     assert steps_of(found / "metrics.jsonl") == steps_of(expected / "metrics.jsonl")

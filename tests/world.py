@@ -1,6 +1,10 @@
 """A tiny aviary and tiny models of the real kind, made once a test session."""
 
-from dataclasses import dataclass
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from train.aviary.dataset import AviaryConfig, build
@@ -29,6 +33,21 @@ class World:
             "device": "cpu",
         }
         return DistillConfig(**{**settings, **changes})
+
+
+def arguments(config: DistillConfig) -> list[str]:
+    """A configuration as `train.distill` takes it."""
+    return [f"{key}={json.dumps(one)}" for key, one in asdict(config).items()]
+
+
+def wait_for_steps(config: DistillConfig, count: int, running: Sequence[subprocess.Popen]) -> None:
+    """Until running distillations have written so many steps."""
+    log = Path(config.output) / "metrics.jsonl"
+    deadline = time.monotonic() + 240
+    while not log.is_file() or len(log.read_bytes().splitlines()) < count:
+        assert all(one.poll() is None for one in running)
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def make_world(root: Path) -> World:

@@ -11,7 +11,7 @@ from train.checkpoint import load_checkpoint
 from train.config import DistillConfig
 from train.engine.loop import mixed_precision
 from train.frontend import Hearing
-from train.sound.features import FLOOR_DB
+from train.sound.features import fill
 
 
 class Big(nn.Module):
@@ -63,10 +63,3 @@ def cut(log_mel: Tensor, frames: int) -> Tensor:
     count = -(-longer // frames) + 1
     starts = [round(n * longer / (count - 1)) for n in range(count)]
     return torch.stack([log_mel[:, :, start : start + frames] for start in starts], dim=1)
-
-
-def fill(log_mel: Tensor, frames: int) -> Tensor:
-    """Repeat windows float[batch, 1, n, mel_bins] to more frames, as often as they fit whole."""
-    whole = frames // log_mel.shape[2]
-    tiled = log_mel.repeat(1, 1, whole, 1)
-    return functional.pad(tiled, (0, 0, 0, frames - tiled.shape[2]), value=FLOOR_DB)

@@ -29,11 +29,11 @@ from train.data.dataset import Dataset
 from train.engine.loop import choose_device
 from train.kinship import kin_hits
 from train.measure.methods import DISTILLED, Names, Texts, methods
-from train.measure.metrics import bootstrap
+from train.measure.metrics import bootstrap, ranked_metrics
 from train.measure.page import to_html, to_markdown
 from train.measure.probe import probe_tasks
-from train.measure.protocol import Flags, Protocol, Task, asked_items, make_protocol, quiet_items
-from train.measure.retrieval import Heard, per_query
+from train.measure.protocol import Flags, Protocol, Task, asked_items, make_protocol
+from train.measure.retrieval import Heard
 from train.runs import CACHE, newest_run
 from train.sound.recordings import Recordings, hear, load_recordings
 
@@ -70,13 +70,14 @@ def evaluate(
     checkpoint.student.to(choose_device("auto"))
     recordings = load_recordings(asked_items(dataset, split), checkpoint.hearing, CACHE)
     pictured = open_dataset(pictures) if pictures else dataset
-    protocol = make_protocol(dataset, pictured, split, recordings, _teacher(checkpoint))
+    teacher = _teacher(checkpoint)
+    protocol = make_protocol(dataset, pictured, split, recordings, teacher, CACHE)
     known = Texts(checkpoint.taxonomy.species, checkpoint.anchors).of(checkpoint.heard)
     names, quiet = Names(known, protocol.texts), background(dataset, checkpoint)
     heard = hear(recordings, quiet, lambda one: methods(checkpoint, one, names))
     seen = np.array([one.species_id in checkpoint.heard for one in protocol.texts.species])
     asked = {name: {one.name: one for one in protocol.tasks(*each)} for name, each in heard.items()}
-    asked[DISTILLED] |= probe_tasks(checkpoint, dataset, recordings, protocol)
+    asked[DISTILLED] |= probe_tasks(checkpoint, dataset, recordings, protocol, CACHE)
     rows = [
         row
         for name, tasks in asked.items()
@@ -98,7 +99,7 @@ def evaluate(
 
 def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
     """What the listener's background bank is made of; None if the data set has none."""
-    items = quiet_items(dataset)
+    items = dataset.select("audio", "train", ("",))
     return load_recordings(items, checkpoint.hearing, CACHE) if items else None
 
 
@@ -124,9 +125,7 @@ def _rows(method: str, task: Task, texts: Texts, seen: Flags) -> Iterator[dict[s
 
 
 def _figures(task: Task, texts: Texts) -> dict[str, Any]:
-    values = {
-        name: np.array(one) for name, one in per_query(task.similarity, task.relevant).items()
-    }
+    values = ranked_metrics(task.similarity, task.relevant)
     kin = kin_hits(task.similarity.argmax(axis=1), task.asked, task.held, texts.species)
     first = task.asked.argmax(axis=1)
     averaged = bootstrap(values["mAP"], classes=first)

@@ -1,6 +1,6 @@
 """How near the cache of log-mels comes to what decoding alone allows.
 
-python scripts/bench/cache.py [--clips 600] [--seconds 10] [--rate 22050]
+python scripts/bench/cache.py [--clips 6000] [--seconds 10] [--rate 22050]
 
 Recordings as iNatSounds publishes them (WAV, 22,050 Hz) are made, decoded and resampled on one
 core, and then cached by all cores: from nothing, and once more when everything is there. The limit
@@ -83,7 +83,7 @@ def draw(found: list[Array | None], batches: int, size: int) -> float:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=600)
+    parser.add_argument("--clips", type=int, default=6000)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rate", type=int, default=22_050)
     args = parser.parse_args()

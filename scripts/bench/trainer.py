@@ -12,6 +12,7 @@ they don't change the time.
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -121,11 +122,10 @@ def report(batches: list[int], steps: int, device: torch.device) -> Iterator[str
     yield f"bfloat16 matrix products: {peak / 1e12:.2f} TFLOP/s. A clip: {flops / 1e9:.2f} GFLOP.\n"
     yield "| batch | compiled | clips/s | TFLOP/s | share of the peak |\n|---|---|---|---|---|"
     found = {}
-    for batch in batches:
-        for compiled in (False, True):
-            rate = found[rate_of] = clips_per_second(*(rate_of := (batch, compiled)), device, steps)
-            share = rate * flops / peak
-            yield f"| {batch} | {compiled} | {rate:.2f} | {rate * flops / 1e12:.3f} | {share:.1%} |"
+    for batch, compiled in product(batches, (False, True)):
+        rate = found[batch, compiled] = clips_per_second(batch, compiled, device, steps)
+        share = rate * flops / peak
+        yield f"| {batch} | {compiled} | {rate:.2f} | {rate * flops / 1e12:.3f} | {share:.1%} |"
     best = max(found, key=lambda one: found[one])
     epoch = 137_012 / found[best]
     yield f"\nAn epoch of iNatSounds' 137,012 clips: {epoch:,.0f} s.\n"

@@ -33,6 +33,7 @@ from train.birds.scene import core_species
 from train.birds.size import NOTE as SIZE_NOTE
 from train.checkpoint import META
 from train.data.dataset import Dataset, read_dataset
+from train.data.table import read_json
 from train.measure.families import confusion, draw
 
 CHOSEN = "CNN, hint"
@@ -83,7 +84,7 @@ def summarise(
         "chosen": CHOSEN,
         "baselines_of": BASELINES_OF,
         "size": _size(models),
-        "before": chosen_figures(_read(before)) if before else {},
+        "before": chosen_figures(read_json(before)) if before else {},
         "seconds": _seconds([models / BASE, *(models / one for one in folds)]),
         "rows": summary(table),
         "differences": [
@@ -116,20 +117,13 @@ def machine() -> str:
 def _size(models: Path) -> Mapping[str, Any]:
     """What train.birds.size found, if it was asked."""
     note = models / SIZE_NOTE
-    return _read(note) if note.is_file() else {"recordings": 0, "rows": []}
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{file}: not readable as JSON ({error})") from error
-    return found
+    found: Mapping[str, Any] = {"recordings": 0, "rows": []}
+    return read_json(note) if note.is_file() else found
 
 
 def _seconds(folders: Sequence[Path]) -> Mapping[str, Mapping[str, float]]:
     notes = {one.name: one / SECONDS for one in folders}
-    return {name: _read(note) for name, note in notes.items() if note.is_file()}
+    return {name: read_json(note) for name, note in notes.items() if note.is_file()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 
 from gallery.teacher import Teacher, mean_anchors
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.data.dataset import Dataset, Item
+from train.data.dataset import Dataset
+from train.measure.protocol import embed_labelled
 from train.measure.retrieval import Labelled
 
 
@@ -77,10 +78,10 @@ def embed_scene(
     return Scene(
         tuple(core),
         Labelled(mean_anchors(teacher.anchors(species)), np.array(ids)),
-        _pictures(teacher, dataset.select("image", TRAIN, core)),
-        _pictures(teacher, dataset.select("image", TEST, core)),
-        _pictures(teacher, dataset.select("image", UNSEEN, ids)),
-        _pictures(teacher, everything.select("image", TRAIN, strangers)),
+        embed_labelled(teacher, dataset.select("image", TRAIN, core)),
+        embed_labelled(teacher, dataset.select("image", TEST, core)),
+        embed_labelled(teacher, dataset.select("image", UNSEEN, ids)),
+        embed_labelled(teacher, everything.select("image", TRAIN, strangers)),
     )
 
 
@@ -89,8 +90,3 @@ def core_species(folds: Iterable[Dataset]) -> tuple[str, ...]:
     return tuple(
         sorted({one.species_id for fold in folds for one in fold.items if one.split == TEST} - {""})
     )
-
-
-def _pictures(teacher: Teacher, items: Sequence[Item]) -> Labelled:
-    opened, rows = teacher.embed_pictures(items)
-    return Labelled(rows, np.array([one.species_id for one in opened]))

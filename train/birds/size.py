@@ -8,7 +8,6 @@ that it has not met. What is there already is kept. Writes OUTPUT/size.json, whi
 `python -m train.birds.report` puts on its page.
 """
 
-import csv
 import hashlib
 import json
 import sys
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from edge.contract.bundle import write_atomic
+from edge.contract.taxonomy import read_table
 from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import base_folder
@@ -34,13 +34,13 @@ from train.plan import count_flops
 from train.pretrain import IMITATOR, pretrain
 from train.runs import CACHE
 from train.sound.features import crop, load_features
-from train.sound.hints import STEP_S, load_hints, statistics
+from train.sound.hints import HEARD_S, STEP_S, load_hints, statistics
 from train.student import CNN, embed_log_mels, open_start
 
 NOTE = "size.json"
 PARTS = 3
 _CNNS = ("regnetx_002", "mobilenetv3_small_100", "mobilenetv4_conv_small")
-_WINDOW_S, _HOP_SAMPLES = 3, 576
+_RECIPE = CONFIGS / "pretrain-birds-imitator.yaml"
 _SCHEDULE = ("audio_steps=600", "mixtures=2000")
 """A fifth of the recipe's: enough to tell towers apart."""
 
@@ -52,8 +52,7 @@ def part_of(species_id: str) -> int:
 
 def strangers(dataset: Dataset, part: int) -> list[Item]:
     """Recordings of a third's species, by recordists of none of the other species."""
-    with (dataset.path / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        authors = [row["author"] for row in csv.DictReader(file)]
+    authors = [row["author"] for row in read_table(dataset.path / "manifest.csv", ("author",))]
     birds = [
         (one, author)
         for one, author in zip(dataset.items, authors, strict=True)
@@ -76,8 +75,7 @@ def imitate(cnn: str, part: int, dataset: Dataset, hint: Path, output: Path) -> 
             f"held_out={','.join(held_out)}",
             *_SCHEDULE,
         )
-        config = CONFIGS / "pretrain-birds-imitator.yaml"
-        pretrain(load_config(PretrainConfig, config, settings), [IMITATOR])
+        pretrain(load_config(PretrainConfig, _RECIPE, settings), [IMITATOR])
     return folder / IMITATOR
 
 
@@ -104,7 +102,7 @@ def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: Path
 
 def _windows(log_mel: Tensor, count: int, spec: LogMelSpec) -> Tensor:
     """The windows that the hints are of: float32[count, 1, frames, mel_bins]."""
-    frames = spec.frames(_WINDOW_S * spec.sample_rate_hz)
+    frames = spec.frames(HEARD_S * spec.sample_rate_hz)
     last, step = max(len(log_mel) - frames, 0), STEP_S * spec.sample_rate_hz / spec.hop_samples
     starts = (min(round(n * step), last) for n in range(count))
     return torch.stack([crop(log_mel, start, frames) for start in starts])[:, None]
@@ -133,9 +131,10 @@ def compare(cnns: Sequence[str], data: Path, hint: Path, output: Path) -> dict[s
 
 
 def _row(cnn: str, found: Floats, first: Floats) -> dict[str, Any]:
-    start = open_start(f"{CNN}{cnn}", _HOP_SAMPLES)
+    recipe = load_config(PretrainConfig, _RECIPE, ())
+    start = open_start(f"{CNN}{cnn}", recipe.frame_hop_samples)
     tower = start.student(1).tower.eval()
-    window = torch.zeros(1, 1, start.spec.frames(_WINDOW_S * start.spec.sample_rate_hz), 64)
+    window = torch.zeros(1, 1, start.hearing(recipe.window_s).frames, start.spec.mel_bins)
     return {
         "cnn": cnn,
         "parameters": sum(one.numel() for one in tower.parameters()),

@@ -33,7 +33,7 @@ def average_precision(similarity: npt.NDArray[np.floating], relevant: Relevance)
         similarity: float[queries, gallery].
         relevant: bool[queries, gallery], at least one a query.
     """
-    return _precision(ranked(similarity, relevant))
+    return _precision(_ranked(similarity, relevant))
 
 
 def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) -> dict[str, Floats]:
@@ -42,14 +42,14 @@ def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) ->
     Shapes as `average_precision`. R@k is 1 if any of the k best is relevant, else 0.
     """
     places = range(0, len(similarity), _BLOCK)
-    blocks = [ranked(similarity[n : n + _BLOCK], relevant[n : n + _BLOCK]) for n in places]
+    blocks = [_ranked(similarity[n : n + _BLOCK], relevant[n : n + _BLOCK]) for n in places]
     first = np.concatenate([one.argmax(axis=1) for one in blocks])
     recalls = {f"R@{k}": (first < k).astype(float) for k in RECALLS}
     precision = np.concatenate([_precision(one) for one in blocks])
     return {"mAP": precision, **recalls, "rank": first + 1.0}
 
 
-def ranked(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Relevance:
+def _ranked(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Relevance:
     """bool[queries, gallery]: the relevant ones with the most similar first."""
     order = np.argsort(-similarity, axis=1, kind="stable")
     return np.take_along_axis(relevant, order, axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.taxonomy import Taxonomy
+from train.measure.baselines import unit
 from train.measure.families import confusion, draw
 from train.measure.protocol import Protocol, Task
 from train.measure.retrieval import Embeddings, Heard
@@ -89,10 +90,7 @@ def _orders(protocol: Protocol) -> tuple[npt.NDArray[np.intp], list[str]]:
 
 def _mean(heard: Heard) -> Embeddings:
     """float32[recordings, dim]: the mean over each recording's windows."""
-    starts = np.flatnonzero(np.diff(heard.recording, prepend=-1))
-    sums = np.add.reduceat(heard.windows, starts, axis=0)
-    means: Embeddings = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    return means
+    return unit(np.add.reduceat(heard.windows, heard.starts, axis=0))
 
 
 def _principal(rows: Embeddings) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,6 @@ from train.data.dataset import Dataset
 from train.measure.baselines import Embeddings
 from train.measure.protocol import Protocol, Task
 from train.measure.retrieval import Heard
-from train.runs import CACHE
 from train.sound.recordings import Recordings, load_recordings
 from train.student import Student, embed_log_mels, open_start
 
@@ -70,7 +70,7 @@ def fit_probe(features: Embeddings, labels: npt.NDArray[np.intp]) -> Probe:
 
 
 def probe_tasks(
-    checkpoint: Checkpoint, dataset: Dataset, test: Recordings, protocol: Protocol
+    checkpoint: Checkpoint, dataset: Dataset, test: Recordings, protocol: Protocol, cache: Path
 ) -> dict[str, Task]:
     """How well species can be told by a student's features, before and after distillation.
 
@@ -79,7 +79,7 @@ def probe_tasks(
     items = dataset.select("audio", "train", dataset.taxonomy.ids)
     if not items:
         return {}
-    train = load_recordings(items, checkpoint.hearing, CACHE)
+    train = load_recordings(items, checkpoint.hearing, cache)
     species = sorted(set(train.species.tolist()))
     held = protocol.flags(np.array(species))
     students = {"before": before(checkpoint), "after": checkpoint.student}

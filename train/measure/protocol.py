@@ -7,6 +7,7 @@ the 5 s pieces of soundscapes, which hold several species, or none, and are sear
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,6 @@ from train.anchors import cached_anchors
 from train.data.dataset import Dataset, Item
 from train.measure.methods import Texts
 from train.measure.retrieval import Embeddings, Heard, Labelled, species_scores
-from train.runs import CACHE
 from train.sound.recordings import Recordings
 
 Flags = npt.NDArray[np.bool_]
@@ -88,7 +88,12 @@ class Protocol:
 
 
 def make_protocol(
-    dataset: Dataset, pictured: Dataset, split: str, recordings: Recordings, teacher: Teacher
+    dataset: Dataset,
+    pictured: Dataset,
+    split: str,
+    recordings: Recordings,
+    teacher: Teacher,
+    cache: Path,
 ) -> Protocol:
     """What a split asks.
 
@@ -98,11 +103,12 @@ def make_protocol(
         split: of recordings and pictures.
         recordings: the split's.
         teacher: embeds pictures and names.
+        cache: where anchors are kept.
     """
     sung = [one.species for one in recordings.items]
     pictures = pictured.select("image", split, dataset.taxonomy.ids)
     wanted = frozenset().union(*sung, *(one.species for one in pictures))
-    anchors = mean_anchors(cached_anchors(teacher, dataset.taxonomy, CACHE))
+    anchors = mean_anchors(cached_anchors(teacher, dataset.taxonomy, cache))
     texts = Texts(dataset.taxonomy.species, anchors).of(wanted)
     ids = [one.species_id for one in texts.species]
     flags = np.array([[one in each for one in ids] for each in sung])
@@ -112,21 +118,17 @@ def make_protocol(
 def _galleries(pictures: Sequence[Item], teacher: Teacher) -> dict[str, Labelled]:
     parts = sorted({one.part for one in pictures})
     return {
-        f" ({part})" if part else "": _embedded(
-            [one for one in pictures if one.part == part], teacher
+        f" ({part})" if part else "": embed_labelled(
+            teacher, [one for one in pictures if one.part == part]
         )
         for part in parts
     }
 
 
-def _embedded(pictures: Sequence[Item], teacher: Teacher) -> Labelled:
+def embed_labelled(teacher: Teacher, pictures: Sequence[Item]) -> Labelled:
+    """Those pictures that are readable, embedded, with their species."""
     shown, rows = teacher.embed_pictures(pictures)
     return Labelled(rows, np.array([one.species_id for one in shown]))
-
-
-def quiet_items(dataset: Dataset) -> list[Item]:
-    """Recordings that the background bank is made of: the training split's."""
-    return dataset.select("audio", "train", ("",))
 
 
 def asked_items(dataset: Dataset, split: str) -> list[Item]:

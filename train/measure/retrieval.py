@@ -31,6 +31,11 @@ class Heard:
     recording: npt.NDArray[np.intp]
     """int[windows], ascending."""
 
+    @property
+    def starts(self) -> npt.NDArray[np.intp]:
+        """int[recordings]: the first window of each."""
+        return np.flatnonzero(np.diff(self.recording, prepend=-1))
+
     def pooled(self, rows: Embeddings) -> Embeddings:
         """Similarity of every recording with every row: the maximum over its windows."""
         return self.each(lambda windows: windows @ rows.T)
@@ -44,7 +49,7 @@ class Heard:
         Returns:
             float32[recordings, n].
         """
-        starts = np.flatnonzero(np.diff(self.recording, prepend=-1))
+        starts = self.starts
         blocks = np.searchsorted(starts, range(0, len(self.windows), _BLOCK), side="right")
         cuts = np.unique(starts[blocks - 1])  # between recordings only
         parts = [
@@ -57,8 +62,7 @@ class Heard:
 
     def loudest(self, values: Embeddings) -> Embeddings:
         """float32[windows, n] -> float32[recordings, n]: the maximum over windows."""
-        starts = np.flatnonzero(np.diff(self.recording, prepend=-1))
-        pooled: Embeddings = np.maximum.reduceat(values, starts, axis=0)
+        pooled: Embeddings = np.maximum.reduceat(values, self.starts, axis=0)
         return pooled
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edge.contract.errors import DatasetError
 from edge.framing import resample
@@ -69,9 +70,13 @@ def crop(log_mel: Tensor, start: int, frames: int) -> Tensor:
     """Cut frames out of float[frames, mel_bins]; a short clip is tiled ("repeatpad")."""
     if len(log_mel) >= frames:
         return log_mel[start : start + frames]
-    tiled = log_mel.repeat(frames // len(log_mel), 1)
-    rest = tiled.new_full((frames - len(tiled), log_mel.shape[1]), FLOOR_DB)
-    return torch.cat([tiled, rest])
+    return fill(log_mel, frames)
+
+
+def fill(log_mel: Tensor, frames: int) -> Tensor:
+    """Repeat float[..., n, mel_bins] to more frames, as often as fits whole; the rest is mute."""
+    tiled = torch.cat([log_mel] * (frames // log_mel.shape[-2]), dim=-2)
+    return functional.pad(tiled, (0, 0, 0, frames - tiled.shape[-2]), value=FLOOR_DB)
 
 
 def to_power(log_mel: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ class Writer:
     def __init__(self, folder: Path, end: tuple[int, int], shard_bytes: int) -> None:
         self._folder, self._most = folder, shard_bytes // _BYTES
         self._shard, self._end = end
-        self._index_bytes = _whole_bytes(folder / INDEX)
+        self._index_bytes = len(_whole_lines(folder / INDEX))
         self._lines: list[dict[str, Any]] = []
         self._arrays: list[Array] = []
 
@@ -163,10 +163,10 @@ def _appending(file: Path, position: int) -> Iterator[BinaryIO]:
 
 
 def _lines(index: Path) -> Iterator[dict[str, Any]]:
-    content = index.read_bytes()[: _whole_bytes(index)] if index.is_file() else b""
-    return map(json.loads, content.splitlines())
+    return map(json.loads, _whole_lines(index).splitlines())
 
 
-def _whole_bytes(index: Path) -> int:
-    """Length of a file without a last line that was not written to its end."""
-    return index.read_bytes().rfind(b"\n") + 1 if index.is_file() else 0
+def _whole_lines(index: Path) -> bytes:
+    """A file without a last line that was not written to its end."""
+    content = index.read_bytes() if index.is_file() else b""
+    return content[: content.rfind(b"\n") + 1]
