@@ -1,14 +1,16 @@
 """Turn a distilled checkpoint into a bundle: ONNX encoders, taxonomy, anchors, manifest.
 
-python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16]
+python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16,int8]
+                      [--fp16 arithmetic|weights] [--int8 dynamic|weights|static]
+                      [--recordings DIR] [--beyond-limits]
                       [--name NAME] [--licence LICENCE] [--species FILE] [--figures FILE]
 
 The front end is part of the graph: waveform in, unit embedding out. With no arguments: the
-newest run, into a folder `bundle` inside it. Every variant is compared with torch through
-`edge.encoder` before it is written.
+newest run, into a folder `bundle` inside it. Every variant is compared with torch before it is
+written (`python -m export.parity`), on recordings too, if the data set that the checkpoint was
+trained on, or another, is there.
 """
 
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -17,24 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import torch
-from tqdm import tqdm
 
 from edge.contract.bundle import npy_bytes, write_bundle
-from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, Manifest, load_manifest
+from edge.contract.errors import ConfigError
+from edge.contract.manifest import FILE_NAME, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
 from edge.usage import Parser
-from export.half import to_half
-from export.parity import check_parity
+from export.int8 import METHODS
+from export.variants import HALVES, Variants, make_encoders
 from gallery.command import run
 from train.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
-from train.student import WaveformStudent
-
-PRECISIONS = ("fp32", "fp16")
-_OPSET = 18
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,10 @@ class Label:
 
 
 def export(
-    checkpoint_path: Path, output: Path, precisions: Sequence[str], label: Label | None = None
+    checkpoint_path: Path,
+    output: Path,
+    variants: Variants | None = None,
+    label: Label | None = None,
 ) -> Manifest:
     """Write encoders, taxonomy and anchors into a bundle.
 
@@ -62,74 +60,22 @@ def export(
     Args:
         checkpoint_path: from train.distill.
         output: the bundle's folder.
-        precisions: which encoders to write.
+        variants: which encoders to write.
         label: what the manifest says beside.
 
     Raises:
         BirdlistenError: the checkpoint is no checkpoint, or a variant isn't the same encoder.
+        OSError: the disk is full; a bundle that was there stays as it was.
     """
-    checkpoint = load_checkpoint(checkpoint_path)
-    student = WaveformStudent(checkpoint.frontend, checkpoint.student).eval()
+    checkpoint, variants = load_checkpoint(checkpoint_path), variants or Variants()
     manifest = _manifest(checkpoint, checkpoint_path, output, label or Label())
     contents = {
         "taxonomy": (checkpoint_path / TAXONOMY).read_bytes(),
         "anchors": npy_bytes(checkpoint.anchors.astype(np.float16)),
     }
-    graph = to_onnx(student, checkpoint.window_samples)
-    for precision in tqdm(precisions, "precisions", disable=None):
-        variant = to_half(graph) if precision == "fp16" else graph
-        encoder = _with_metadata(variant, manifest, precision)
-        check_parity(student, encoder, precision)
-        contents[f"encoder.{precision}"] = encoder
-    return write_bundle(output, manifest, contents)
-
-
-def to_onnx(student: WaveformStudent, window_samples: int) -> onnx.ModelProto:
-    """Trace the whole graph with a dynamic batch; node names show the module path.
-
-    Args:
-        student: float32[batch, window_samples] -> float32[batch, dim].
-        window_samples: fixed length of the input.
-    """
-    # A batch of two: torch.export would specialise a batch of one.
-    example = torch.zeros(2, window_samples)
-    program = torch.onnx.export(
-        student,
-        (example,),
-        input_names=["waveform"],
-        output_names=["embedding"],
-        dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
-        opset_version=_OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    if program is None:
-        raise DatasetError("torch.onnx.export returned no program")
-    model = program.model_proto
-    onnx.checker.check_model(model)
-    return model
-
-
-def _with_metadata(model: onnx.ModelProto, manifest: Manifest, precision: str) -> bytes:
-    onnx.helper.set_model_props(
-        model,
-        {
-            "birdlisten.format": str(manifest.format_version),
-            "sample_rate_hz": str(manifest.audio.sample_rate_hz),
-            "window_samples": str(manifest.audio.window_samples),
-            "embedding_dim": str(manifest.embedding_dim),
-            "precision": precision,
-            "model_id": manifest.model_id,
-            "space_id": manifest.space_id,
-            "teacher": manifest.teacher,
-            "student": manifest.student,
-            "sha256": manifest.model_id,
-        },
-    )
-    file = io.BytesIO()
-    onnx.save_model(model, file)
-    return file.getvalue()
+    encoders, parity = make_encoders(checkpoint, manifest, variants)
+    provenance = {**manifest.provenance, "parity": parity}
+    return write_bundle(output, replace(manifest, provenance=provenance), {**contents, **encoders})
 
 
 def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: Label) -> Manifest:
@@ -186,20 +132,16 @@ def _read_figures(file: Path) -> Any:
         raise ConfigError(f"{file}: not readable as JSON ({error})") from error
 
 
-def _precisions(text: str) -> list[str]:
-    chosen = text.split(",")
-    for one in chosen:
-        if one not in PRECISIONS:
-            raise ConfigError(f"--precision: {one!r} is not one of {', '.join(PRECISIONS)}")
-    return chosen
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m export.onnx", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="default: the newest run")
     parser.add_argument("--output", type=Path, help="default: `bundle` in the checkpoint")
-    parser.add_argument("--precision", default="fp32,fp16", help="default: fp32,fp16")
+    parser.add_argument("--precision", default=",".join(PRECISIONS), help="default: all")
+    parser.add_argument("--fp16", choices=HALVES, default=HALVES[0], help="what is FP16")
+    parser.add_argument("--int8", choices=METHODS, help="default: the better one for the tower")
+    parser.add_argument("--recordings", type=Path, help="default: the checkpoint's data set")
+    parser.add_argument("--beyond-limits", action="store_true", help="write inexact variants, too")
     parser.add_argument("--name", default="", help="default: the data set's")
     parser.add_argument("--licence", default="", help="default: the recordings' licences")
     parser.add_argument("--species", type=Path, metavar="FILE", help="names of the default set")
@@ -210,7 +152,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         checkpoint = args.checkpoint or newest_run()
         output = args.output or checkpoint / "bundle"
         label = Label(args.name, args.licence, args.species, args.figures)
-        export(checkpoint, output, _precisions(args.precision), label)
+        chosen = args.precision.split(",")
+        variants = Variants(chosen, args.fp16, args.int8, args.recordings, args.beyond_limits)
+        export(checkpoint, output, variants, label)
         print(output)
 
     return run(command)

@@ -40,7 +40,9 @@ class Take:
     species_ids: frozenset[str]
 
 
-def read_takes(folder: Path, split: str, rate_hz: int, birds: bool) -> list[Take]:
+def read_takes(
+    folder: Path, split: str, rate_hz: int, birds: bool, most: int | None = None
+) -> list[Take]:
     """The readable recordings of a data set's split; others are named and left out.
 
     Args:
@@ -48,6 +50,7 @@ def read_takes(folder: Path, split: str, rate_hz: int, birds: bool) -> list[Take
         split: rows of another split are left out; rows without one are taken.
         rate_hz: what to resample to.
         birds: recordings of a species, or else those without a bird.
+        most: how many at most, spread over the split; None takes all.
 
     Raises:
         DatasetError: there is no manifest.csv.
@@ -62,6 +65,7 @@ def read_takes(folder: Path, split: str, rate_hz: int, birds: bool) -> list[Take
         and one.get("split") in (None, "", split)
         and bool(one["scientific_name"]) == birds
     ]
+    rows = rows[:: -(-len(rows) // most) or 1] if most else rows
     takes = (_read_take(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
     return [one for one in takes if one is not None]
 

@@ -13,6 +13,7 @@ from edge.contract.bundle import load_bundle, npy_bytes, write_bundle  # noqa: E
 from edge.framing import frame_waveform  # noqa: E402
 from edge.recording import read_recording  # noqa: E402
 from export.onnx import export  # noqa: E402
+from export.variants import Variants  # noqa: E402
 from gallery.build import build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
@@ -35,7 +36,7 @@ STUDENT, REAL = ROOT / "runs" / "starter" / "student", ROOT / "data" / "birds"
 def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, tmp_path, capsys, standardised):
     run = distill(world.distillation("parity", steps=20))
     checkpoint, dataset = load_checkpoint(run), read_dataset(world.data)
-    export(run, tmp_path / "bundle", ["fp32"])
+    export(run, tmp_path / "bundle", Variants(["fp32"]))
     build(tmp_path / "bundle", world.data, load_teacher(world.teacher))
     quiet = load_recordings(dataset.select("audio", "train", ("",)), checkpoint.hearing, tmp_path)
     bank = embed_log_mels(checkpoint.student, quiet.log_mels).numpy() if standardised else None

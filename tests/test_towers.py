@@ -44,8 +44,8 @@ def test_a_cnn_distils_and_survives_the_disk(lite):
 
 def test_a_cnn_exports_and_keeps_its_front_end_in_full_precision(lite, tmp_path):
     # Export compares every precision with torch, and refuses what differs.
-    export(lite, tmp_path / "bundle", ["fp32", "fp16"])
-    assert {"encoder.fp32", "encoder.fp16"} <= set(load_manifest(tmp_path / "bundle").roles)
+    export(lite, tmp_path / "bundle")
+    assert load_manifest(tmp_path / "bundle").precisions == ("fp32", "fp16", "int8")
 
 
 def test_a_cnn_has_no_text_space_to_compare_with(lite, world, monkeypatch, tmp_path):

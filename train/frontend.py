@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.contract.audio import AudioSpec
+from train.fourier import FoldedMel
 
 _FLOOR = 1e-10
 _BLOCK = 128
@@ -69,48 +70,39 @@ class Hearing:
 class LogMel(nn.Module):
     """float32[batch, samples] -> float32[batch, 1, frames, mel_bins] in dB.
 
-    The Fourier transform is `torch.stft`, or, for export, a convolution restricted to the bins
-    that the filterbank uses: every provider runs it, which can't be said of ONNX's STFT.
+    The Fourier transform is `torch.stft`, or, for export, matrix products restricted to the bins
+    that the filterbank uses (train/fourier.py).
     """
 
     window: Tensor
     filters: Tensor
-    circle: Tensor
-    bins: Tensor
-    samples: Tensor
 
-    def __init__(self, spec: LogMelSpec, convolution: bool = False) -> None:
+    def __init__(self, spec: LogMelSpec, exported: bool = False) -> None:
         super().__init__()
         self.spec = spec
-        self.convolution = convolution
         filters = _filterbank(spec)
         used = int(filters.abs().sum(dim=1).nonzero().max()) + 1
         self.register_buffer("window", torch.hann_window(spec.fft_samples, periodic=True), False)
         self.register_buffer("filters", filters[:used], False)
-        self.register_buffer("circle", _circle(spec.fft_samples), False)
-        self.register_buffer("bins", torch.arange(used), False)
-        self.register_buffer("samples", torch.arange(spec.fft_samples), False)
+        self.folded = FoldedMel(spec.fft_samples, filters[:used]) if exported else None
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Compute the log-mel spectrogram."""
-        half = self.spec.fft_samples // 2
-        padded = functional.pad(waveform[:, None], (half, half), mode="reflect")
-        mel = self._mel(self._power_conv(padded)) if self.convolution else self._blocks(padded)
+        mel = self.folded(self._frames(waveform)) if self.folded else self._blocks(waveform)
         return 10 * torch.log10(mel.clamp(min=_FLOOR))[:, None]
 
-    def _mel(self, power: Tensor) -> Tensor:
-        return power.transpose(1, 2) @ self.filters
-
-    def _blocks(self, padded: Tensor) -> Tensor:
+    def _blocks(self, waveform: Tensor) -> Tensor:
         """Some frames at a time: fetching memory for all of them takes longer than computing."""
         fft, hop = self.spec.fft_samples, self.spec.hop_samples
-        frames = (padded.shape[2] - fft) // hop + 1
+        padded = _reflect(waveform, fft // 2, fft // 2)
+        frames = (padded.shape[1] - fft) // hop + 1
         ends = [min(begin + _BLOCK, frames) for begin in range(0, frames, _BLOCK)]
         parts = [
-            padded[:, 0, begin * hop : (end - 1) * hop + fft]
+            padded[:, begin * hop : (end - 1) * hop + fft]
             for begin, end in zip([0, *ends], ends, strict=False)
         ]
-        return torch.cat([self._mel(self._power_stft(part)) for part in parts], dim=1)
+        powers = [self._power_stft(part).transpose(1, 2) for part in parts]
+        return torch.cat([power @ self.filters for power in powers], dim=1)
 
     def _power_stft(self, padded: Tensor) -> Tensor:
         spec = self.spec
@@ -125,15 +117,19 @@ class LogMel(nn.Module):
         parts = torch.view_as_real(spectrum[:, : len(self.filters)])
         return parts[..., 0].square() + parts[..., 1].square()
 
-    def _power_conv(self, padded: Tensor) -> Tensor:
-        spectrum = functional.conv1d(padded, self._kernel(), stride=self.spec.hop_samples)
-        real, imaginary = spectrum.square().chunk(2, dim=1)
-        return real + imaginary
+    def _frames(self, waveform: Tensor) -> Tensor:
+        """float32[batch, frames, fft_samples + 1], of hops laid side by side."""
+        fft, hop, samples = self.spec.fft_samples, self.spec.hop_samples, waveform.shape[1]
+        frames, parts = self.spec.frames(samples), -(-(fft + 1) // hop)
+        needed = (frames + parts - 1) * hop
+        padded = _reflect(waveform, fft // 2, max(needed - samples - fft // 2, 0))
+        hops = padded[:, :needed].reshape(waveform.shape[0], -1, hop)
+        widths = [min(hop, fft + 1 - n * hop) for n in range(parts)]
+        return torch.cat([hops[:, n : n + frames, :w] for n, w in enumerate(widths)], dim=2)
 
-    def _kernel(self) -> Tensor:
-        """float32[2 * bins, 1, fft_samples], looked up: it would be 2.4 MB of every file."""
-        turns = self.bins[:, None] * self.samples % self.spec.fft_samples
-        return (self.circle[:, turns].flatten(0, 1) * self.window)[:, None]
+
+def _reflect(waveform: Tensor, before: int, after: int) -> Tensor:
+    return functional.pad(waveform[:, None], (before, after), mode="reflect")[:, 0]
 
 
 def _filterbank(spec: LogMelSpec) -> Tensor:
@@ -149,9 +145,3 @@ def _filterbank(spec: LogMelSpec) -> Tensor:
         mel_scale="slaney",
     )
     return torch.from_numpy(filters).float()
-
-
-def _circle(samples: int) -> Tensor:
-    """Cosine and sine of every angle that a Fourier transform needs, float32[2, samples]."""
-    angle = 2 * torch.pi / samples * torch.arange(samples, dtype=torch.float64)
-    return torch.stack([angle.cos(), angle.sin()]).float()

@@ -65,11 +65,11 @@ def make_projection(features: int, hidden: int, dim: int) -> nn.Module:
 
 
 class WaveformStudent(nn.Module):
-    """Front end and student in one: what is exported."""
+    """Front end and student in one: what an exported encoder is compared with."""
 
     def __init__(self, spec: LogMelSpec, student: Student) -> None:
         super().__init__()
-        self.frontend = LogMel(spec, convolution=True)
+        self.frontend = LogMel(spec)
         self.student = student
 
     def forward(self, waveform: Tensor) -> Tensor:

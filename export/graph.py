@@ -1,0 +1,119 @@
+"""The encoder as one ONNX graph: waveform in, unit embedding out."""
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edge.contract.errors import DatasetError
+from export.htsat import Htsat
+from train.frontend import LogMel, LogMelSpec
+from train.student import Student
+from train.towers import ClapTower
+
+LOG_MEL = "log_mel"
+"""The front end's output within the graph: float32[batch, 1, frames, mel_bins] in dB."""
+PROJECTED = "projected"
+"""An embedding before its length is made 1: float32[batch, dim]."""
+_SCOPE_KEY = "pkg.torch.onnx.name_scopes"
+_SHORTEST = 1e-12
+_OPSET = 20
+"""The first with Gelu."""
+
+
+class Deployed(nn.Module):
+    """Front end and student, laid out for inference; node names show these rooms.
+
+    Args:
+        spec: of the front end.
+        student: whose weights it shares.
+        window_samples: length of a window.
+    """
+
+    def __init__(self, spec: LogMelSpec, student: Student, window_samples: int) -> None:
+        super().__init__()
+        tower = student.tower
+        self.frontend = LogMel(spec, exported=True)
+        self.tower: nn.Module = tower
+        if isinstance(tower, ClapTower):
+            self.tower = Htsat(tower.audio_encoder, spec.frames(window_samples))
+        self.projection = student.projection
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """float32[batch, window_samples] -> float32[batch, dim], unit rows."""
+        features: Tensor = self.projection(self.tower(self.frontend(waveform)))
+        # What nn.functional.normalize does, without asking for a shape.
+        return features / features.norm(dim=-1, keepdim=True).clamp(min=_SHORTEST)
+
+
+def to_onnx(spec: LogMelSpec, student: Student, window_samples: int) -> onnx.ModelProto:
+    """Trace the whole graph with a dynamic batch.
+
+    Args:
+        spec: of the front end.
+        student: in evaluation mode.
+        window_samples: fixed length of the input.
+    """
+    # A batch of two: torch.export would specialise a batch of one.
+    example = torch.zeros(2, window_samples)
+    program = torch.onnx.export(
+        Deployed(spec, student, window_samples).eval(),
+        (example,),
+        input_names=["waveform"],
+        output_names=["embedding"],
+        dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
+        opset_version=_OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    if program is None:
+        raise DatasetError("torch.onnx.export returned no program")
+    model = program.model_proto
+    _name_output(model, "frontend", LOG_MEL)
+    _name_output(model, "projection", PROJECTED)
+    onnx.checker.check_model(model)
+    return model
+
+
+def frontend_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes up to the tower's first Conv.
+
+    What brings decibels near to 1 lies before it, in HTSAT as in a CNN.
+
+    Raises:
+        DatasetError: there is none, or no node of the front end's scope.
+    """
+    nodes = list(model.graph.node)
+    after = range(_scoped(model, "frontend")[-1] + 1, len(nodes))
+    end = next((n for n in after if nodes[n].op_type == "Conv"), None)
+    if end is None:
+        raise DatasetError("the graph has no Conv behind its front end; export it again")
+    return [one.name for one in nodes[:end]]
+
+
+def log_mel_of(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The front end alone, as it stands in a graph: waveform in, log-mel out."""
+    typed = onnx.shape_inference.infer_shapes(model)  # whoever quantises drops the types
+    part: onnx.ModelProto = onnx.utils.Extractor(typed).extract_model(["waveform"], [LOG_MEL])
+    return part
+
+
+def _name_output(model: onnx.ModelProto, room: str, new: str) -> None:
+    old = model.graph.node[_scoped(model, room)[-1]].output[0]
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if one == old else one for one in names]
+    for value in model.graph.value_info:
+        value.name = new if value.name == old else value.name
+
+
+def _scoped(model: onnx.ModelProto, room: str) -> list[int]:
+    """Places of a room's nodes."""
+    found = [n for n, one in enumerate(model.graph.node) if repr(room) in _scope(one)]
+    if not found:
+        raise DatasetError(f"the graph has no {room} in scope; export it again")
+    return found
+
+
+def _scope(node: onnx.NodeProto) -> str:
+    return next((one.value for one in node.metadata_props if one.key == _SCOPE_KEY), "")

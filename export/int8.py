@@ -1,0 +1,109 @@
+"""INT8, in three ways; which one is better is measured (export/performance.md).
+
+dynamic: weights as int8, inputs quantised anew for every window; products of integers. A
+transformer's way: its convolution of patches stays FP32. weights: weights as int8, unpacked at
+load; FP32 arithmetic. A small CNN's way, whose activations lose too much. static: ranges of
+activations, measured on recordings, are part of the graph (QDQ); what TensorRT wants.
+
+The front end is left alone: a quantised mel filterbank drops quiet bins to the floor.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from edge.contract.errors import ConfigError
+from export.graph import frontend_nodes
+from export.packing import Weights, pack
+from export.signals import signals
+
+METHODS = ("dynamic", "weights", "static")
+Windows = npt.NDArray[np.float32]
+_CALIBRATION = 64
+"""Windows."""
+
+
+def to_int8(model: onnx.ModelProto, method: str, windows: Windows | None = None) -> onnx.ModelProto:
+    """A quantised copy.
+
+    Args:
+        model: FP32.
+        method: one of METHODS.
+        windows: float32[n, samples] of recordings; only `static` hears them.
+
+    Raises:
+        ConfigError: `static` without recordings.
+    """
+    if method == "weights":
+        return pack(model, _rounded)
+    if method == "static" and windows is None:
+        raise ConfigError("--int8 static: needs recordings to calibrate on; see --recordings")
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        plain = onnx.ModelProto()
+        plain.CopyFrom(model)
+        del plain.graph.value_info[:]  # it names shapes that quantising changes
+        onnx.save(plain, source)
+        quantise = _dynamic if method == "dynamic" else _static
+        quantise(source, target, windows, frontend_nodes(model))
+        return onnx.load(target)
+
+
+def _dynamic(source: Path, target: Path, windows: Windows | None, spared: list[str]) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(
+        source,
+        target,
+        op_types_to_quantize=["MatMul", "Gemm"],
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=spared,
+    )
+
+
+def _static(source: Path, target: Path, windows: Windows | None, spared: list[str]) -> None:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    quantize_static(
+        source,
+        target,
+        _reader(windows if windows is not None else np.empty((0, 0), np.float32)),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        activation_type=QuantType.QInt8,
+        nodes_to_exclude=spared,
+    )
+
+
+def _reader(windows: Windows) -> Any:
+    """Recordings, and the signals that break front ends: ranges must hold both."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    some = windows[:: -(-len(windows) // _CALIBRATION) or 1]
+    heard = [*some, *signals(windows.shape[1]).values()]
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left: Iterator[Windows] = iter(heard)
+
+        def get_next(self) -> dict[str, Windows] | None:
+            one = next(self._left, None)
+            return None if one is None else {"waveform": one[None]}
+
+    return Reader()
+
+
+def _rounded(weights: Weights, axis: int) -> tuple[Weights, npt.NDArray[np.float32]]:
+    """int8 weights and their scale, one an output channel."""
+    others = tuple(one for one in range(weights.ndim) if one != axis)
+    scale = np.abs(weights).max(axis=others, keepdims=True) / np.float32(127)
+    scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
+    return np.round(weights / scale).astype(np.int8), scale

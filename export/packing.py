@@ -1,0 +1,63 @@
+"""Weights stored small, and unpacked once when the graph is loaded: it computes in FP32.
+
+A Cast and a Mul of constants, which every runtime folds; a DequantizeLinear would stay in the
+graph and be done anew for every window.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+from export.graph import frontend_nodes
+
+Weights = npt.NDArray[Any]
+Packer = Callable[[Weights, int], tuple[Weights, npt.NDArray[np.float32] | None]]
+"""Weights and the axis of their outputs -> small ones, and what to multiply them with."""
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
+_LEAST = 256
+"""Smaller weights aren't worth it."""
+
+
+def pack(model: onnx.ModelProto, packer: Packer) -> onnx.ModelProto:
+    """A copy with packed weights; the front end's stay as they are."""
+    packed = onnx.ModelProto()
+    packed.CopyFrom(model)
+    graph = packed.graph
+    spared = set(frontend_nodes(model))
+    weighted = [one for one in graph.node if one.op_type in _WEIGHTED and one.name not in spared]
+    stored = {one.name: one for one in graph.initializer}
+    unpacking: list[onnx.NodeProto] = []
+    for node in weighted:
+        weights = stored.pop(node.input[1], None)
+        if weights is not None and np.prod(weights.dims) >= _LEAST:
+            unpacking += _replace(graph, weights, packer, _output_axis(node))
+    nodes = [*unpacking, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return packed
+
+
+def _replace(
+    graph: onnx.GraphProto, weights: onnx.TensorProto, packer: Packer, axis: int
+) -> list[onnx.NodeProto]:
+    """Store small weights in place of others; the nodes that bring these back."""
+    name = weights.name
+    small, scale = packer(numpy_helper.to_array(weights), axis)
+    graph.initializer.remove(weights)
+    graph.initializer.append(numpy_helper.from_array(small, f"{name}.packed"))
+    cast = f"{name}.cast" if scale is not None else name
+    packed, single = f"{name}.packed", onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("Cast", [packed], [cast], f"{name}/unpack", to=single)]
+    if scale is not None:
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        nodes.append(helper.make_node("Mul", [cast, f"{name}.scale"], [name], f"{name}/scale"))
+    return nodes
+
+
+def _output_axis(node: onnx.NodeProto) -> int:
+    turned = any(one.name == "transB" and one.i for one in node.attribute)
+    return 0 if node.op_type == "Conv" or turned else 1

@@ -1,0 +1,138 @@
+"""One graph in every precision, each compared with torch before anybody gets it."""
+
+import io
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from tqdm import tqdm
+
+from edge.contract.errors import ConfigError
+from edge.contract.manifest import PRECISIONS, Manifest
+from export.graph import to_onnx
+from export.half import to_half, to_half_weights
+from export.int8 import to_int8
+from export.parity import LIMITS, Parity, check, compare, reference_of
+from export.recorded import cut, read_recorded
+from train.checkpoint import Checkpoint
+from train.towers import ClapTower
+
+_LOG = logging.getLogger(__name__)
+HALVES = ("arithmetic", "weights")
+_SPLITS = ("validation", "train")
+"""Of the recordings that variants are calibrated on and compared by: the first that has any."""
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Which encoders are written, and how they are made.
+
+    Raises:
+        ConfigError: an unknown precision.
+    """
+
+    precisions: Sequence[str] = PRECISIONS
+    fp16: str = HALVES[0]
+    """One of HALVES: `arithmetic` is for GPUs, `weights` for processors."""
+    int8: str | None = None
+    """One of `export.int8.METHODS`; None takes the better one for the tower."""
+    recordings: Path | None = None
+    """Data set to calibrate on and compare by; None takes the checkpoint's if it is there."""
+    beyond_limits: bool = False
+    """Write what isn't the same encoder, too; the manifest says so."""
+
+    def __post_init__(self) -> None:
+        for one in self.precisions:
+            if one not in PRECISIONS:
+                raise ConfigError(f"--precision: {one!r} is not one of {', '.join(PRECISIONS)}")
+
+
+def make_encoders(
+    checkpoint: Checkpoint, manifest: Manifest, variants: Variants
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Every variant by role, and by precision what its comparison found, for the manifest.
+
+    Raises:
+        DatasetError: a variant isn't the same encoder.
+    """
+    reference = reference_of(checkpoint)
+    graph = to_onnx(checkpoint.frontend, checkpoint.student, checkpoint.window_samples)
+    windows = _windows(checkpoint, variants)
+    methods = _methods(checkpoint, variants)
+    encoders, found = {}, {}
+    for precision in tqdm(variants.precisions, "precisions", disable=None):
+        variant = _variant(graph, precision, methods[precision], windows)
+        encoder = _with_metadata(variant, manifest, precision, methods[precision])
+        parity = compare(reference, encoder, windows)
+        if not variants.beyond_limits:
+            check(parity, precision)
+        found[precision] = {"made_by": methods[precision], **_summary(parity, precision)}
+        encoders[f"encoder.{precision}"] = encoder
+    return encoders, found
+
+
+def _methods(checkpoint: Checkpoint, variants: Variants) -> dict[str, str]:
+    """How each precision is made: as export/performance.md found best, if nothing else is said."""
+    transformer = isinstance(checkpoint.student.tower, ClapTower)
+    int8 = variants.int8 or ("dynamic" if transformer else "weights")
+    return {"fp32": "export", "fp16": variants.fp16, "int8": int8}
+
+
+def _variant(
+    graph: onnx.ModelProto,
+    precision: str,
+    method: str,
+    windows: npt.NDArray[np.float32] | None,
+) -> onnx.ModelProto:
+    if precision == "fp16":
+        return to_half(graph) if method == HALVES[0] else to_half_weights(graph)
+    return to_int8(graph, method, windows) if precision == "int8" else graph
+
+
+def _windows(checkpoint: Checkpoint, variants: Variants) -> npt.NDArray[np.float32] | None:
+    """Of recordings, if there are any."""
+    folder = variants.recordings or Path(checkpoint.config["data"])
+    if variants.recordings is None and not (folder / "manifest.csv").is_file():
+        _LOG.warning("%s is not here: compared on signals only; see --recordings", folder)
+        return None
+    rate_hz = checkpoint.audio.sample_rate_hz
+    found = (cut(read_recorded(folder, one, rate_hz), checkpoint.audio) for one in _SPLITS)
+    return next((one for one in found if one is not None), None)
+
+
+def _with_metadata(
+    model: onnx.ModelProto, manifest: Manifest, precision: str, method: str
+) -> bytes:
+    onnx.helper.set_model_props(
+        model,
+        {
+            "birdlisten.format": str(manifest.format_version),
+            "sample_rate_hz": str(manifest.audio.sample_rate_hz),
+            "window_samples": str(manifest.audio.window_samples),
+            "embedding_dim": str(manifest.embedding_dim),
+            "precision": precision,
+            "made_by": method,
+            "model_id": manifest.model_id,
+            "space_id": manifest.space_id,
+            "teacher": manifest.teacher,
+            "student": manifest.student,
+            "sha256": manifest.model_id,
+        },
+    )
+    file = io.BytesIO()
+    onnx.save_model(model, file)
+    return file.getvalue()
+
+
+def _summary(parity: Parity, precision: str) -> dict[str, Any]:
+    found = {"least_cosine_on_signals": min(parity.signals.values())}
+    if parity.recordings:
+        mean, least = parity.recordings
+        found |= {"mean_cosine_on_recordings": mean, "least_cosine_on_recordings": least}
+    shown = {name: round(value, 7) for name, value in found.items()}
+    return {**shown, "beyond_limits": parity.problems(LIMITS[precision])}
