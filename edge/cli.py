@@ -14,9 +14,9 @@ from types import FrameType
 
 from edge.config import CHOICES, Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
-from edge.usage import Parser, positive
+from edge.usage import Parser, positive, positives
 
-_NOT_SETTINGS = ("command", "config", "files", "top")
+_NOT_SETTINGS = ("command", "config", "files", "top", "trials")
 
 
 class _Terminated(BaseException):
@@ -77,6 +77,12 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
     return 0 if devices else 1
 
 
+def _bench(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.bench import bench
+
+    return bench(settings, args.trials)
+
+
 def _demo(args: argparse.Namespace, settings: Settings) -> int:
     from edge.demo import demo
 
@@ -88,6 +94,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "identify": _identify,
     "devices": _devices,
     "demo": _demo,
+    "bench": _bench,
 }
 
 
@@ -120,12 +127,24 @@ def _parser() -> Parser:
             argument_default=argparse.SUPPRESS,
         )
 
-    _add_listen_flags(add("listen", "listen to a microphone, a file, a folder, a stream or stdin"))
+    hearing = add("listen", "listen to a microphone, a file, a folder, a stream or stdin")
+    _add_listen_flags(hearing)
     files = add("identify", "the best species of each recording, without a threshold")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
     add("devices", "list the input devices")
-    add("demo", "hear the bundle's recorded dawn chorus")
+    demo = add("demo", "hear the bundle's recorded dawn chorus")
+    for one in (hearing, files, demo):
+        one.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+    trials = add("bench", "measure every precision here, and keep the best for `precision: auto`")
+    trials.add_argument(
+        "--threads",
+        dest="trials",
+        type=positives,
+        default=[1, 2],
+        metavar="N,...",
+        help="how many to try (default 1,2)",
+    )
     return parser
 
 

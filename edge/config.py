@@ -36,6 +36,8 @@ class Settings:
     """The station's directory; None is the XDG state directory."""
     provider: str = "auto"
     precision: str = "auto"
+    threads: int | None = None
+    """0: one a core. None: as `birdlisten bench` found, else one live and one a core for files."""
     threshold: float | None = None
     """None takes the bundle's calibrated threshold."""
     hop: float | None = None
@@ -57,6 +59,8 @@ class Settings:
             raise ConfigError(f"threshold: {self.threshold} does not lie between 0 and 1")
         if self.hop is not None and not 0 < self.hop < math.inf:
             raise ConfigError(f"hop: {self.hop} s is not a positive number")
+        if self.threads is not None and self.threads < 0:
+            raise ConfigError(f"threads: {self.threads} is negative; 0 takes one a core")
         if self.rate <= 0:
             raise ConfigError(f"rate: {self.rate} Hz is not positive")
 

@@ -1,27 +1,16 @@
-"""Waveform windows to unit embeddings; the only module that touches onnxruntime."""
+"""Waveform windows to unit embeddings."""
 
 import logging
-import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.contract.bundle import Bundle
-from edge.contract.errors import BirdlistenError, BundleError, MissingPackageError
+from edge.contract.errors import BundleError
+from edge.session import Running, open_session
 
 _LOG = logging.getLogger(__name__)
-_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
-PROVIDERS = {
-    "cpu": ["CPUExecutionProvider"],
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-    "tensorrt": [
-        "TensorrtExecutionProvider",
-        "CUDAExecutionProvider",
-        "CPUExecutionProvider",
-    ],
-}
 _PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
 
 
@@ -34,8 +23,8 @@ class Encoder:
         MissingPackageError: no onnxruntime is installed.
     """
 
-    def __init__(self, graph: bytes, provider: str = "auto", threads: int = 0) -> None:
-        self._session = _open_session(graph, provider, threads)
+    def __init__(self, graph: bytes, running: Running | None = None) -> None:
+        self._session = open_session(graph, running or Running())
         self.provider = str(self._session.get_providers()[0])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.window_samples = _window_samples(self._session)
@@ -54,13 +43,17 @@ class Encoder:
         return result
 
 
-def open_encoder(bundle: Bundle, precision: str = "auto", provider: str = "auto") -> Encoder:
+def open_encoder(
+    bundle: Bundle, precision: str = "auto", running: Running | None = None
+) -> Encoder:
     """Open a bundle's encoder and check it against the manifest.
 
     Raises:
         BundleError: the precision isn't shipped, or graph and manifest disagree.
     """
-    encoder = Encoder(bundle.encoder_bytes(choose_precision(bundle, precision, provider)), provider)
+    running = running or Running()
+    chosen = choose_precision(bundle, precision, running.provider)
+    encoder = Encoder(bundle.encoder_bytes(chosen), running)
     manifest = bundle.manifest
     expected = {
         "model_id": manifest.model_id,
@@ -86,7 +79,7 @@ def open_encoder(bundle: Bundle, precision: str = "auto", provider: str = "auto"
 
 
 def choose_precision(bundle: Bundle, precision: str, provider: str) -> str:
-    """Resolve `auto`: FP32 on a CPU, FP16 where a GPU provider is compiled in and wanted."""
+    """Resolve `auto`: FP16 where a GPU is asked for, FP32 elsewhere."""
     if precision != "auto":
         return precision
     shipped = bundle.manifest.precisions
@@ -94,23 +87,6 @@ def choose_precision(bundle: Bundle, precision: str, provider: str) -> str:
         raise BundleError(f"{bundle.path}: holds no encoder; export one: python -m export.onnx")
     gpu = provider in ("cuda", "tensorrt")
     return next(one for one in _PREFERENCE["gpu" if gpu else "cpu"] if one in shipped)
-
-
-def _open_session(graph: bytes, provider: str, threads: int) -> Any:
-    runtime = _runtime()
-    options = runtime.SessionOptions()
-    options.enable_cpu_mem_arena = False
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # No weights outside the graph: the folder they would come from has none.
-    options.add_session_config_entry(_EXTERNAL_FOLDER, os.devnull)
-    wanted = _wanted(provider, runtime.get_available_providers())
-    try:
-        session = runtime.InferenceSession(graph, options, providers=wanted)
-    except Exception as error:  # onnxruntime's own error classes share no base
-        raise BundleError(f"the encoder doesn't load: {str(error).splitlines()[0]}") from error
-    _check_provider(provider, wanted, session.get_providers())
-    return session
 
 
 def _window_samples(session: Any) -> int:
@@ -121,29 +97,3 @@ def _window_samples(session: Any) -> int:
     if not isinstance(samples, int):
         raise BundleError(f"the encoder's window must be fixed, found {samples!r}")
     return samples
-
-
-def _runtime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingPackageError(
-            "onnxruntime is not installed: pip install onnxruntime (or onnxruntime-gpu with an "
-            "NVIDIA card; never both, they overwrite each other)"
-        ) from error
-    return onnxruntime
-
-
-def _wanted(provider: str, available: Sequence[str]) -> list[str]:
-    if provider != "auto":
-        return PROVIDERS[provider]
-    return [one for one in PROVIDERS["cuda"] if one in available]
-
-
-def _check_provider(provider: str, wanted: list[str], got: list[str]) -> None:
-    if provider != "auto" and got[0] != wanted[0]:
-        raise BirdlistenError(
-            f"--provider {provider}: {wanted[0]} could not be had, onnxruntime fell back to "
-            f"{got[0]}; pip install onnxruntime-gpu in place of onnxruntime, or use --provider auto"
-        )
-    _LOG.info("encoder runs on %s", got[0])

@@ -14,6 +14,7 @@ from edge.encoder import Encoder, choose_precision, open_encoder
 from edge.framing import Window
 from edge.gate import GateConfig, GateVerdict, judge
 from edge.search import Search
+from edge.session import Running
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Hearing:
     Args:
         bundle: the bundle.
         precision: `auto` or one that the bundle ships.
-        provider: `auto`, `cpu`, `cuda` or `tensorrt`.
+        running: how the encoder is run.
         species_set: name of a species set, for the calibration.
         species_ids: the species to choose from.
 
@@ -53,14 +54,15 @@ class Hearing:
         self,
         bundle: Bundle,
         precision: str = "auto",
-        provider: str = "auto",
+        running: Running | None = None,
         species_set: str | None = None,
         species_ids: Sequence[str] | None = None,
     ) -> None:
         self.bundle = bundle
-        self.precision = choose_precision(bundle, precision, provider)
+        running = running or Running()
+        self.precision = choose_precision(bundle, precision, running.provider)
         self.species_set = species_set or bundle.manifest.default_species_set
-        self._encoder: Encoder = open_encoder(bundle, self.precision, provider)
+        self._encoder: Encoder = open_encoder(bundle, self.precision, running)
         ids = species_ids or bundle.species_ids(self.species_set)
         background = bundle.background(self.precision)
         self._search = Search(bundle.gallery, ids, bundle.manifest.top_pictures, background)

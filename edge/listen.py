@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.block import Block
+from edge.choice import read_choice
 from edge.config import Settings
-from edge.contract.bundle import load_bundle
+from edge.contract.audio import AudioSpec
+from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError, ConfigError
 from edge.contract.taxonomy import read_names
 from edge.detection import print_detection
@@ -16,14 +18,21 @@ from edge.listener import Listener, Origin
 from edge.microphone import Microphone
 from edge.recording import find_recordings, read_blocks
 from edge.ring import Ring
+from edge.session import Running
 from edge.sources import is_url, stdin_blocks, url_blocks
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
+ENGINES = "engines"
+"""Folder in the station: what TensorRT has compiled."""
 
 
-def open_hearing(settings: Settings) -> Hearing:
+def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     """Load the bundle that the settings name and make it ready.
+
+    Args:
+        settings: of the run.
+        live: a live source shall cost little power; files shall be done soon.
 
     Raises:
         BirdlistenError: bundle, precision, provider or species can't be used.
@@ -33,11 +42,28 @@ def open_hearing(settings: Settings) -> Hearing:
     strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
     if strangers:
         _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
-    hearing = Hearing(bundle, settings.precision, settings.provider, named, ids)
+    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids)
     _LOG.info(
-        "bundle %s: %d species, %s", bundle.manifest.name, len(hearing.species), hearing.precision
+        "bundle %s: %d species, %s on %s",
+        bundle.manifest.name,
+        len(hearing.species),
+        hearing.precision,
+        hearing.provider,
     )
     return hearing
+
+
+def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Running]:
+    """Precision and manner: as set, else as the bench found best here, else by kind of source."""
+    station = settings.station_path
+    on_cpu = settings.provider in ("auto", "cpu")
+    known = read_choice(station, bundle.manifest.model_id) if on_cpu else None
+    precision, threads = settings.precision, settings.threads
+    if known and precision == "auto" and known.precision in bundle.manifest.precisions:
+        precision = known.precision
+    if threads is None:
+        threads = known.threads if known and live else int(live)
+    return precision, Running(settings.provider, threads, station / ENGINES)
 
 
 def open_listener(settings: Settings, hearing: Hearing) -> Listener:
@@ -46,19 +72,30 @@ def open_listener(settings: Settings, hearing: Hearing) -> Listener:
     Raises:
         ConfigError: the hop is longer than the bundle's window.
     """
-    spec = hearing.bundle.manifest.audio
-    hop = None if settings.hop is None else round(settings.hop * spec.sample_rate_hz)
-    if hop is not None and not 0 < hop <= spec.window_samples:
+    hop = hop_samples(settings, hearing.bundle.manifest.audio)
+    return Listener(hearing, hop, settings.threshold)
+
+
+def hop_samples(settings: Settings, spec: AudioSpec) -> int:
+    """The distance between windows: as set, or the bundle's own.
+
+    Raises:
+        ConfigError: it is longer than the bundle's window.
+    """
+    if settings.hop is None:
+        return spec.hop_samples
+    hop = round(settings.hop * spec.sample_rate_hz)
+    if not 0 < hop <= spec.window_samples:
         raise ConfigError(
             f"hop: {settings.hop} s, expected more than 0 and at most the window, "
             f"{spec.window_s:g} s"
         )
-    return Listener(hearing, hop, settings.threshold)
+    return hop
 
 
 def listen(settings: Settings) -> int:
     """Listen to the microphone, or to the settings' input; 1 if a file could not be used."""
-    hearing = open_hearing(settings)
+    hearing = open_hearing(settings, live=_is_live(settings.input))
     listener = open_listener(settings, hearing)
     with Writer(lambda found: print_detection(found, settings.json)) as writer:
         try:
@@ -128,6 +165,10 @@ def _listen_stream(
     if not listener.tally.windows:
         raise AudioError(f"{name}: ended without any audio")
     return 0
+
+
+def _is_live(source: str | None) -> bool:
+    return source is None or source == "-" or is_url(source)
 
 
 def _origin(source: str, live: bool) -> Origin:

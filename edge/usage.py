@@ -17,3 +17,8 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return int(text)
+
+
+def positives(text: str) -> list[int]:
+    """Parse whole numbers above zero, separated by commas."""
+    return [positive(one.strip()) for one in text.split(",")]

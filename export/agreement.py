@@ -9,6 +9,7 @@ import numpy.typing as npt
 from edge.contract.bundle import Bundle
 from edge.encoder import open_encoder
 from edge.search import Search
+from edge.session import Running
 from export.recorded import Recorded, windows_of
 from train.measure.metrics import average_precision, class_average
 from train.measure.retrieval import Heard
@@ -41,7 +42,7 @@ def agreement(
         reference: float32[windows, samples] -> float32[windows, dim] of torch.
         recorded: recordings of birds.
     """
-    encoder, background = open_encoder(bundle, precision, "cpu"), bundle.background("fp32")
+    encoder, background = open_encoder(bundle, precision, Running("cpu")), bundle.background("fp32")
     own = bundle.background(precision)
     exact, variant = (_search(bundle, one) for one in (background, own))
     known = [one for one in recorded if one.species_ids & set(exact.species_ids)]

@@ -42,7 +42,8 @@ class Deployed(nn.Module):
         """float32[batch, window_samples] -> float32[batch, dim], unit rows."""
         features: Tensor = self.projection(self.tower(self.frontend(waveform)))
         # What nn.functional.normalize does, without asking for a shape.
-        return features / features.norm(dim=-1, keepdim=True).clamp(min=_SHORTEST)
+        unit: Tensor = features / features.norm(dim=-1, keepdim=True).clamp(min=_SHORTEST)
+        return unit
 
 
 def to_onnx(spec: LogMelSpec, student: Student, window_samples: int) -> onnx.ModelProto:

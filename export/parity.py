@@ -23,6 +23,7 @@ import torch
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder
+from edge.session import Running, open_session
 from edge.usage import Parser
 from export.agreement import Agreement, agreement
 from export.emulate import rounded
@@ -100,7 +101,7 @@ def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = N
         graph: an ONNX file.
         recorded: float32[windows, samples] of recordings.
     """
-    model, encoder = onnx.load_from_string(graph), Encoder(graph, provider="cpu")
+    model, encoder = onnx.load_from_string(graph), Encoder(graph, Running("cpu"))
     made = signals(encoder.window_samples)
     hard, reference = np.stack(list(made.values())), _torch(student)
     ways: list[Function] = [encoder.encode]
@@ -152,14 +153,7 @@ def _holds_halves(model: onnx.ModelProto) -> bool:
 
 def _plainly(model: onnx.ModelProto) -> Function:
     """Run a graph on a processor as it is written, without optimisation."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(model.SerializeToString(), Running("cpu", optimised=False))
     return lambda windows: session.run(None, {"waveform": windows})[0]
 
 

@@ -82,7 +82,7 @@ def test_writing_the_same_again_changes_nothing(
 def test_a_failure_at_any_write_leaves_the_old_bundle(
     small_bundle: BundleFolder, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    old = load_manifest(small_bundle.path)
+    old, before = load_manifest(small_bundle.path), names(small_bundle.path)
     calls = []
 
     def full_disk(path: Path, content: bytes) -> None:
@@ -102,6 +102,7 @@ def test_a_failure_at_any_write_leaves_the_old_bundle(
     assert load_bundle(small_bundle.path).manifest == old
     assert load_bundle(small_bundle.path).encoder_bytes("fp32") == b"not a graph"
     assert (calls[-1] == "manifest.json") == (failing == 3)
+    assert names(small_bundle.path) == before
 
 
 def test_write_atomic_leaves_no_temporary_file_behind(

@@ -1,3 +1,6 @@
+import errno
+import json
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +12,8 @@ from edge.contract.errors import BundleError, ConfigError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from edge.encoder import open_encoder  # noqa: E402
 from export.onnx import Label, export, main  # noqa: E402
+from export.parity import Limits  # noqa: E402
+from export.parity import main as parity  # noqa: E402
 from export.variants import Variants  # noqa: E402
 from gallery.build import build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
@@ -104,6 +109,69 @@ def test_another_teacher_is_refused(bundle, world, tmp_path):
     with pytest.raises(BundleError, match="--teacher"):
         build(bundle, world.data, stranger)
     assert load_manifest(bundle).precisions
+
+
+def test_a_full_disk_leaves_the_old_bundle_and_one_line(bundle, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "kept"
+    shutil.copytree(bundle, output)
+    before = {file.name: file.read_bytes() for file in output.iterdir() if file.is_file()}
+    written = []
+
+    def full(handle):
+        written.append(handle)
+        if len(written) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("edge.contract.bundle.os.fsync", full)
+    arguments = ["--checkpoint", bundle.parent, "--output", output, "--precision", "fp32"]
+    assert main([str(one) for one in [*arguments, "--name", "another"]]) == 1
+    assert capsys.readouterr().err.strip().splitlines()[-1].endswith("No space left on device")
+    assert {f.name: f.read_bytes() for f in output.iterdir() if f.is_file()} == before
+
+
+def test_a_checkpoint_of_another_format_is_named(tmp_path, capsys):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "checkpoint.json").write_text('{"weights": "model.bin"}')
+    assert main(["--checkpoint", str(folder)]) == 1
+    assert "damaged checkpoint" in capsys.readouterr().err
+    assert not (folder / "bundle").exists()
+
+
+def test_an_inexact_variant_is_written_only_if_asked_for_and_the_manifest_says_so(
+    world, tmp_path, monkeypatch, capsys
+):
+    run = distill(world.distillation("inexact", steps=1))
+    strict = {"fp32": Limits(2.0, 2.0)}
+    monkeypatch.setattr("export.parity.LIMITS", strict)
+    monkeypatch.setattr("export.variants.LIMITS", strict)
+    arguments = ["--checkpoint", str(run), "--output", str(tmp_path / "b"), "--precision", "fp32"]
+    assert main(arguments) == 1
+    assert "was not written" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+    assert main([*arguments, "--beyond-limits"]) == 0
+    noted = load_manifest(tmp_path / "b").provenance["parity"]["fp32"]
+    assert noted["beyond_limits"]
+    assert noted["mean_cosine_on_recordings"] > 0.9999
+
+
+def test_parity_of_a_bundle_is_a_table_and_its_figures(bundle, world, capsys):
+    arguments = [str(bundle), "--recordings", str(world.data)]
+    assert parity([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["fp32", "fp16", "int8"]
+    for figures, agreed in found.values():
+        assert figures["recordings"][0] > 0.999
+        assert agreed["top1"] > 0.9
+        assert abs(agreed["mAP_loss"]) < 5
+    assert parity(arguments) == 0
+    assert capsys.readouterr().out.count("| int8 |") == 1
+
+
+def test_parity_wants_the_checkpoint_that_the_bundle_was_made_from(bundle, world, capsys):
+    other = distill(world.distillation("other-parent", steps=1))
+    assert parity([str(bundle), "--checkpoint", str(other)]) == 1
+    assert "--checkpoint" in capsys.readouterr().err
 
 
 def test_an_unknown_precision_is_a_usage_error(capsys):

@@ -9,6 +9,7 @@ import pytest
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.encoder import open_encoder
+from edge.session import Running
 from tests.conftest import BundleFolder, Ended
 
 onnx = pytest.importorskip("onnx")
@@ -57,7 +58,7 @@ def graph(
 
 
 def open_small(bundle: BundleFolder) -> None:
-    open_encoder(load_bundle(bundle.path), "fp32", "cpu")
+    open_encoder(load_bundle(bundle.path), "fp32", Running("cpu"))
 
 
 def test_an_encoder_that_agrees_is_opened(small_bundle: BundleFolder) -> None:
@@ -124,7 +125,7 @@ def test_the_packaged_encoders_give_unit_rows_whatever_the_batch(
     bundle_path: Path, precision: str
 ) -> None:
     bundle = load_bundle(bundle_path)
-    encoder = open_encoder(bundle, precision, "cpu")
+    encoder = open_encoder(bundle, precision, Running("cpu"))
     chance = np.random.default_rng(0)
     windows = 0.1 * chance.normal(size=(3, bundle.manifest.audio.window_samples))
     rows = encoder.encode(windows.astype(np.float32))

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("edge", "gallery", "train", "export")
 RUNTIME = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "yaml"}
 ONE_USER = {
-    "onnxruntime": "edge/encoder.py",
+    "onnxruntime": "edge/session.py",
     "sounddevice": "edge/capture.py",
     "soundfile": "edge/recording.py",
 }

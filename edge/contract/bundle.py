@@ -9,7 +9,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,14 +137,23 @@ def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
 
     Returns:
         The manifest as written. Files that only the old manifest named are deleted.
+
+    Raises:
+        OSError: the disk is full, say; then the bundle is what it was before.
     """
     path.mkdir(parents=True, exist_ok=True)
     old = _named_files(path)
-    entries = {role: _write_role(path, role, data, manifest) for role, data in contents.items()}
+    entries = {role: _describe(role, data, manifest) for role, data in contents.items()}
     written = replace(manifest, roles={**manifest.roles, **entries})
-    write_atomic(path / FILE_NAME, written.to_json().encode())
-    for name in old - {entry.file for entry in written.roles.values()}:
-        (path / name).unlink(missing_ok=True)
+    new = {entry.file for entry in written.roles.values()}
+    try:
+        for role, data in contents.items():
+            write_atomic(path / entries[role].file, data)
+        write_atomic(path / FILE_NAME, written.to_json().encode())
+    except BaseException:
+        _delete(path, new - old)
+        raise
+    _delete(path, old - new)
     return written
 
 
@@ -265,11 +274,15 @@ def _named_files(path: Path) -> set[str]:
         return set()
 
 
-def _write_role(path: Path, role: str, content: bytes, manifest: Manifest) -> FileEntry:
+def _delete(path: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (path / name).unlink(missing_ok=True)
+
+
+def _describe(role: str, content: bytes, manifest: Manifest) -> FileEntry:
     kind = role if role in EXTENSIONS else role.split(".")[0]
     sha256 = hashlib.sha256(content).hexdigest()
     stem = "background" if kind == "background" else role
     file = f"{stem}-{sha256[:12]}{EXTENSIONS[kind]}"
-    write_atomic(path / file, content)
     space_id = None if EXTENSIONS[kind] in (".csv", ".json") else manifest.space_id
     return FileEntry(file, len(content), sha256, space_id)
