@@ -67,6 +67,8 @@ def _session_options(runtime: Any, running: Running) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = running.threads
     options.log_severity_level = 3
+    # A pattern is one more block as large as all activations, beside those of the first window.
+    options.enable_mem_pattern = False
     # Threads that wait in a loop burn several times what a small encoder needs.
     options.add_session_config_entry(_SPINNING, "0")
     # No weights outside the graph: the folder they would come from has none.

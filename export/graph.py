@@ -1,5 +1,8 @@
 """The encoder as one ONNX graph: waveform in, unit embedding out."""
 
+import ast
+import re
+
 import onnx
 import torch
 from torch import Tensor, nn
@@ -70,6 +73,7 @@ def to_onnx(spec: LogMelSpec, student: Student, window_samples: int) -> onnx.Mod
     if program is None:
         raise DatasetError("torch.onnx.export returned no program")
     model = program.model_proto
+    _tidy(model)
     _name_output(model, "frontend", LOG_MEL)
     _name_output(model, "projection", PROJECTED)
     onnx.checker.check_model(model)
@@ -108,13 +112,26 @@ def _name_output(model: onnx.ModelProto, room: str, new: str) -> None:
         value.name = new if value.name == old else value.name
 
 
+def _tidy(model: onnx.ModelProto) -> None:
+    """Name nodes by their module, and drop torch's notes, among them paths of this machine."""
+    for number, node in enumerate(model.graph.node):
+        node.name = f"{_module(node)}/{node.op_type}_{number}"
+    graph = model.graph
+    noted = (*graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output)
+    for one in (*noted, graph, model):
+        del one.metadata_props[:]
+
+
+def _module(node: onnx.NodeProto) -> str:
+    """The deepest module that an operation came from, such as `tower.blocks.3.widen`."""
+    noted = next((one.value for one in node.metadata_props if one.key == _SCOPE_KEY), "[]")
+    modules: list[str] = ast.literal_eval(noted)[:-1]
+    return next((one for one in reversed(modules) if one), "")
+
+
 def _scoped(model: onnx.ModelProto, room: str) -> list[int]:
     """Places of a room's nodes."""
-    found = [n for n, one in enumerate(model.graph.node) if repr(room) in _scope(one)]
+    found = [n for n, one in enumerate(model.graph.node) if re.match(rf"{room}[./]", one.name)]
     if not found:
-        raise DatasetError(f"the graph has no {room} in scope; export it again")
+        raise DatasetError(f"the graph has no nodes named {room}; export it again")
     return found
-
-
-def _scope(node: onnx.NodeProto) -> str:
-    return next((one.value for one in node.metadata_props if one.key == _SCOPE_KEY), "")

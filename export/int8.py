@@ -8,8 +8,10 @@ activations, measured on recordings, are part of the graph (QDQ); what TensorRT 
 The front end is left alone: a quantised mel filterbank drops quiet bins to the floor.
 """
 
+import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,19 @@ def to_int8(model: onnx.ModelProto, method: str, windows: Windows | None = None)
         del plain.graph.value_info[:]  # it names shapes that quantising changes
         onnx.save(plain, source)
         quantise = _dynamic if method == "dynamic" else _static
-        quantise(source, target, windows, frontend_nodes(model))
+        with _silently():
+            quantise(source, target, windows, frontend_nodes(model))
         return onnx.load(target)
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """The quantiser recommends, on the root logger, a preparation that changes nothing here."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _dynamic(source: Path, target: Path, windows: Windows | None, spared: list[str]) -> None:
