@@ -50,34 +50,39 @@ class Deployed(nn.Module):
 
 
 def to_onnx(spec: LogMelSpec, student: Student, window_samples: int) -> onnx.ModelProto:
-    """Trace the whole graph with a dynamic batch.
+    """An encoder's graph with a dynamic batch.
 
     Args:
         spec: of the front end.
         student: in evaluation mode.
         window_samples: fixed length of the input.
     """
+    return trace(Deployed(spec, student, window_samples), window_samples)
+
+
+def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.ModelProto:
+    """Trace a module with the rooms of `Deployed`, and name its nodes and middle values."""
     # A batch of two: torch.export would specialise a batch of one.
     example = torch.zeros(2, window_samples)
     program = torch.onnx.export(
-        Deployed(spec, student, window_samples).eval(),
+        model.eval(),
         (example,),
         input_names=["waveform"],
         output_names=["embedding"],
         dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
-        opset_version=_OPSET,
+        opset_version=opset,
         dynamo=True,
         external_data=False,
         verbose=False,
     )
     if program is None:
         raise DatasetError("torch.onnx.export returned no program")
-    model = program.model_proto
-    _tidy(model)
-    _name_output(model, "frontend", LOG_MEL)
-    _name_output(model, "projection", PROJECTED)
-    onnx.checker.check_model(model)
-    return model
+    graph = program.model_proto
+    _tidy(graph)
+    _name_output(graph, "frontend", LOG_MEL)
+    _name_output(graph, "projection", PROJECTED)
+    onnx.checker.check_model(graph)
+    return graph
 
 
 def frontend_nodes(model: onnx.ModelProto) -> list[str]:

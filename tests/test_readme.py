@@ -59,4 +59,5 @@ def test_the_version_is_written_once():
     assert done.stdout.strip() == f"birdlisten {version.group(1)}"
     sources = [p for folder in ("edge", "gallery", "train", "export") for p in
                (ROOT / folder).rglob("*.py")]  # fmt: skip
-    assert not any("__version__" in one.read_text(encoding="utf-8") for one in sources)
+    written = re.compile("^__version__", re.MULTILINE)
+    assert not any(written.search(one.read_text(encoding="utf-8")) for one in sources)

@@ -29,7 +29,7 @@ from transformers import ClapAudioConfig
 
 from edge.encoder import Encoder
 from edge.session import Running, open_session
-from export.graph import Deployed, log_mel_of, to_onnx
+from export.graph import Deployed, log_mel_of, to_onnx, trace
 from export.half import to_half, to_half_weights
 from export.int8 import to_int8
 from train.birds.report import machine
@@ -112,21 +112,7 @@ def steps() -> Iterator[tuple[str, onnx.ModelProto]]:
             model.frontend = Convolution(hearing.frontend, model.frontend.filters)
         if not arranged:
             model.tower = student.tower
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "step.onnx"
-            program = torch.onnx.export(
-                model.eval(),
-                (torch.zeros(2, 480_000),),
-                input_names=["waveform"],
-                output_names=["embedding"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-                opset_version=18,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-            program.save(file)
-            yield name, onnx.load(file)
+        yield name, trace(model, hearing.window_samples, opset=18)
     yield _LAST_STEP, to_onnx(hearing.frontend, student, hearing.window_samples)
 
 
