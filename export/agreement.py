@@ -42,7 +42,10 @@ def agreement(
         reference: float32[windows, samples] -> float32[windows, dim] of torch.
         recorded: recordings of birds.
     """
-    encoder, background = open_encoder(bundle, precision, Running("cpu")), bundle.background("fp32")
+    encoder, background = (
+        open_encoder(bundle, precision, Running("cpu", threads=0)),
+        bundle.background("fp32"),
+    )
     own = bundle.background(precision)
     exact, variant = (_search(bundle, one) for one in (background, own))
     known = [one for one in recorded if one.species_ids & set(exact.species_ids)]

@@ -101,7 +101,7 @@ def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = N
         graph: an ONNX file.
         recorded: float32[windows, samples] of recordings.
     """
-    model, encoder = onnx.load_from_string(graph), Encoder(graph, Running("cpu"))
+    model, encoder = onnx.load_from_string(graph), Encoder(graph, Running("cpu", threads=0))
     made = signals(encoder.window_samples)
     hard, reference = np.stack(list(made.values())), _torch(student)
     ways: list[Function] = [encoder.encode]
@@ -153,7 +153,7 @@ def _holds_halves(model: onnx.ModelProto) -> bool:
 
 def _plainly(model: onnx.ModelProto) -> Function:
     """Run a graph on a processor as it is written, without optimisation."""
-    session = open_session(model.SerializeToString(), Running("cpu", optimised=False))
+    session = open_session(model.SerializeToString(), Running("cpu", threads=0, optimised=False))
     return lambda windows: session.run(None, {"waveform": windows})[0]
 
 

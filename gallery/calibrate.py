@@ -32,6 +32,7 @@ from edge.encoder import Encoder, open_encoder
 from edge.framing import Window, frame_waveform
 from edge.gate import GateConfig, lively
 from edge.search import Search
+from edge.session import Running
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
@@ -73,15 +74,16 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
     bank_takes = read_takes(background, "train", rate_hz, birds=False) or quiet
     if not quiet:
         raise DatasetError(f"{background}: calibration needs background in split {QUIET}, has none")
+    birds = [_birds(one, rate_hz) for one in sources]
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
         own = _open(bundle, precision, bank_takes)
         contents[f"background.{precision}"] = npy_bytes(own.bank)
         scored = []
-        for one in sources:
+        for one, sung in zip(sources, birds, strict=True):
             twin = one.bundle != bundle_path
             ear = _open(load_bundle(one.bundle), precision, bank_takes) if twin else own
-            scored.append(_score(one, ear, bundle, quiet))
+            scored.append(_score(sung, ear, bundle, quiet))
         sets: dict[str, Any] = {}
         for name in scored[0]:
             windows = ScoredWindows.joined([one[name] for one in scored])
@@ -110,20 +112,24 @@ class _Ear:
 
 
 def _open(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> _Ear:
-    encoder = open_encoder(bundle, precision)
+    encoder = open_encoder(bundle, precision, Running(threads=0))
     return _Ear(bundle, encoder, _background_bank(bank_takes, encoder, bundle.manifest.audio))
 
 
-def _score(
-    source: Source, ear: _Ear, target: Bundle, quiet: list[Take]
-) -> dict[str, ScoredWindows]:
-    """A source's windows over each of the target's species sets."""
-    manifest, spec = ear.bundle.manifest, target.manifest.audio
-    birds = read_takes(source.recordings, source.split, spec.sample_rate_hz, birds=True)
+def _birds(source: Source, rate_hz: int) -> list[Take]:
+    birds = read_takes(source.recordings, source.split, rate_hz, birds=True)
     if not birds:
         raise DatasetError(
             f"{source.recordings}: calibration needs recordings of birds in split {source.split}"
         )
+    return birds
+
+
+def _score(
+    birds: list[Take], ear: _Ear, target: Bundle, quiet: list[Take]
+) -> dict[str, ScoredWindows]:
+    """A source's windows over each of the target's species sets."""
+    manifest, spec = ear.bundle.manifest, target.manifest.audio
     takes = [*birds, *quiet, *mixtures(birds, quiet)]
     embeddings, owners = _embed(takes, ear.encoder, lambda one: _windows(one, spec))
     found = {}

@@ -192,6 +192,7 @@ def test_halved_weights_compute_in_single(request, name):
 def test_int8_is_the_same_encoder_and_small(request, name, method):
     graph = request.getfixturevalue("graph" if name == "htsat" else "cnn_graph")
     quantised = to_int8(graph, method)
+    onnx.checker.check_model(quantised)
     check(compare(request.getfixturevalue(name), quantised.SerializeToString()), "int8")
     assert sizes(quantised, INT8) > 0.9 * weights(graph)
 
