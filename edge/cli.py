@@ -16,7 +16,7 @@ from edge.config import CHOICES, Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
 from edge.usage import Parser, positive, positives
 
-_NOT_SETTINGS = ("command", "config", "files", "top", "trials")
+_NOT_SETTINGS = ("command", "config", "files", "top", "trials", "id")
 
 
 class _Terminated(BaseException):
@@ -77,6 +77,12 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
     return 0 if devices else 1
 
 
+def _why(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.why import why
+
+    return why(args.id, settings)
+
+
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from edge.bench import bench
 
@@ -95,6 +101,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "devices": _devices,
     "demo": _demo,
     "bench": _bench,
+    "why": _why,
 }
 
 
@@ -136,6 +143,10 @@ def _parser() -> Parser:
     demo = add("demo", "hear the bundle's recorded dawn chorus")
     for one in (hearing, files, demo):
         one.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+    why = add("why", "what speaks for a record of this station, or why it was not reported")
+    why.add_argument(
+        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
+    )
     trials = add("bench", "measure every precision here, and keep the best for `precision: auto`")
     trials.add_argument(
         "--threads",

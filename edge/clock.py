@@ -22,6 +22,12 @@ def iso_utc(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def milliseconds(iso: str) -> int:
+    """Back from `iso_utc`."""
+    moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    return round(moment.timestamp() * 1000)
+
+
 def time_zone() -> str:
     """The station's IANA zone: TZ, /etc/timezone or the link /etc/localtime; else `UTC`."""
     named = os.environ.get("TZ", "").lstrip(":")

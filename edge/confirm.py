@@ -53,6 +53,7 @@ class Confirmer(Generic[T]):
         self._window_samples = spec.window_samples
         self.hits_needed = max(1, -(-spec.overlap // 2))
         self._runs: dict[int, _Run[T]] = {}
+        self._failed: list[Confirmed[T]] = []
         self._windows_seen = 0
 
     def update(self, start_sample: int, passed: dict[int, Hit[T]]) -> list[Confirmed[T]]:
@@ -62,7 +63,8 @@ class Confirmer(Generic[T]):
             The species confirmed by this window, in order.
         """
         self._windows_seen += 1
-        self._runs = {s: r for s, r in self._runs.items() if not self._over(r, start_sample)}
+        for species in [s for s, run in self._runs.items() if self._over(run, start_sample)]:
+            self._end(species, self._runs.pop(species), self.hits_needed)
         found = (self._hit(species, hit, self.hits_needed) for species, hit in passed.items())
         return [one for one in found if one is not None]
 
@@ -70,16 +72,26 @@ class Confirmer(Generic[T]):
         """The source has ended: confirm what passed in every window that it could yield."""
         needed = min(self.hits_needed, self._windows_seen)
         runs, self._runs, self._windows_seen = self._runs, {}, 0
-        return [
-            self._confirm(species, run, needed)
-            for species, run in runs.items()
-            if run.confirmed is None and len(run.hits) >= needed
-        ]
+        found = []
+        for species, run in runs.items():
+            if run.confirmed is None and len(run.hits) >= needed:
+                found.append(self._confirm(species, run, needed))
+            self._end(species, run, needed)
+        return found
+
+    def take_failed(self) -> list[Confirmed[T]]:
+        """The runs that have ended since, with too few hits."""
+        failed, self._failed = self._failed, []
+        return failed
 
     def extent(self, species: int) -> Confirmed[T] | None:
         """The confirmed run of a species that is still going on, with its present end."""
         run = self._runs.get(species)
         return run.confirmed if run else None
+
+    def _end(self, species: int, run: "_Run[T]", needed: int) -> None:
+        if run.confirmed is None:
+            self._failed.append(self._confirm(species, run, needed))
 
     def _over(self, run: "_Run[T]", start_sample: int) -> bool:
         return start_sample >= run.hits[-1].start_sample + self._window_samples

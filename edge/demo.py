@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
-from edge.detection import Detection, print_detection
+from edge.detection import Detection, Record, print_detection
 from edge.listen import listen_to_file, open_hearing, open_listener
 from edge.writer import Writer
 
@@ -28,9 +28,10 @@ def demo(settings: Settings) -> int:
     listener = open_listener(settings, hearing)
     found: set[str] = set()
 
-    def show(detection: Detection) -> None:
-        found.add(detection.scientific_name)
-        print_detection(detection, settings.json)
+    def show(record: Record) -> None:
+        if isinstance(record, Detection):
+            found.add(record.scientific_name)
+            print_detection(record, settings.json)
 
     with Writer(show) as writer:
         heard = listen_to_file(chorus, listener, writer.write)

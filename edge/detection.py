@@ -96,6 +96,29 @@ class Detection:
         return best.file or best.url or "(no picture)", f"({best.author}, {best.licence})"
 
 
+@dataclass(frozen=True)
+class Extension:
+    """A detection that goes on."""
+
+    id: str
+    end_s: float
+    hits: int
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A candidate that was not reported."""
+
+    candidate: Detection
+    """What its record would have been."""
+    reason: str
+    """In words."""
+
+
+Record = Detection | Extension | Rejection
+"""What a listener finds."""
+
+
 def print_detection(detection: Detection, as_json: bool) -> None:
     """Print and flush one record on stdout; colour only on a terminal."""
     line = detection.to_json() if as_json else detection.to_text(sys.stdout.isatty())

@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from edge.block import Block
@@ -10,16 +11,17 @@ from edge.choice import read_choice
 from edge.config import Settings
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
-from edge.contract.errors import AudioError, ConfigError
+from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.taxonomy import read_names
-from edge.detection import print_detection
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
+from edge.logbook import Logbook
 from edge.microphone import Microphone
 from edge.recording import find_recordings, read_blocks
 from edge.ring import Ring
 from edge.session import Running
 from edge.sources import is_url, stdin_blocks, url_blocks
+from edge.store import Store
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
@@ -97,13 +99,24 @@ def listen(settings: Settings) -> int:
     """Listen to the microphone, or to the settings' input; 1 if a file could not be used."""
     hearing = open_hearing(settings, live=_is_live(settings.input))
     listener = open_listener(settings, hearing)
-    with Writer(lambda found: print_detection(found, settings.json)) as writer:
+    store = _open_store(settings)
+    kept = closing(store) if store else nullcontext()
+    with kept, Writer(Logbook(store, settings.json)) as writer:
         try:
             failed = _listen(settings, listener, hearing, writer.write)
         finally:
             if listener.tally.windows:
                 _LOG.info("%s", listener.tally)
     return 1 if failed else 0
+
+
+def _open_store(settings: Settings) -> Store | None:
+    """None, and an error told, if the station can't keep records: listening goes on."""
+    try:
+        return Store(settings.station_path)
+    except StoreError as error:
+        _LOG.error("%s; records are printed, but not kept", error)
+        return None
 
 
 def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -> bool:

@@ -11,7 +11,7 @@ from edge import clock
 from edge.block import Block
 from edge.confirm import Confirmed, Confirmer, Hit
 from edge.contract.audio import AudioSpec
-from edge.detection import Candidate, Detection, Picture
+from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
 from edge.framing import Window, frame_blocks
 from edge.hearing import Heard, Hearing
 
@@ -74,20 +74,54 @@ class Listener:
         self._threshold = _threshold(hearing) if threshold is None else threshold
         self.tally = Tally()
 
-    def listen(self, blocks: Iterable[Block], origin: Origin) -> Iterator[Detection]:
-        """Yield a detection as soon as it is confirmed.
+    def listen(self, blocks: Iterable[Block], origin: Origin) -> Iterator[Record]:
+        """Yield a detection as soon as it is confirmed, then how it goes on, and what failed.
 
         Raises:
-            BirdlistenError: whatever the blocks raise; detections yielded before stay valid.
+            BirdlistenError: whatever the blocks raise; records yielded before stay valid.
         """
         confirmer: Confirmer[Heard] = Confirmer(self._spec)
-        windows = frame_blocks(blocks, self._spec)
+        windows, newest = frame_blocks(blocks, self._spec), 0
+        going_on: dict[int, str] = {}
         for window, heard, newest in self._heard(windows, 1 if origin.live else _BATCH):
             passed = self._passed(heard) if heard else {}
-            for confirmed in confirmer.update(window.start_sample, passed):
-                yield self._detection(confirmed, origin, newest)
-        for confirmed in confirmer.finish():
-            yield self._detection(confirmed, origin, confirmed.end_sample)
+            confirmed = confirmer.update(window.start_sample, passed)
+            yield from self._extensions(confirmer, going_on, passed, confirmed)
+            for one in confirmed:
+                found = self._report(one, origin, newest)
+                going_on[one.species] = found.id
+                yield found
+            yield from self._rejections(confirmer, origin, newest)
+        for one in confirmer.finish():
+            yield self._report(one, origin, one.end_sample)
+        yield from self._rejections(confirmer, origin, newest)
+
+    def _extensions(
+        self,
+        confirmer: Confirmer[Heard],
+        going_on: dict[int, str],
+        passed: Iterable[int],
+        begun: list[Confirmed[Heard]],
+    ) -> Iterator[Extension]:
+        """Of detections reported before and heard again."""
+        new = {one.species for one in begun}
+        for species in passed:
+            run = None if species in new else confirmer.extent(species)
+            if run is not None:
+                end_s = round(run.end_sample / self._spec.sample_rate_hz, 3)
+                yield Extension(going_on[species], end_s, run.hits)
+
+    def _rejections(
+        self, confirmer: Confirmer[Heard], origin: Origin, newest: int
+    ) -> Iterator[Rejection]:
+        for one in confirmer.take_failed():
+            reason = f"passed in {one.hits} of the {one.hits_needed} windows needed"
+            yield Rejection(self._detection(one, origin, newest), reason)
+
+    def _report(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
+        self.tally.detections += 1
+        self.tally.species.add(self._species[one.species].species_id)
+        return self._detection(one, origin, newest)
 
     def _heard(
         self, windows: Iterator[Window], batch: int
@@ -115,8 +149,6 @@ class Listener:
         return {int(n): Hit(heard.start_sample, float(confidence[n]), heard) for n in passing}
 
     def _detection(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
-        self.tally.detections += 1
-        self.tally.species.add(self._species[one.species].species_id)
         heard, species = one.best.evidence, self._species[one.species]
         rate_hz, now_ms = self._spec.sample_rate_hz, clock.now_ms()
         age_ms = (newest - one.start_sample) * 1000 // rate_hz

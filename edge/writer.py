@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from edge.detection import Detection
+from edge.detection import Record
 
 
 class Writer:
@@ -15,13 +15,13 @@ class Writer:
         sink: called once a record.
     """
 
-    def __init__(self, sink: Callable[[Detection], None]) -> None:
+    def __init__(self, sink: Callable[[Record], None]) -> None:
         self._sink = sink
-        self._records: queue.Queue[Detection | None] = queue.Queue()
+        self._records: queue.Queue[Record | None] = queue.Queue()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def write(self, record: Detection) -> None:
+    def write(self, record: Record) -> None:
         """Queue one record.
 
         Raises:

@@ -38,5 +38,9 @@ class DeviceError(BirdlistenError, OSError):
     """A capture device that is absent or refuses to open."""
 
 
+class StoreError(BirdlistenError, RuntimeError):
+    """The station's records can't be read or kept."""
+
+
 class MissingPackageError(BirdlistenError, ImportError):
     """An optional package is missing; the message holds the pip command."""

@@ -1,0 +1,197 @@
+"""The station's records: SQLite, one writer, nothing acknowledged is lost."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from edge import clock
+from edge.contract.errors import StoreError
+from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
+
+_LOG = logging.getLogger(__name__)
+FILE_NAME = "birdlisten.db"
+_BUSY_S = 5.0
+_NESTED = ("pictures", "top")
+"""Fields kept as JSON."""
+MIGRATIONS = (
+    """
+    CREATE TABLE records (
+        id TEXT PRIMARY KEY, schema INTEGER NOT NULL, station TEXT NOT NULL,
+        detected_at INTEGER, time_zone TEXT NOT NULL, clock_synchronised INTEGER NOT NULL,
+        start_s REAL NOT NULL, end_s REAL NOT NULL, source TEXT NOT NULL,
+        species_id TEXT NOT NULL, scientific_name TEXT NOT NULL, common_name TEXT NOT NULL,
+        probability REAL, score REAL NOT NULL, similarity REAL NOT NULL,
+        hits INTEGER NOT NULL, hits_needed INTEGER NOT NULL,
+        pictures TEXT NOT NULL, top TEXT NOT NULL, clip TEXT,
+        model_id TEXT NOT NULL, bundle TEXT NOT NULL, precision TEXT NOT NULL,
+        provider TEXT NOT NULL, rejected TEXT
+    );
+    CREATE INDEX records_by_time ON records (detected_at);
+    CREATE INDEX records_by_species ON records (species_id, detected_at);
+    CREATE VIEW detections AS SELECT * FROM records WHERE rejected IS NULL;
+    CREATE TABLE reviews (
+        number INTEGER PRIMARY KEY, record TEXT NOT NULL REFERENCES records (id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('confirmed', 'rejected')),
+        reviewed_at INTEGER NOT NULL, note TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX reviews_by_record ON reviews (record);
+    """,
+)
+"""Each leads from one version of the schema to the next; never changed once released."""
+
+
+class Store:
+    """birdlisten.db of a station. A damaged one is set aside and a new one begun.
+
+    Args:
+        station: folder, made if need be.
+
+    Raises:
+        StoreError: the folder can't be written, or the file is of a newer version.
+    """
+
+    def __init__(self, station: Path) -> None:
+        self.path = station / FILE_NAME
+        with _told(self.path):
+            station.mkdir(parents=True, exist_ok=True)
+            self._database = _open_sound(self.path)
+            migrate(self._database, MIGRATIONS)
+
+    def write(self, record: Record) -> None:
+        """Keep a record; once this returns it survives a crash and a power cut.
+
+        Raises:
+            StoreError: the disk is full, say; what was kept before is unharmed.
+        """
+        with _told(self.path):
+            if isinstance(record, Extension):
+                values = (record.end_s, record.hits, record.id)
+                self._database.execute(
+                    "UPDATE records SET end_s = ?, hits = ? WHERE id = ?", values
+                )
+            elif isinstance(record, Rejection):
+                self._insert(record.candidate, record.reason)
+            else:
+                self._insert(record, None)
+
+    def find(self, part: str) -> Detection | Rejection:
+        """The record with a part of an id.
+
+        Raises:
+            StoreError: there is none, or several.
+        """
+        found = self._select("WHERE instr(id, ?) > 0 LIMIT 2", part)
+        if len(found) != 1:
+            problem = "several ids hold that; give more of it" if found else "no id holds that"
+            raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
+        return found[0]
+
+    def last(self, count: int) -> list[Detection | Rejection]:
+        """The records written last, oldest first."""
+        return self._select("ORDER BY rowid DESC LIMIT ?", count)[::-1]
+
+    def _select(self, rest: str, value: str | int) -> list[Detection | Rejection]:
+        with _told(self.path):
+            rows = self._database.execute(f"SELECT * FROM records {rest}", (value,)).fetchall()
+        return [_record(dict(row)) for row in rows]
+
+    def close(self) -> None:
+        """Write what SQLite still keeps beside its file into it."""
+        self._database.close()
+
+    def _insert(self, found: Detection, rejected: str | None) -> None:
+        values = {**asdict(found), "rejected": rejected}
+        if found.detected_at is not None:
+            values["detected_at"] = clock.milliseconds(found.detected_at)
+        values |= {name: json.dumps(values[name], ensure_ascii=False) for name in _NESTED}
+        names = ", ".join(values)
+        places = ", ".join(f":{name}" for name in values)
+        self._database.execute(f"INSERT INTO records ({names}) VALUES ({places})", values)
+
+
+def migrate(database: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    """Bring a database to the newest version, step by step, each wholly or not at all.
+
+    Raises:
+        StoreError: it is newer already.
+    """
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(migrations):
+        raise StoreError(
+            f"the records are of version {version}, newer than {len(migrations)}, the newest this "
+            "program knows; update it: pip install -U birdlisten"
+        )
+    for number in range(version, len(migrations)):
+        step = f"BEGIN IMMEDIATE; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
+        try:
+            database.executescript(step)
+        except sqlite3.Error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+
+
+def _open_sound(path: Path) -> sqlite3.Connection:
+    database = _connect(path)
+    try:
+        (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if state == "ok":
+            return _prepared(database)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise  # locked, or not writable: nothing is wrong with the file
+        state = str(error)
+    database.close()
+    _LOG.error("%s is damaged (%s); set aside as %s", path, state, _set_aside(path))
+    return _prepared(_connect(path))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Opened in one thread, written in another; never in two at once.
+    database = sqlite3.connect(path, _BUSY_S, isolation_level=None, check_same_thread=False)
+    database.row_factory = sqlite3.Row
+    return database
+
+
+def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
+    """FULL: a commit costs a third of a millisecond, and the last ones survive a power cut."""
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        database.execute(f"PRAGMA {setting}")
+    return database
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a damaged file and what belongs to it."""
+    mark = clock.iso_utc(clock.now_ms()).replace(":", "")
+    aside = path.with_name(f"{path.name}.damaged-{mark}")
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _record(row: dict[str, Any]) -> Detection | Rejection:
+    reason = row.pop("rejected")
+    values = {one.name: row[one.name] for one in fields(Detection)}
+    values["pictures"] = tuple(Picture(**one) for one in json.loads(row["pictures"]))
+    values["top"] = tuple(Candidate(**one) for one in json.loads(row["top"]))
+    values["clock_synchronised"] = bool(row["clock_synchronised"])
+    if row["detected_at"] is not None:
+        values["detected_at"] = clock.iso_utc(row["detected_at"])
+    found = Detection(**values)
+    return found if reason is None else Rejection(found, reason)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: {error}") from error
