@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from edge.caution import DEFAULT_CAUTION, SHARES
 from edge.contract.errors import ConfigError
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
@@ -32,6 +33,10 @@ class Settings:
     bundle: str = str(PACKAGED_BUNDLE)
     species: str | None = None
     """Name of a species set, or a file with one scientific name a line."""
+    include: str | None = None
+    """Species, genera, families or orders to listen for, by commas or in a file."""
+    exclude: str | None = None
+    """Those to ignore, likewise."""
     station: str | None = None
     """The station's directory; None is the XDG state directory."""
     provider: str = "auto"
@@ -40,6 +45,10 @@ class Settings:
     """0: one a core. None: as `birdlisten bench` found, else one live and one a core for files."""
     threshold: float | None = None
     """None takes the bundle's calibrated threshold."""
+    caution: int = DEFAULT_CAUTION
+    """0 reports what passed once, 5 only what passed in every window that holds it."""
+    overrides: str | None = None
+    """CSV of other thresholds and cautions for some species."""
     hop: float | None = None
     """Seconds between two windows; None takes the bundle's."""
     json: bool = False
@@ -57,6 +66,8 @@ class Settings:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"threshold: {self.threshold} does not lie between 0 and 1")
+        if not 0 <= self.caution < len(SHARES):
+            raise ConfigError(f"caution: {self.caution} is not one of 0 to {len(SHARES) - 1}")
         if self.hop is not None and not 0 < self.hop < math.inf:
             raise ConfigError(f"hop: {self.hop} s is not a positive number")
         if self.threads is not None and self.threads < 0:

@@ -1,8 +1,10 @@
 """Confirmation: a species is reported when it passes in enough overlapping windows. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from edge.caution import DEFAULT_CAUTION, hits_needed
 from edge.contract.audio import AudioSpec
 
 T = TypeVar("T")
@@ -40,18 +42,27 @@ class _Run(Generic[T]):
 
 
 class Confirmer(Generic[T]):
-    """Ask for hits in half of the windows that hold one instant, computed from the real hop.
+    """Ask for hits in a share of the windows that hold one instant, computed from the real hop.
 
     A run of windows ends when a species has not passed for a whole window length. A source
     that yields fewer windows than hits are needed needs a hit in each of them (`finish`).
 
     Args:
         spec: rate, window and hop in use.
+        caution: how large the share is (`edge.caution.SHARES`).
+        cautions: of species that have another one.
     """
 
-    def __init__(self, spec: AudioSpec) -> None:
+    def __init__(
+        self,
+        spec: AudioSpec,
+        caution: int = DEFAULT_CAUTION,
+        cautions: Mapping[int, int] | None = None,
+    ) -> None:
         self._window_samples = spec.window_samples
-        self.hits_needed = max(1, -(-spec.overlap // 2))
+        self.hits_needed = hits_needed(spec.overlap, caution)
+        others = (cautions or {}).items()
+        self._others = {species: hits_needed(spec.overlap, one) for species, one in others}
         self._runs: dict[int, _Run[T]] = {}
         self._failed: list[Confirmed[T]] = []
         self._windows_seen = 0
@@ -64,16 +75,17 @@ class Confirmer(Generic[T]):
         """
         self._windows_seen += 1
         for species in [s for s, run in self._runs.items() if self._over(run, start_sample)]:
-            self._end(species, self._runs.pop(species), self.hits_needed)
-        found = (self._hit(species, hit, self.hits_needed) for species, hit in passed.items())
+            self._end(species, self._runs.pop(species), self._needed(species))
+        found = (self._hit(species, hit, self._needed(species)) for species, hit in passed.items())
         return [one for one in found if one is not None]
 
     def finish(self) -> list[Confirmed[T]]:
         """The source has ended: confirm what passed in every window that it could yield."""
-        needed = min(self.hits_needed, self._windows_seen)
-        runs, self._runs, self._windows_seen = self._runs, {}, 0
+        seen, runs = self._windows_seen, self._runs
+        self._runs, self._windows_seen = {}, 0
         found = []
         for species, run in runs.items():
+            needed = min(self._needed(species), seen)
             if run.confirmed is None and len(run.hits) >= needed:
                 found.append(self._confirm(species, run, needed))
             self._end(species, run, needed)
@@ -88,6 +100,9 @@ class Confirmer(Generic[T]):
         """The confirmed run of a species that is still going on, with its present end."""
         run = self._runs.get(species)
         return run.confirmed if run else None
+
+    def _needed(self, species: int) -> int:
+        return self._others.get(species, self.hits_needed)
 
     def _end(self, species: int, run: "_Run[T]", needed: int) -> None:
         if run.confirmed is None:

@@ -13,12 +13,14 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.taxonomy import read_names
+from edge.decision import Decision, read_overrides
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
 from edge.logbook import Logbook
 from edge.microphone import Microphone
 from edge.recording import find_recordings, read_blocks
 from edge.ring import Ring
+from edge.selection import select
 from edge.session import Running
 from edge.sources import is_url, stdin_blocks, url_blocks
 from edge.store import Store
@@ -44,6 +46,9 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
     if strangers:
         _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
+    if settings.include is not None or settings.exclude is not None:
+        begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
+        ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
     hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids)
     _LOG.info(
         "bundle %s: %d species, %s on %s",
@@ -72,10 +77,12 @@ def open_listener(settings: Settings, hearing: Hearing) -> Listener:
     """A listener with the settings' hop and threshold.
 
     Raises:
-        ConfigError: the hop is longer than the bundle's window.
+        ConfigError: the hop is longer than the bundle's window, or a rule can't be used.
     """
     hop = hop_samples(settings, hearing.bundle.manifest.audio)
-    return Listener(hearing, hop, settings.threshold)
+    file, taxonomy = settings.overrides, hearing.bundle.taxonomy
+    rules = {} if file is None else read_overrides(Path(file), taxonomy)
+    return Listener(hearing, Decision(hop, settings.threshold, settings.caution, rules))
 
 
 def hop_samples(settings: Settings, spec: AudioSpec) -> int:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from edge import clock
 from edge.block import Block
 from edge.confirm import Confirmed, Confirmer, Hit
 from edge.contract.audio import AudioSpec
+from edge.decision import Decision
 from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
 from edge.framing import Window, frame_blocks
 from edge.hearing import Heard, Hearing
@@ -60,18 +62,16 @@ class Listener:
 
     Args:
         hearing: the bundle, ready to hear.
-        hop_samples: distance between windows, or None for the bundle's own.
-        threshold: confidence that a species must reach, or None for the bundle's own.
+        decision: when a species is reported.
     """
 
-    def __init__(
-        self, hearing: Hearing, hop_samples: int | None = None, threshold: float | None = None
-    ) -> None:
-        spec = hearing.bundle.manifest.audio
-        self._spec: AudioSpec = replace(spec, hop_samples=hop_samples or spec.hop_samples)
+    def __init__(self, hearing: Hearing, decision: Decision | None = None) -> None:
+        self._decision, spec = decision or Decision(), hearing.bundle.manifest.audio
+        hop = self._decision.hop_samples or spec.hop_samples
+        self._spec: AudioSpec = replace(spec, hop_samples=hop)
         self._hearing = hearing
         self._species = hearing.species
-        self._threshold = _threshold(hearing) if threshold is None else threshold
+        self._thresholds = _thresholds(hearing, self._decision)
         self.tally = Tally()
 
     def listen(self, blocks: Iterable[Block], origin: Origin) -> Iterator[Record]:
@@ -80,7 +80,7 @@ class Listener:
         Raises:
             BirdlistenError: whatever the blocks raise; records yielded before stay valid.
         """
-        confirmer: Confirmer[Heard] = Confirmer(self._spec)
+        confirmer = self._confirmer()
         windows, newest = frame_blocks(blocks, self._spec), 0
         going_on: dict[int, str] = {}
         for window, heard, newest in self._heard(windows, 1 if origin.live else _BATCH):
@@ -95,6 +95,12 @@ class Listener:
         for one in confirmer.finish():
             yield self._report(one, origin, one.end_sample)
         yield from self._rejections(confirmer, origin, newest)
+
+    def _confirmer(self) -> Confirmer[Heard]:
+        rules = self._decision.overrides
+        found = ((n, rules.get(one.species_id)) for n, one in enumerate(self._species))
+        cautions = {n: one.caution for n, one in found if one and one.caution is not None}
+        return Confirmer(self._spec, self._decision.caution, cautions)
 
     def _extensions(
         self,
@@ -145,7 +151,7 @@ class Listener:
 
     def _passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
         confidence = heard.confidence
-        passing = np.flatnonzero(confidence >= self._threshold)
+        passing = np.flatnonzero(confidence >= self._thresholds)
         return {int(n): Hit(heard.start_sample, float(confidence[n]), heard) for n in passing}
 
     def _detection(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
@@ -203,5 +209,12 @@ def _probability(heard: Heard, species: int) -> float | None:
     return None if heard.probability is None else round(float(heard.probability[species]), 4)
 
 
-def _threshold(hearing: Hearing) -> float:
-    return hearing.calibration.threshold if hearing.calibration else UNCALIBRATED_THRESHOLD
+def _thresholds(hearing: Hearing, decision: Decision) -> npt.NDArray[np.float64]:
+    """float64[species]."""
+    known = hearing.calibration
+    common = decision.threshold
+    if common is None:
+        common = known.threshold if known else UNCALIBRATED_THRESHOLD
+    rules = [decision.overrides.get(one.species_id) for one in hearing.species]
+    own = [one.threshold if one else None for one in rules]
+    return np.array([common if one is None else one for one in own], dtype=np.float64)

@@ -57,7 +57,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
     texts = {bool: "yes", int: "5", float: "0.5", str: "auto"}
     for one in fields(Settings):
         kind = bool if one.default is False else type(one.default)
-        numbers = {"threshold": "0.5", "hop": "0.5", "threads": "2"}
+        numbers = {"threshold": "0.5", "hop": "0.5", "threads": "2", "caution": "3"}
         text = numbers.get(one.name) or texts.get(kind, "auto")
         found = getattr(resolve({}, {f"BIRDLISTEN_{one.name.upper()}": text}, None), one.name)
         assert found == (True if kind is bool else type(found)(text))

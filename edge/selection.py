@@ -1,0 +1,65 @@
+"""Which species are listened for: by species, genus, family or order."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge.config import nearest
+from edge.contract.errors import ConfigError
+from edge.contract.taxonomy import Species, Taxonomy, slug
+
+
+def select(
+    taxonomy: Taxonomy, ids: Sequence[str], include: str | None, exclude: str | None
+) -> list[str]:
+    """Narrow a list of species down.
+
+    Args:
+        taxonomy: of the bundle.
+        ids: the species to begin with.
+        include: names to keep, separated by commas, or a file with one a line; None keeps all.
+        exclude: names to drop, likewise.
+
+    Raises:
+        ConfigError: a name that the bundle doesn't know, or nothing is left.
+    """
+    chosen = set(ids) if include is None else set(ids) & named(taxonomy, include)
+    chosen -= set() if exclude is None else named(taxonomy, exclude)
+    if not chosen:
+        raise ConfigError("include and exclude leave no species to listen for")
+    return [one for one in ids if one in chosen]
+
+
+def named(taxonomy: Taxonomy, text: str) -> set[str]:
+    """Ids of all species that names stand for.
+
+    Raises:
+        ConfigError: a name is no species, genus, family or order of the taxonomy.
+    """
+    groups: dict[str, set[str]] = {}
+    for one in taxonomy.species:
+        for name in _names(one):
+            groups.setdefault(slug(name), set()).add(one.species_id)
+    found: set[str] = set()
+    for name in _listed(text):
+        if slug(name) not in groups:
+            near = nearest(slug(name), groups).replace("_", " ")
+            raise ConfigError(f"{name!r}: no species, genus, family or order of this bundle{near}")
+        found |= groups[slug(name)]
+    return found
+
+
+def _names(one: Species) -> Iterable[str]:
+    names = (one.scientific_name, one.common_name, one.genus, one.family, one.order)
+    return filter(None, names)
+
+
+def _listed(text: str) -> list[str]:
+    file = Path(text)
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else text.split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{text}: not readable as text ({error})") from error
+    names = [one.strip() for one in lines if one.strip() and not one.startswith("#")]
+    if not names:
+        raise ConfigError(f"{text!r}: names no species")
+    return names
