@@ -1,5 +1,6 @@
 """The gate: windows that hold nothing to hear are counted by reason and go no further."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,8 @@ class GateVerdict:
 def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     """Judge one window, float32[samples]."""
     offset = float(samples.mean(dtype=np.float64))
-    rms = float(np.sqrt(np.square(samples - np.float32(offset), dtype=np.float64).mean()))
+    centred = samples - np.float32(offset)
+    rms = math.sqrt(float(centred @ centred) / len(centred))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
     clipped = float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
     return GateVerdict(

@@ -27,8 +27,8 @@ class Heard:
     similarity: npt.NDArray[np.float32]
     probability: npt.NDArray[np.float64] | None
     """None when the bundle isn't calibrated."""
-    rows: npt.NDArray[np.float32]
-    """Cosine with every gallery row."""
+    embedding: npt.NDArray[np.float32]
+    """float32[dim], of length 1."""
 
     @property
     def confidence(self) -> npt.NDArray[np.floating]:
@@ -83,7 +83,8 @@ class Hearing:
     def hear(self, windows: Sequence[Window]) -> list[Heard]:
         """Score windows; which of them are worth it is for `judge` to say."""
         samples = np.stack([window.samples for window in windows])
-        scores = self._search.scores(self._encoder.encode(samples))
+        embeddings = self._encoder.encode(samples)
+        scores = self._search.scores(embeddings)
         known = self.calibration
         probability = None if known is None else known.probability(scores.score)
         return [
@@ -92,7 +93,7 @@ class Hearing:
                 scores.score[n],
                 scores.similarity[n],
                 None if probability is None else probability[n],
-                scores.rows[n],
+                embeddings[n],
             )
             for n, window in enumerate(windows)
         ]
@@ -103,5 +104,5 @@ class Hearing:
 
     def nearest(self, heard: Heard, species: int, count: int) -> list[tuple[GalleryRow, float]]:
         """The pictures of a species nearest to a window, with their cosine, best first."""
-        best = self._search.best_rows(heard.rows, species, count)
+        best = self._search.best_rows(heard.embedding, species, count)
         return [(self.bundle.gallery.table[row], similarity) for row, similarity in best]

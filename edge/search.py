@@ -10,10 +10,14 @@ from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
 
 Floats = npt.NDArray[np.float32]
-
+Places = npt.NDArray[np.intp]
 
 _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
+_MANY_ROWS = 4096
+"""Above this, only the pictures of the nearest species are looked at."""
+SHORTLIST = 20
+"""Species whose pictures are looked at then."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +27,22 @@ class Scores:
     score: Floats
     """float32[batch, species], standardised over the background where the bundle ships one."""
     similarity: Floats
-    """float32[batch, species], cosine: mean of the best rows."""
-    rows: Floats
-    """float32[batch, rows], cosine with every row."""
+    """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
 
 
 class Search:
-    """Brute-force search of a gallery, kept in float32.
+    """Search of a gallery, kept in float32: of every row, or of a shortlist if there are many.
+
+    The shortlist is the species with the best mean over all of their rows, which one product with a
+    prototype a species yields. A species' score is the mean over its best rows, so never below that
+    mean: whoever is left out keeps it as score, and can't overtake anybody on the list.
 
     Args:
         gallery: float16[rows, dim].
         species_ids: the species to choose from, in the order of the scores.
         top_pictures: k; a species scores the mean of its best min(k, rows) rows.
         background: float16[m, dim] embeddings of windows without a bird, or None.
+        many_rows: how many rows are too many to look at all of them.
 
     Raises:
         BundleError: none of the species has a picture.
@@ -47,45 +54,78 @@ class Search:
         species_ids: Sequence[str],
         top_pictures: int,
         background: npt.NDArray[np.float16] | None = None,
+        many_rows: int = _MANY_ROWS,
     ) -> None:
-        self._rows = np.ascontiguousarray(gallery.rows, dtype=np.float32)
         held = _members(gallery)
         self.species_ids = [one for one in species_ids if one in held]
         if not self.species_ids:
             raise BundleError("none of the chosen species has a picture in this gallery")
-        self._members = [held[one] for one in self.species_ids]
-        self._index = _pad(self._members)
+        numbers = [held[one] for one in self.species_ids]
+        self._numbers: Places = np.concatenate(numbers)
+        self._rows = gallery.rows[self._numbers].astype(np.float32)
+        self._index = _pad([len(one) for one in numbers])
         self._top = top_pictures
         self._mean, self._deviation = _background_statistics(self._rows, background)
+        listed = len(self._rows) > many_rows and len(numbers) > SHORTLIST
+        self._prototypes = self._means() if listed else None
 
     def scores(self, embeddings: Floats) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
-        rows = embeddings @ self._rows.T
-        corrected = (rows - self._mean) / self._deviation
-        return Scores(self._by_species(corrected), self._by_species(rows), rows)
+        if self._prototypes is None:
+            return self._score(embeddings @ self._rows.T, self._index)
+        prototypes, offset = self._prototypes
+        score = embeddings @ prototypes.T - offset
+        similarity = np.full_like(score, -1)
+        for n, one in enumerate(embeddings):
+            best = np.argpartition(-score[n], SHORTLIST - 1)[:SHORTLIST]
+            close = self._look(one, best)
+            score[n, best], similarity[n, best] = close.score[0], close.similarity[0]
+        return Scores(score, similarity)
 
-    def best_rows(self, rows: Floats, species: int, count: int) -> list[tuple[int, float]]:
-        """The rows of a species nearest to one window, with their cosine, best first.
+    def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
+        """The gallery's rows of a species nearest to one window, with their cosine, best first.
 
         Args:
-            rows: float32[rows] of one window.
+            embedding: float32[dim] of the window.
             species: index into `species_ids`.
             count: how many at most.
         """
-        members = self._members[species]
-        order = members[np.argsort(-rows[members], kind="stable")][:count]
-        return [(int(row), float(rows[row])) for row in order]
+        members = self._index[species][self._index[species] >= 0]
+        cosine = self._rows[members] @ embedding
+        order = np.argsort(-cosine, kind="stable")[:count]
+        return [(int(self._numbers[members[n]]), float(cosine[n])) for n in order]
 
-    def _by_species(self, rows: Floats) -> Floats:
+    def _look(self, embedding: Floats, species: Places) -> Scores:
+        """The scores of some species only."""
+        wide = self._index[species]
+        members = wide[wide >= 0]
+        index = _pad((wide >= 0).sum(axis=1).tolist())
+        cosine = (self._rows[members] @ embedding)[None]
+        return self._score(cosine, index, members)
+
+    def _score(self, cosine: Floats, index: Places, rows: Places | slice = slice(None)) -> Scores:
+        corrected = (cosine - self._mean[rows]) / self._deviation[rows]
+        return Scores(self._by_species(corrected, index), self._by_species(cosine, index))
+
+    def _by_species(self, rows: Floats, index: Places) -> Floats:
         # [batch, species, widest]; the padding column is -inf and never among the best.
-        padded = np.pad(rows, ((0, 0), (0, 1)), constant_values=-np.inf)[:, self._index]
+        padded = np.pad(rows, ((0, 0), (0, 1)), constant_values=-np.inf)[:, index]
         best = -np.partition(-padded, min(self._top, padded.shape[2]) - 1, axis=2)[..., : self._top]
         held = np.isfinite(best)
         total: Floats = np.where(held, best, 0).sum(axis=2) / held.sum(axis=2)
         return total
 
+    def _means(self) -> tuple[Floats, Floats]:
+        """Prototypes and what is taken off: the mean of a species' corrected rows is linear."""
+        counts = (self._index >= 0).sum(axis=1)
+        starts = np.cumsum(counts) - counts
+        scaled = np.concatenate([self._rows, self._mean[:, None]], axis=1)
+        scaled /= self._deviation[:, None]
+        means = np.add.reduceat(scaled, starts, axis=0) / counts[:, None].astype(np.float32)
+        return np.ascontiguousarray(means[:, :-1]), means[:, -1]
 
-def _members(gallery: Gallery) -> dict[str, npt.NDArray[np.intp]]:
+
+def _members(gallery: Gallery) -> dict[str, Places]:
     """Row numbers of every species that has a picture."""
     rows: dict[str, list[int]] = {}
     for number, row in enumerate(gallery.table):
@@ -93,9 +133,11 @@ def _members(gallery: Gallery) -> dict[str, npt.NDArray[np.intp]]:
     return {species: np.array(numbers) for species, numbers in rows.items()}
 
 
-def _pad(members: list[npt.NDArray[np.intp]]) -> npt.NDArray[np.intp]:
-    widest = max(map(len, members))
-    return np.stack([np.pad(one, (0, widest - len(one)), constant_values=-1) for one in members])
+def _pad(counts: list[int]) -> Places:
+    """Rows that lie species after species, as [species, widest]; -1 where there are fewer."""
+    ends, place = np.cumsum(counts), np.arange(max(counts))
+    index = (ends - counts)[:, None] + place
+    return np.where(place < np.array(counts)[:, None], index, -1)
 
 
 def _background_statistics(
