@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge import pcm
+from edge.source import pcm
 
 _BLOCK_S = 0.1
 _QUEUED_BLOCKS = 300

@@ -49,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _listen(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.listen import listen
+    from edge.command.listen import listen
 
     return listen(settings)
 
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.identify import identify, to_json, to_text
-    from edge.listen import open_hearing
+    from edge.command.identify import identify, to_json, to_text
+    from edge.command.listen import open_hearing
 
     hearing = open_hearing(settings)
     failed = 0
@@ -70,7 +70,7 @@ def _identify(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _devices(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.microphone import describe_devices, input_devices
+    from edge.source.microphone import describe_devices, input_devices
 
     devices = input_devices()
     print(json.dumps([asdict(one) for one in devices]) if settings.json else describe_devices())
@@ -78,19 +78,19 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _why(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.why import why
+    from edge.command.why import why
 
     return why(args.id, settings)
 
 
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.bench import bench
+    from edge.command.bench import bench
 
     return bench(settings, args.trials)
 
 
 def _demo(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.demo import demo
+    from edge.command.demo import demo
 
     return demo(settings)
 

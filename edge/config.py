@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from edge.caution import DEFAULT_CAUTION, SHARES
 from edge.contract.errors import ConfigError
+from edge.decision.caution import DEFAULT_CAUTION, SHARES
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
 """Real birds."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.contract.audio import Waveform
-from edge.framing import Window
+from edge.source.framing import Window
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from edge.contract.calibration import Calibration
 from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
 from edge.encoder import Encoder, choose_precision, open_encoder
-from edge.framing import Window
 from edge.gate import GateConfig, GateVerdict, judge
 from edge.search import Search
 from edge.session import Running
+from edge.source.framing import Window
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge import clock
-from edge.block import Block
-from edge.confirm import Confirmed, Confirmer, Hit
 from edge.contract.audio import AudioSpec
-from edge.decision import Decision
+from edge.decision.confirm import Confirmed, Confirmer, Hit
+from edge.decision.rules import Decision
 from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
-from edge.framing import Window, frame_blocks
 from edge.hearing import Heard, Hearing
+from edge.source.block import Block
+from edge.source.framing import Window, frame_blocks
 
 _TOP = 5
 _PICTURES = 3

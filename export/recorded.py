@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.audio import AudioSpec
-from edge.framing import frame_waveform
 from edge.gate import GateConfig, lively
+from edge.source.framing import frame_waveform
 from gallery.takes import Take as Recorded
 from gallery.takes import read_takes
 

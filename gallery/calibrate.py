@@ -29,10 +29,10 @@ from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
-from edge.framing import Window, frame_waveform
 from edge.gate import GateConfig, lively
 from edge.search import Search
 from edge.session import Running
+from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.confirm import Confirmer, Hit
 from edge.contract.audio import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
+from edge.decision.confirm import Confirmer, Hit
 
 _KNOTS = 33
 _LEAST_THRESHOLD, _MOST_THRESHOLD, _CANDIDATES = 0.5, 0.99, 99

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import AudioError, DatasetError
 from edge.contract.taxonomy import read_table, slug
-from edge.framing import resample
-from edge.recording import read_recording
+from edge.source.framing import resample
+from edge.source.recording import read_recording
 
 _LOG = logging.getLogger(__name__)
 _PASSES = 1

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from edge.bench import costs, recommend
-from edge.choice import FILE_NAME, Choice, machine, read_choice, write_choice
+from edge.command.bench import costs, recommend
+from edge.command.choice import FILE_NAME, Choice, machine, read_choice, write_choice
+from edge.command.trial import Trial
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import load_bundle
-from edge.trial import Trial
 
 ID = "a" * 64
 
@@ -44,7 +44,7 @@ def test_a_choice_holds_for_one_encoder_on_one_machine(tmp_path, monkeypatch):
     write_choice(station, "b" * 64, Choice("fp32", 2))
     assert read_choice(station, ID) == Choice("int8", 1)
     assert read_choice(station, "c" * 64) is None
-    monkeypatch.setattr("edge.choice.machine", lambda: "another board")
+    monkeypatch.setattr("edge.command.choice.machine", lambda: "another board")
     assert read_choice(station, ID) is None
     write_choice(station, ID, Choice("fp32", 4))
     monkeypatch.undo()

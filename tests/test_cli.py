@@ -9,8 +9,8 @@ import soundfile
 
 from edge.cli import COMMANDS
 from edge.contract.bundle import load_bundle
-from edge.framing import frame_waveform
 from edge.hearing import Hearing
+from edge.source.framing import frame_waveform
 from tests.conftest import BundleFolder, Ended
 
 Run = Callable[..., Ended]

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from edge.confirm import Confirmed, Confirmer, Hit
 from edge.contract.audio import AudioSpec
+from edge.decision.confirm import Confirmed, Confirmer, Hit
 
 WINDOW, HOP = 120, 30
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from edge.caution import SHARES, hits_needed
-from edge.confirm import Confirmer, Hit
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species, Taxonomy
-from edge.decision import Override, read_overrides
-from edge.selection import select
+from edge.decision.caution import SHARES, hits_needed
+from edge.decision.confirm import Confirmer, Hit
+from edge.decision.rules import Override, read_overrides
+from edge.decision.selection import select
 
 SPEC = AudioSpec(48_000, 120, 30)
 BIRDS = (

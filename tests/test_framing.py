@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.block import Block
 from edge.contract.audio import AudioSpec
-from edge.framing import Resampler, frame_blocks, frame_waveform, resample
+from edge.source.block import Block
+from edge.source.framing import Resampler, frame_blocks, frame_waveform, resample
 
 SPEC = AudioSpec(48_000, 100, 30)
 

@@ -12,7 +12,7 @@ RUNTIME = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "yaml"}
 ONE_USER = {
     "onnxruntime": "edge/session.py",
     "sounddevice": "edge/capture.py",
-    "soundfile": "edge/recording.py",
+    "soundfile": "edge/source/recording.py",
 }
 FIRST_PARTY = {
     "edge": {"edge"},

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.block import Block
 from edge.contract.errors import DeviceError
-from edge.microphone import CaptureConfig, Microphone, describe_devices, input_devices
+from edge.source.block import Block
+from edge.source.microphone import CaptureConfig, Microphone, describe_devices, input_devices
 from tests.conftest import Pulse, capture_children
 
 IMPATIENT = CaptureConfig(first_block_s=4, silence_s=1, backoff_s=0.2, backoff_max_s=0.5)
@@ -152,7 +152,7 @@ def test_an_absent_device_is_waited_for_when_asked(
         if len(waits) == 4:
             raise InterruptedError
 
-    monkeypatch.setattr("edge.microphone.time.sleep", sleep)
+    monkeypatch.setattr("edge.source.microphone.time.sleep", sleep)
     with pytest.raises(InterruptedError):
         next(Microphone("no-such-device", 48_000, wait=True, config=IMPATIENT).blocks())
     assert waits == [0.2, 0.4, 0.5, 0.5]
@@ -162,7 +162,7 @@ def test_an_absent_device_is_waited_for_when_asked(
 def test_an_unplugged_device_is_retried_quietly_and_comes_back(
     record: Callable[[], Tape], pulse: Pulse, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "edge.microphone")
+    caplog.set_level(logging.DEBUG, "edge.source.microphone")
     tape = record()
     before = tape.next()
     pulse.unplug()

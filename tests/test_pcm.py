@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge import pcm
+from edge.source import pcm
 
 PATIENCE_S = 5.0
 FRAMES = [

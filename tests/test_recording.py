@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.block import Block
 from edge.contract.errors import AudioError
-from edge.recording import SUFFIXES, find_recordings, read_blocks, read_recording
+from edge.source.block import Block
+from edge.source.recording import SUFFIXES, find_recordings, read_blocks, read_recording
 
 FORMATS = [
     ("wav", "PCM_U8"),

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.block import Block
 from edge.contract.errors import DeviceError
-from edge.ring import Ring
+from edge.source.block import Block
+from edge.source.ring import Ring
 
 RATE_HZ = 1000
 

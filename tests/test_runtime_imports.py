@@ -21,7 +21,7 @@ for module in pkgutil.walk_packages(edge.__path__, "edge."):
 """
 IMPORT_CAPTURE = """
 import sys
-import edge.capture, edge.pcm
+import edge.capture, edge.source.pcm
 print(sorted({"numpy", "onnxruntime", "soundfile"} & sys.modules.keys()))
 """
 

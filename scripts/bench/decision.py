@@ -18,9 +18,9 @@ import numpy as np
 import onnx
 from encoder import encoding, graphs
 
-from edge.confirm import Confirmer, Hit
 from edge.contract.audio import AudioSpec
 from edge.contract.gallery import Gallery, GalleryRow
+from edge.decision.confirm import Confirmer, Hit
 from edge.gate import GateConfig, judge
 from edge.search import Search
 from train.birds.report import machine

@@ -47,7 +47,7 @@ import json, sys, time
 from pathlib import Path
 import numpy
 from edge.encoder import Encoder
-from edge.trial import peak_mb
+from edge.command.trial import peak_mb
 begun = time.perf_counter()
 encoder = Encoder(Path(sys.argv[1]).read_bytes())
 load_s = time.perf_counter() - begun

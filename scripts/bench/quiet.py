@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 
 from edge.config import PACKAGED_BUNDLE
-from edge.framing import resample
-from edge.recording import read_recording
+from edge.source.framing import resample
+from edge.source.recording import read_recording
 from train.data.dataset import read_dataset
 
 _RATE_HZ, _SECONDS, _PAUSE_S = 48_000, 3600, 3.0

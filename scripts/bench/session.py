@@ -19,7 +19,7 @@ from train.birds.report import machine
 _CHILD = """
 import json, statistics, sys, time
 import numpy, onnxruntime
-from edge.trial import peak_mb
+from edge.command.trial import peak_mb
 file, threads, spinning, arena, pattern = sys.argv[1], *map(int, sys.argv[2:])
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = threads

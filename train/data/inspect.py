@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from tqdm import tqdm
 
 from edge.contract.errors import BirdlistenError
-from edge.recording import read_blocks
+from edge.source.recording import read_blocks
 from train.data.dataset import Dataset, Item
 
 COLUMNS = ("kind", "split", "files", "hours", "species", "unreadable", "licences")

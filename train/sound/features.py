@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.contract.errors import DatasetError
-from edge.framing import resample
-from edge.recording import read_recording
+from edge.source.framing import resample
+from edge.source.recording import read_recording
 from train.data.dataset import Item
 from train.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
-from edge.framing import resample
-from edge.recording import read_recording
+from edge.source.framing import resample
+from edge.source.recording import read_recording
 from train.data.dataset import Item
 from train.frontend import Hearing
 from train.sound.cache import load_each

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
-from edge.framing import resample
+from edge.source.framing import resample
 from train.data.dataset import Item
 from train.frontend import LogMel, LogMelSpec
 from train.sound.features import read_waveform

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from edge.contract.errors import DatasetError
-from edge.framing import frame_waveform
 from edge.gate import GateConfig, lively
-from edge.recording import read_recording
+from edge.source.framing import frame_waveform
+from edge.source.recording import read_recording
 from gallery.takes import thinned
 from train.data.dataset import Item
 from train.frontend import Hearing, LogMel

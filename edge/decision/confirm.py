@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from edge.caution import DEFAULT_CAUTION, hits_needed
 from edge.contract.audio import AudioSpec
+from edge.decision.caution import DEFAULT_CAUTION, hits_needed
 
 T = TypeVar("T")
 

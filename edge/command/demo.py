@@ -5,11 +5,11 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from edge.command.listen import listen_to_file, open_hearing, open_listener
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.detection import Detection, Record, print_detection
-from edge.listen import listen_to_file, open_hearing, open_listener
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)

@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from edge.block import Block
-from edge.choice import read_choice
+from edge.command.choice import read_choice
 from edge.config import Settings
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.taxonomy import read_names
-from edge.decision import Decision, read_overrides
+from edge.decision.rules import Decision, read_overrides
+from edge.decision.selection import select
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
 from edge.logbook import Logbook
-from edge.microphone import Microphone
-from edge.recording import find_recordings, read_blocks
-from edge.ring import Ring
-from edge.selection import select
 from edge.session import Running
-from edge.sources import is_url, stdin_blocks, url_blocks
+from edge.source.block import Block
+from edge.source.microphone import Microphone
+from edge.source.recording import find_recordings, read_blocks
+from edge.source.ring import Ring
+from edge.source.stream import is_url, stdin_blocks, url_blocks
 from edge.store import Store
 from edge.writer import Writer
 

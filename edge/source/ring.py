@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from edge.block import Block
+from edge.source.block import Block
 
 
 class Ring:

@@ -8,8 +8,8 @@ from typing import IO
 
 import numpy as np
 
-from edge.block import Block
 from edge.contract.errors import AudioError
+from edge.source.block import Block
 
 _BLOCK_S = 0.25
 

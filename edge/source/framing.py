@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.block import Block
 from edge.contract.audio import AudioSpec, Waveform, repeat_pad
+from edge.source.block import Block
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.choice import Choice, machine, write_choice
+from edge.command.choice import Choice, machine, write_choice
+from edge.command.listen import hop_samples
+from edge.command.trial import Trial
 from edge.config import Settings
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
-from edge.listen import hop_samples
-from edge.trial import Trial
 
 _WINDOWS = 20
 _COMFORT = 0.5
@@ -83,7 +83,7 @@ def _trials(settings: Settings, bundle: Bundle, threads: Sequence[int]) -> Itera
     precisions = shipped if settings.precision == "auto" else (settings.precision,)
     for precision in precisions:
         for count in threads:
-            command = [sys.executable, "-m", "edge.trial", str(bundle.path), precision]
+            command = [sys.executable, "-m", "edge.command.trial", str(bundle.path), precision]
             arguments = (settings.provider, str(count), str(_WINDOWS))
             done = subprocess.run([*command, *arguments], capture_output=True, text=True)
             if done.returncode:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.caution import DEFAULT_CAUTION, SHARES
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.taxonomy import Taxonomy, read_table
-from edge.selection import named
+from edge.decision.caution import DEFAULT_CAUTION, SHARES
+from edge.decision.selection import named
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from edge import pcm
-from edge.block import Block
 from edge.capture import Device
 from edge.contract.audio import Waveform
 from edge.contract.errors import DeviceError
+from edge.source import pcm
+from edge.source.block import Block
 
 _LOG = logging.getLogger(__name__)
 _CHATTER_BYTES = 8192

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import AudioError
-from edge.framing import frame_blocks
 from edge.hearing import Heard, Hearing
-from edge.recording import read_blocks
+from edge.source.framing import frame_blocks
+from edge.source.recording import read_blocks
 
 _BATCH = 8
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.block import Block
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
+from edge.source.block import Block
 
 _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")

@@ -1,4 +1,4 @@
-"""One setting of the encoder, measured in a process of its own: python -m edge.trial (see bench).
+"""One setting of the encoder, measured in a process of its own, for `birdlisten bench`.
 
 Prints one JSON object. Memory and load time are only true in a fresh process.
 """

@@ -1,0 +1,1 @@
+"""What `birdlisten` does, a module a command."""

@@ -1,0 +1,1 @@
+"""When a species is reported."""
