@@ -28,6 +28,13 @@ def milliseconds(iso: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def year_share() -> float:
+    """How much of this year has passed, from 0 to 1 exclusive."""
+    moment = datetime.now(timezone.utc)
+    begun, ended = (datetime(moment.year + n, 1, 1, tzinfo=timezone.utc) for n in (0, 1))
+    return (moment - begun) / (ended - begun)
+
+
 def time_zone() -> str:
     """The station's IANA zone: TZ, /etc/timezone or the link /etc/localtime; else `UTC`."""
     named = os.environ.get("TZ", "").lstrip(":")

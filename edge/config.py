@@ -49,6 +49,10 @@ class Settings:
     """0 reports what passed once, 5 only what passed in every window that holds it."""
     overrides: str | None = None
     """CSV of other thresholds and cautions for some species."""
+    occurrence: str | None = None
+    """CSV of how often species are met in each part of the year."""
+    latitude: float | None = None
+    longitude: float | None = None
     hop: float | None = None
     """Seconds between two windows; None takes the bundle's."""
     json: bool = False

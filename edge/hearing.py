@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge import clock
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration
 from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
+from edge.decision.occurrence import Occurrence, weighed
 from edge.encoder import Encoder, choose_precision, open_encoder
 from edge.gate import GateConfig, GateVerdict, judge
 from edge.search import Search
@@ -45,6 +47,8 @@ class Hearing:
         running: how the encoder is run.
         species_set: name of a species set, for the calibration.
         species_ids: the species to choose from.
+        occurrence: how often they are met at the station.
+        live: hears what sounds now; a recording may be of any time of the year.
 
     Raises:
         BirdlistenError: bundle, precision or provider can't be used.
@@ -57,6 +61,8 @@ class Hearing:
         running: Running | None = None,
         species_set: str | None = None,
         species_ids: Sequence[str] | None = None,
+        occurrence: Occurrence | None = None,
+        live: bool = False,
     ) -> None:
         self.bundle = bundle
         running = running or Running()
@@ -68,6 +74,7 @@ class Hearing:
         self._search = Search(bundle.gallery, ids, bundle.manifest.top_pictures, background)
         self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
         self._gate = GateConfig()
+        self._occurrence, self._live = occurrence, live
 
     @property
     def provider(self) -> str:
@@ -85,8 +92,7 @@ class Hearing:
         samples = np.stack([window.samples for window in windows])
         embeddings = self._encoder.encode(samples)
         scores = self._search.scores(embeddings)
-        known = self.calibration
-        probability = None if known is None else known.probability(scores.score)
+        probability = self._probability(scores.score)
         return [
             Heard(
                 window.start_sample,
@@ -97,6 +103,15 @@ class Hearing:
             )
             for n, window in enumerate(windows)
         ]
+
+    def _probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
+        if self.calibration is None:
+            return None
+        probability = self.calibration.probability(score)
+        if self._occurrence is None:
+            return probability
+        moment = clock.year_share() if self._live else None
+        return weighed(probability, self._occurrence.odds(self._search.species_ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:
         """What the gate says of a window, at a small part of the encoder's cost."""

@@ -12,6 +12,7 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.taxonomy import read_names
+from edge.decision.occurrence import Occurrence, Place, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import select
 from edge.hearing import Hearing
@@ -49,7 +50,10 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     if settings.include is not None or settings.exclude is not None:
         begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
-    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids)
+    met = _occurrence(settings)
+    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live)
+    if met and hearing.calibration is None:
+        _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
     _LOG.info(
         "bundle %s: %d species, %s on %s",
         bundle.manifest.name,
@@ -58,6 +62,16 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
         hearing.provider,
     )
     return hearing
+
+
+def _occurrence(settings: Settings) -> Occurrence | None:
+    latitude, longitude = settings.latitude, settings.longitude
+    if (latitude is None) != (longitude is None):
+        raise ConfigError("--latitude and --longitude go together")
+    place = None if latitude is None or longitude is None else Place(latitude, longitude)
+    return (
+        None if settings.occurrence is None else read_occurrence(Path(settings.occurrence), place)
+    )
 
 
 def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Running]:

@@ -1,0 +1,118 @@
+"""How often a species is met here at this time of the year: a prior, never a wall."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.errors import BundleError, ConfigError
+from edge.contract.taxonomy import read_table, slug
+
+Floats = npt.NDArray[np.float64]
+COMMON = 0.05
+"""A species met this often, or of which the table says nothing, is at no disadvantage."""
+RAREST = 0.05
+"""What never was met here must have this share of the odds: 20 times the evidence."""
+_NAME, _PLACE = "scientific_name", ("latitude", "longitude")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a station stands, in degrees."""
+
+    latitude: float
+    longitude: float
+
+    def __post_init__(self) -> None:
+        if not abs(self.latitude) <= 90 or not abs(self.longitude) <= 180:
+            raise ConfigError(
+                f"latitude {self.latitude:g}, longitude {self.longitude:g}: expected -90 to 90 "
+                "and -180 to 180 degrees"
+            )
+
+    def angle(self, other: "Place") -> float:
+        """Between two places, as seen from the middle of the earth, in radians."""
+        here, there = math.radians(self.latitude), math.radians(other.latitude)
+        apart = math.radians(other.longitude - self.longitude)
+        along = math.cos(here) * math.cos(there) * math.cos(apart)
+        return math.acos(min(max(math.sin(here) * math.sin(there) + along, -1), 1))
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """Share of visits on which each species was met, by parts of the year of equal length."""
+
+    frequency: Mapping[str, Floats]
+    """float64[parts] by species id."""
+
+    def odds(self, species_ids: Sequence[str], year_share: float | None) -> Floats:
+        """What the odds of each species are multiplied with, never more than 1.
+
+        Args:
+            species_ids: whose.
+            year_share: how much of the year has passed; None asks for each species' best time.
+
+        Returns:
+            float64[species].
+        """
+        met = np.array([self._met(one, year_share) for one in species_ids])
+        return np.clip(met / COMMON, RAREST, 1)
+
+    def _met(self, species_id: str, year_share: float | None) -> float:
+        found = self.frequency.get(species_id)
+        if found is None:
+            return COMMON
+        return float(found.max() if year_share is None else found[int(year_share * len(found))])
+
+
+def weighed(probability: Floats, odds: Floats) -> Floats:
+    """Probabilities after their odds were multiplied."""
+    return probability * odds / (1 - probability + probability * odds)
+
+
+def read_occurrence(path: Path, place: Place | None) -> Occurrence:
+    """Read a table of species by parts of the year.
+
+    Args:
+        path: CSV: scientific_name, a column for every part of the year named 1, 2, ... (48 as eBird
+            has them, 52, 12), and where it holds several places, latitude and longitude.
+        place: the nearest one in the table is used; None if the table is of one place.
+
+    Raises:
+        ConfigError: no such table, or a value that is no share.
+    """
+    try:
+        rows = read_table(path, (_NAME,))
+    except (BundleError, OSError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    parts = sorted((one for one in (rows[0] if rows else {}) if one.isdigit()), key=int)
+    if not parts:
+        raise ConfigError(f"{path}: no columns named 1, 2, ... for the parts of the year")
+    try:
+        here = _nearest(rows, place)
+        return Occurrence({slug(row[_NAME]): _shares(row, parts) for row in here})
+    except ValueError as error:  # ours, too
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _shares(row: Mapping[str, str], parts: Sequence[str]) -> Floats:
+    found = np.array([float(row[one] or 0) for one in parts])
+    if not ((found >= 0) & (found <= 1)).all():
+        raise ConfigError(f"{row[_NAME]}: expected shares from 0 to 1, found {found.max():g}")
+    return found
+
+
+def _nearest(rows: list[dict[str, str]], place: Place | None) -> list[dict[str, str]]:
+    """The rows of the place that is nearest."""
+    if not set(_PLACE) <= set(rows[0]):
+        return rows
+    places = [Place(*(float(row[one]) for one in _PLACE)) for row in rows]
+    if len(set(places)) == 1:
+        return rows
+    if place is None:
+        raise ConfigError("holds several places; say which: --latitude and --longitude")
+    best = min(set(places), key=place.angle)
+    return [row for row, one in zip(rows, places, strict=True) if one == best]
