@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Agreement:
-    """A variant beside torch."""
+    """A variant beside torch, over one species set."""
 
     top1: float
     """Share of windows whose best species is the same."""
@@ -33,8 +33,8 @@ def agreement(
     precision: str,
     reference: Callable[[Floats], Floats],
     recorded: Sequence[Recorded],
-) -> Agreement | None:
-    """Compare a variant with torch; None without a recording of a species in the gallery.
+) -> dict[str, Agreement]:
+    """Compare a variant with torch, by species set; sets without a recording are left out.
 
     Args:
         bundle: holds the variant and the gallery.
@@ -42,30 +42,38 @@ def agreement(
         reference: float32[windows, samples] -> float32[windows, dim] of torch.
         recorded: recordings of birds.
     """
-    encoder, background = (
-        open_encoder(bundle, precision, Running("cpu", threads=0)),
-        bundle.background("fp32"),
-    )
-    own = bundle.background(precision)
-    exact, variant = (_search(bundle, one) for one in (background, own))
-    known = [one for one in recorded if one.species_ids & set(exact.species_ids)]
-    if not known:
-        return None
-    parts = [windows_of(one, bundle.manifest.audio) for one in known]
-    windows = np.concatenate(parts)
-    owners = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
-    there = np.array([[one in take.species_ids for one in exact.species_ids] for take in known])
-    first = exact.scores(reference(windows)).score
-    embeddings = np.concatenate([encoder.encode(one[None]) for one in windows])
-    second = variant.scores(embeddings).score
-    same = float((first.argmax(axis=1) == second.argmax(axis=1)).mean())
-    lost = _mean_ap(first, owners, there) - _mean_ap(second, owners, there)
-    return Agreement(same, 100 * lost, len(windows))
+    encoder = open_encoder(bundle, precision, Running("cpu", threads=0))
+    parts = [windows_of(one, bundle.manifest.audio) for one in recorded]
+    exact = [reference(one) for one in parts]
+    variant = [encoder.encode(one) for one in parts]
+    found = {}
+    for name in bundle.manifest.species_sets:
+        searches = [_search(bundle, name, one) for one in ("fp32", precision)]
+        ids = set(searches[0].species_ids)
+        known = [n for n, one in enumerate(recorded) if one.species_ids & ids]
+        if known:
+            sides = ([exact[n] for n in known], [variant[n] for n in known])
+            found[name] = _compared(searches, sides, [recorded[n] for n in known])
+    return found
 
 
-def _search(bundle: Bundle, background: npt.NDArray[np.float16] | None) -> Search:
-    top = bundle.manifest.top_pictures
-    return Search(bundle.gallery, bundle.taxonomy.ids, top, background)
+def _search(bundle: Bundle, species_set: str, precision: str) -> Search:
+    ids, top = bundle.species_ids(species_set), bundle.manifest.top_pictures
+    return Search(bundle.gallery, ids, top, bundle.background(precision))
+
+
+def _compared(
+    searches: Sequence[Search], sides: Sequence[list[Floats]], recorded: Sequence[Recorded]
+) -> Agreement:
+    owners = np.repeat(np.arange(len(recorded)), [len(one) for one in sides[0]])
+    ids = searches[0].species_ids
+    there = np.array([[one in take.species_ids for one in ids] for take in recorded])
+    scores = [
+        one.scores(np.concatenate(side)).score for one, side in zip(searches, sides, strict=True)
+    ]
+    same = float((scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean())
+    exact, variant = (_mean_ap(one, owners, there) for one in scores)
+    return Agreement(same, 100 * (exact - variant), len(owners))
 
 
 def _mean_ap(score: Floats, owners: npt.NDArray[np.intp], there: npt.NDArray[np.bool_]) -> float:

@@ -28,6 +28,8 @@ METHODS = ("dynamic", "weights", "static")
 Windows = npt.NDArray[np.float32]
 _CALIBRATION = 64
 """Windows."""
+_SMALL, _SMALL_LINEAR = 20_000, 150_000
+"""Layers with fewer weights stay halves."""
 
 
 def to_int8(model: onnx.ModelProto, method: str, windows: Windows | None = None) -> onnx.ModelProto:
@@ -114,8 +116,13 @@ def _reader(windows: Windows) -> Any:
     return Reader()
 
 
-def _rounded(weights: Weights, axis: int) -> tuple[Weights, npt.NDArray[np.float32]]:
-    """int8 weights and their scale, one an output channel."""
+def _rounded(weights: Weights, axis: int) -> tuple[Weights, npt.NDArray[np.float32] | None]:
+    """int8 weights and their scale, one an output channel; halves where little would be saved.
+
+    A CNN's small layers and its linear ones cost a tenth of the file and four fifths of the error.
+    """
+    if weights.size < (_SMALL_LINEAR if weights.ndim == 2 else _SMALL):
+        return weights.astype(np.float16), None
     others = tuple(one for one in range(weights.ndim) if one != axis)
     scale = np.abs(weights).max(axis=others, keepdims=True) / np.float32(127)
     scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)

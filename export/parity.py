@@ -188,7 +188,7 @@ def check(parity: Parity, precision: str) -> None:
 
 def check_bundle(
     path: Path, checkpoint_path: Path, recorded: Sequence[Recorded]
-) -> dict[str, tuple[Parity, Agreement | None]]:
+) -> dict[str, tuple[Parity, dict[str, Agreement]]]:
     """Compare every precision of a bundle with the checkpoint that it was made from.
 
     Raises:
@@ -217,20 +217,19 @@ def reference_of(checkpoint: Checkpoint) -> WaveformStudent:
     return WaveformStudent(checkpoint.frontend, checkpoint.student).eval()
 
 
-def _row(precision: str, parity: Parity, agreed: Agreement | None) -> str:
+def _row(precision: str, parity: Parity, agreed: dict[str, Agreement]) -> str:
     least = min(parity.signals, key=lambda name: parity.signals[name])
     recorded = "{:.6f} | {:.6f}".format(*parity.recordings) if parity.recordings else "- | -"
-    same = f"{agreed.top1:.2%} | {agreed.mAP_loss:+.2f}" if agreed else "- | -"
-    differs = max(parity.log_mel_db.values())
+    sets = (f"{name} {one.top1:.2%}, {one.mAP_loss:+.2f}" for name, one in agreed.items())
     return (
         f"| {precision} | {parity.signals[least]:.6f} ({least}) | {recorded} | {parity.error:.1e} "
-        f"| {differs:.1e} | {same} |"
+        f"| {max(parity.log_mel_db.values()):.1e} | {'; '.join(sets) or '-'} |"
     )
 
 
 _HEAD = """| precision | least cosine on signals | mean on recordings | least | largest error \
-| log-mel, dB | same best species | mAP lost, points |
-|---|---|---|---|---|---|---|---|"""
+| log-mel, dB | by species set: same best species, points of mAP lost |
+|---|---|---|---|---|---|---|"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -248,7 +247,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         recorded = read_recorded(args.recordings, args.split, rate_hz) if args.recordings else ()
         found = check_bundle(args.bundle, args.checkpoint or args.bundle.parent, recorded)
         if args.json:
-            plain = {k: (asdict(one), two and asdict(two)) for k, (one, two) in found.items()}
+            plain = {
+                precision: {**asdict(parity), "sets": {k: asdict(one) for k, one in sets.items()}}
+                for precision, (parity, sets) in found.items()
+            }
             print(json.dumps(plain, indent=1))
         else:
             print(_HEAD, *(_row(k, *one) for k, one in found.items()), sep="\n")
