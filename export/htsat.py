@@ -30,6 +30,8 @@ class Htsat(nn.Module):
         ValueError: the tokens can't be cut into whole windows.
     """
 
+    first: Tensor
+
     def __init__(self, encoder: Any, frames: int) -> None:
         super().__init__()
         layers = [block for stage in encoder.layers for block in stage.blocks]
@@ -51,8 +53,6 @@ class Htsat(nn.Module):
             for merge, side, end, order in zip(merges, sides, ends, pairwise(orders), strict=False)
         )
         self.norm = encoder.norm
-
-    first: Tensor
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Embed."""
@@ -98,6 +98,7 @@ class Block(nn.Module):
     """Attention within windows, and a perceptron: float32[batch, tokens, dim] -> the same."""
 
     bias: Tensor
+    mask: Tensor | None
 
     def __init__(self, layer: Any, side: int, order: Tensor) -> None:
         super().__init__()
@@ -113,8 +114,6 @@ class Block(nn.Module):
         self.register_buffer("bias", _bias(attention, self.window), False)
         mask = _mask(side, window, shift, order) if shift else None
         self.register_buffer("mask", mask, False)
-
-    mask: Tensor | None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Apply."""
