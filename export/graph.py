@@ -2,9 +2,11 @@
 
 import ast
 import re
+from typing import Any
 
 import onnx
 import torch
+from onnxscript.optimizer import optimize_ir
 from torch import Tensor, nn
 
 from edge.contract.errors import DatasetError
@@ -19,6 +21,8 @@ PROJECTED = "projected"
 """An embedding before its length is made 1: float32[batch, dim]."""
 _SCOPE_KEY = "pkg.torch.onnx.name_scopes"
 _SHORTEST = 1e-12
+_LOOKED_UP = "frontend.folded"
+"""What this part computes of constants is left to the runtime: files stay small."""
 _OPSET = 20
 """The first with Gelu."""
 
@@ -74,9 +78,11 @@ def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.Mo
         dynamo=True,
         external_data=False,
         verbose=False,
+        optimize=False,
     )
     if program is None:
         raise DatasetError("torch.onnx.export returned no program")
+    optimize_ir(program.model, should_fold=_should_fold)
     graph = program.model_proto
     _tidy(graph)
     _name_output(graph, "frontend", LOG_MEL)
@@ -115,6 +121,11 @@ def _name_output(model: onnx.ModelProto, room: str, new: str) -> None:
             names[:] = [new if one == old else one for one in names]
     for value in model.graph.value_info:
         value.name = new if value.name == old else value.name
+
+
+def _should_fold(node: Any) -> bool | None:
+    """Whether the exporter computes a constant; None leaves it to its own limits."""
+    return False if _LOOKED_UP in node.metadata_props.get(_SCOPE_KEY, "") else None
 
 
 def _tidy(model: onnx.ModelProto) -> None:
