@@ -22,7 +22,8 @@ def starter():
 
 def test_it_is_the_default_and_small():
     assert Settings().bundle == str(PACKAGED_BUNDLE)
-    assert sum(one.stat().st_size for one in PACKAGED_BUNDLE.rglob("*") if one.is_file()) <= 20e6
+    # 20 MB were meant for two precisions; the third one is 3.3 MB.
+    assert sum(one.stat().st_size for one in PACKAGED_BUNDLE.rglob("*") if one.is_file()) <= 21e6
 
 
 def test_it_holds_what_its_manifest_names_and_nothing_else(starter):
@@ -35,7 +36,7 @@ def test_it_listens_for_the_core_species_among_all(starter):
     assert len(starter.species_ids("core")) == 29
     assert len({row.species_id for row in starter.gallery.table}) == 570
     for species_set in ("core", "all"):
-        assert starter.calibrated("fp32", species_set) is not None
+        assert all(starter.calibrated(one, species_set) for one in ("fp32", "fp16", "int8"))
 
 
 def test_no_picture_is_shipped_but_each_is_found_and_credited(starter):
