@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.errors import DatasetError
+
 _MASKED = -100.0
 """As transformers masks tokens that the roll brought together."""
 
@@ -27,7 +29,7 @@ class Htsat(nn.Module):
         frames: of a window.
 
     Raises:
-        ValueError: the tokens can't be cut into whole windows.
+        DatasetError: the tokens can't be cut into whole windows.
     """
 
     first: Tensor
@@ -169,7 +171,7 @@ def _sides(encoder: Any, stage: Any) -> list[int]:
     """How many tokens a side of the square has, for every block of a stage."""
     sides = encoder.input_resolutions[list(encoder.layers).index(stage)]
     if len(set(sides)) > 1:
-        raise ValueError(f"HTSAT: expected a square of tokens, found {sides}")
+        raise DatasetError(f"HTSAT: expected a square of tokens, found {sides}")
     return [sides[0]] * len(stage.blocks)
 
 
@@ -179,7 +181,7 @@ def _windows(layer: Any, side: int) -> tuple[int, int]:
     if side <= window:
         return side, 0
     if side % window:
-        raise ValueError(f"HTSAT: {side} tokens a side are no whole number of windows of {window}")
+        raise DatasetError(f"HTSAT: {side} tokens a side are no whole windows of {window}")
     return window, int(layer.shift_size)
 
 

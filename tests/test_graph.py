@@ -19,7 +19,8 @@ from export.htsat import Htsat  # noqa: E402
 from export.int8 import METHODS, to_int8  # noqa: E402
 from export.parity import LIMITS, check, compare  # noqa: E402
 from export.signals import signals  # noqa: E402
-from tests.hearing import DIM, WINDOW, small_cnn, small_htsat  # noqa: E402
+from tests.hearing import DIM, SMALL_HTSAT, WINDOW, small_cnn, small_htsat  # noqa: E402
+from train.student import Student  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
@@ -81,6 +82,12 @@ def test_htsat_needs_no_stretching_where_the_window_is_full(htsat):
     log_mel = 10 * torch.randn(2, 1, 256, 64) - 40
     with torch.inference_mode():
         assert torch.allclose(Htsat(tower.audio_encoder, 256)(log_mel), tower(log_mel), atol=1e-5)
+
+
+def test_tokens_that_fill_no_whole_windows_are_refused():
+    config = {**SMALL_HTSAT.to_dict(), "window_size": 5}
+    with pytest.raises(DatasetError, match="32 tokens a side are no whole windows of 5"):
+        Htsat(Student(config, DIM).tower.audio_encoder, 251)
 
 
 def test_the_graph_is_the_torch_model_through_the_deployed_encoder(htsat, graph):
