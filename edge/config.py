@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from edge.contract.errors import ConfigError
-from edge.decision.caution import DEFAULT_CAUTION, SHARES
+from edge.decision.caution import DEFAULT_CAUTION, check_rule
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
 """Real birds."""
@@ -68,10 +68,7 @@ class Settings:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ConfigError(f"threshold: {self.threshold} does not lie between 0 and 1")
-        if not 0 <= self.caution < len(SHARES):
-            raise ConfigError(f"caution: {self.caution} is not one of 0 to {len(SHARES) - 1}")
+        check_rule(self.caution, self.threshold)
         if self.hop is not None and not 0 < self.hop < math.inf:
             raise ConfigError(f"hop: {self.hop} s is not a positive number")
         if self.threads is not None and self.threads < 0:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from edge import clock
+
 SCHEMA = 1
 _GREEN, _BOLD, _DIM, _RESET = "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
@@ -86,8 +88,8 @@ class Detection:
         if self.detected_at is None:
             seconds = int(self.start_s)
             return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        utc = datetime.fromisoformat(self.detected_at.replace("Z", "+00:00"))
-        return utc.astimezone().strftime("%H:%M:%S")
+        seen = datetime.fromtimestamp(clock.milliseconds(self.detected_at) / 1000)
+        return seen.strftime("%H:%M:%S")
 
     def _picture(self) -> tuple[str, str]:
         if not self.pictures:

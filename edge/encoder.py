@@ -1,6 +1,5 @@
 """Waveform windows to unit embeddings."""
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.session import Running, open_session
 
-_LOG = logging.getLogger(__name__)
 _PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
 
 

@@ -57,6 +57,10 @@ def test_names_can_stand_in_a_file(taxonomy, tmp_path):
     assert found == [*TITS, "strix_aluco"]
 
 
+def test_a_list_longer_than_a_file_name_may_be_is_a_list(taxonomy):
+    assert select(taxonomy, ALL, ", ".join(["Parus major"] * 60), None) == ["parus_major"]
+
+
 @pytest.mark.parametrize("text", ["Turdus merulla", "Paridea", "x", ",", ""])
 def test_an_unknown_name_is_an_error_that_names_the_nearest(taxonomy, text):
     with pytest.raises(ConfigError) as error:

@@ -14,7 +14,7 @@ from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.taxonomy import read_names
 from edge.decision.occurrence import Occurrence, Place, read_occurrence
 from edge.decision.rules import Decision, read_overrides
-from edge.decision.selection import select
+from edge.decision.selection import is_file, select
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
 from edge.logbook import Logbook
@@ -215,13 +215,6 @@ def _species(
     if chosen is None or chosen in sets:
         return chosen, None
     path = Path(chosen)
-    if not _is_file(path):
+    if not is_file(path):
         raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
     return None, read_names(path)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name longer than the file system allows
-        return False

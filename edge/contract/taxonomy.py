@@ -92,14 +92,23 @@ def read_names(path: Path) -> list[str]:
     Raises:
         ConfigError: unreadable, or no name in it.
     """
+    names = [slug(line) for line in read_lines(path)]
+    if not names:
+        raise ConfigError(f"{path}: names no species; expected one scientific name a line")
+    return list(dict.fromkeys(names))
+
+
+def read_lines(path: Path) -> list[str]:
+    """What stands in a text file; `#` begins a comment line.
+
+    Raises:
+        ConfigError: unreadable.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not readable as text ({error})") from error
-    names = [slug(line) for line in lines if line.strip() and not line.startswith("#")]
-    if not names:
-        raise ConfigError(f"{path}: names no species; expected one scientific name a line")
-    return list(dict.fromkeys(names))
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.taxonomy import Taxonomy, read_table
-from edge.decision.caution import DEFAULT_CAUTION, SHARES
+from edge.decision.caution import DEFAULT_CAUTION, check_rule
 from edge.decision.selection import named
 
 
@@ -18,10 +18,7 @@ class Override:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.caution is not None and not 0 <= self.caution < len(SHARES):
-            raise ConfigError(f"caution: {self.caution} is not one of 0 to {len(SHARES) - 1}")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ConfigError(f"threshold: {self.threshold} does not lie between 0 and 1")
+        check_rule(self.caution, self.threshold)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.config import nearest
 from edge.contract.errors import ConfigError
-from edge.contract.taxonomy import Species, Taxonomy, slug
+from edge.contract.taxonomy import Species, Taxonomy, read_lines, slug
 
 
 def select(
@@ -54,12 +54,16 @@ def _names(one: Species) -> Iterable[str]:
 
 
 def _listed(text: str) -> list[str]:
-    file = Path(text)
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else text.split(",")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{text}: not readable as text ({error})") from error
-    names = [one.strip() for one in lines if one.strip() and not one.startswith("#")]
+    lines = read_lines(Path(text)) if is_file(Path(text)) else text.split(",")
+    names = [one.strip() for one in lines if one.strip()]
     if not names:
         raise ConfigError(f"{text!r}: names no species")
     return names
+
+
+def is_file(path: Path) -> bool:
+    """Whether a text that may be no path at all names a file."""
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the file system allows
+        return False
