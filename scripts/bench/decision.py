@@ -7,16 +7,13 @@ thread. Weights are random: they don't change the time.
 """
 
 import argparse
-import statistics
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
-from encoder import encoding, graphs
+from encoder import encoding, graphs, median
 
 from edge.contract.audio import AudioSpec
 from edge.contract.gallery import Gallery, GalleryRow
@@ -39,16 +36,6 @@ def search(species: int, pictures: int) -> Search:
     return Search(Gallery(_unit(random, len(table)), table), ids, 3, _unit(random, _BACKGROUND))
 
 
-def milliseconds(action: Callable[[], object], rounds: int) -> float:
-    """Median of one action."""
-    times = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        action()
-        times.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(times[1:])
-
-
 def _unit(random: np.random.Generator, rows: int) -> np.ndarray:
     found = random.standard_normal((rows, _DIM)).astype(np.float32)
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float16)
@@ -57,7 +44,7 @@ def _unit(random: np.random.Generator, rows: int) -> np.ndarray:
 def _encoder_ms(folder: Path, rounds: int) -> float:
     model = next(model for name, _, model in graphs() if name == "HTSAT int8")
     onnx.save(model, folder / "int8.onnx")
-    return milliseconds(encoding(folder / "int8.onnx", 1), rounds)
+    return median(encoding(folder / "int8.onnx", 1), rounds)
 
 
 def main() -> None:
@@ -71,16 +58,16 @@ def main() -> None:
         whole = _encoder_ms(Path(folder), args.rounds)
     random = np.random.default_rng(0)
     waveform = (0.1 * random.standard_normal(_SPEC.window_samples)).astype(np.float32)
-    gate = milliseconds(lambda: judge(waveform, GateConfig()), args.rounds)
+    gate = median(lambda: judge(waveform, GateConfig()), args.rounds)
     print(f"Encoder: {whole:.1f} ms. Gate: {gate:.2f} ms, {gate / whole:.1%} of it.\n")
     print("| species | pictures | search, ms | decision, ms | with the gate, of the encoder |")
     print("|---|---|---|---|---|")
     for species, pictures in _GALLERIES:
         one, embedding = search(species, pictures), _unit(random, 1).astype(np.float32)
-        found = milliseconds(lambda one=one, e=embedding: one.scores(e), args.rounds)
+        found = median(lambda one=one, e=embedding: one.scores(e), args.rounds)
         confirmer: Confirmer[None] = Confirmer(_SPEC)
         passed = {n: Hit(0, 0.9, None) for n in range(3)}
-        decided = milliseconds(lambda c=confirmer, p=passed: c.update(0, p), args.rounds)
+        decided = median(lambda c=confirmer, p=passed: c.update(0, p), args.rounds)
         share = (gate + found + decided) / whole
         cells = f"{found:.2f} | {decided:.3f} | {share:.1%}"
         print(f"| {species:,} | {species * pictures:,} | {cells} |")

@@ -155,6 +155,11 @@ def medians(actions: Mapping[str, Action], rounds: int) -> dict[str, float]:
     return {name: statistics.median(one) for name, one in times.items()}
 
 
+def median(action: Action, rounds: int) -> float:
+    """Milliseconds of one action."""
+    return medians({"": action}, rounds)[""]
+
+
 def alone(file: Path) -> dict[str, float]:
     """Peak memory and load time of a process that holds one encoder."""
     done = subprocess.run([sys.executable, "-c", _ALONE, file], capture_output=True, check=True)
@@ -225,9 +230,8 @@ def main() -> None:
     print(f"Machine: {machine()}.")
     with tempfile.TemporaryDirectory() as folder:
         threads = [int(one) for one in args.threads.split(",")]
-        table = progress(Path(folder), args.rounds)
-        if not args.steps:
-            table = peers(Path(folder), threads, args.rounds)
+        beside = (Path(folder), threads, args.rounds)
+        table = progress(Path(folder), args.rounds) if args.steps else peers(*beside)
         for line in table:
             print(line, flush=True)
 
