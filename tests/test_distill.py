@@ -6,7 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from edge.contract.taxonomy import read_table  # noqa: E402
 from train import distill as module  # noqa: E402
+from train.background.build import BackgroundConfig, build  # noqa: E402
 from train.checkpoint import ANCHORS, META, WEIGHTS, load_checkpoint  # noqa: E402
 from train.config import DistillConfig, load_config  # noqa: E402
 from train.distill import distill, main  # noqa: E402
@@ -98,12 +100,30 @@ def test_a_species_that_the_student_has_heard_cant_be_held_out(world):
         distill(world.distillation("leaky", held_out=("turdus_merula",)))
 
 
+def test_more_background_joins_the_data_sets_own(world, monkeypatch, tmp_path):
+    heard = []
+    original = module.load_sounds
+
+    def spy(*given, **named):
+        heard.append(original(*given, **named))
+        return heard[-1]
+
+    monkeypatch.setattr(module, "load_sounds", spy)
+    build(BackgroundConfig(hours=0.05, length_s=2), tmp_path / "quiet")
+    distill(world.distillation("plain", steps=1))
+    distill(world.distillation("more", steps=1, backgrounds=str(tmp_path / "quiet")))
+    plain, more = (len(one.background) for one in heard)
+    rows = read_table(tmp_path / "quiet" / "manifest.csv", ("split",))
+    assert more - plain == sum(one["split"] == "train" for one in rows) > 0
+    assert heard[0].labels == heard[1].labels
+
+
 def test_held_out_species_are_never_heard(world, monkeypatch, tmp_path):
     heard = []
     original = module.load_sounds
 
-    def spy(dataset, spec, cache, held_out=(), split="train"):
-        sounds = original(dataset, spec, cache, held_out, split)
+    def spy(*given, **named):
+        sounds = original(*given, **named)
         heard.extend(one.species_id for one in sounds.items)
         return sounds
 

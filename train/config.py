@@ -108,6 +108,8 @@ class DistillConfig:
     outliers: float = 0.17
     """Windows of background alone, as a share of the batch on top of it; they learn to be near no
     anchor, so that rain is not a rare bird."""
+    backgrounds: str = ""
+    """Data set of more recordings without a bird, such as scripts/backgrounds.py makes."""
     species_weight: float = 0.0
     hint: str = ""
     hint_weight: float = 1.0

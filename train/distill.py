@@ -55,7 +55,8 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     teacher = load_teacher(config.teacher)
     hearing = start.hearing(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
-    sounds = load_sounds(dataset, start.spec, CACHE, left_out(config, dataset))
+    quiet = open_dataset(config.backgrounds) if config.backgrounds else None
+    sounds = load_sounds(dataset, start.spec, CACHE, left_out(config, dataset), quiet=quiet)
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
     hint = sounds.hint(config.hint, student.hidden, hearing, CACHE)

@@ -98,8 +98,17 @@ def load_sounds(
     cache: Path,
     held_out: Sequence[str] = (),
     split: str = "train",
+    quiet: Dataset | None = None,
 ) -> Sounds:
     """Load a split's recordings of all species but the held-out ones.
+
+    Args:
+        dataset: of birds, and of background if it has any.
+        spec: of the log-mels.
+        cache: where they are kept.
+        held_out: ids of species to leave out.
+        split: `train` or another.
+        quiet: more background.
 
     Raises:
         DatasetError: none is readable, or a held-out species is unknown.
@@ -119,7 +128,12 @@ def load_sounds(
         tuple(item for item, _ in good),
         tuple(one for _, one in good),
         tuple(ids.index(item.species_id) for item, _ in good),
-        _background(dataset, spec, cache, split),
+        tuple(
+            one
+            for source in (dataset, quiet)
+            if source is not None
+            for one in _background(source, spec, cache, split)
+        ),
     )
 
 
