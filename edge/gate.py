@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from edge.contract.audio import Waveform
+from edge.contract.audio import AudioSpec, Waveform
 from edge.source.framing import Window
+
+_FRAME, _FRAMES, _AROUND = 1024, 64, 16
+"""Samples a spectrum, spectra a window, bins on each side that a bin is compared with."""
+_EDGES_HZ = (420, 800, 1170, 1550, 1970, 2530, 3230, 4130, 5250, 6700, 8580, 10_920, 13_970)
+"""Bands in which birds sing; each wide enough that noise averages out within it."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,15 @@ class GateConfig:
     """A clipped window whose level varies less than this is an overload, not a bird."""
     frames: int = 50
     """Frames over which the level's variation is taken."""
+    activity_db: float = 7.5
+    """Noise is steady if no band ever rises above its own median level by more than this."""
+    crest_db: float = 3.5
+    """Noise is smooth if its mean spectrum nowhere stands out of its surroundings by more."""
+    louder_db: float = 6.0
+    """Steady noise that is louder than what is usual here, in any band, is listened to."""
+    settles_db_s: float = 0.2
+    """How fast a louder noise becomes the usual one, in dB a second."""
+    sample_rate_hz: int = 48_000
 
 
 @dataclass(frozen=True)
@@ -33,23 +48,50 @@ class GateVerdict:
     """What the gate says of a window."""
 
     reason: str | None
-    """Why the window is skipped (`silence`, `dc`, `flat_line`, `clipped`), or None to go on."""
+    """Why the window is skipped (`silence`, `dc`, `flat_line`, `clipped`, `noise`), or None."""
     clipped: bool
     """A lively window that clips passes with this flag."""
     level_dbfs: float
     """RMS level without the offset, in dB re full scale."""
+    floor_db: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    """float32[bands], median level; None if the level alone decides."""
+
+
+class Gate:
+    """The gate of one source: it learns how loud the noise is there.
+
+    Args:
+        spec: rate and hop of the windows.
+    """
+
+    def __init__(self, spec: AudioSpec) -> None:
+        self._config = GateConfig(sample_rate_hz=spec.sample_rate_hz)
+        self._rise_db = self._config.settles_db_s * spec.hop_samples / spec.sample_rate_hz
+        self._usual_db: npt.NDArray[np.float32] | None = None
+
+    def judge(self, samples: Waveform) -> GateVerdict:
+        """Judge the next window, float32[samples]."""
+        verdict = judge(samples, self._config)
+        if verdict.floor_db is None:
+            return verdict
+        usual = verdict.floor_db if self._usual_db is None else self._usual_db + self._rise_db
+        self._usual_db = np.minimum(verdict.floor_db, usual)
+        new = float((verdict.floor_db - usual).max()) > self._config.louder_db
+        return replace(verdict, reason=None) if new else verdict
 
 
 def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
-    """Judge one window, float32[samples]."""
+    """Judge one window, float32[samples], by itself."""
     offset = float(samples.mean(dtype=np.float64))
     centred = samples - np.float32(offset)
     rms = math.sqrt(float(centred @ centred) / len(centred))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
     clipped = float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
-    return GateVerdict(
-        _reason(samples, offset, rms, level_dbfs, clipped, config), clipped, level_dbfs
-    )
+    reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
+    if reason is None and len(samples) >= _FRAME:
+        steady, floor_db = _texture(centred, config)
+        return GateVerdict("noise" if steady else None, clipped, level_dbfs, floor_db)
+    return GateVerdict(reason, clipped, level_dbfs)
 
 
 def lively(windows: Sequence[Window], config: GateConfig) -> Sequence[Window]:
@@ -79,3 +121,35 @@ def _level_variation_db(samples: Waveform, frames: int) -> float:
     length = len(samples) // frames
     power = np.square(samples[: frames * length].reshape(frames, length)).mean(axis=1)
     return float(np.std(10 * np.log10(np.maximum(power, 1e-12))))
+
+
+def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[np.float32]]:
+    """Whether a window is steady, smooth noise; and the median level of its bands in dB."""
+    edges = np.round(np.array(_EDGES_HZ) * _FRAME / config.sample_rate_hz).astype(int)
+    edges = edges[edges <= _FRAME // 2]
+    power = _spectra(samples)[:, edges[0] : edges[-1]]
+    bands = _decibels(np.add.reduceat(power, edges[:-1] - edges[0], axis=1))
+    floor = np.median(bands, axis=0)
+    steady = float((bands - floor).max()) < config.activity_db
+    return steady and _crest_db(power.mean(axis=0)) < config.crest_db, floor
+
+
+def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
+    """Power of frames spread over the window, float32[frames, bins]."""
+    starts = np.linspace(0, len(samples) - _FRAME, _FRAMES).astype(int)
+    frames = samples[starts[:, None] + np.arange(_FRAME)] * np.hanning(_FRAME).astype(np.float32)
+    found = np.fft.rfft(frames, axis=1)
+    return np.asarray(np.square(found.real) + np.square(found.imag), np.float32)
+
+
+def _crest_db(power: npt.NDArray[np.float32]) -> float:
+    """How far a bin stands out of those around it."""
+    level = _decibels(power)
+    width = 2 * _AROUND + 1
+    padded = np.pad(level, _AROUND, mode="reflect", reflect_type="odd")
+    around = np.convolve(padded, np.full(width, 1 / width), mode="valid")
+    return float((level - around).max())
+
+
+def _decibels(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return 10 * np.log10(np.maximum(power, 1e-12))

@@ -71,8 +71,10 @@ def pcm(samples: np.ndarray) -> bytes:
 
 @pytest.fixture
 def noise() -> np.ndarray:
-    chance = np.random.default_rng(0)
-    return (0.05 * chance.normal(size=6 * 48_000)).astype(np.float32)
+    """Gusty: the gate holds back noise that is steady."""
+    chance, time = np.random.default_rng(0), np.arange(6 * 48_000) / 48_000
+    gusts = 0.05 * np.exp(1.5 * np.sin(2 * np.pi * 2 * time))
+    return (gusts * chance.normal(size=len(time))).astype(np.float32)
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])

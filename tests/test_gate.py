@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edge.gate import GateConfig, judge
+from edge.contract.audio import AudioSpec
+from edge.gate import Gate, GateConfig, judge
 
 CONFIG = GateConfig()
 SAMPLES = 48_000
@@ -36,7 +37,11 @@ def constant(value: float) -> np.ndarray:
         (np.clip(tone(50), -1, 1), "clipped"),
         (np.clip(noise(50), -1, 1), "clipped"),
         (constant(1) * np.sign(tone(1)), "clipped"),
-        (noise(1e-3), None),
+        (noise(1e-3), "noise"),
+        (noise(0.1), "noise"),
+        (noise(0.01) + tone(0.001), None),
+        (noise(0.01) + constant(0.3), "noise"),
+        (noise(0.01) * np.linspace(0.2, 3, SAMPLES), None),
         (tone(0.1), None),
         (tone(0.5) + constant(0.2), None),
         (lively(), None),
@@ -68,4 +73,29 @@ def test_the_verdict_does_not_depend_on_polarity() -> None:
 def test_the_limits_are_the_configurations() -> None:
     quiet = noise(1e-3)
     assert judge(quiet, GateConfig(silence_dbfs=-50)).reason == "silence"
-    assert judge(quiet, GateConfig(silence_dbfs=-70)).reason is None
+    assert judge(quiet, GateConfig(silence_dbfs=-70)).reason == "noise"
+    assert judge(quiet, GateConfig(activity_db=1)).reason is None
+    assert judge(quiet, GateConfig(crest_db=0.1)).reason is None
+
+
+@pytest.mark.parametrize("snr_db", [0, -10])
+def test_a_short_call_in_noise_passes(snr_db: float) -> None:
+    time = np.arange(SAMPLES) / 48_000
+    call = np.sin(2 * np.pi * 4000 * time) * ((time > 0.4) & (time < 0.5))
+    level = 0.05 * 10 ** (snr_db / 20) * np.sqrt(2)
+    assert judge(noise(0.05) + (level * call).astype(np.float32), CONFIG).reason is None
+
+
+def test_noise_is_listened_to_until_it_is_the_usual_one() -> None:
+    gate = Gate(AudioSpec(48_000, SAMPLES, SAMPLES))
+    assert [gate.judge(noise(0.001, n)).reason for n in range(3)] == ["noise"] * 3
+    reasons = [gate.judge(noise(0.01, n)).reason for n in range(90)]  # 20 dB louder
+    settled = reasons.index("noise")
+    assert reasons == [None] * settled + ["noise"] * (90 - settled)
+    assert 55 < settled < 85  # 14 dB and what chance adds, at 0.2 dB a second
+    assert gate.judge(noise(0.001, 99)).reason == "noise"
+
+
+def test_a_window_too_short_for_a_spectrum_is_judged_by_its_level() -> None:
+    assert judge(noise(0.1)[:1000], CONFIG).reason is None
+    assert judge(noise(1e-6)[:1000], CONFIG).reason == "silence"

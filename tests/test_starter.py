@@ -62,7 +62,8 @@ def test_a_match_shows_where_its_picture_is(monkeypatch, capsys, tmp_path):
     soundfile = pytest.importorskip("soundfile")
     monkeypatch.delenv("BIRDLISTEN_BUNDLE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    noise = np.random.default_rng(0).normal(0, 0.05, 6 * 48_000)
+    gusts = np.exp(np.sin(np.arange(6 * 48_000) / 4000))  # the gate holds back steady noise
+    noise = np.random.default_rng(0).normal(0, 0.05, 6 * 48_000) * gusts
     soundfile.write(tmp_path / "noise.wav", noise, 48_000)
     arguments = ["listen", "--input", str(tmp_path / "noise.wav"), "--json", "--threshold", "0"]
     assert main(arguments) == 0
