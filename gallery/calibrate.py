@@ -1,12 +1,13 @@
 """What a score means: background bank, score -> probability, and the default threshold.
 
-python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR] [--split validation]
+python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
                                    [--twin BUNDLE DIR ...]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
-background, as birds sing. The map is a logistic curve fitted to "this species is there" (Platt
-1999). The threshold is the lowest at which the listener's own confirmation, replayed on the
-recordings and the background, makes at most one false match an hour.
+background, as birds sing. The map is a curve fitted to "this species is there", logistic or
+isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
+recordings and background, make at most one false match an hour of background, and are right three
+times of four among birds.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each
 on the test split of the data set whose training split made it, and all are fitted together.
@@ -14,7 +15,7 @@ on the test split of the data set whose training split made it, and all are fitt
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,14 +30,14 @@ from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
-from edge.gate import GateConfig, lively
+from edge.gate import Gate, GateConfig, lively
 from edge.search import Search
 from edge.session import Running
 from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
-from gallery.takes import Take, mixtures, read_takes, thinned
+from gallery.takes import BANK_ROWS, Take, mixtures, read_takes, thinned
 
 QUIET = "validation"
 """Split of the background that is scored."""
@@ -52,12 +53,14 @@ class Source:
     split: str
 
 
-def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) -> list[str]:
+def calibrate(
+    bundle_path: Path, backgrounds: Sequence[Path], sources: Sequence[Source]
+) -> list[str]:
     """Write background bank and calibration of every precision into a bundle.
 
     Args:
         bundle_path: the bundle.
-        background: data set with recordings without a bird: split train makes the bank, split
+        backgrounds: data sets with recordings without a bird: split train makes the bank, split
             validation is scored beside the birds.
         sources: the bundle itself; or its twins, each trained without the recordings that it is
             scored on, for a bundle that was trained on all of them.
@@ -70,23 +73,25 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
     """
     bundle = load_bundle(bundle_path)
     rate_hz = bundle.manifest.audio.sample_rate_hz
-    quiet = read_takes(background, QUIET, rate_hz, birds=False)
-    bank_takes = read_takes(background, "train", rate_hz, birds=False) or quiet
+    quiet = _quiet(backgrounds, QUIET, rate_hz)
     if not quiet:
-        raise DatasetError(f"{background}: calibration needs background in split {QUIET}, has none")
+        folders = ", ".join(map(str, backgrounds))
+        raise DatasetError(f"{folders}: calibration needs background in split {QUIET}, has none")
+    bank_takes = _quiet(backgrounds, "train", rate_hz) or quiet
     birds = [_birds(one, rate_hz) for one in sources]
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
-        own = _open(bundle, precision, bank_takes)
+        own = open_ear(bundle, precision, bank_takes)
         contents[f"background.{precision}"] = npy_bytes(own.bank)
-        scored = []
+        parts = [score_takes(quiet, own, bundle)]
         for one, sung in zip(sources, birds, strict=True):
             twin = one.bundle != bundle_path
-            ear = _open(load_bundle(one.bundle), precision, bank_takes) if twin else own
-            scored.append(_score(sung, ear, bundle, quiet))
+            ear = open_ear(load_bundle(one.bundle), precision, bank_takes) if twin else own
+            parts.append(score_takes(sung, ear, bundle))
+            parts.append(score_takes([*mixtures(sung, quiet)], ear, bundle, mixed=True))
         sets: dict[str, Any] = {}
-        for name in scored[0]:
-            windows = ScoredWindows.joined([one[name] for one in scored])
+        for name in bundle.manifest.species_sets:
+            windows = ScoredWindows.joined([one[name] for one in parts])
             found = fit_calibration(windows)
             sets[name] = found.to_json()
             lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
@@ -96,6 +101,11 @@ def calibrate(bundle_path: Path, background: Path, sources: Sequence[Source]) ->
     return lines
 
 
+def _quiet(folders: Sequence[Path], split: str, rate_hz: int) -> list[Take]:
+    found = [read_takes(one, split, rate_hz, birds=False) for one in folders]
+    return [take for takes in found for take in takes]
+
+
 def _line(calibration: Calibration, windows: ScoredWindows) -> str:
     probability = calibration.probability(windows.score)
     found, takes = true_matches(probability, windows, calibration.threshold)
@@ -103,7 +113,7 @@ def _line(calibration: Calibration, windows: ScoredWindows) -> str:
 
 
 @dataclass(frozen=True)
-class _Ear:
+class Ear:
     """A bundle, one of its encoders, and background as it hears it."""
 
     bundle: Bundle
@@ -111,9 +121,10 @@ class _Ear:
     bank: npt.NDArray[np.float16]
 
 
-def _open(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> _Ear:
+def open_ear(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> Ear:
+    """Open an encoder, and let it hear the background."""
     encoder = open_encoder(bundle, precision, Running(threads=0))
-    return _Ear(bundle, encoder, _background_bank(bank_takes, encoder, bundle.manifest.audio))
+    return Ear(bundle, encoder, _background_bank(bank_takes, encoder, bundle.manifest.audio))
 
 
 def _birds(source: Source, rate_hz: int) -> list[Take]:
@@ -125,49 +136,53 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
     return birds
 
 
-def _score(
-    birds: list[Take], ear: _Ear, target: Bundle, quiet: list[Take]
+def score_takes(
+    takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False
 ) -> dict[str, ScoredWindows]:
-    """A source's windows over each of the target's species sets."""
-    manifest, spec = ear.bundle.manifest, target.manifest.audio
-    takes = [*birds, *quiet, *mixtures(birds, quiet)]
-    embeddings, owners = _embed(takes, ear.encoder, lambda one: _windows(one, spec))
+    """The windows of some takes over each of the target's species sets."""
+    spec, top = target.manifest.audio, ear.bundle.manifest.top_pictures
+    embeddings, owners, heard = embed(takes, ear.encoder, spec)
+    quiet = np.array([not takes[owner].species_ids for owner in owners])
     found = {}
     for name in target.manifest.species_sets:
-        ids = target.species_ids(name)
-        search = Search(ear.bundle.gallery, ids, manifest.top_pictures, ear.bank)
+        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank)
         there = np.array(
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )
         score = search.scores(embeddings).score
-        mixed = owners >= len(birds) + len(quiet)
-        found[name] = ScoredWindows(score, there, owners, mixed, spec)
+        found[name] = ScoredWindows(
+            score, there, owners, np.full(len(owners), mixed), quiet, heard, spec
+        )
     return found
 
 
 def _background_bank(
     takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
 ) -> npt.NDArray[np.float16]:
-    """Only of windows that pass the gate: the others are never scored."""
-    embeddings, _ = _embed(takes, encoder, lambda one: lively([*_windows(one, spec)], GateConfig()))
-    return thinned(embeddings.astype(np.float16))
+    """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
+    total = sum(len(one.waveform) for one in takes) // spec.hop_samples
+    windows = (one for take in takes for one in lively([*_windows(take, spec)], GateConfig()))
+    chosen = islice(windows, 0, None, max(1, -(-total // BANK_ROWS)))
+    rows = [encoder.encode(one.samples[None]) for one in tqdm(chosen, "bank", disable=None)]
+    return thinned(np.concatenate(rows).astype(np.float16))
 
 
-def _windows(take: Take, spec: AudioSpec) -> Iterable[Window]:
-    return frame_waveform(take.waveform, spec.sample_rate_hz, spec)
-
-
-def _embed(
-    takes: Sequence[Take], encoder: Encoder, cut: Callable[[Take], Iterable[Window]]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
-    """float32[windows, dim] and the take of every window."""
-    rows, owners = [], []
+def embed(
+    takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """float32[windows, dim], the take of every window, and whether it passes the gate."""
+    rows, owners, heard = [], [], []
     for owner, take in enumerate(tqdm(takes, "windows", disable=None)):
-        windows = iter(cut(take))
-        while chunk := list(islice(windows, _BATCH)):
-            rows.append(encoder.encode(np.stack([one.samples for one in chunk])))
+        windows, gate = _windows(take, spec), Gate(spec)
+        while chunk := [one.samples for one in islice(windows, _BATCH)]:
+            rows.append(encoder.encode(np.stack(chunk)))
             owners += [owner] * len(chunk)
-    return np.concatenate(rows), np.array(owners)
+            heard += [gate.judge(one).reason is None for one in chunk]
+    return np.concatenate(rows), np.array(owners), np.array(heard)
+
+
+def _windows(take: Take, spec: AudioSpec) -> Iterator[Window]:
+    return frame_waveform(take.waveform, spec.sample_rate_hz, spec)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -175,7 +190,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m gallery.calibrate", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--recordings", type=Path, default=Path("data/aviary"))
-    parser.add_argument("--background", type=Path, help="default: the recordings' folder")
+    parser.add_argument(
+        "--background", type=Path, nargs="+", metavar="DIR", help="default: the recordings' folder"
+    )
     parser.add_argument("--split", default=QUIET)
     parser.add_argument(
         "--twin", nargs=2, metavar=("BUNDLE", "DIR"), action="append", default=[], help="see above"
@@ -185,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         twins = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.twin]
         sources = twins or [Source(args.bundle, args.recordings, args.split)]
-        print("\n".join(calibrate(args.bundle, args.background or args.recordings, sources)))
+        print("\n".join(calibrate(args.bundle, args.background or [args.recordings], sources)))
 
     return run(command)
 

@@ -1,6 +1,6 @@
 """From scores to probabilities, and to the threshold at which a listener reports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +10,12 @@ from edge.contract.audio import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.decision.confirm import Confirmer, Hit
+from gallery.reliability import fit_platt, isotonic_knots, log_loss, platt_knots
 
-_KNOTS = 33
-_LEAST_THRESHOLD, _MOST_THRESHOLD, _CANDIDATES = 0.5, 0.99, 99
+Floats = npt.NDArray[np.floating]
+CANDIDATES = np.linspace(0.3, 0.99, 139)
+"""Thresholds that are tried."""
+LEAST_RIGHT = 0.75
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,26 @@ class ScoredWindows:
     """int[windows], ascending."""
     mixed: npt.NDArray[np.bool_]
     """bool[windows]: of a take with two birds."""
+    quiet: npt.NDArray[np.bool_]
+    """bool[windows]: of a take without a bird."""
+    heard: npt.NDArray[np.bool_]
+    """bool[windows]: the gate lets it pass."""
     spec: AudioSpec
 
     def alone(self) -> "ScoredWindows":
         """Without the mixtures."""
-        kept = ~self.mixed
+        return self.part(~self.mixed)
+
+    def part(self, kept: npt.NDArray[np.bool_]) -> "ScoredWindows":
+        """Some of the windows; bool[windows]."""
         return ScoredWindows(
-            self.score[kept], self.there[kept], self.take[kept], self.mixed[kept], self.spec
+            self.score[kept],
+            self.there[kept],
+            self.take[kept],
+            self.mixed[kept],
+            self.quiet[kept],
+            self.heard[kept],
+            self.spec,
         )
 
     @classmethod
@@ -46,6 +62,8 @@ class ScoredWindows:
             np.concatenate([one.there for one in parts]),
             np.concatenate(takes),
             np.concatenate([one.mixed for one in parts]),
+            np.concatenate([one.quiet for one in parts]),
+            np.concatenate([one.heard for one in parts]),
             parts[0].spec,
         )
 
@@ -53,64 +71,72 @@ class ScoredWindows:
 def fit_calibration(windows: ScoredWindows) -> Calibration:
     """The curve of all windows, and the threshold of those without mixtures.
 
+    Of Platt's curve and the isotonic one it takes that which foretells the takes better that it was
+    not fitted on.
+
     Raises:
-        BundleError: higher scores are not more often right.
+        BundleError: the scores aren't finite, or higher ones are not more often right.
     """
-    slope, intercept = fit_platt(windows.score, windows.there)
-    if slope <= 0:
+    whole, windows = windows, windows.part(windows.heard)
+    if not np.isfinite(windows.score).all():
+        raise BundleError("calibration: a score is NaN or infinite; export the encoder again")
+    if windows.there.all() or not windows.there.any():
+        raise BundleError("calibration: needs recordings of two species at least; add some")
+    if fit_platt(windows.score, windows.there)[0] <= 0:
         raise BundleError("calibration: higher scores are not more often right; train longer")
-    knots = np.linspace(windows.score.min(), windows.score.max(), _KNOTS)
-    curve = 1 / (1 + np.exp(-np.clip(slope * knots + intercept, -30, 30)))
-    mapped = Calibration(tuple(map(float, knots)), tuple(map(float, curve)), 0.0)
-    single = windows.alone()
-    return replace(mapped, threshold=false_threshold(mapped.probability(single.score), single))
+    fit = min((platt_knots, isotonic_knots), key=lambda one: _held_out_loss(one, windows))
+    scores, probabilities = fit(windows.score, windows.there)
+    mapped = Calibration(tuple(map(float, scores)), tuple(map(float, probabilities)), 0.0)
+    single = whole.alone()
+    return replace(mapped, threshold=choose_threshold(mapped.probability(single.score), single))
 
 
-def fit_platt(
-    score: npt.NDArray[np.floating], there: npt.NDArray[np.bool_], steps: int = 100
-) -> tuple[float, float]:
-    """Slope and intercept of P(there | score) by Newton's method on the logistic loss.
-
-    Targets are smoothed as Platt 1999 section 2.2 has them, so that a perfect split stays finite.
-    """
-    present = int(there.sum())
-    target = np.where(there, (present + 1) / (present + 2), 1 / (there.size - present + 2))
-    inputs = np.stack([score.ravel(), np.ones(score.size)], axis=1).astype(np.float64)
-    weights = np.zeros(2)
-    for _ in range(steps):
-        probability = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (probability - target.ravel())
-        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs
-        step = np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
-        weights -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return float(weights[0]), float(weights[1])
+def _held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
+    """Log loss on either half of the takes, fitted on the other."""
+    even, losses = windows.take % 2 == 0, []
+    for half in (even, ~even):
+        if not windows.there[half].any() or windows.there[half].all() or half.all():
+            return 0.0 if fit is platt_knots else 1.0  # too few takes to compare
+        scores, probabilities = fit(windows.score[half], windows.there[half])
+        probability = np.interp(windows.score[~half], scores, probabilities)
+        losses.append(log_loss(probability, windows.there[~half]))
+    return sum(losses)
 
 
 def false_matches(
     probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
 ) -> int:
     """How many wrong species the listener's confirmation would report, take by take."""
-    wrong = (probability >= threshold) & ~windows.there
+    wrong = (probability >= threshold) & ~windows.there & windows.heard[:, None]
     return sum(
-        _confirmed(wrong[windows.take == take], windows.spec)
+        matches(wrong[windows.take == take], windows.spec)
         for take in np.unique(windows.take[wrong.any(axis=1)])
     )
 
 
-def false_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindows) -> float:
-    """The lowest threshold, from even odds up, with at most one false match an hour."""
-    spec = windows.spec
-    hours = len(windows.take) * spec.hop_samples / spec.sample_rate_hz / 3600
-    candidates = np.linspace(_LEAST_THRESHOLD, _MOST_THRESHOLD, _CANDIDATES)
-    for threshold in candidates:
-        if false_matches(probability, windows, float(threshold)) <= hours:
-            return float(threshold)
-    return _MOST_THRESHOLD
+def choose_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindows) -> float:
+    """The lowest threshold with at most one false match an hour of background, and few among birds.
+
+    Of what is reported of recordings of birds at least LEAST_RIGHT must be right: where birds sing,
+    another bird is the commonest error, and a record that is wrong every second time isn't worth
+    its line.
+    """
+    spec, quiet = windows.spec, windows.part(windows.quiet)
+    hours = len(quiet.take) * spec.hop_samples / spec.sample_rate_hz / 3600
+    birds, chance = windows.part(~windows.quiet), probability[~windows.quiet]
+    for threshold in map(float, CANDIDATES):
+        if false_matches(probability[windows.quiet], quiet, threshold) > hours:
+            continue
+        right, wrong = (
+            true_matches(chance, birds, threshold)[0],
+            false_matches(chance, birds, threshold),
+        )
+        if right >= LEAST_RIGHT * (right + wrong):
+            return threshold
+    return float(CANDIDATES[-1])
 
 
-def _confirmed(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
+def matches(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
     """Matches in one take, bool[windows, species]."""
     confirmer: Confirmer[None] = Confirmer(spec)
     count = 0
@@ -125,7 +151,7 @@ def true_matches(
     probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
 ) -> tuple[int, int]:
     """How many takes of birds the listener's confirmation would report right, and how many are."""
-    right = (probability >= threshold) & windows.there
+    right = (probability >= threshold) & windows.there & windows.heard[:, None]
     takes = np.unique(windows.take[windows.there.any(axis=1)])
-    found = [_confirmed(right[windows.take == take], windows.spec) > 0 for take in takes]
+    found = [matches(right[windows.take == take], windows.spec) > 0 for take in takes]
     return sum(found), len(takes)

@@ -1,16 +1,26 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 from edge.contract.audio import AudioSpec
+from edge.contract.errors import BundleError
 from gallery.curve import (
     ScoredWindows,
+    choose_threshold,
     false_matches,
-    false_threshold,
-    fit_platt,
+    fit_calibration,
     true_matches,
+)
+from gallery.reliability import (
+    brier,
+    calibration_error,
+    fit_platt,
+    isotonic_knots,
+    log_loss,
+    reliability,
 )
 from gallery.takes import Take, mixtures
 
@@ -34,21 +44,47 @@ def test_platt_stays_finite_on_a_perfect_split():
     assert math.isfinite(intercept)
 
 
-def windows_of(there, takes=1):
-    take = np.repeat(np.arange(takes), len(there) // takes)
-    return ScoredWindows(there.astype(np.float32), there, take, np.zeros(len(take), bool), SPEC)
+def windows_of(there, takes=1, quiet=False):
+    count = len(there)
+    take = np.repeat(np.arange(takes), count // takes)
+    no, yes = np.zeros(count, bool), np.ones(count, bool)
+    return ScoredWindows(there.astype(np.float32), there, take, no, yes if quiet else no, yes, SPEC)
 
 
-def test_the_threshold_makes_at_most_one_false_match_an_hour():
+def test_the_threshold_makes_at_most_one_false_match_an_hour_of_background():
     random = np.random.default_rng(1)
-    there = random.random((4 * 5760, 3)) < 0.1
+    there = np.zeros((4 * 5760, 3), bool)
     probability = random.random(there.shape) ** 4
-    windows = windows_of(there, takes=4)
-    threshold = false_threshold(probability, windows)
+    windows = windows_of(there, takes=4, quiet=True)
+    threshold = choose_threshold(probability, windows)
     hours = 4
     assert false_matches(probability, windows, threshold) <= hours
     assert false_matches(probability, windows, threshold - 0.01) > hours
     assert 0.5 < threshold < 0.99
+
+
+def test_among_birds_three_reports_of_four_are_right():
+    there = np.zeros((40 * 12, 2), bool)
+    there[:, 0] = True
+    probability = np.zeros(there.shape)
+    take = np.arange(len(there)) // 12
+    probability[:, 0] = np.linspace(0, 1, 40)[take]  # found, the surer the later
+    probability[:, 1] = np.linspace(0.9, 0, 40)[take]  # taken for another, the less the later
+    windows = windows_of(there, takes=40)
+    threshold = choose_threshold(probability, windows)
+
+    def right_share(limit):
+        right, _ = true_matches(probability, windows, limit)
+        return right / (right + false_matches(probability, windows, limit))
+
+    assert right_share(threshold) >= 0.75 > right_share(threshold - 0.01)
+
+
+def test_what_the_gate_holds_back_is_no_match():
+    there = np.zeros((12, 2), bool)
+    windows = windows_of(there, quiet=True)
+    assert false_matches(np.ones((12, 2)), windows, 0.5) == 2
+    assert false_matches(np.ones((12, 2)), replace(windows, heard=np.zeros(12, bool)), 0.5) == 0
 
 
 def test_false_matches_are_what_the_confirmation_confirms():
@@ -66,9 +102,62 @@ def test_false_matches_are_what_the_confirmation_confirms():
     assert true_matches(probability, windows_of(there), 0.95) == (0, 1)
 
 
-def test_nothing_false_still_asks_for_even_odds():
-    there = np.ones((100, 2), bool)
-    assert false_threshold(np.ones((100, 2)), windows_of(there)) == 0.5
+def test_the_isotonic_curve_is_the_nearest_that_never_falls():
+    random = np.random.default_rng(2)
+    score = random.normal(size=(400, 5))
+    there = random.random(score.shape) < np.where(score > 0.5, 0.7, 0.1)
+    scores, probabilities = isotonic_knots(score, there)
+    assert (np.diff(scores) > 0).all()
+    assert (np.diff(probabilities) >= 0).all()
+    assert 0 <= probabilities[0] < probabilities[-1] < 1
+    fitted = np.interp(score, scores, probabilities)
+    slope, intercept = fit_platt(score, there)
+    logistic = 1 / (1 + np.exp(-(slope * score + intercept)))
+    assert brier(fitted, there) < brier(logistic, there)
+    assert calibration_error(fitted, there) < calibration_error(logistic, there)
+
+
+def test_the_measures_of_reliability_are_what_they_are_defined_as():
+    probability = np.array([0.95, 0.95, 0.95, 0.95, 0.15, 0.15])
+    there = np.array([True, True, True, False, False, True])
+    mean, share, count = reliability(probability, there)
+    assert mean == pytest.approx([0.15, 0.95])
+    assert share == pytest.approx([0.5, 0.75])
+    assert list(count) == [2, 4]
+    assert calibration_error(probability, there) == pytest.approx((2 * 0.35 + 4 * 0.2) / 6)
+    assert brier(probability, there) == pytest.approx(
+        (3 * 0.05**2 + 0.95**2 + 0.15**2 + 0.85**2) / 6
+    )
+    assert log_loss(np.array([0.5, 0.5]), np.array([True, False])) == pytest.approx(math.log(2))
+
+
+def sung(noise, seed=3):
+    """Two species, 30 takes of 6 windows, higher scores where they sing."""
+    random = np.random.default_rng(seed)
+    there = np.repeat(random.random((30, 2)) < 0.5, 6, axis=0)
+    score = there * 3 + random.normal(0, noise, there.shape)
+    no, yes = np.zeros(len(there), bool), np.ones(len(there), bool)
+    take = np.repeat(np.arange(30), 6)
+    return ScoredWindows(score.astype(np.float32), there, take, no, no, yes, SPEC)
+
+
+def test_a_calibration_knows_what_it_was_not_fitted_on():
+    found, fresh = fit_calibration(sung(1)), sung(1, seed=4)
+    assert calibration_error(found.probability(fresh.score), fresh.there) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"score": np.full((180, 2), np.nan, np.float32)}, "NaN"),
+        ({"score": -sung(0.1).score}, "not more often right"),
+        ({"there": np.ones((180, 2), bool)}, "two species"),
+        ({"there": np.zeros((180, 2), bool)}, "two species"),
+    ],
+)
+def test_scores_that_say_nothing_are_refused(change, problem):
+    with pytest.raises(BundleError, match=problem):
+        fit_calibration(replace(sung(0.1), **change))
 
 
 def test_a_mixture_sings_with_both_birds_and_does_not_clip():
