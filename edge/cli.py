@@ -14,9 +14,9 @@ from types import FrameType
 
 from edge.config import CHOICES, Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
-from edge.usage import Parser, positive, positives
+from edge.usage import Parser, positive, positive_number, positives
 
-_NOT_SETTINGS = ("command", "config", "files", "top", "trials", "id")
+_NOT_SETTINGS = ("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes")
 
 
 class _Terminated(BaseException):
@@ -83,6 +83,24 @@ def _why(args: argparse.Namespace, settings: Settings) -> int:
     return why(args.id, settings)
 
 
+def _confirm(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.review import confirm, take_back
+
+    return take_back(args.id, settings) if args.undo else confirm(args.id, settings, args.name)
+
+
+def _reject(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.review import reject, take_back
+
+    return take_back(args.id, settings) if args.undo else reject(args.id, settings)
+
+
+def _learn_background(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.learn import learn_background
+
+    return learn_background(settings, args.minutes)
+
+
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.bench import bench
 
@@ -102,6 +120,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "demo": _demo,
     "bench": _bench,
     "why": _why,
+    "confirm": _confirm,
+    "reject": _reject,
+    "learn-background": _learn_background,
 }
 
 
@@ -135,7 +156,8 @@ def _parser() -> Parser:
         )
 
     hearing = add("listen", "listen to a microphone, a file, a folder, a stream or stdin")
-    _add_listen_flags(hearing)
+    _add_source_flags(hearing)
+    hearing.add_argument("--explain", action="store_true", help="what speaks for every record")
     files = add("identify", "the best species of each recording, without a threshold")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
@@ -147,6 +169,10 @@ def _parser() -> Parser:
     why.add_argument(
         "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
     )
+    _add_review_flags(add)
+    site = add("learn-background", "learn what this site sounds like when no bird sings")
+    _add_source_flags(site)
+    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
     trials = add("bench", "measure every precision here, and keep the best for `precision: auto`")
     trials.add_argument(
         "--threads",
@@ -159,7 +185,17 @@ def _parser() -> Parser:
     return parser
 
 
-def _add_listen_flags(parser: argparse.ArgumentParser) -> None:
+def _add_review_flags(add: Callable[[str, str], Parser]) -> None:
+    yes = add("confirm", "a record was right: its sound becomes an exemplar of the species")
+    no = add("reject", "a record was wrong: its sound becomes background")
+    yes.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
+    yes.set_defaults(name=None)
+    for one in (yes, no):
+        one.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
+        one.add_argument("--undo", action="store_true", default=False, help="take it back")
+
+
+def _add_source_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--device", metavar="ID", help="index of an input device, or a part of its name")
     add("--wait", action="store_true", help="wait for a device that isn't there yet")

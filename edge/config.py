@@ -56,6 +56,7 @@ class Settings:
     hop: float | None = None
     """Seconds between two windows; None takes the bundle's."""
     json: bool = False
+    explain: bool = False
     quiet: bool = False
     verbose: bool = False
     device: str | None = None

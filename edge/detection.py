@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge import clock
 
 SCHEMA = 1
@@ -117,7 +120,16 @@ class Rejection:
     """In words."""
 
 
-Record = Detection | Extension | Rejection
+@dataclass(frozen=True)
+class Evidence:
+    """How the best window of a detection or a rejection was heard."""
+
+    id: str
+    embedding: npt.NDArray[np.float16]
+    """float16[dim], of length 1."""
+
+
+Record = Detection | Extension | Rejection | Evidence
 """What a listener finds."""
 
 

@@ -1,5 +1,6 @@
 """What one window is like: gate, encoder, search and calibration, in that order."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,15 @@ from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, weighed
 from edge.encoder import Encoder, choose_precision, open_encoder
 from edge.gate import GateConfig, GateVerdict, judge
+from edge.overlay import Learnt, Overlay
 from edge.search import Search
 from edge.session import Running
 from edge.source.framing import Window
+
+_LOG = logging.getLogger(__name__)
+LIKENESS = 0.9
+"""Cosine from which two windows are of one sound: half of the windows of one recording are that
+near to each other, and one in a hundred of those of others (the starter's encoder, real birds)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Heard:
     """None when the bundle isn't calibrated."""
     embedding: npt.NDArray[np.float32]
     """float32[dim], of length 1."""
+    rejected: bool = False
+    """It sounds like what a person has rejected here."""
 
     @property
     def confidence(self) -> npt.NDArray[np.floating]:
@@ -49,6 +58,7 @@ class Hearing:
         species_ids: the species to choose from.
         occurrence: how often they are met at the station.
         live: hears what sounds now; a recording may be of any time of the year.
+        overlay: what the station has learnt of its own.
 
     Raises:
         BirdlistenError: bundle, precision or provider can't be used.
@@ -63,17 +73,20 @@ class Hearing:
         species_ids: Sequence[str] | None = None,
         occurrence: Occurrence | None = None,
         live: bool = False,
+        overlay: Overlay | None = None,
     ) -> None:
         self.bundle = bundle
         running = running or Running()
         self.precision = choose_precision(bundle, precision, running.provider)
         self.species_set = species_set or bundle.manifest.default_species_set
         self._encoder: Encoder = open_encoder(bundle, self.precision, running)
-        ids = species_ids or bundle.species_ids(self.species_set)
-        background = bundle.background(self.precision)
-        self._search = Search(bundle.gallery, ids, bundle.manifest.top_pictures, background)
+        self._ids: Sequence[str] = species_ids or bundle.species_ids(self.species_set)
+        self._overlay = overlay
+        self._rejected: npt.NDArray[np.float32] | None = None
+        self._search = self._searched()
+        self._ids = self._search.species_ids  # stays: records count on its order
         self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
-        self._gate = GateConfig()
+        self._gate = GateConfig(sample_rate_hz=bundle.manifest.audio.sample_rate_hz)
         self._occurrence, self._live = occurrence, live
 
     @property
@@ -87,10 +100,34 @@ class Hearing:
         table = self.bundle.taxonomy.by_id()
         return [table[one] for one in self._search.species_ids]
 
+    def refresh(self) -> None:
+        """Take up what the station has learnt since; costs nothing if that is nothing."""
+        if self._overlay is not None and self._overlay.changed():
+            self._search = self._searched()
+
+    def _searched(self) -> Search:
+        learnt = Learnt() if self._overlay is None else self._overlay.load()
+        shipped = self.bundle.background(self.precision)
+        banks = [one for one in (shipped, learnt.background) if one is not None]
+        known = learnt.rejected
+        self._rejected = None if known is None else known.astype(np.float32)
+        return Search(
+            self.bundle.gallery,
+            self._ids,
+            self.bundle.manifest.top_pictures,
+            np.concatenate(banks) if banks else None,
+            anchors=self._anchors(),
+            exemplars=learnt.exemplars,
+        )
+
+    def _anchors(self) -> dict[str, npt.NDArray[np.float16]]:
+        known, anchors = self.bundle.taxonomy.ids, self.bundle.anchors
+        return {} if anchors is None else dict(zip(known, anchors, strict=True))
+
     def hear(self, windows: Sequence[Window]) -> list[Heard]:
         """Score windows; which of them are worth it is for `judge` to say."""
         samples = np.stack([window.samples for window in windows])
-        embeddings = self._encoder.encode(samples)
+        embeddings = _finite(self._encoder.encode(samples))
         scores = self._search.scores(embeddings)
         probability = self._probability(scores.score)
         return [
@@ -100,9 +137,14 @@ class Hearing:
                 scores.similarity[n],
                 None if probability is None else probability[n],
                 embeddings[n],
+                self._was_rejected(embeddings[n]),
             )
             for n, window in enumerate(windows)
         ]
+
+    def _was_rejected(self, embedding: npt.NDArray[np.float32]) -> bool:
+        rejected = self._rejected
+        return rejected is not None and bool((rejected @ embedding).max() >= LIKENESS)
 
     def _probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
         if self.calibration is None:
@@ -114,10 +156,19 @@ class Hearing:
         return weighed(probability, self._occurrence.odds(self._search.species_ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:
-        """What the gate says of a window, at a small part of the encoder's cost."""
+        """What the gate says of a window by itself, at a small part of the encoder's cost."""
         return judge(window.samples, self._gate)
 
     def nearest(self, heard: Heard, species: int, count: int) -> list[tuple[GalleryRow, float]]:
         """The pictures of a species nearest to a window, with their cosine, best first."""
         best = self._search.best_rows(heard.embedding, species, count)
         return [(self.bundle.gallery.table[row], similarity) for row, similarity in best]
+
+
+def _finite(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A window that the encoder makes no sense of is near to nothing."""
+    good = np.isfinite(embeddings).all(axis=1, keepdims=True)
+    if good.all():
+        return embeddings
+    _LOG.error("the encoder gave no numbers for %d windows; try --precision fp32", (~good).sum())
+    return np.where(good, embeddings, np.float32(0))

@@ -12,7 +12,8 @@ from edge import clock
 from edge.contract.audio import AudioSpec
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.decision.rules import Decision
-from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
+from edge.detection import Candidate, Detection, Evidence, Extension, Picture, Record, Rejection
+from edge.gate import Gate, GateVerdict
 from edge.hearing import Heard, Hearing
 from edge.source.block import Block
 from edge.source.framing import Window, frame_blocks
@@ -20,6 +21,8 @@ from edge.source.framing import Window, frame_blocks
 _TOP = 5
 _PICTURES = 3
 _BATCH = 8
+_NEARLY = 0.67
+"""Share of its threshold with which a species is there already, or still, beside a hit."""
 UNCALIBRATED_THRESHOLD = 0.5
 """Cosine that a species must reach where the bundle ships no calibration."""
 
@@ -83,18 +86,31 @@ class Listener:
         confirmer = self._confirmer()
         windows, newest = frame_blocks(blocks, self._spec), 0
         going_on: dict[int, str] = {}
-        for window, heard, newest in self._heard(windows, 1 if origin.live else _BATCH):
+        gate = Gate(self._spec)
+        for window, heard, newest in self._heard(windows, gate, 1 if origin.live else _BATCH):
             passed = self._passed(heard) if heard else {}
-            confirmed = confirmer.update(window.start_sample, passed)
-            yield from self._extensions(confirmer, going_on, passed, confirmed)
+            near = self._reaching(heard, _NEARLY) if heard else []
+            confirmed = confirmer.update(window.start_sample, passed, near)
+            yield from self._extensions(confirmer, going_on, near, confirmed)
             for one in confirmed:
                 found = self._report(one, origin, newest)
                 going_on[one.species] = found.id
-                yield found
+                yield from (found, _evidence(found, one))
             yield from self._rejections(confirmer, origin, newest)
+        lasting = {n: confirmer.extent(n) for n in going_on}
         for one in confirmer.finish():
-            yield self._report(one, origin, one.end_sample)
+            found = self._report(one, origin, newest, ended=True)
+            yield from (found, _evidence(found, one))
+        for species, run in lasting.items():
+            if run is not None and run.end_sample == newest:
+                yield Extension(going_on[species], self._seconds(newest), run.hits)
         yield from self._rejections(confirmer, origin, newest)
+
+    def quiet(self, blocks: Iterable[Block]) -> Iterator[Heard]:
+        """The windows that are heard, and in which no species passes."""
+        for _, heard, _ in self._heard(frame_blocks(blocks, self._spec), Gate(self._spec), 1):
+            if heard is not None and not self._passed(heard):
+                yield heard
 
     def _confirmer(self) -> Confirmer[Heard]:
         rules = self._decision.overrides
@@ -106,42 +122,48 @@ class Listener:
         self,
         confirmer: Confirmer[Heard],
         going_on: dict[int, str],
-        passed: Iterable[int],
+        near: Iterable[int],
         begun: list[Confirmed[Heard]],
     ) -> Iterator[Extension]:
         """Of detections reported before and heard again."""
         new = {one.species for one in begun}
-        for species in passed:
+        for species in near:
             run = None if species in new else confirmer.extent(species)
             if run is not None:
-                end_s = round(run.end_sample / self._spec.sample_rate_hz, 3)
+                end_s = self._seconds(run.offset_sample(self._spec))
                 yield Extension(going_on[species], end_s, run.hits)
 
     def _rejections(
         self, confirmer: Confirmer[Heard], origin: Origin, newest: int
-    ) -> Iterator[Rejection]:
+    ) -> Iterator[Rejection | Evidence]:
         for one in confirmer.take_failed():
             reason = f"passed in {one.hits} of the {one.hits_needed} windows needed"
-            yield Rejection(self._detection(one, origin, newest), reason)
+            candidate = self._detection(one, origin, newest)
+            yield from (Rejection(candidate, reason), _evidence(candidate, one))
 
-    def _report(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
+    def _report(
+        self, one: Confirmed[Heard], origin: Origin, newest: int, ended: bool = False
+    ) -> Detection:
         self.tally.detections += 1
         self.tally.species.add(self._species[one.species].species_id)
-        return self._detection(one, origin, newest)
+        return self._detection(one, origin, newest, ended)
+
+    def _seconds(self, samples: int) -> float:
+        return round(samples / self._spec.sample_rate_hz, 3)
 
     def _heard(
-        self, windows: Iterator[Window], batch: int
+        self, windows: Iterator[Window], gate: Gate, batch: int
     ) -> Iterator[tuple[Window, Heard | None, int]]:
         while chunk := list(islice(windows, batch)):
-            admitted = [self._admit(window) for window in chunk]
+            self._hearing.refresh()
+            admitted = [self._admit(gate.judge(window.samples)) for window in chunk]
             loud = [window for window, let_in in zip(chunk, admitted, strict=True) if let_in]
             heard = iter(self._hearing.hear(loud) if loud else ())
             newest = chunk[-1].start_sample + self._spec.window_samples
             for window, let_in in zip(chunk, admitted, strict=True):
-                yield window, next(heard) if let_in else None, newest
+                yield window, self._trusted(next(heard)) if let_in else None, newest
 
-    def _admit(self, window: Window) -> bool:
-        verdict = self._hearing.judge(window)
+    def _admit(self, verdict: GateVerdict) -> bool:
         self.tally.windows += 1
         if verdict.reason:
             self.tally.skipped[verdict.reason] += 1
@@ -149,15 +171,28 @@ class Listener:
             self.tally.clipped += 1
         return verdict.reason is None
 
-    def _passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
-        confidence = heard.confidence
-        passing = np.flatnonzero(confidence >= self._thresholds)
-        return {int(n): Hit(heard.start_sample, float(confidence[n]), heard) for n in passing}
+    def _trusted(self, heard: Heard) -> Heard | None:
+        """None if it sounds like what a person has rejected here."""
+        if heard.rejected:
+            self.tally.skipped["rejected before"] += 1
+        return None if heard.rejected else heard
 
-    def _detection(self, one: Confirmed[Heard], origin: Origin, newest: int) -> Detection:
+    def _passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
+        sure = heard.confidence
+        passing = self._reaching(heard, 1.0)
+        return {n: Hit(heard.start_sample, float(sure[n]), heard) for n in passing}
+
+    def _reaching(self, heard: Heard, share: float) -> list[int]:
+        """The species that reach a share of their threshold."""
+        return np.flatnonzero(heard.confidence >= share * self._thresholds).tolist()
+
+    def _detection(
+        self, one: Confirmed[Heard], origin: Origin, newest: int, ended: bool = False
+    ) -> Detection:
         heard, species = one.best.evidence, self._species[one.species]
-        rate_hz, now_ms = self._spec.sample_rate_hz, clock.now_ms()
-        age_ms = (newest - one.start_sample) * 1000 // rate_hz
+        onset, now_ms = one.onset_sample(self._spec), clock.now_ms()
+        offset = one.offset_sample(self._spec, newest if ended else None)
+        age_ms = (newest - onset) * 1000 // self._spec.sample_rate_hz
         manifest = self._hearing.bundle.manifest
         return Detection(
             id=clock.uuid7(now_ms),
@@ -165,8 +200,8 @@ class Listener:
             detected_at=clock.iso_utc(now_ms - age_ms) if origin.live else None,
             time_zone=clock.time_zone(),
             clock_synchronised=clock.synchronised(),
-            start_s=round(one.start_sample / rate_hz, 3),
-            end_s=round(one.end_sample / rate_hz, 3),
+            start_s=self._seconds(onset),
+            end_s=self._seconds(offset),
             source=origin.source,
             species_id=species.species_id,
             scientific_name=species.scientific_name,
@@ -184,6 +219,10 @@ class Listener:
             precision=self._hearing.precision,
             provider=self._hearing.provider,
         )
+
+
+def _evidence(found: Detection, one: Confirmed[Heard]) -> Evidence:
+    return Evidence(found.id, one.best.evidence.embedding.astype(np.float16))
 
 
 def pictures(hearing: Hearing, heard: Heard, species: int) -> Iterator[Picture]:

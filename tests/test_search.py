@@ -133,3 +133,49 @@ def test_nobody_off_the_shortlist_overtakes_it() -> None:
 def test_a_background_too_small_for_a_deviation_corrects_nothing(size: int) -> None:
     found = Search(gallery(), IDS, 2, unit(2, 2)[:size]).scores(unit(3, 3, np.float32))
     assert found.score == pytest.approx(found.similarity)
+
+
+def test_a_species_that_was_heard_scores_by_the_mean_of_its_sounds() -> None:
+    queries, heard, bank = unit(6, 5, np.float32), unit(3, 6), unit(40, 2)
+    plain = Search(gallery(), IDS, 2, bank).scores(queries)
+    taught = Search(gallery(), IDS, 2, bank, exemplars={"b": heard, "nobody": heard})
+    found = taught.scores(queries)
+    mean = heard.astype(np.float64).mean(axis=0)
+    mean /= np.linalg.norm(mean)
+    noise = bank.astype(np.float64) @ mean
+    expected = (queries @ mean - noise.mean()) / noise.std()
+    column = IDS.index("b")
+    assert found.score[:, column] == pytest.approx(
+        np.maximum(plain.score[:, column], expected), abs=1e-4
+    )
+    better = expected > plain.score[:, column]
+    assert better.any()
+    assert not better.all()
+    assert found.similarity[better, column] == pytest.approx((queries @ mean)[better], abs=1e-5)
+    others = [n for n, one in enumerate(IDS) if one != "b"]
+    assert np.array_equal(found.score[:, others], plain.score[:, others])
+
+
+@pytest.mark.parametrize("many_rows", [1, 10_000])
+def test_exemplars_count_with_a_shortlist_too(many_rows: int) -> None:
+    owners = [f"s{n % 60}" for n in range(180)]
+    ids = sorted(set(owners))
+    table = tuple(GalleryRow(owner, "", "", "", "") for owner in owners)
+    crowd = Gallery(unit(180, 9), table)
+    query = unit(1, 10, np.float32)
+    found = Search(crowd, ids, 2, None, many_rows, exemplars={"s7": query.astype(np.float16)})
+    assert ids[int(found.scores(query).score.argmax())] == "s7"
+
+
+def test_a_species_without_a_picture_is_known_by_its_name_or_its_sound() -> None:
+    anchor, sound = unit(1, 7)[0], unit(1, 8)
+    anchors = {"z": anchor, "a": unit(1, 9)[0]}
+    search = Search(gallery(), ["z", "a", "y"], 2, None, anchors=anchors, exemplars={"y": sound})
+    assert search.species_ids == ["z", "a", "y"]
+    named = search.scores(anchor[None].astype(np.float32))
+    assert named.score[0].argmax() == 0
+    assert named.similarity[0, 0] == pytest.approx(1, abs=1e-2)
+    assert search.scores(sound.astype(np.float32)).score[0].argmax() == 2
+    assert search.best_rows(anchor.astype(np.float32), 0, 3) == []
+    pictured = Search(gallery(), ["a"], 2).scores(anchor[None].astype(np.float32))
+    assert named.score[0, 1] == pytest.approx(pictured.score[0, 0])

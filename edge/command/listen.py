@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -18,12 +18,10 @@ from edge.decision.selection import is_file, select
 from edge.hearing import Hearing
 from edge.listener import Listener, Origin
 from edge.logbook import Logbook
+from edge.overlay import Overlay
 from edge.session import Running
-from edge.source.block import Block
-from edge.source.microphone import Microphone
+from edge.source.live import is_live, open_live
 from edge.source.recording import find_recordings, read_blocks
-from edge.source.ring import Ring
-from edge.source.stream import is_url, stdin_blocks, url_blocks
 from edge.store import Store
 from edge.writer import Writer
 
@@ -50,8 +48,9 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     if settings.include is not None or settings.exclude is not None:
         begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
-    met = _occurrence(settings)
-    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live)
+    met, manifest = _occurrence(settings), bundle.manifest
+    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live, overlay)
     if met and hearing.calibration is None:
         _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
     _LOG.info(
@@ -118,11 +117,11 @@ def hop_samples(settings: Settings, spec: AudioSpec) -> int:
 
 def listen(settings: Settings) -> int:
     """Listen to the microphone, or to the settings' input; 1 if a file could not be used."""
-    hearing = open_hearing(settings, live=_is_live(settings.input))
+    hearing = open_hearing(settings, live=is_live(settings.input))
     listener = open_listener(settings, hearing)
     store = _open_store(settings)
     kept = closing(store) if store else nullcontext()
-    with kept, Writer(Logbook(store, settings.json)) as writer:
+    with kept, Writer(Logbook(store, settings.json, settings.explain)) as writer:
         try:
             failed = _listen(settings, listener, hearing, writer.write)
         finally:
@@ -159,13 +158,8 @@ def _listen(
     settings: Settings, listener: Listener, hearing: Hearing, write: Callable[..., None]
 ) -> int:
     """How many inputs failed."""
-    if settings.input is None:
-        return _listen_live(*_microphone(settings, hearing), listener, write)
-    if settings.input == "-":
-        return _listen_stream(stdin_blocks(settings.rate), "stdin", listener, write)
-    if is_url(settings.input):
-        rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
-        return _listen_live(url_blocks(settings.input, rate_hz), settings.input, listener, write)
+    if settings.input is None or is_live(settings.input):
+        return _listen_live(settings, hearing, listener, write)
     path = Path(settings.input)
     files = find_recordings(path) if path.is_dir() else [path]
     failed = [file for file in files if not listen_to_file(file, listener, write)]
@@ -174,35 +168,15 @@ def _listen(
     return len(failed)
 
 
-def _microphone(settings: Settings, hearing: Hearing) -> tuple[Iterator[Block], str]:
-    rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
-    microphone = Microphone(settings.device, rate_hz, settings.wait)
-    return microphone.blocks(), microphone.name
-
-
 def _listen_live(
-    blocks: Iterator[Block], name: str, listener: Listener, write: Callable[..., None]
+    settings: Settings, hearing: Hearing, listener: Listener, write: Callable[..., None]
 ) -> int:
-    ring = Ring(blocks)
-    try:
-        return _listen_stream(ring.blocks(), name, listener, write)
-    finally:
-        if ring.dropped_s:
-            _LOG.warning("%.1f s of audio were dropped: inference is too slow", ring.dropped_s)
-
-
-def _listen_stream(
-    blocks: Iterator[Block], name: str, listener: Listener, write: Callable[..., None]
-) -> int:
+    blocks, name = open_live(settings, hearing.bundle.manifest.audio.sample_rate_hz)
     for found in listener.listen(blocks, _origin(name, live=True)):
         write(found)
     if not listener.tally.windows:
         raise AudioError(f"{name}: ended without any audio")
     return 0
-
-
-def _is_live(source: str | None) -> bool:
-    return source is None or source == "-" or is_url(source)
 
 
 def _origin(source: str, live: bool) -> Origin:

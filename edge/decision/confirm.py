@@ -1,6 +1,6 @@
 """Confirmation: a species is reported when it passes in enough overlapping windows. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -25,10 +25,33 @@ class Confirmed(Generic[T]):
 
     species: int
     start_sample: int
+    """Of the run's first window."""
     end_sample: int
+    """Of its last."""
     hits: int
     hits_needed: int
     best: Hit[T]
+
+    def onset_sample(self, spec: AudioSpec) -> int:
+        """When the species began, as far as windows can tell.
+
+        A window passes when the song is in its middle, so each speaks for the hop there, and the
+        source's first one for all before it.
+        """
+        return self.start_sample + (_margin(spec) if self.start_sample else 0)
+
+    def offset_sample(self, spec: AudioSpec, newest_sample: int | None = None) -> int:
+        """When it ended; the source's last window speaks for all after its middle.
+
+        Args:
+            spec: window and hop in use.
+            newest_sample: end of the source, if it has ended.
+        """
+        return self.end_sample - (0 if self.end_sample == newest_sample else _margin(spec))
+
+
+def _margin(spec: AudioSpec) -> int:
+    return (spec.window_samples - spec.hop_samples) // 2
 
 
 @dataclass
@@ -59,25 +82,37 @@ class Confirmer(Generic[T]):
         caution: int = DEFAULT_CAUTION,
         cautions: Mapping[int, int] | None = None,
     ) -> None:
-        self._window_samples = spec.window_samples
+        self._window_samples, self._hop_samples = spec.window_samples, spec.hop_samples
         self.hits_needed = hits_needed(spec.overlap, caution)
         others = (cautions or {}).items()
         self._others = {species: hits_needed(spec.overlap, one) for species, one in others}
         self._runs: dict[int, _Run[T]] = {}
         self._failed: list[Confirmed[T]] = []
+        self._near: dict[int, int] = {}
         self._windows_seen = 0
 
-    def update(self, start_sample: int, passed: dict[int, Hit[T]]) -> list[Confirmed[T]]:
+    def update(
+        self, start_sample: int, passed: dict[int, Hit[T]], near: Iterable[int] = ()
+    ) -> list[Confirmed[T]]:
         """Take the species that passed in the next window.
+
+        Args:
+            start_sample: of the window.
+            passed: hits by species.
+            near: species that came near to passing. They are no hits, but a record begins and ends
+                with them where they adjoin its hits.
 
         Returns:
             The species confirmed by this window, in order.
         """
         self._windows_seen += 1
+        self._near = {one: self._near.get(one, start_sample) for one in {*passed, *near}}
         for species in [s for s, run in self._runs.items() if self._over(run, start_sample)]:
             self._end(species, self._runs.pop(species), self._needed(species))
         found = (self._hit(species, hit, self._needed(species)) for species, hit in passed.items())
-        return [one for one in found if one is not None]
+        confirmed = [one for one in found if one is not None]
+        self._prolong(start_sample + self._window_samples)
+        return confirmed
 
     def finish(self) -> list[Confirmed[T]]:
         """The source has ended: confirm what passed in every window that it could yield."""
@@ -100,6 +135,13 @@ class Confirmer(Generic[T]):
         """The confirmed run of a species that is still going on, with its present end."""
         run = self._runs.get(species)
         return run.confirmed if run else None
+
+    def _prolong(self, end_sample: int) -> None:
+        """Let records last that a species was near to since their last hit."""
+        for species, since in self._near.items():
+            run = self._runs.get(species)
+            if run and run.confirmed and since <= run.hits[-1].start_sample:
+                run.confirmed = replace(run.confirmed, end_sample=end_sample)
 
     def _needed(self, species: int) -> int:
         return self._others.get(species, self.hits_needed)
@@ -125,7 +167,9 @@ class Confirmer(Generic[T]):
         return None
 
     def _confirm(self, species: int, run: "_Run[T]", needed: int) -> Confirmed[T]:
-        start, last = run.hits[0].start_sample, run.hits[-1].start_sample
-        end = last + self._window_samples
+        first, last = run.hits[0].start_sample, run.hits[-1].start_sample
+        since = self._near.get(species, first)
+        earliest = first - self._window_samples + self._hop_samples
+        start, end = min(max(since, earliest), first), last + self._window_samples
         run.confirmed = Confirmed(species, start, end, len(run.hits), needed, run.best)
         return run.confirmed

@@ -1,0 +1,56 @@
+"""`birdlisten learn-background`: what this site sounds like when no bird sings."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edge import clock
+from edge.command.listen import open_hearing, open_listener
+from edge.config import Settings
+from edge.contract.errors import AudioError
+from edge.overlay import Overlay
+from edge.source.block import Block
+from edge.source.live import is_live, open_live
+from edge.source.recording import read_blocks
+
+_MOST = 512
+"""Windows kept of one lesson; more teach nothing new."""
+
+
+def learn_background(settings: Settings, minutes: float) -> int:
+    """Listen for some minutes, and add what was heard to the station's background.
+
+    Windows in which a species passes are left out: background is what no bird is in.
+
+    Raises:
+        AudioError: there was nothing to learn from.
+        BirdlistenError: source or bundle can't be used.
+    """
+    hearing = open_hearing(settings, live=True)
+    blocks, name = _source(settings, hearing.bundle.manifest.audio.sample_rate_hz)
+    listener = open_listener(settings, hearing)
+    quiet = [heard.embedding for heard in listener.quiet(_first(blocks, minutes * 60))]
+    if not quiet:
+        raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
+    kept = np.stack(quiet[:: math.ceil(len(quiet) / _MOST)]).astype(np.float16)
+    label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
+    manifest = hearing.bundle.manifest
+    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    overlay.add_background(label, kept)
+    print(f"{label}: {len(kept)} windows of {name} are background here from now on")
+    return 0
+
+
+def _source(settings: Settings, rate_hz: int) -> tuple[Iterator[Block], str]:
+    if settings.input is None or is_live(settings.input):
+        return open_live(settings, rate_hz)
+    return read_blocks(Path(settings.input)), settings.input
+
+
+def _first(blocks: Iterator[Block], seconds: float) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if block.end_sample >= seconds * block.rate_hz:
+            return
