@@ -16,7 +16,7 @@ from train.aviary.song import RATE_HZ, Waveform, samples
 from train.aviary.species import SPECIES
 
 LENGTH_S = 120
-_NOISE = 0.0025
+NOISE = 0.0025
 """Root mean square of the background; low, so that the file stays small."""
 _SOLO_S = (5.0, 7.5)
 _FURTHER_S = (3.8, 5.5)
@@ -122,18 +122,18 @@ def compose(seed: int) -> Chorus:
     places = [Place.draw(rng, 8.0, 50.0) for _ in cast]
     gains_db = rng.uniform(18.0, 28.0, count)
     kind = str(rng.choice(["air", "wind", "traffic"]))
-    mixture = background(kind, samples(LENGTH_S), rng) * np.float32(_NOISE)
+    mixture = background(kind, samples(LENGTH_S), rng) * np.float32(NOISE)
     bouts = []
     for turn in plan(count, rng):
         start, who = samples(turn.start_s), turn.singer
-        song = _song(singers[who], turn.length_s, rng)
-        _add(mixture[start:], song, places[who], float(gains_db[who]), rng)
+        song = sing(singers[who], turn.length_s, rng)
+        add_song(mixture[start:], song, places[who], float(gains_db[who]), rng)
         bouts.append(Bout(start, start + len(song), cast[who].scientific_name))
     mixture *= np.float32(min(1.0, 0.9 / float(np.abs(mixture).max())))
     return Chorus(mixture, tuple(sorted(bouts, key=lambda b: (b.start_samples, b.scientific_name))))
 
 
-def _song(singer: Singer, length_s: float, rng: Generator) -> Waveform:
+def sing(singer: Singer, length_s: float, rng: Generator) -> Waveform:
     """Sing for about ``length_s``, at least 3 s."""
     song = bout(singer, length_s, rng)
     while len(song) < samples(3.0):
@@ -142,11 +142,11 @@ def _song(singer: Singer, length_s: float, rng: Generator) -> Waveform:
     return song
 
 
-def _add(air: Waveform, song: Waveform, place: Place, gain_db: float, rng: Generator) -> None:
-    """Add a song with its echo to the start of ``air``."""
+def add_song(air: Waveform, song: Waveform, place: Place, gain_db: float, rng: Generator) -> None:
+    """Add a song with its echo to the start of ``air``, so much louder than its NOISE."""
     echo = np.zeros(samples(place.reverberation_s), np.float32)
     heard = heard_from(np.concatenate([song, echo]), place, rng)[: len(air)]
-    gain = _NOISE * 10 ** (gain_db / 20) / loudness(heard[: len(song)])
+    gain = NOISE * 10 ** (gain_db / 20) / loudness(heard[: len(song)])
     air[: len(heard)] += heard * np.float32(gain)
 
 

@@ -1,4 +1,4 @@
-"""Command line of the aviary: ``build`` a data set, or compose a ``chorus``."""
+"""Command line of the aviary: ``build`` a data set, compose a ``chorus`` or a ``soundscape``."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.usage import Parser
-from train.aviary import chorus
+from train.aviary import chorus, soundscape
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS
 
@@ -45,6 +45,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     dawn = commands.add_parser("chorus", help="write a two-minute dawn chorus and its truth")
     dawn.add_argument("--output", type=Path, required=True, help="folder to write")
     dawn.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
+    wide = commands.add_parser("soundscape", help="write ten minutes of birds at known times")
+    wide.add_argument("--output", type=Path, required=True, help="folder to write")
+    wide.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
     return parser.parse_args(argv)
 
 
@@ -63,6 +66,8 @@ def run(args: argparse.Namespace) -> Path:
     """Do what the command line asks; return the main file written."""
     if args.command == "chorus":
         return chorus.write(chorus.compose(args.seed), args.output)
+    if args.command == "soundscape":
+        return soundscape.write(soundscape.compose(args.seed), args.output)
     return build(_config(args), args.output)
 
 

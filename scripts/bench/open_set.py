@@ -1,0 +1,231 @@
+"""False matches an hour and what is found, over thresholds; and whether probabilities are true.
+
+python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--twin BUNDLE DIR ...]
+                                 [--hours 6] [--speech 1] [--real DIR] [--output FILE.png]
+
+Background that calibration never heard: another generator and other voices (train/background), and
+of real recordings without a bird the clips in split test. Birds: recordings in split test, whose
+individuals or recordists no training heard. Gate, encoder, search and confirmation are the
+listener's.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from edge.contract.bundle import Bundle, load_bundle
+from edge.encoder import open_encoder
+from edge.session import Running
+from gallery.calibrate import Ear, open_ear, score_takes
+from gallery.curve import ScoredWindows, false_matches, true_matches
+from gallery.reliability import brier, calibration_error, reliability
+from gallery.takes import Take, mixtures, read_takes
+from train.aviary.dataset import AviaryConfig, items, waveform
+from train.background.build import TEST, BackgroundConfig, backgrounds
+from train.birds.report import machine
+
+_SEED = 11
+_AT_ONCE = 20
+_PRECISION = "fp32"
+_THRESHOLDS = np.linspace(0.05, 0.99, 95)
+_SAMPLES, _RATE_HZ = 480_000, 48_000
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Some takes as a bundle heard them."""
+
+    name: str
+    windows: ScoredWindows
+    probability: np.ndarray
+    """float64[windows, species]."""
+
+    @property
+    def hours(self) -> float:
+        """How long they are."""
+        spec = self.windows.spec
+        return len(self.windows.take) * spec.hop_samples / spec.sample_rate_hz / 3600
+
+    def false(self, threshold: float) -> int:
+        """False matches in all."""
+        return false_matches(self.probability, self.windows, threshold)
+
+    def found(self, threshold: float) -> float:
+        """Share of the recordings in which the right species is reported."""
+        right, takes = true_matches(self.probability, self.windows, threshold)
+        return right / takes
+
+
+class Listening:
+    """A bundle, and how its default set of species is heard."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle, self.name = bundle, bundle.manifest.default_species_set
+        calibration = bundle.calibrated(_PRECISION, self.name)
+        bank = bundle.background(_PRECISION)
+        if calibration is None or bank is None:
+            raise SystemExit(f"{bundle.path}: not calibrated; python -m gallery.calibrate")
+        encoder = open_encoder(bundle, _PRECISION, Running(threads=0))
+        self.calibration, self._ear = calibration, Ear(bundle, encoder, bank)
+
+    def hear(self, name: str, takes: Iterable[Take], ear: Ear | None = None) -> Heard:
+        """Score takes, some at a time: hours of them don't fit in memory."""
+        parts, left = [], iter(takes)
+        while chunk := list(islice(left, _AT_ONCE)):
+            parts.append(score_takes(chunk, ear or self._ear, self.bundle)[self.name])
+        windows = ScoredWindows.joined(parts)
+        return Heard(name, windows, self.calibration.probability(windows.score))
+
+
+def synthetic(hours: float, seed: int, kinds: Sequence[str] = ()) -> Iterator[Take]:
+    """Recordings of the generator that calibration doesn't know."""
+    config = BackgroundConfig(TEST, hours, seed)
+    return (Take(one.waveform, frozenset()) for one in backgrounds(config, kinds))
+
+
+def signals() -> Iterator[Take]:
+    """What a broken cable, a bad supply or an overload sounds like, ten seconds each."""
+    time, random = np.arange(_SAMPLES) / _RATE_HZ, np.random.default_rng(0)
+    tone = np.sin(2 * np.pi * 1000 * time)
+    hum = sum(np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5, 7))
+    dither = random.integers(-1, 2, _SAMPLES) / 32768
+    noise = random.standard_normal(_SAMPLES)
+    for one in (0 * time, dither, 0 * time + 0.3, 0.1 * hum, 0.1 * noise, np.clip(9 * tone, -1, 1)):
+        yield Take(one.astype(np.float32), frozenset())
+
+
+def aviary_windows(seed: int) -> Iterator[Take]:
+    """Recordings of a whole new aviary: other individuals of the same species."""
+    config = AviaryConfig(seed=seed)
+    for item in items(config):
+        if item.kind == "audio" and item.scientific_name:
+            species = item.scientific_name.lower().replace(" ", "_")
+            yield Take(waveform(config, item), frozenset({species}))
+
+
+def truth_lines(heard: Heard) -> Iterator[str]:
+    """How far probabilities can be believed: of all pairs, and of the best species of a window."""
+    kept = heard.windows.heard
+    probability, there = heard.probability[kept], heard.windows.there[kept]
+    rows, best = np.arange(len(there)), probability.argmax(axis=1)
+    top, right = probability[rows, best], there[rows, best]
+    take = heard.windows.take[kept]
+    yield (
+        f"| {heard.name} | {len(there):,} | {calibration_error(probability, there):.4f} | "
+        f"{calibration_error(top, right):.3f} | {_interval(top, right, take)} |"
+    )
+
+
+def _interval(top: np.ndarray, right: np.ndarray, take: np.ndarray) -> str:
+    """Brier score of the best species with a bootstrap over takes."""
+    random, takes = np.random.default_rng(0), np.unique(take)
+    places = {one: np.flatnonzero(take == one) for one in takes}
+    drawn = [
+        np.concatenate([places[one] for one in random.choice(takes, len(takes))])
+        for _ in range(200)
+    ]
+    low, high = np.quantile([brier(top[rows], right[rows]) for rows in drawn], [0.025, 0.975])
+    return f"{brier(top, right):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def plot(output: Path, quiet: Heard, birds: Heard, threshold: float) -> None:
+    """The trade-off and the reliability diagram beside each other."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4), constrained_layout=True)
+    rates = [quiet.false(one) / quiet.hours for one in _THRESHOLDS]
+    found = [birds.found(one) for one in _THRESHOLDS]
+    left.plot(rates, found, "-", color="tab:blue")
+    left.plot(quiet.false(threshold) / quiet.hours, birds.found(threshold), "o", color="tab:red")
+    left.axvline(1, color="grey", linewidth=0.8, linestyle=":")
+    left.set(xscale="symlog", xlim=(0, None), ylim=(0, 1))
+    left.set(xlabel="false matches an hour of background", ylabel="recordings reported rightly")
+    mean, share, _ = reliability(birds.probability, birds.windows.there)
+    right.plot([0, 1], [0, 1], ":", color="grey", linewidth=0.8)
+    right.plot(mean, share, "o-", color="tab:blue")
+    right.set(xlabel="probability", ylabel="share that was there", xlim=(0, 1), ylim=(0, 1))
+    figure.savefig(output, dpi=80)
+    pyplot.close(figure)
+
+
+def birds_of(args: argparse.Namespace, listening: Listening) -> Heard:
+    """The recordings that no training heard: one model's, or each of its twins its own."""
+    rate_hz = listening.bundle.manifest.audio.sample_rate_hz
+    if not args.twin:
+        takes = read_takes(args.recordings, "test", rate_hz, birds=True)
+        return listening.hear("birds", takes)
+    bank = [
+        one
+        for folder in args.background
+        for one in read_takes(folder, "train", rate_hz, birds=False)
+    ]
+    parts = []
+    for bundle, folder in args.twin:
+        ear = open_ear(load_bundle(Path(bundle)), _PRECISION, bank)
+        takes = read_takes(Path(folder), "test", rate_hz, birds=True)
+        parts.append(listening.hear("birds", takes, ear).windows)
+    windows = ScoredWindows.joined(parts)
+    return Heard("birds", windows, listening.calibration.probability(windows.score))
+
+
+def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
+    """Everything without a bird."""
+    found = [
+        listening.hear("synthetic, mixed", synthetic(args.hours, _SEED)),
+        listening.hear("speech", synthetic(args.speech, _SEED + 1, ["speech"])),
+        listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
+    ]
+    if args.real.is_dir():
+        real = read_takes(args.real, "test", _RATE_HZ, birds=False)
+        found.append(listening.hear("real, held out", real))
+    return found
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=Path("edge/bundles/aviary"))
+    parser.add_argument("--recordings", type=Path, default=Path("runs/long/aviary"))
+    parser.add_argument("--twin", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
+    parser.add_argument("--background", type=Path, nargs="+", default=[Path("data/background")],
+                        help="what the twins' banks are made of")  # fmt: skip
+    parser.add_argument("--hours", type=float, default=6.0)
+    parser.add_argument("--speech", type=float, default=1.0)
+    parser.add_argument("--real", type=Path, default=Path("data/birds"))
+    parser.add_argument("--output", type=Path)
+    args = parser.parse_args()
+    listening = Listening(load_bundle(args.bundle))
+    threshold = listening.calibration.threshold
+    birds, quiet = birds_of(args, listening), quiet_of(args, listening)
+    print(f"{machine()}; {args.bundle}, {_PRECISION}, threshold {threshold:.3f}\n")
+    print("| background | hours | false matches | an hour |\n|---|---|---|---|")
+    for one in quiet:
+        false = one.false(threshold)
+        print(f"| {one.name} | {one.hours:.2f} | {false} | {false / one.hours:.2f} |")
+    _, takes = true_matches(birds.probability, birds.windows, threshold)
+    wrong = birds.false(threshold)
+    print(f"\nOf {takes} recordings of birds {birds.found(threshold):.3f} are reported rightly, "
+          f"with {wrong} wrong reports beside.\n")  # fmt: skip
+    print("| windows | count | ECE of all pairs | of the best species | its Brier score |")
+    print("|---|---|---|---|---|")
+    judged = [birds]
+    if listening.bundle.manifest.provenance.get("synthetic"):
+        fresh = list(aviary_windows(_SEED))
+        judged.append(listening.hear("a new aviary", fresh))
+        noise = list(synthetic(0.3, _SEED + 2))
+        judged.append(listening.hear("mixtures of it", mixtures(fresh[::2], noise)))
+    for one in judged:
+        print(*truth_lines(one), sep="\n")
+    if args.output:
+        plot(args.output, quiet[0], birds, threshold)
+
+
+if __name__ == "__main__":
+    main()

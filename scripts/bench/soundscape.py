@@ -1,0 +1,108 @@
+"""Events found in ten minutes of the aviary with known times, by signal-to-noise ratio.
+
+python scripts/bench/soundscape.py [--seeds 201 202 203] [--bundle DIR]
+
+A detection is right if it names the species of an event that it overlaps in time; one that overlaps
+an event of another species is counted against that event's ratio, any other against none. Onset
+error: start_s of the event's first right detection against the time that the bird began.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.config import DEMO_BUNDLE
+from edge.contract.bundle import load_bundle
+from edge.detection import Detection
+from edge.store import Store
+from train.aviary.soundscape import NAME, RATIOS_DB, Event, compose, write
+from train.birds.report import machine
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one event."""
+
+    ratio_db: int | None
+    """None: detections where nobody sang."""
+    right: int
+    wrong: int
+    onset_s: float | None
+    offset_s: float | None
+
+
+def detections(bundle: Path, sound: Path, station: Path) -> list[Detection]:
+    """What the listener reports, with the ends that its database has."""
+    command = [sys.executable, "-m", "edge", "listen", "--quiet", "--bundle", str(bundle)]
+    subprocess.run(
+        [*command, "--input", str(sound), "--station", str(station)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    with closing(Store(station)) as store:
+        return [one for one in store.last(100_000) if isinstance(one, Detection)]
+
+
+def compare(events: tuple[Event, ...], found: list[Detection]) -> Iterator[Found]:
+    """Every event, and last what belongs to none."""
+    left = list(found)
+    for event in events:
+        near = [one for one in left if one.start_s < event.end_s and one.end_s > event.start_s]
+        left = [one for one in left if one not in near]
+        right = [one for one in near if one.scientific_name == event.scientific_name]
+        onset = abs(right[0].start_s - event.start_s) if right else None
+        offset = abs(right[-1].end_s - event.end_s) if right else None
+        yield Found(event.ratio_db, len(right), len(near) - len(right), onset, offset)
+    yield Found(None, 0, len(left), None, None)
+
+
+def line(name: str, rows: list[Found]) -> str:
+    """A line of the table."""
+    right, wrong = sum(one.right for one in rows), sum(one.wrong for one in rows)
+    events = [one for one in rows if one.ratio_db is not None]
+    recall = f"{np.mean([one.right > 0 for one in events]):.2f}" if events else ""
+    precision = f"{right / (right + wrong):.2f}" if right + wrong else ""
+    return f"| {name} | {len(events)} | {recall} | {precision} | {_spread(rows)} |"
+
+
+def _spread(rows: list[Found]) -> str:
+    onsets = [one.onset_s for one in rows if one.onset_s is not None]
+    ends = [one.offset_s for one in rows if one.offset_s is not None]
+    if not onsets:
+        return " | "
+    return f"{np.median(onsets):.2f} ({np.max(onsets):.2f}) | {np.median(ends):.2f}"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203])
+    parser.add_argument("--bundle", type=Path, default=DEMO_BUNDLE)
+    args = parser.parse_args()
+    rows: list[Found] = []
+    for seed in args.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            truth = compose(seed)
+            sound = write(truth, Path(folder))
+            rows += compare(truth.events, detections(args.bundle, sound, Path(folder)))
+    audio = load_bundle(args.bundle).manifest.audio
+    hop_s = audio.hop_samples / audio.sample_rate_hz
+    print(f"{machine()}; {NAME}s of seeds {args.seeds}; window {audio.window_s:g} s, "
+          f"hop {hop_s:g} s\n")  # fmt: skip
+    print("| ratio, dB | events | recall | precision | onset error, s: median (most) | end, s |")
+    print("|---|---|---|---|---|---|")
+    for ratio in RATIOS_DB:
+        print(line(f"{ratio:+d}", [one for one in rows if one.ratio_db == ratio]))
+    print(line("where nobody sings", [one for one in rows if one.ratio_db is None]))
+    print(line("all", rows))
+
+
+if __name__ == "__main__":
+    main()
