@@ -12,6 +12,7 @@ from edge.source.framing import Window
 
 _FRAME, _FRAMES, _AROUND = 1024, 64, 16
 """Samples a spectrum, spectra a window, bins on each side that a bin is compared with."""
+_HANN = np.hanning(_FRAME).astype(np.float32)
 _EDGES_HZ = (420, 800, 1170, 1550, 1970, 2530, 3230, 4130, 5250, 6700, 8580, 10_920, 13_970)
 """Bands in which birds sing; each wide enough that noise averages out within it."""
 
@@ -82,11 +83,11 @@ class Gate:
 
 def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     """Judge one window, float32[samples], by itself."""
-    offset = float(samples.mean(dtype=np.float64))
+    offset = float(samples.mean())
     centred = samples - np.float32(offset)
     rms = math.sqrt(float(centred @ centred) / len(centred))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
-    clipped = float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
+    clipped = _clipped(samples, config)
     reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
     if reason is None and len(samples) >= _FRAME:
         steady, floor_db = _texture(centred, config)
@@ -123,6 +124,12 @@ def _level_variation_db(samples: Waveform, frames: int) -> float:
     return float(np.std(10 * np.log10(np.maximum(power, 1e-12))))
 
 
+def _clipped(samples: Waveform, config: GateConfig) -> bool:
+    if max(samples.max(), -samples.min()) < config.clip_level:
+        return False  # counting costs six times as much
+    return float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
+
+
 def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[np.float32]]:
     """Whether a window is steady, smooth noise; and the median level of its bands in dB."""
     edges = np.round(np.array(_EDGES_HZ) * _FRAME / config.sample_rate_hz).astype(int)
@@ -137,7 +144,8 @@ def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[n
 def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
     """Power of frames spread over the window, float32[frames, bins]."""
     starts = np.linspace(0, len(samples) - _FRAME, _FRAMES).astype(int)
-    frames = samples[starts[:, None] + np.arange(_FRAME)] * np.hanning(_FRAME).astype(np.float32)
+    frames = np.stack([samples[start : start + _FRAME] for start in starts])
+    frames *= _HANN
     found = np.fft.rfft(frames, axis=1)
     return np.asarray(np.square(found.real) + np.square(found.imag), np.float32)
 

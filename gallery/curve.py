@@ -15,7 +15,7 @@ from gallery.reliability import fit_platt, isotonic_knots, log_loss, platt_knots
 Floats = npt.NDArray[np.floating]
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
-LEAST_RIGHT = 0.75
+LEAST_RIGHT = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class ScoredWindows:
     heard: npt.NDArray[np.bool_]
     """bool[windows]: the gate lets it pass."""
     spec: AudioSpec
+
+    @property
+    def hours(self) -> float:
+        """How long the takes are."""
+        hop, window = self.spec.hop_samples, self.spec.window_samples
+        samples = len(self.take) * hop + len(np.unique(self.take)) * (window - hop)
+        return samples / self.spec.sample_rate_hz / 3600
 
     def alone(self) -> "ScoredWindows":
         """Without the mixtures."""
@@ -121,11 +128,10 @@ def choose_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindo
     another bird is the commonest error, and a record that is wrong every second time isn't worth
     its line.
     """
-    spec, quiet = windows.spec, windows.part(windows.quiet)
-    hours = len(quiet.take) * spec.hop_samples / spec.sample_rate_hz / 3600
+    quiet = windows.part(windows.quiet)
     birds, chance = windows.part(~windows.quiet), probability[~windows.quiet]
     for threshold in map(float, CANDIDATES):
-        if false_matches(probability[windows.quiet], quiet, threshold) > hours:
+        if false_matches(probability[windows.quiet], quiet, threshold) > quiet.hours:
             continue
         right, wrong = (
             true_matches(chance, birds, threshold)[0],

@@ -17,7 +17,7 @@ import soundfile
 from tests.conftest import Pulse, capture_children
 
 ROOT = Path(__file__).parent.parent
-CHORUS_S = 45
+CHORUS_S = 60
 
 
 class Station:

@@ -44,12 +44,6 @@ class Heard:
     probability: np.ndarray
     """float64[windows, species]."""
 
-    @property
-    def hours(self) -> float:
-        """How long they are."""
-        spec = self.windows.spec
-        return len(self.windows.take) * spec.hop_samples / spec.sample_rate_hz / 3600
-
     def false(self, threshold: float) -> int:
         """False matches in all."""
         return false_matches(self.probability, self.windows, threshold)
@@ -140,10 +134,12 @@ def plot(output: Path, quiet: Heard, birds: Heard, threshold: float) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4), constrained_layout=True)
-    rates = [quiet.false(one) / quiet.hours for one in _THRESHOLDS]
+    rates = [quiet.false(one) / quiet.windows.hours for one in _THRESHOLDS]
     found = [birds.found(one) for one in _THRESHOLDS]
     left.plot(rates, found, "-", color="tab:blue")
-    left.plot(quiet.false(threshold) / quiet.hours, birds.found(threshold), "o", color="tab:red")
+    left.plot(
+        quiet.false(threshold) / quiet.windows.hours, birds.found(threshold), "o", color="tab:red"
+    )
     left.axvline(1, color="grey", linewidth=0.8, linestyle=":")
     left.set(xscale="symlog", xlim=(0, None), ylim=(0, 1))
     left.set(xlabel="false matches an hour of background", ylabel="recordings reported rightly")
@@ -208,7 +204,9 @@ def main() -> None:
     print("| background | hours | false matches | an hour |\n|---|---|---|---|")
     for one in quiet:
         false = one.false(threshold)
-        print(f"| {one.name} | {one.hours:.2f} | {false} | {false / one.hours:.2f} |")
+        print(
+            f"| {one.name} | {one.windows.hours:.2f} | {false} | {false / one.windows.hours:.2f} |"
+        )
     _, takes = true_matches(birds.probability, birds.windows, threshold)
     wrong = birds.false(threshold)
     print(f"\nOf {takes} recordings of birds {birds.found(threshold):.3f} are reported rightly, "
