@@ -84,13 +84,12 @@ class Gate:
 def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     """Judge one window, float32[samples], by itself."""
     offset = float(samples.mean())
-    centred = samples - np.float32(offset)
-    rms = math.sqrt(float(centred @ centred) / len(centred))
+    rms = math.sqrt(_power(samples, offset))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
     clipped = _clipped(samples, config)
     reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
     if reason is None and len(samples) >= _FRAME:
-        steady, floor_db = _texture(centred, config)
+        steady, floor_db = _texture(samples, config)
         return GateVerdict("noise" if steady else None, clipped, level_dbfs, floor_db)
     return GateVerdict(reason, clipped, level_dbfs)
 
@@ -124,6 +123,15 @@ def _level_variation_db(samples: Waveform, frames: int) -> float:
     return float(np.std(10 * np.log10(np.maximum(power, 1e-12))))
 
 
+def _power(samples: Waveform, offset: float) -> float:
+    """Mean square about the offset; a copy of the window is made only if that matters."""
+    power = float(samples @ samples) / len(samples)
+    if offset**2 <= 1e-3 * power:
+        return power - offset**2
+    centred = samples - np.float32(offset)
+    return float(centred @ centred) / len(centred)
+
+
 def _clipped(samples: Waveform, config: GateConfig) -> bool:
     if max(samples.max(), -samples.min()) < config.clip_level:
         return False  # counting costs six times as much
@@ -145,6 +153,7 @@ def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
     """Power of frames spread over the window, float32[frames, bins]."""
     starts = np.linspace(0, len(samples) - _FRAME, _FRAMES).astype(int)
     frames = np.stack([samples[start : start + _FRAME] for start in starts])
+    frames -= frames.mean(axis=1, keepdims=True)
     frames *= _HANN
     found = np.fft.rfft(frames, axis=1)
     return np.asarray(np.square(found.real) + np.square(found.imag), np.float32)
