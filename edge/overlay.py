@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.gallery import check_unit_rows
+from edge.search import Rows
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "overlay"
 _EXEMPLARS, _BACKGROUND, _REJECTED = "exemplars", "background", "rejected"
 _MODEL = 16
 """Characters of a model's id that tell it from others."""
-Rows = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True)

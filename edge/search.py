@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
 SHORTLIST = 20
 """Species whose pictures are looked at then."""
+BANK_ROWS = 512
+"""Most windows of background that scores are standardised over."""
+R = TypeVar("R", bound="np.generic")
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,11 @@ class Search:
         scaled /= self._deviation[:, None]
         means = np.add.reduceat(scaled, starts, axis=0) / counts[:, None].astype(np.float32)
         return np.ascontiguousarray(means[:, :-1]), means[:, -1]
+
+
+def thinned(bank: npt.NDArray[R]) -> npt.NDArray[R]:
+    """Every n-th of many windows of background, at most BANK_ROWS."""
+    return bank[:: -(-len(bank) // BANK_ROWS)]
 
 
 class _Shown:

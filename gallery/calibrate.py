@@ -31,13 +31,13 @@ from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
 from edge.gate import Gate, GateConfig, lively
-from edge.search import Search
+from edge.search import BANK_ROWS, Search, thinned
 from edge.session import Running
 from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
-from gallery.takes import BANK_ROWS, Take, mixtures, read_takes, thinned
+from gallery.takes import Take, mixtures, read_takes
 
 QUIET = "validation"
 """Split of the background that is scored."""

@@ -4,10 +4,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.contract.audio import Waveform, repeat_pad
@@ -20,16 +18,6 @@ _LOG = logging.getLogger(__name__)
 _PASSES = 1
 """Mixtures a recording takes part in."""
 COLUMNS = ("path", "kind", "scientific_name")
-
-
-BANK_ROWS = 512
-"""Most windows of background that scores are standardised over."""
-R = TypeVar("R", bound="np.generic")
-
-
-def thinned(bank: npt.NDArray[R]) -> npt.NDArray[R]:
-    """Every n-th of many windows of background, at most BANK_ROWS."""
-    return bank[:: -(-len(bank) // BANK_ROWS)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """`birdlisten learn-background`: what this site sounds like when no bird sings."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +10,10 @@ from edge.command.listen import open_hearing, open_listener
 from edge.config import Settings
 from edge.contract.errors import AudioError
 from edge.overlay import Overlay
+from edge.search import thinned
 from edge.source.block import Block
 from edge.source.live import is_live, open_live
 from edge.source.recording import read_blocks
-
-_MOST = 512
-"""Windows kept of one lesson; more teach nothing new."""
 
 
 def learn_background(settings: Settings, minutes: float) -> int:
@@ -34,7 +31,7 @@ def learn_background(settings: Settings, minutes: float) -> int:
     quiet = [heard.embedding for heard in listener.quiet(_first(blocks, minutes * 60))]
     if not quiet:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
-    kept = np.stack(quiet[:: math.ceil(len(quiet) / _MOST)]).astype(np.float16)
+    kept = thinned(np.stack(quiet)).astype(np.float16)
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
     manifest = hearing.bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)

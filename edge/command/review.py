@@ -15,7 +15,8 @@ from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError
 from edge.decision.selection import named
 from edge.detection import Detection, Rejection
-from edge.overlay import Overlay, Rows
+from edge.overlay import Overlay
+from edge.search import Rows
 from edge.store import CONFIRMED, REJECTED, Store
 
 

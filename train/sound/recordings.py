@@ -12,9 +12,9 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.gate import GateConfig, lively
+from edge.search import thinned
 from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
-from gallery.takes import thinned
 from train.data.dataset import Item
 from train.frontend import Hearing, LogMel
 from train.measure.retrieval import Embeddings, Heard
