@@ -1,6 +1,6 @@
 """The capture child: PortAudio in callback mode, framed PCM on stdout.
 
-    python -m edge.capture --device 0 --rate 48000      a device by index or part of its name
+    python -m edge.capture --device 0 --rate 48000      a device by index, name or USB id
     python -m edge.capture --list                       JSON list of input devices
 
 Runs in a process of its own because PortAudio can hang, loop or flood stderr when a device
@@ -12,15 +12,20 @@ import argparse
 import json
 import os
 import queue
+import re
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from edge.source import pcm
 
 _BLOCK_S = 0.1
 _QUEUED_BLOCKS = 300
+RATES_HZ = (48_000, 44_100, 32_000, 16_000, 96_000)
+"""Rates that are asked for, the encoder's first."""
+_CARD = re.compile(r"\(hw:(\d+),\d+\)")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,18 @@ class Device:
     """The device's default rate."""
     host_api: str
     default: bool
+    rates_hz: tuple[int, ...] = ()
+    """Those of `RATES_HZ` that it can be opened at; empty if that was not asked."""
+    usb_id: str | None = None
+    """Vendor and product, such as `0d8c:013c`; it stays when indices change."""
+
+    def __str__(self) -> str:
+        """A line for a person."""
+        rates = "/".join(f"{one / 1000:g}" for one in self.rates_hz or (self.rate_hz,))
+        usb = f", USB {self.usb_id}" if self.usb_id else ""
+        channels = f"{self.channels} in" if self.channels else "any"
+        mark = "*" if self.default else " "
+        return f"{mark} {self.index}  {self.name}  ({self.host_api}, {channels}, {rates} kHz{usb})"
 
 
 class CaptureFault(Exception):
@@ -61,14 +78,31 @@ def list_devices() -> list[Device]:
             int(one["default_samplerate"]),
             apis[one["hostapi"]],
             one["index"] == default,
+            usb_id=usb_id(one["name"]),
         )
         for one in portaudio.query_devices()
         if one["max_input_channels"] > 0
     ]
 
 
-def choose_device(devices: list[Device], wanted: str | None) -> Device:
-    """The device with an index, a name, or a part of a name; None takes the default or first.
+def usb_id(name: str, cards: Path = Path("/proc/asound")) -> str | None:
+    """The USB id of an ALSA device by its name, `... (hw:1,0)`; None if it is no USB card."""
+    card = _CARD.search(name)
+    try:
+        return (cards / f"card{card[1]}" / "usbid").read_text().strip() if card else None
+    except OSError:
+        return None
+
+
+def choose_device(
+    devices: list[Device], wanted: str | None, preferred: int | None = None
+) -> Device:
+    """The device with an index, a USB id, a name or a part of it; None takes the default or first.
+
+    Args:
+        devices: those there are.
+        wanted: by a person, or the name it had when it was opened before.
+        preferred: index that decides between several.
 
     Raises:
         CaptureFault: there is none, or several match.
@@ -77,15 +111,19 @@ def choose_device(devices: list[Device], wanted: str | None) -> Device:
         raise CaptureFault("absent", "no input device found")
     if wanted is None:
         return next((one for one in devices if one.default), devices[0])
-    if wanted.isdecimal():
-        found = [one for one in devices if one.index == int(wanted)]
-    else:
-        found = [one for one in devices if one.name.lower() == wanted.lower()]
-        found = found or [one for one in devices if wanted.lower() in one.name.lower()]
+    found = _matching(devices, wanted)
+    found = [one for one in found if one.index == preferred] or found
     if len(found) != 1:
         problem = "no input device" if not found else "more than one input device"
         raise CaptureFault("absent", f"{problem} matches {wanted!r}")
     return found[0]
+
+
+def _matching(devices: list[Device], wanted: str) -> list[Device]:
+    if wanted.isdecimal():
+        return [one for one in devices if one.index == int(wanted)]
+    known = [one for one in devices if wanted.lower() in (one.usb_id, one.name.lower())]
+    return known or [one for one in devices if wanted.lower() in one.name.lower()]
 
 
 def capture(device: Device, rate_hz: int) -> None:
@@ -121,7 +159,12 @@ def capture(device: Device, rate_hz: int) -> None:
         finished_callback=lambda: blocks.put(None),
     )
     with stream:
-        hello = {"device": device.name, "rate_hz": rate_hz, "channels": channels}
+        hello = {
+            "device": device.name,
+            "index": device.index,
+            "rate_hz": rate_hz,
+            "channels": channels,
+        }
         pcm.write_message(sys.stdout.buffer, pcm.HELLO, hello)
         _forward(blocks)
 
@@ -151,6 +194,18 @@ def _open_format(portaudio: Any, device: Device, rate_hz: int) -> tuple[int, int
     raise CaptureFault("device", f"{device.name!r} can't be opened: {problem}")
 
 
+def _with_rates(device: Device) -> Device:
+    """What it can do, asked one by one: PortAudio knows no list."""
+    portaudio, good = _portaudio(), []
+    for rate_hz in RATES_HZ:
+        try:
+            portaudio.check_input_settings(device.index, 1, "float32", None, rate_hz)
+        except portaudio.PortAudioError:
+            continue
+        good.append(rate_hz)
+    return replace(device, rates_hz=tuple(good))
+
+
 def _portaudio() -> Any:
     try:
         import sounddevice
@@ -163,15 +218,16 @@ def _portaudio() -> Any:
 
 def _run(args: argparse.Namespace) -> None:
     if args.list:
-        print(json.dumps([asdict(one) for one in list_devices()]))
+        print(json.dumps([asdict(_with_rates(one)) for one in list_devices()]))
     else:
-        capture(choose_device(list_devices(), args.device), args.rate)
+        capture(choose_device(list_devices(), args.device, args.prefer), args.rate)
 
 
 def main() -> int:
     """Run the child; a fault is the last frame on stdout."""
     parser = argparse.ArgumentParser(prog="python -m edge.capture", description=__doc__)
     parser.add_argument("--device")
+    parser.add_argument("--prefer", type=int, help="index, where several have the name")
     parser.add_argument("--rate", type=int, default=48_000)
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()

@@ -1,26 +1,21 @@
 """The command line: `birdlisten --device 0`."""
 
 import argparse
-import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
+from edge.command.stop import Terminated
 from edge.config import CHOICES, Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
 from edge.usage import Parser, positive, positive_number, positives
 
 _NOT_SETTINGS = ("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes")
-
-
-class _Terminated(BaseException):
-    """SIGTERM: end as soon as everything is written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,19 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except _Terminated:
+    except Terminated:
         return 0
 
 
 def _listen(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.listen import listen
 
-    return listen(settings)
+    return listen(settings, lambda: _settings(args))
 
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.identify import identify, to_json, to_text
-    from edge.command.listen import open_hearing
+    from edge.command.opening import open_hearing
 
     hearing = open_hearing(settings)
     failed = 0
@@ -70,10 +65,10 @@ def _identify(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _devices(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.source.microphone import describe_devices, input_devices
+    from edge.source.microphone import as_json, describe_devices, input_devices
 
-    devices = input_devices()
-    print(json.dumps([asdict(one) for one in devices]) if settings.json else describe_devices())
+    devices = input_devices(settings.backend)
+    print(as_json(devices) if settings.json else describe_devices(settings.backend))
     return 0 if devices else 1
 
 
@@ -158,6 +153,7 @@ def _parser() -> Parser:
     hearing = add("listen", "listen to a microphone, a file, a folder, a stream or stdin")
     _add_source_flags(hearing)
     hearing.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _add_live_flags(hearing)
     files = add("identify", "the best species of each recording, without a threshold")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
@@ -198,9 +194,20 @@ def _add_review_flags(add: Callable[[str, str], Parser]) -> None:
 def _add_source_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--device", metavar="ID", help="index of an input device, or a part of its name")
+    add("--backend", choices=CHOICES["backend"], help="what captures (default auto)")
     add("--wait", action="store_true", help="wait for a device that isn't there yet")
     add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
     add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
+
+
+def _add_live_flags(parser: argparse.ArgumentParser) -> None:
+    add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
+    add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
+    add("--duty", metavar="M/N", help="listen M of every N minutes")
+    add("--max-cpu", metavar="PERCENT", help="of one core; windows are taken further apart")
+    add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
+    add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
+    add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
 
 
 def _common_flags() -> Parser:
@@ -245,7 +252,7 @@ def _talk(settings: Settings) -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+    raise Terminated
 
 
 if __name__ == "__main__":

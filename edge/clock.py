@@ -16,6 +16,19 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def now() -> datetime:
+    """UTC."""
+    return datetime.now(timezone.utc)
+
+
+def utc_ms(monotonic_ns: int) -> int:
+    """UTC in milliseconds of a moment of the monotonic clock, by what the clock says now.
+
+    A clock that is set meanwhile moves this, but not the order of records (`Ids`).
+    """
+    return now_ms() - (time.monotonic_ns() - monotonic_ns) // 1_000_000
+
+
 def iso_utc(milliseconds: int) -> str:
     """ISO 8601 in UTC with milliseconds: `2026-05-01T04:31:07.250Z`."""
     moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
@@ -30,7 +43,7 @@ def milliseconds(iso: str) -> int:
 
 def year_share() -> float:
     """How much of this year has passed, from 0 to 1 exclusive."""
-    moment = datetime.now(timezone.utc)
+    moment = now()
     begun, ended = (datetime(moment.year + n, 1, 1, tzinfo=timezone.utc) for n in (0, 1))
     return (moment - begun) / (ended - begun)
 
@@ -63,3 +76,15 @@ def uuid7(milliseconds: int) -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+class Ids:
+    """UUIDv7s that never go back, even if the clock does (RFC 9562 section 6.2)."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def new(self) -> str:
+        """The next one; of now, or of just after the one before."""
+        self._last_ms = max(now_ms(), self._last_ms + 1)
+        return uuid7(self._last_ms)

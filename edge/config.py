@@ -18,7 +18,14 @@ DEMO_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
 CHOICES = {
     "provider": ("auto", "cpu", "cuda", "tensorrt"),
     "precision": ("auto", "fp32", "fp16", "int8"),
+    "backend": ("auto", "portaudio", "arecord"),
+    "voices": ("withhold", "keep"),
+    "clip_format": ("flac", "opus"),
 }
+_AMOUNTS = (
+    *("clip_before", "clip_after", "clip_most"),
+    *("clips_mb", "clips_days", "clips_least", "free_mb"),
+)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -60,10 +67,36 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     device: str | None = None
+    backend: str = "auto"
+    """What captures: PortAudio, or arecord."""
     wait: bool = False
     input: str | None = None
     rate: int = 48_000
     """Hertz of raw PCM on stdin."""
+    quiet_hours: str | None = None
+    """When a live source rests, such as 22:00..04:30 or sunset+60..sunrise-45."""
+    duty: str | None = None
+    """Minutes to listen of how many, such as 5/15."""
+    max_cpu: float | None = None
+    """Per cent of one core that a live source may cost; the hop widens to keep to it."""
+    clips: bool = True
+    """Keep the sound of what a live source detects."""
+    voices: str = "withhold"
+    """Whether sound in which people speak is kept."""
+    clip_format: str = "flac"
+    clip_before: float = 3.0
+    """Seconds of sound before a detection."""
+    clip_after: float = 3.0
+    clip_most: float = 30.0
+    """Seconds of a clip at most."""
+    clips_mb: float = 2000.0
+    """Megabytes of all clips together; the oldest go."""
+    clips_days: float = 0.0
+    """Age from which a clip goes; 0 keeps it as long as there is room."""
+    clips_least: int = 10
+    """Newest clips of each species that stay whatever happens."""
+    free_mb: float = 500.0
+    """Megabytes of the disk that clips leave to others."""
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -72,6 +105,11 @@ class Settings:
         check_rule(self.caution, self.threshold)
         if self.hop is not None and not 0 < self.hop < math.inf:
             raise ConfigError(f"hop: {self.hop} s is not a positive number")
+        for name in _AMOUNTS:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name}: {getattr(self, name)} is not a number from 0 up")
+        if self.max_cpu is not None and not 0 < self.max_cpu < math.inf:
+            raise ConfigError(f"max_cpu: {self.max_cpu} per cent is not a positive number")
         if self.threads is not None and self.threads < 0:
             raise ConfigError(f"threads: {self.threads} is negative; 0 takes one a core")
         if self.rate <= 0:

@@ -129,7 +129,33 @@ class Evidence:
     """float16[dim], of length 1."""
 
 
-Record = Detection | Extension | Rejection | Evidence
+@dataclass(frozen=True)
+class Clip:
+    """The sound of a detection."""
+
+    detection: Detection
+    samples: npt.NDArray[np.int16]
+    """int16[samples], mono."""
+    rate_hz: int
+
+
+@dataclass(frozen=True)
+class ClipKept:
+    """Where the sound of a detection lies."""
+
+    id: str
+    path: str
+    """Within the station."""
+
+
+@dataclass(frozen=True)
+class ClipGone:
+    """A clip that was taken away again."""
+
+    path: str
+
+
+Record = Detection | Extension | Rejection | Evidence | Clip
 """What a listener finds."""
 
 

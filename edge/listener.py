@@ -1,5 +1,6 @@
-"""The pipeline: blocks -> windows -> gate -> encoder -> search -> confirmation -> detections."""
+"""The pipeline: blocks -> windows -> gate -> encoder -> search -> confirmation -> records."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -8,34 +9,23 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from edge import clock
+from edge.clip.cutter import Cutter
 from edge.contract.audio import AudioSpec
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.decision.rules import Decision
-from edge.detection import Candidate, Detection, Evidence, Extension, Picture, Record, Rejection
+from edge.detection import Detection, Evidence, Extension, Record, Rejection
 from edge.gate import Gate, GateVerdict
 from edge.hearing import Heard, Hearing
+from edge.pace import Pace
+from edge.reporter import Origin, Reporter, evidence
 from edge.source.block import Block
 from edge.source.framing import Window, frame_blocks
 
-_TOP = 5
-_PICTURES = 3
 _BATCH = 8
 _NEARLY = 0.67
 """Share of its threshold with which a species is there already, or still, beside a hit."""
 UNCALIBRATED_THRESHOLD = 0.5
 """Cosine that a species must reach where the bundle ships no calibration."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the blocks come from."""
-
-    source: str
-    """Device name, file path or URL."""
-    station: str
-    live: bool
-    """A live source has a wall-clock time; a file is worked off in batches."""
 
 
 @dataclass
@@ -66,102 +56,96 @@ class Listener:
     Args:
         hearing: the bundle, ready to hear.
         decision: when a species is reported.
+        max_cpu: share of a core that a live source may cost; None doesn't care.
     """
 
-    def __init__(self, hearing: Hearing, decision: Decision | None = None) -> None:
+    def __init__(
+        self, hearing: Hearing, decision: Decision | None = None, max_cpu: float | None = None
+    ) -> None:
         self._decision, spec = decision or Decision(), hearing.bundle.manifest.audio
         hop = self._decision.hop_samples or spec.hop_samples
-        self._spec: AudioSpec = replace(spec, hop_samples=hop)
-        self._hearing = hearing
+        self.spec: AudioSpec = replace(spec, hop_samples=hop)
+        """Rate, window and hop in use."""
+        self._hearing, self._max_cpu = hearing, max_cpu
         self._species = hearing.species
         self._thresholds = _thresholds(hearing, self._decision)
         self.tally = Tally()
 
-    def listen(self, blocks: Iterable[Block], origin: Origin) -> Iterator[Record]:
+    def listen(
+        self, blocks: Iterable[Block], origin: Origin, cutter: Cutter | None = None
+    ) -> Iterator[Record]:
         """Yield a detection as soon as it is confirmed, then how it goes on, and what failed.
+
+        Args:
+            blocks: the sound.
+            origin: where it comes from.
+            cutter: cuts clips of what is detected; None keeps no sound.
 
         Raises:
             BirdlistenError: whatever the blocks raise; records yielded before stay valid.
         """
-        confirmer = self._confirmer()
-        windows, newest = frame_blocks(blocks, self._spec), 0
-        going_on: dict[int, str] = {}
-        gate = Gate(self._spec)
-        for window, heard, newest in self._heard(windows, gate, 1 if origin.live else _BATCH):
-            passed = self._passed(heard) if heard else {}
-            near = self._reaching(heard, _NEARLY) if heard else []
-            confirmed = confirmer.update(window.start_sample, passed, near)
-            yield from self._extensions(confirmer, going_on, near, confirmed)
-            for one in confirmed:
-                found = self._report(one, origin, newest)
-                going_on[one.species] = found.id
-                yield from (found, _evidence(found, one))
-            yield from self._rejections(confirmer, origin, newest)
-        lasting = {n: confirmer.extent(n) for n in going_on}
-        for one in confirmer.finish():
-            found = self._report(one, origin, newest, ended=True)
-            yield from (found, _evidence(found, one))
-        for species, run in lasting.items():
-            if run is not None and run.end_sample == newest:
-                yield Extension(going_on[species], self._seconds(newest), run.hits)
-        yield from self._rejections(confirmer, origin, newest)
+        records = _Records(self, Reporter(self._hearing, self.spec, origin))
+        pace = Pace(self.spec, self._max_cpu)
+        for window, heard in self._heard(blocks, pace if origin.live else None):
+            if cutter:
+                cutter.hear(window)
+            for record in records.of(window, heard, pace.hop_samples):
+                yield from _followed(record, cutter)
+            if cutter:
+                yield from cutter.due(window.end_sample)
+        for record in records.last():
+            yield from _followed(record, cutter)
+        if cutter:
+            yield from cutter.finish()
 
     def quiet(self, blocks: Iterable[Block]) -> Iterator[Heard]:
         """The windows that are heard, and in which no species passes."""
-        for _, heard, _ in self._heard(frame_blocks(blocks, self._spec), Gate(self._spec), 1):
-            if heard is not None and not self._passed(heard):
+        for _, heard in self._heard(blocks, Pace(self.spec)):
+            if heard is not None and not self.passed(heard):
                 yield heard
 
-    def _confirmer(self) -> Confirmer[Heard]:
+    def confirmer(self) -> Confirmer[Heard]:
+        """A new one, by the decision's rules."""
         rules = self._decision.overrides
         found = ((n, rules.get(one.species_id)) for n, one in enumerate(self._species))
         cautions = {n: one.caution for n, one in found if one and one.caution is not None}
-        return Confirmer(self._spec, self._decision.caution, cautions)
+        return Confirmer(self.spec, self._decision.caution, cautions)
 
-    def _extensions(
-        self,
-        confirmer: Confirmer[Heard],
-        going_on: dict[int, str],
-        near: Iterable[int],
-        begun: list[Confirmed[Heard]],
-    ) -> Iterator[Extension]:
-        """Of detections reported before and heard again."""
-        new = {one.species for one in begun}
-        for species in near:
-            run = None if species in new else confirmer.extent(species)
-            if run is not None:
-                end_s = self._seconds(run.offset_sample(self._spec))
-                yield Extension(going_on[species], end_s, run.hits)
+    def passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
+        """The species that reach their threshold."""
+        sure = heard.confidence
+        passing = self._reaching(heard, 1.0)
+        return {n: Hit(heard.start_sample, float(sure[n]), heard) for n in passing}
 
-    def _rejections(
-        self, confirmer: Confirmer[Heard], origin: Origin, newest: int
-    ) -> Iterator[Rejection | Evidence]:
-        for one in confirmer.take_failed():
-            reason = f"passed in {one.hits} of the {one.hits_needed} windows needed"
-            candidate = self._detection(one, origin, newest)
-            yield from (Rejection(candidate, reason), _evidence(candidate, one))
+    def near(self, heard: Heard) -> list[int]:
+        """Those that come near to it."""
+        return self._reaching(heard, _NEARLY)
 
-    def _report(
-        self, one: Confirmed[Heard], origin: Origin, newest: int, ended: bool = False
-    ) -> Detection:
-        self.tally.detections += 1
-        self.tally.species.add(self._species[one.species].species_id)
-        return self._detection(one, origin, newest, ended)
-
-    def _seconds(self, samples: int) -> float:
-        return round(samples / self._spec.sample_rate_hz, 3)
+    def _reaching(self, heard: Heard, share: float) -> list[int]:
+        return np.flatnonzero(heard.confidence >= share * self._thresholds).tolist()
 
     def _heard(
-        self, windows: Iterator[Window], gate: Gate, batch: int
-    ) -> Iterator[tuple[Window, Heard | None, int]]:
-        while chunk := list(islice(windows, batch)):
+        self, blocks: Iterable[Block], pace: Pace | None
+    ) -> Iterator[tuple[Window, Heard | None]]:
+        """Each window, and how it was heard; None if the gate, or a person, is against it.
+
+        Args:
+            blocks: the sound.
+            pace: of a live source, which is heard window by window; None works off a file.
+        """
+        gate = Gate(self.spec)
+        hop = (lambda: pace.hop_samples) if pace else None
+        windows = frame_blocks(blocks, self.spec, hop)
+        while chunk := list(islice(windows, 1 if pace else _BATCH)):
+            begun = (time.monotonic(), time.process_time())
             self._hearing.refresh()
             admitted = [self._admit(gate.judge(window.samples)) for window in chunk]
             loud = [window for window, let_in in zip(chunk, admitted, strict=True) if let_in]
             heard = iter(self._hearing.hear(loud) if loud else ())
-            newest = chunk[-1].start_sample + self._spec.window_samples
             for window, let_in in zip(chunk, admitted, strict=True):
-                yield window, self._trusted(next(heard)) if let_in else None, newest
+                yield window, self._trusted(next(heard)) if let_in else None
+            if pace:
+                pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
 
     def _admit(self, verdict: GateVerdict) -> bool:
         self.tally.windows += 1
@@ -177,75 +161,72 @@ class Listener:
             self.tally.skipped["rejected before"] += 1
         return None if heard.rejected else heard
 
-    def _passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
-        sure = heard.confidence
-        passing = self._reaching(heard, 1.0)
-        return {n: Hit(heard.start_sample, float(sure[n]), heard) for n in passing}
 
-    def _reaching(self, heard: Heard, share: float) -> list[int]:
-        """The species that reach a share of their threshold."""
-        return np.flatnonzero(heard.confidence >= share * self._thresholds).tolist()
+class _Records:
+    """What the windows of one source amount to."""
 
-    def _detection(
-        self, one: Confirmed[Heard], origin: Origin, newest: int, ended: bool = False
-    ) -> Detection:
-        heard, species = one.best.evidence, self._species[one.species]
-        onset, now_ms = one.onset_sample(self._spec), clock.now_ms()
-        offset = one.offset_sample(self._spec, newest if ended else None)
-        age_ms = (newest - onset) * 1000 // self._spec.sample_rate_hz
-        manifest = self._hearing.bundle.manifest
-        return Detection(
-            id=clock.uuid7(now_ms),
-            station=origin.station,
-            detected_at=clock.iso_utc(now_ms - age_ms) if origin.live else None,
-            time_zone=clock.time_zone(),
-            clock_synchronised=clock.synchronised(),
-            start_s=self._seconds(onset),
-            end_s=self._seconds(offset),
-            source=origin.source,
-            species_id=species.species_id,
-            scientific_name=species.scientific_name,
-            common_name=species.common_name,
-            probability=_probability(heard, one.species),
-            score=round(float(heard.score[one.species]), 4),
-            similarity=round(float(heard.similarity[one.species]), 4),
-            hits=one.hits,
-            hits_needed=one.hits_needed,
-            pictures=tuple(pictures(self._hearing, heard, one.species)),
-            top=tuple(candidates(self._hearing, heard, _TOP)),
-            clip=None,
-            model_id=manifest.model_id,
-            bundle=manifest.name,
-            precision=self._hearing.precision,
-            provider=self._hearing.provider,
-        )
+    def __init__(self, listener: Listener, reporter: Reporter) -> None:
+        self._listener, self._reporter = listener, reporter
+        self._confirmer = listener.confirmer()
+        self._spec = listener.spec
+        self._going_on: dict[int, str] = {}
+        self._newest: Window | None = None
 
+    def of(self, window: Window, heard: Heard | None, hop_samples: int) -> Iterator[Record]:
+        """The records that a window brings about."""
+        self._newest = window
+        if hop_samples != self._spec.hop_samples:
+            self._spec = replace(self._spec, hop_samples=hop_samples)
+            self._confirmer.hop(self._spec)
+        passed = self._listener.passed(heard) if heard else {}
+        near = self._listener.near(heard) if heard else []
+        confirmed = self._confirmer.update(window.start_sample, passed, near)
+        yield from self._extensions(near, {one.species for one in confirmed})
+        for one in confirmed:
+            found = self._report(one, window)
+            self._going_on[one.species] = found.id
+            yield from (found, evidence(found, one))
+        yield from self._rejections(window)
 
-def _evidence(found: Detection, one: Confirmed[Heard]) -> Evidence:
-    return Evidence(found.id, one.best.evidence.embedding.astype(np.float16))
+    def last(self) -> Iterator[Record]:
+        """The source has ended."""
+        if (newest := self._newest) is None:
+            return
+        lasting = {n: self._confirmer.extent(n) for n in self._going_on}
+        for one in self._confirmer.finish():
+            found = self._report(one, newest, ended=True)
+            yield from (found, evidence(found, one))
+        for species, run in lasting.items():
+            if run is not None and run.end_sample == newest.end_sample:
+                end_s = self._reporter.seconds(newest.end_sample)
+                yield Extension(self._going_on[species], end_s, run.hits)
+        yield from self._rejections(newest)
 
+    def _extensions(self, near: Iterable[int], new: set[int]) -> Iterator[Extension]:
+        """Of detections reported before and heard again."""
+        for species in near:
+            run = None if species in new else self._confirmer.extent(species)
+            if run is not None:
+                end_s = self._reporter.seconds(run.offset_sample(self._spec))
+                yield Extension(self._going_on[species], end_s, run.hits)
 
-def pictures(hearing: Hearing, heard: Heard, species: int) -> Iterator[Picture]:
-    """The nearest pictures of a species with their credits."""
-    for row, similarity in hearing.nearest(heard, species, _PICTURES):
-        file = f"pictures/{row.picture}" if row.picture else None
-        yield Picture(file, row.url or None, row.author, row.licence, round(similarity, 4))
+    def _rejections(self, newest: Window) -> Iterator[Rejection | Evidence]:
+        for one in self._confirmer.take_failed():
+            reason = f"passed in {one.hits} of the {one.hits_needed} windows needed"
+            candidate = self._reporter.detection(one, newest)
+            yield from (Rejection(candidate, reason), evidence(candidate, one))
 
-
-def candidates(hearing: Hearing, heard: Heard, count: int) -> Iterator[Candidate]:
-    """The best species of a window, winner included."""
-    species = hearing.species
-    for n in np.argsort(-heard.score, kind="stable")[:count]:
-        yield Candidate(
-            species[n].scientific_name,
-            species[n].common_name,
-            round(float(heard.score[n]), 4),
-            _probability(heard, int(n)),
-        )
+    def _report(self, one: Confirmed[Heard], newest: Window, ended: bool = False) -> Detection:
+        found, tally = self._reporter.detection(one, newest, ended), self._listener.tally
+        tally.detections += 1
+        tally.species.add(found.species_id)
+        return found
 
 
-def _probability(heard: Heard, species: int) -> float | None:
-    return None if heard.probability is None else round(float(heard.probability[species]), 4)
+def _followed(record: Record, cutter: Cutter | None) -> Iterator[Record]:
+    if cutter:
+        cutter.follow(record)
+    yield record
 
 
 def _thresholds(hearing: Hearing, decision: Decision) -> npt.NDArray[np.float64]:

@@ -1,37 +1,56 @@
-"""Where a listener's records go: first into the station's store, then to stdout."""
+"""Where a listener's records go: first into the station's folder, then to stdout."""
 
 import logging
-import time
+from collections.abc import Callable
 
+from edge.clip.shelf import Shelf
+from edge.complaint import Complaint
 from edge.contract.errors import StoreError
-from edge.detection import Detection, Record, Rejection, print_detection
+from edge.detection import (
+    Clip,
+    ClipGone,
+    ClipKept,
+    Detection,
+    Record,
+    Rejection,
+    print_detection,
+)
 from edge.explanation import explained
 from edge.store import Store
 
 _LOG = logging.getLogger(__name__)
-_EVERY_S = 60.0
 
 
 class Logbook:
-    """A sink for `edge.writer.Writer`. A store that fails doesn't stop the listening.
+    """A sink for `edge.writer.Writer`. A full disk doesn't stop the listening.
 
     Args:
         store: None if it couldn't be opened.
         as_json: one JSON object a line, or a line for a person.
         explain: say what speaks for every record and against every candidate, not only in the
             debug log.
+        shelf: keeps the clips; None keeps none.
     """
 
-    def __init__(self, store: Store | None, as_json: bool, explain: bool = False) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store | None,
+        as_json: bool,
+        explain: bool = False,
+        shelf: Shelf | None = None,
+    ) -> None:
+        self._store, self._shelf = store, shelf
         self._as_json = as_json
         self._level = logging.INFO if explain else logging.DEBUG
-        self._lost = 0
-        self._complained = -_EVERY_S
+        self._unkept = Complaint(_LOG, logging.ERROR)
+        self._unwritten = Complaint(_LOG)
 
     def __call__(self, record: Record) -> None:
         """Keep a record, and print it if it is a detection."""
-        self._keep(record)
+        if isinstance(record, Clip):
+            self._trying(lambda: self._shelve(record), self._unwritten, "no clip")
+            return
+        self._trying(lambda: self._keep(record), self._unkept, "the record is not kept")
         if isinstance(record, Detection):
             print_detection(record, self._as_json)
             self._explain(record)
@@ -42,17 +61,19 @@ class Logbook:
         if _LOG.isEnabledFor(self._level):
             _LOG.log(self._level, "%s", explained(one, reason))
 
-    def _keep(self, record: Record) -> None:
-        if self._store is None:
-            return
+    def _trying(self, action: Callable[[], None], complaint: Complaint, outcome: str) -> None:
         try:
-            self._store.write(record)
+            action()
         except StoreError as error:
-            self._complain(error)
+            complaint(f"{outcome}: {error}")
 
-    def _complain(self, error: StoreError) -> None:
-        """Once a minute, with how many records were not kept since the last time."""
-        self._lost += 1
-        if time.monotonic() - self._complained >= _EVERY_S:
-            _LOG.error("%s; records not kept: %d", error, self._lost)
-            self._complained, self._lost = time.monotonic(), 0
+    def _keep(self, record: Detection | Rejection | ClipKept | ClipGone | Record) -> None:
+        if self._store is not None:
+            self._store.write(record)
+
+    def _shelve(self, clip: Clip) -> None:
+        if self._shelf is None:
+            return
+        for path in self._shelf.tidy():
+            self._keep(ClipGone(path))
+        self._keep(ClipKept(clip.detection.id, self._shelf.put(clip)))

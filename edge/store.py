@@ -16,6 +16,8 @@ from edge import clock
 from edge.contract.errors import StoreError
 from edge.detection import (
     Candidate,
+    ClipGone,
+    ClipKept,
     Detection,
     Evidence,
     Extension,
@@ -59,6 +61,7 @@ MIGRATIONS = (
         record TEXT PRIMARY KEY REFERENCES records (id), embedding BLOB NOT NULL
     );
     """,
+    "CREATE INDEX records_by_clip ON records (clip) WHERE clip IS NOT NULL",
 )
 """Each leads from one version of the schema to the next; never changed once released."""
 
@@ -80,7 +83,7 @@ class Store:
             self._database = _open_sound(self.path)
             migrate(self._database, MIGRATIONS)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record | ClipKept | ClipGone) -> None:
         """Keep a record; once this returns it survives a crash and a power cut.
 
         Raises:
@@ -88,17 +91,25 @@ class Store:
         """
         with _told(self.path):
             if isinstance(record, Extension):
-                values = (record.end_s, record.hits, record.id)
                 self._database.execute(
-                    "UPDATE records SET end_s = ?, hits = ? WHERE id = ?", values
+                    "UPDATE records SET end_s = ?, hits = ? WHERE id = ?",
+                    (record.end_s, record.hits, record.id),
                 )
             elif isinstance(record, Evidence):
                 rows = record.embedding.tobytes()
                 self._database.execute("INSERT INTO embeddings VALUES (?, ?)", (record.id, rows))
             elif isinstance(record, Rejection):
                 self._insert(record.candidate, record.reason)
-            else:
+            elif isinstance(record, Detection):
                 self._insert(record, None)
+            elif isinstance(record, ClipKept):
+                self._database.execute(
+                    "UPDATE records SET clip = ? WHERE id = ?", (record.path, record.id)
+                )
+            elif isinstance(record, ClipGone):
+                self._database.execute(
+                    "UPDATE records SET clip = NULL WHERE clip = ?", (record.path,)
+                )
 
     def find(self, part: str) -> Detection | Rejection:
         """The record with a part of an id.

@@ -56,9 +56,10 @@ def test_layers_mix(tmp_path: Path) -> None:
 def test_every_setting_can_come_from_the_environment() -> None:
     texts = {bool: "yes", int: "5", float: "0.5", str: "auto"}
     for one in fields(Settings):
-        kind = bool if one.default is False else type(one.default)
+        kind = type(one.default)
         numbers = {"threshold": "0.5", "hop": "0.5", "threads": "2", "caution": "3"}
-        numbers |= {"latitude": "52.5", "longitude": "13.4"}
+        numbers |= {"latitude": "52.5", "longitude": "13.4", "max_cpu": "50"}
+        numbers |= {"voices": "keep", "clip_format": "opus"}
         text = numbers.get(one.name) or texts.get(kind, "auto")
         found = getattr(resolve({}, {f"BIRDLISTEN_{one.name.upper()}": text}, None), one.name)
         assert found == (True if kind is bool else type(found)(text))

@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("edge", "gallery", "train", "export")
-RUNTIME = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "yaml"}
+RUNTIME = {"astral", "numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "yaml"}
 ONE_USER = {
+    "astral": "edge/source/schedule.py",
     "onnxruntime": "edge/session.py",
     "sounddevice": "edge/capture.py",
     "soundfile": "edge/source/recording.py",

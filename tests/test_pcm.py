@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge.source import pcm
+from edge.source.fault import SourceFault
 
 PATIENCE_S = 5.0
 FRAMES = [
@@ -83,14 +84,14 @@ def test_a_frame_larger_than_the_pipes_buffer_comes_through(pipe: Pipe) -> None:
 def test_a_pipe_that_closes_anywhere_is_a_fault(pipe: Pipe, kept: int) -> None:
     os.write(pipe.write_end, written(FRAMES[2])[:kept])
     pipe.close()
-    with pytest.raises(pcm.PipeFault, match="ended"):
+    with pytest.raises(SourceFault, match="ended"):
         pcm.read_frame(pipe.read_end, PATIENCE_S)
 
 
 @pytest.mark.parametrize("kept", [0, 10, 30])
 def test_a_pipe_that_falls_silent_is_a_fault(pipe: Pipe, kept: int) -> None:
     os.write(pipe.write_end, written(FRAMES[2])[:kept])
-    with pytest.raises(pcm.PipeFault, match=r"no audio for 0\.01 s"):
+    with pytest.raises(SourceFault, match=r"no audio for 0\.01 s"):
         pcm.read_frame(pipe.read_end, 0.01)
 
 
@@ -106,7 +107,7 @@ def test_a_pipe_that_falls_silent_is_a_fault(pipe: Pipe, kept: int) -> None:
 )
 def test_what_is_no_frame_is_a_fault_before_anything_is_read(pipe: Pipe, content: bytes) -> None:
     os.write(pipe.write_end, content)
-    with pytest.raises(pcm.PipeFault, match="no audio frame"):
+    with pytest.raises(SourceFault, match="no audio frame"):
         pcm.read_frame(pipe.read_end, PATIENCE_S)
 
 

@@ -163,7 +163,7 @@ def test_a_full_disk_stops_no_listening_and_is_told_once_a_minute(
     tmp_path, monkeypatch, caplog, capsys
 ):
     store, moment = Store(tmp_path), [0.0]
-    monkeypatch.setattr("edge.logbook.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("edge.complaint.time.monotonic", lambda: moment[0])
     logbook = Logbook(store, as_json=True)
     logbook(detection(id=ONE))
     # A database that may grow no more answers as a full disk does.

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge.command.choice import Choice, machine, write_choice
-from edge.command.listen import hop_samples
+from edge.command.opening import hop_samples
 from edge.command.trial import Trial
 from edge.config import Settings
 from edge.contract.audio import AudioSpec

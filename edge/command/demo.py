@@ -5,7 +5,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from edge.command.listen import listen_to_file, open_hearing, open_listener
+from edge.command.listen import listen_to_file
+from edge.command.opening import open_hearing, open_listener
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError

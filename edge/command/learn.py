@@ -1,18 +1,19 @@
 """`birdlisten learn-background`: what this site sounds like when no bird sings."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from edge import clock
-from edge.command.listen import open_hearing, open_listener
+from edge.command.opening import open_hearing, open_listener
 from edge.config import Settings
 from edge.contract.errors import AudioError
 from edge.overlay import Overlay
 from edge.search import thinned
 from edge.source.block import Block
-from edge.source.live import is_live, open_live
+from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks
 
 
@@ -42,7 +43,8 @@ def learn_background(settings: Settings, minutes: float) -> int:
 
 def _source(settings: Settings, rate_hz: int) -> tuple[Iterator[Block], str]:
     if settings.input is None or is_live(settings.input):
-        return open_live(settings, rate_hz)
+        live = Live(settings, rate_hz, threading.Event())
+        return live.blocks(), live.name
     return read_blocks(Path(settings.input)), settings.input
 
 

@@ -6,23 +6,17 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from edge.command.choice import read_choice
+from edge.command.live import listen_live, tell
+from edge.command.opening import open_hearing, open_listener, open_store
 from edge.config import Settings
-from edge.contract.audio import AudioSpec
-from edge.contract.bundle import Bundle, load_bundle
-from edge.contract.errors import AudioError, ConfigError, StoreError
-from edge.contract.taxonomy import read_names
-from edge.decision.occurrence import Occurrence, Place, read_occurrence
-from edge.decision.rules import Decision, read_overrides
-from edge.decision.selection import is_file, select
-from edge.hearing import Hearing
-from edge.listener import Listener, Origin
+from edge.contract.errors import (
+    AudioError,
+)
+from edge.listener import Listener
 from edge.logbook import Logbook
-from edge.overlay import Overlay
-from edge.session import Running
-from edge.source.live import is_live, open_live
+from edge.reporter import Origin
+from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
-from edge.store import Store
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
@@ -30,113 +24,21 @@ ENGINES = "engines"
 """Folder in the station: what TensorRT has compiled."""
 
 
-def open_hearing(settings: Settings, live: bool = False) -> Hearing:
-    """Load the bundle that the settings name and make it ready.
+def listen(settings: Settings, reread: Callable[[], Settings] | None = None) -> int:
+    """Listen to the microphone, or to the settings' input; 1 if a file could not be used.
 
     Args:
         settings: of the run.
-        live: a live source shall cost little power; files shall be done soon.
+        reread: gives the settings as they are now, asked for by SIGHUP.
 
     Raises:
-        BirdlistenError: bundle, precision, provider or species can't be used.
+        BirdlistenError: bundle or source can't be used.
+        KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
     """
-    bundle = load_bundle(Path(settings.bundle))
-    named, ids = _species(settings.species, bundle.manifest.species_sets)
-    strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
-    if strangers:
-        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
-    if settings.include is not None or settings.exclude is not None:
-        begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
-        ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
-    met, manifest = _occurrence(settings), bundle.manifest
-    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
-    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live, overlay)
-    if met and hearing.calibration is None:
-        _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
-    _LOG.info(
-        "bundle %s: %d species, %s on %s",
-        bundle.manifest.name,
-        len(hearing.species),
-        hearing.precision,
-        hearing.provider,
-    )
-    return hearing
-
-
-def _occurrence(settings: Settings) -> Occurrence | None:
-    latitude, longitude = settings.latitude, settings.longitude
-    if (latitude is None) != (longitude is None):
-        raise ConfigError("--latitude and --longitude go together")
-    place = None if latitude is None or longitude is None else Place(latitude, longitude)
-    return (
-        None if settings.occurrence is None else read_occurrence(Path(settings.occurrence), place)
-    )
-
-
-def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Running]:
-    """Precision and manner: as set, else as the bench found best here, else by kind of source."""
-    station = settings.station_path
-    on_cpu = settings.provider in ("auto", "cpu")
-    known = read_choice(station, bundle.manifest.model_id) if on_cpu else None
-    precision, threads = settings.precision, settings.threads
-    if known and precision == "auto" and known.precision in bundle.manifest.precisions:
-        precision = known.precision
-    if threads is None:
-        threads = known.threads if known and live else int(live)
-    return precision, Running(settings.provider, threads, station / ENGINES)
-
-
-def open_listener(settings: Settings, hearing: Hearing) -> Listener:
-    """A listener with the settings' hop and threshold.
-
-    Raises:
-        ConfigError: the hop is longer than the bundle's window, or a rule can't be used.
-    """
-    hop = hop_samples(settings, hearing.bundle.manifest.audio)
-    file, taxonomy = settings.overrides, hearing.bundle.taxonomy
-    rules = {} if file is None else read_overrides(Path(file), taxonomy)
-    return Listener(hearing, Decision(hop, settings.threshold, settings.caution, rules))
-
-
-def hop_samples(settings: Settings, spec: AudioSpec) -> int:
-    """The distance between windows: as set, or the bundle's own.
-
-    Raises:
-        ConfigError: it is longer than the bundle's window.
-    """
-    if settings.hop is None:
-        return spec.hop_samples
-    hop = round(settings.hop * spec.sample_rate_hz)
-    if not 0 < hop <= spec.window_samples:
-        raise ConfigError(
-            f"hop: {settings.hop} s, expected more than 0 and at most the window, "
-            f"{spec.window_s:g} s"
-        )
-    return hop
-
-
-def listen(settings: Settings) -> int:
-    """Listen to the microphone, or to the settings' input; 1 if a file could not be used."""
-    hearing = open_hearing(settings, live=is_live(settings.input))
-    listener = open_listener(settings, hearing)
-    store = _open_store(settings)
-    kept = closing(store) if store else nullcontext()
-    with kept, Writer(Logbook(store, settings.json, settings.explain)) as writer:
-        try:
-            failed = _listen(settings, listener, hearing, writer.write)
-        finally:
-            if listener.tally.windows:
-                _LOG.info("%s", listener.tally)
-    return 1 if failed else 0
-
-
-def _open_store(settings: Settings) -> Store | None:
-    """None, and an error told, if the station can't keep records: listening goes on."""
-    try:
-        return Store(settings.station_path)
-    except StoreError as error:
-        _LOG.error("%s; records are printed, but not kept", error)
-        return None
+    if settings.input is None or is_live(settings.input):
+        listen_live(settings, reread)
+        return 0
+    return _listen_to_files(settings, Path(settings.input))
 
 
 def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -> bool:
@@ -146,7 +48,9 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
         False if the file is bad; what was found before the fault is written.
     """
     try:
-        for found in listener.listen(read_blocks(path), _origin(str(path), live=False)):
+        for found in listener.listen(
+            read_blocks(path), Origin(str(path), socket.gethostname(), live=False)
+        ):
             write(found)
     except AudioError as error:
         _LOG.error("%s; skipped", error)
@@ -154,41 +58,16 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
     return True
 
 
-def _listen(
-    settings: Settings, listener: Listener, hearing: Hearing, write: Callable[..., None]
-) -> int:
-    """How many inputs failed."""
-    if settings.input is None or is_live(settings.input):
-        return _listen_live(settings, hearing, listener, write)
-    path = Path(settings.input)
+def _listen_to_files(settings: Settings, path: Path) -> int:
+    listener = open_listener(settings, open_hearing(settings))
     files = find_recordings(path) if path.is_dir() else [path]
-    failed = [file for file in files if not listen_to_file(file, listener, write)]
+    store = open_store(settings)
+    kept = closing(store) if store else nullcontext()
+    try:
+        with kept, Writer(Logbook(store, settings.json, settings.explain)) as writer:
+            failed = [file for file in files if not listen_to_file(file, listener, writer.write)]
+    finally:
+        tell(listener)
     if failed and len(files) > 1:
         _LOG.error("%d of %d files could not be used", len(failed), len(files))
-    return len(failed)
-
-
-def _listen_live(
-    settings: Settings, hearing: Hearing, listener: Listener, write: Callable[..., None]
-) -> int:
-    blocks, name = open_live(settings, hearing.bundle.manifest.audio.sample_rate_hz)
-    for found in listener.listen(blocks, _origin(name, live=True)):
-        write(found)
-    if not listener.tally.windows:
-        raise AudioError(f"{name}: ended without any audio")
-    return 0
-
-
-def _origin(source: str, live: bool) -> Origin:
-    return Origin(source, socket.gethostname(), live)
-
-
-def _species(
-    chosen: str | None, sets: dict[str, list[str] | None]
-) -> tuple[str | None, list[str] | None]:
-    if chosen is None or chosen in sets:
-        return chosen, None
-    path = Path(chosen)
-    if not is_file(path):
-        raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
-    return None, read_names(path)
+    return 1 if failed else 0

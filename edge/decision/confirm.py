@@ -82,14 +82,20 @@ class Confirmer(Generic[T]):
         caution: int = DEFAULT_CAUTION,
         cautions: Mapping[int, int] | None = None,
     ) -> None:
-        self._window_samples, self._hop_samples = spec.window_samples, spec.hop_samples
-        self.hits_needed = hits_needed(spec.overlap, caution)
-        others = (cautions or {}).items()
-        self._others = {species: hits_needed(spec.overlap, one) for species, one in others}
+        self._window_samples, self._caution = spec.window_samples, caution
+        self._cautions = cautions or {}
+        self.hop(spec)
         self._runs: dict[int, _Run[T]] = {}
         self._failed: list[Confirmed[T]] = []
         self._near: dict[int, int] = {}
         self._windows_seen = 0
+
+    def hop(self, spec: AudioSpec) -> None:
+        """Count with another hop from now on, as when inference is too slow for the wanted one."""
+        self._hop_samples = spec.hop_samples
+        self.hits_needed = hits_needed(spec.overlap, self._caution)
+        others = self._cautions.items()
+        self._others = {species: hits_needed(spec.overlap, one) for species, one in others}
 
     def update(
         self, start_sample: int, passed: dict[int, Hit[T]], near: Iterable[int] = ()

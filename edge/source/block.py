@@ -1,6 +1,8 @@
 """A run of consecutive samples as a source delivers it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from edge.contract.audio import Waveform
 
@@ -15,8 +17,24 @@ class Block:
     """Hertz, the source's own rate."""
     first_sample: int
     """Index of the first sample since the source's start, gaps counted in."""
+    monotonic_ns: int | None = None
+    """Clock of the machine (CLOCK_MONOTONIC) when the last sample came in; None for a file."""
 
     @property
     def end_sample(self) -> int:
         """Where the next block begins if nothing is lost."""
         return self.first_sample + len(self.samples)
+
+    @property
+    def length_s(self) -> float:
+        """Seconds of sound."""
+        return len(self.samples) / self.rate_hz
+
+    def moved(self, samples: int) -> "Block":
+        """The same, later."""
+        return replace(self, first_sample=self.first_sample + samples)
+
+    @classmethod
+    def gap(cls) -> "Block":
+        """No samples, and no place: here the stream has broken off, or rests."""
+        return cls(np.empty(0, np.float32), 1, -1)

@@ -1,7 +1,7 @@
 """Blocks of any rate and size to overlapping windows of the encoder's rate."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,13 @@ class Window:
     """At the encoder's rate, since the source's start."""
     samples: Waveform
     """float32[window_samples]."""
+    ended_ns: int | None = None
+    """Clock of the machine (CLOCK_MONOTONIC) at its end; None for a file."""
+
+    @property
+    def end_sample(self) -> int:
+        """Where it ends."""
+        return self.start_sample + len(self.samples)
 
 
 class Framer:
@@ -25,10 +32,17 @@ class Framer:
 
     `finish` adds the last window: aligned to the stream's end, or, when the whole stream is
     shorter than a window, the stream tiled ("repeatpad").
+
+    Args:
+        spec: rate and window; and the hop, unless one is given.
+        start_sample: where the stream begins.
+        hop: asked for the hop in samples after each window.
     """
 
-    def __init__(self, spec: AudioSpec, start_sample: int = 0) -> None:
-        self._spec = spec
+    def __init__(
+        self, spec: AudioSpec, start_sample: int = 0, hop: Callable[[], int] | None = None
+    ) -> None:
+        self._spec, self._hop = spec, hop or (lambda: spec.hop_samples)
         self._pending = np.empty(0, np.float32)
         self._tail = self._pending
         self._start = start_sample
@@ -39,7 +53,7 @@ class Framer:
         self._pending = np.concatenate([self._pending, samples])
         while len(self._pending) >= self._spec.window_samples:
             yield self._cut(self._pending[: self._spec.window_samples])
-            self._advance(self._spec.hop_samples)
+            self._advance(self._hop())
 
     def finish(self) -> Iterator[Window]:
         """Yield the last window if samples remain that no window held."""
@@ -90,33 +104,52 @@ class Resampler:
 class _Segment:
     """A run of blocks without a gap."""
 
-    def __init__(self, block: Block, spec: AudioSpec) -> None:
-        self.rate_hz = block.rate_hz
+    def __init__(self, block: Block, spec: AudioSpec, hop: Callable[[], int] | None) -> None:
+        self.rate_hz, self._target_hz = block.rate_hz, spec.sample_rate_hz
         self.end_sample = block.first_sample
+        self._ended_ns: int | None = None
         self._resampler = Resampler(block.rate_hz, spec.sample_rate_hz)
         start = block.first_sample * spec.sample_rate_hz // block.rate_hz
-        self._framer = Framer(spec, start)
+        self._framer = Framer(spec, start, hop)
 
     def holds(self, block: Block) -> bool:
         return block.first_sample == self.end_sample and block.rate_hz == self.rate_hz
 
     def push(self, block: Block) -> Iterator[Window]:
-        self.end_sample = block.end_sample
-        yield from self._framer.push(self._resampler.push(block.samples))
+        self.end_sample, self._ended_ns = block.end_sample, block.monotonic_ns
+        for window in self._framer.push(self._resampler.push(block.samples)):
+            yield self._timed(window)
 
     def finish(self) -> Iterator[Window]:
-        yield from self._framer.push(self._resampler.finish())
-        yield from self._framer.finish()
+        rest = self._resampler.finish()
+        for window in (*self._framer.push(rest), *self._framer.finish()):
+            yield self._timed(window)
+
+    def _timed(self, window: Window) -> Window:
+        if self._ended_ns is None:
+            return window
+        behind_s = self.end_sample / self.rate_hz - window.end_sample / self._target_hz
+        return replace(window, ended_ns=self._ended_ns - int(behind_s * 1e9))
 
 
-def frame_blocks(blocks: Iterable[Block], spec: AudioSpec) -> Iterator[Window]:
-    """Resample and frame a stream; after a gap or a change of rate everything starts afresh."""
+def frame_blocks(
+    blocks: Iterable[Block], spec: AudioSpec, hop: Callable[[], int] | None = None
+) -> Iterator[Window]:
+    """Resample and frame a stream; after a gap or a change of rate everything starts afresh.
+
+    Args:
+        blocks: the stream.
+        spec: rate and window; and the hop, unless one is given.
+        hop: asked for the hop in samples after each window.
+    """
     segment = None
     for block in blocks:
-        if segment is None or not segment.holds(block):
-            if segment is not None:
-                yield from segment.finish()
-            segment = _Segment(block, spec)
+        if segment is not None and not segment.holds(block):
+            yield from segment.finish()
+            segment = None
+        if not len(block.samples):
+            continue
+        segment = segment or _Segment(block, spec, hop)
         yield from segment.push(block)
     if segment is not None:
         yield from segment.finish()

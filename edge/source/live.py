@@ -1,15 +1,17 @@
 """Which live source the settings name: a microphone, a stream, or raw PCM on stdin."""
 
-import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 from edge.config import Settings
 from edge.source.block import Block
 from edge.source.microphone import Microphone
+from edge.source.raw import pcm_blocks
 from edge.source.ring import Ring
-from edge.source.stream import is_url, stdin_blocks, url_blocks
-
-_LOG = logging.getLogger(__name__)
+from edge.source.schedule import read_schedule
+from edge.source.stream import Stream, is_url
+from edge.source.supervisor import Capture, Supervisor
 
 
 def is_live(source: str | None) -> bool:
@@ -17,29 +19,51 @@ def is_live(source: str | None) -> bool:
     return source is None or source == "-" or is_url(source)
 
 
-def open_live(settings: Settings, rate_hz: int) -> tuple[Iterator[Block], str]:
-    """The blocks of a live source, and its name.
+class Live:
+    """The live source that the settings name.
 
     Args:
         settings: of the run; its input is live.
         rate_hz: the encoder's, which a device or a stream is asked for.
+        stopped: set to end it.
 
     Raises:
-        BirdlistenError: there is no such device or stream.
+        ConfigError: its times of rest can't be read.
     """
-    if settings.input == "-":
-        return stdin_blocks(settings.rate), "stdin"
+
+    def __init__(self, settings: Settings, rate_hz: int, stopped: threading.Event) -> None:
+        self._capture = None if settings.input == "-" else _capture(settings, rate_hz)
+        self._ring = Ring(_blocks(settings, self._capture), stopped)
+
+    @property
+    def name(self) -> str:
+        """What it is called in records; a device is known once it is open."""
+        return "stdin" if self._capture is None else self._capture.name
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio lost because inference was too slow."""
+        return self._ring.dropped_s
+
+    def blocks(self) -> Iterator[Block]:
+        """Its blocks until it ends or is stopped.
+
+        Raises:
+            BirdlistenError: there is no such device or stream.
+        """
+        return self._ring.blocks()
+
+
+def _blocks(settings: Settings, capture: Capture | None) -> Iterator[Block]:
+    schedule = read_schedule(
+        settings.quiet_hours, settings.duty, settings.latitude, settings.longitude
+    )
+    if capture is None:
+        return pcm_blocks(sys.stdin.fileno(), settings.rate)
+    return Supervisor(capture, settings.wait, schedule=schedule).blocks()
+
+
+def _capture(settings: Settings, rate_hz: int) -> Capture:
     if settings.input is not None:
-        return _ahead(url_blocks(settings.input, rate_hz)), settings.input
-    microphone = Microphone(settings.device, rate_hz, settings.wait)
-    return _ahead(microphone.blocks()), microphone.name
-
-
-def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Read ahead by a thread, so that slow inference drops audio instead of stalling a device."""
-    ring = Ring(blocks)
-    try:
-        yield from ring.blocks()
-    finally:
-        if ring.dropped_s:
-            _LOG.warning("%.1f s of audio were dropped: inference is too slow", ring.dropped_s)
+        return Stream(settings.input, rate_hz)
+    return Microphone(settings.device, rate_hz, settings.backend)

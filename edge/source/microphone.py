@@ -1,219 +1,181 @@
-"""The parent's side of a microphone: start the capture child, watch it, start it again."""
+"""A capture device: by PortAudio in a process of its own, or by arecord where that fails."""
 
 import json
 import logging
-import os
-import signal
+import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO, Any
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from edge.capture import Device
+from edge.capture import CaptureFault, Device, choose_device
 from edge.contract.audio import Waveform
-from edge.contract.errors import DeviceError
+from edge.contract.errors import BirdlistenError, DeviceError
 from edge.source import pcm
 from edge.source.block import Block
+from edge.source.child import Child
+from edge.source.fault import SourceAbsent, SourceFault
+from edge.source.raw import pcm_blocks
+from edge.source.supervisor import Patience
 
 _LOG = logging.getLogger(__name__)
-_CHATTER_BYTES = 8192
-
-
-@dataclass(frozen=True)
-class CaptureConfig:
-    """How patient the parent is."""
-
-    first_block_s: float = 8.0
-    """A device may take this long to deliver its first block."""
-    silence_s: float = 3.0
-    """Time without a block after which the child is taken for dead."""
-    backoff_s: float = 1.0
-    """Wait before the first restart; doubles up to `backoff_max_s`."""
-    backoff_max_s: float = 30.0
-    healthy_s: float = 60.0
-    """Running this long resets the wait."""
-
-
-class _Absent(Exception):
-    """The device isn't there (yet)."""
+_LIST_S = 20.0
+AUTO, PORTAUDIO, ARECORD = "auto", "portaudio", "arecord"
+BACKENDS = (AUTO, PORTAUDIO, ARECORD)
+_CONVERTING = ("default", "pulse", "pipewire", "plughw:")
+"""Devices of ALSA that take any rate and number of channels."""
 
 
 class Microphone:
-    """A capture device that is listened to for ever.
+    """A capture device, found again by its name at each start: indices change when one is plugged.
 
     Args:
-        device: index, or part of the name; None takes the default device.
+        device: index, USB id (`0d8c:013c`), or part of the name; None takes the default device.
         rate_hz: wanted rate; a device that can't is opened at its own.
-        wait: wait for a device that isn't there at the start.
-        config: patience.
+        backend: `portaudio`, `arecord`, or `auto`: arecord where PortAudio can't.
     """
 
-    def __init__(
-        self,
-        device: str | None,
-        rate_hz: int,
-        wait: bool = False,
-        config: CaptureConfig | None = None,
-    ) -> None:
-        self._device = device
-        self._rate_hz = rate_hz
-        self._wait = wait
-        self._config = config or CaptureConfig()
+    def __init__(self, device: str | None, rate_hz: int, backend: str = AUTO) -> None:
+        self._device, self._rate_hz, self._backend = device, rate_hz, backend
+        self._index: int | None = None
         self.name = device or "default"
 
-    def blocks(self) -> Iterator[Block]:
-        """Blocks for ever; after a fault the child is replaced and `first_sample` jumps.
+    def blocks(self, patience: Patience) -> Iterator[Block]:
+        """As `Capture` has it.
 
         Raises:
-            DeviceError: the device isn't there at the start, and `wait` is off.
+            DeviceError: PortAudio is missing, and so is arecord.
         """
-        started, opened, backoff_s = time.monotonic(), False, self._config.backoff_s
-        end_s = 0.0
-        while True:
-            begun = time.monotonic()
-            try:
-                # A device clock that runs fast may be ahead of ours: time never goes back.
-                for block in self._blocks_of_one_child(max(begun - started, end_s)):
-                    opened, end_s = True, block.end_sample / block.rate_hz
-                    yield block
-            except _Absent as error:
-                if not (opened or self._wait):
-                    raise DeviceError(f"{error}\n{describe_devices()}") from error
-                _LOG.warning("%s; trying again in %.0f s", error, backoff_s)
-            except pcm.PipeFault as fault:
-                _LOG.warning("%s: %s; trying again in %.0f s", self.name, fault, backoff_s)
-            if time.monotonic() - begun > self._config.healthy_s:
-                backoff_s = self._config.backoff_s
-            time.sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, self._config.backoff_max_s)
+        if self._backend == ARECORD:
+            yield from self._recorded(patience)
+            return
+        try:
+            yield from self._captured(patience)
+        except (SourceAbsent, DeviceError) as error:
+            if self._backend == PORTAUDIO or not self._arecord_has_it():
+                raise
+            _LOG.debug("%s; recording with arecord", error)
+            yield from self._recorded(patience)
 
-    def _blocks_of_one_child(self, offset_s: float) -> Iterator[Block]:
-        arguments = ["--rate", str(self._rate_hz)]
-        arguments += [] if self._device is None else ["--device", self._device]
-        with _child(arguments) as process:
-            assert process.stdout is not None
-            pipe = process.stdout.fileno()
-            hello = _expect_hello(pcm.read_frame(pipe, self._config.first_block_s))
+    def absent(self, error: SourceAbsent) -> BirdlistenError:
+        """With the devices that are there."""
+        return DeviceError(f"{error}\n{describe_devices(self._backend)}")
+
+    def _captured(self, patience: Patience) -> Iterator[Block]:
+        with Child(self._command()) as child:
+            hello = _checked(pcm.read_frame(child.pipe, patience.first_block_s)).json()
             self.name, rate_hz = str(hello["device"]), int(hello["rate_hz"])
-            _LOG.info("listening to %s at %d Hz", self.name, rate_hz)
-            base = int(offset_s * rate_hz)
-            patience_s = self._config.first_block_s
+            self._index = int(hello["index"])
+            patience_s = patience.first_block_s
             while True:
-                frame = _expect_audio(pcm.read_frame(pipe, patience_s))
-                patience_s = self._config.silence_s
+                frame = _checked(pcm.read_frame(child.pipe, patience_s))
+                patience_s = patience.silence_s
                 samples = _mono(frame.payload, int(hello["channels"]))
-                yield Block(samples, rate_hz, base + frame.first_sample)
+                yield Block(samples, rate_hz, frame.first_sample, frame.monotonic_ns)
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "edge.capture", "--rate", str(self._rate_hz)]
+        if self._index is not None:  # it has been open before
+            return [*command, "--device", self.name, "--prefer", str(self._index)]
+        return [*command, *(("--device", self._device) if self._device else ())]
+
+    def _arecord_has_it(self) -> bool:
+        try:
+            return bool(choose_device(arecord_devices(), self._device))
+        except (CaptureFault, DeviceError):
+            return False
+
+    def _recorded(self, patience: Patience) -> Iterator[Block]:
+        try:
+            device = choose_device(arecord_devices(), self._device)
+        except CaptureFault as fault:
+            raise SourceAbsent(str(fault)) from fault
+        self.name = device.name
+        command = ["arecord", "-q", "-D", device.name, "-t", "raw", "-f", "S16_LE", "-c", "1"]
+        with Child([*command, "-r", str(self._rate_hz)]) as child:
+            limits = (patience.first_block_s, patience.silence_s)
+            yield from pcm_blocks(child.pipe, self._rate_hz, *limits)
+            raise SourceFault(child.said() or "arecord ended")
 
 
-def input_devices() -> list[Device]:
-    """Every input device, from a child of its own.
+def input_devices(backend: str = AUTO) -> list[Device]:
+    """Every input device, from a process of its own.
 
     Raises:
-        DeviceError: PortAudio is missing or hangs.
+        DeviceError: PortAudio is missing or hangs, and arecord is missing, too.
     """
-    with _child(["--list"]) as process:
-        assert process.stdout is not None
+    if backend == ARECORD:
+        return arecord_devices()
+    try:
+        return _portaudio_devices()
+    except DeviceError:
+        if backend == PORTAUDIO or not shutil.which("arecord"):
+            raise
+        return arecord_devices()
+
+
+def arecord_devices() -> list[Device]:
+    """What ALSA can record from at any rate and in mono, by `arecord -L`.
+
+    Raises:
+        DeviceError: arecord is missing or hangs.
+    """
+    try:
+        listed = subprocess.run(
+            ["arecord", "-L"], capture_output=True, text=True, timeout=_LIST_S, errors="replace"
+        )
+    except FileNotFoundError as error:
+        raise DeviceError("arecord is missing: sudo apt install alsa-utils") from error
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(f"arecord -L hangs for {_LIST_S:.0f} s; unplug the sound card") from error
+    usable = [one for one in listed.stdout.splitlines() if one.startswith(_CONVERTING)]
+    return [Device(n, one, 1, 48_000, "arecord", one == "default") for n, one in enumerate(usable)]
+
+
+def describe_devices(backend: str = AUTO) -> str:
+    """The input devices as lines for a person."""
+    devices = input_devices(backend)
+    if not devices:
+        return (
+            "No input device is connected. Plug in a microphone, or hear a recorded chorus: "
+            "birdlisten demo"
+        )
+    return "\n".join(["Input devices (* default):", *(f"  {one}" for one in devices)])
+
+
+def _portaudio_devices() -> list[Device]:
+    with Child([sys.executable, "-m", "edge.capture", "--list"]) as child:
         try:
-            content = json.loads(_read_all(process) or b"[]")
-        except ValueError as error:
+            content = json.loads(pcm.read_all(child.pipe, _LIST_S) or b"[]")
+        except (ValueError, SourceFault) as error:
             raise DeviceError(f"the devices can't be listed ({error})") from error
     if isinstance(content, dict):
         raise DeviceError(content["message"])
     return [Device(**one) for one in content]
 
 
-def describe_devices() -> str:
-    """The input devices as lines for a person."""
-    devices = input_devices()
-    if not devices:
-        return (
-            "No input device is connected. Plug in a microphone, or hear a recorded chorus: "
-            "birdlisten demo"
-        )
-    lines = [
-        f"  {'*' if one.default else ' '} {one.index}  {one.name}  ({one.host_api}, "
-        f"{one.channels} in, {one.rate_hz} Hz)"
-        for one in devices
-    ]
-    return "\n".join(["Input devices (* default):", *lines])
+def as_json(devices: list[Device]) -> str:
+    """A JSON list."""
+    return json.dumps([asdict(one) for one in devices])
 
 
-@contextmanager
-def _child(arguments: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge.capture", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C is for the parent, which then kills the group
-    )
-    assert process.stderr is not None
-    threading.Thread(target=_pump, args=(process.stderr,), daemon=True).start()
-    try:
-        yield process
-    finally:
-        _kill(process)
-
-
-def _read_all(process: "subprocess.Popen[bytes]") -> bytes:
-    # Not communicate(): it would read stderr too, which the pump drains and closes.
-    assert process.stdout is not None
-    timer = threading.Timer(20, process.kill)
-    timer.start()
-    try:
-        return process.stdout.read()
-    finally:
-        timer.cancel()
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
-
-
-def _pump(stderr: IO[bytes]) -> None:
-    """Drain PortAudio's and ALSA's chatter; the first bytes go to the debug log."""
-    forwarded = 0
-    with stderr:
-        while line := stderr.readline(_CHATTER_BYTES):
-            if forwarded < _CHATTER_BYTES:
-                _LOG.debug("capture: %s", line.decode(errors="replace").rstrip())
-            forwarded += len(line)
-
-
-def _expect_hello(frame: pcm.Frame) -> dict[str, Any]:
-    _raise_fault(frame)
-    return frame.json()
-
-
-def _expect_audio(frame: pcm.Frame) -> pcm.Frame:
-    _raise_fault(frame)
+def _checked(frame: pcm.Frame) -> pcm.Frame:
+    if frame.kind == pcm.FAULT:
+        raise _fault(frame.json())
     return frame
 
 
-def _raise_fault(frame: pcm.Frame) -> None:
-    if frame.kind != pcm.FAULT:
-        return
-    fault = frame.json()
-    if fault["kind"] == "absent":
-        raise _Absent(fault["message"])
-    if fault["kind"] == "library":
-        raise DeviceError(fault["message"])
-    raise pcm.PipeFault(fault["message"])
+def _fault(content: dict[str, Any]) -> Exception:
+    kinds = {"absent": SourceAbsent, "library": DeviceError}
+    return kinds.get(content["kind"], SourceFault)(content["message"])
 
 
 def _mono(payload: bytes, channels: int) -> Waveform:
     if channels < 1 or len(payload) % (4 * channels):
-        raise pcm.PipeFault("the capture process wrote a broken audio frame")
+        raise SourceFault("the capture process wrote a broken audio frame")
     samples = np.frombuffer(payload, np.float32).reshape(-1, channels)
     # A driver that delivers NaN must not end a year of listening: it counts as silence.
     mono: Waveform = np.nan_to_num(samples.mean(axis=1, dtype=np.float32), posinf=0, neginf=0)

@@ -15,14 +15,12 @@ import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from edge.source.fault import SourceFault
+
 HEADER = struct.Struct("<4sIIQQ")
 MAGIC = b"BLF1"
 HELLO, AUDIO, FAULT = 1, 2, 3
 _MAX_PAYLOAD = 1 << 24
-
-
-class PipeFault(Exception):
-    """The pipe fell silent, closed, or carried something else."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,12 @@ class Frame:
         """The payload of a HELLO or FAULT frame.
 
         Raises:
-            PipeFault: it is no JSON object.
+            SourceFault: it is no JSON object.
         """
         try:
             return dict(json.loads(self.payload))
         except (ValueError, TypeError) as error:
-            raise PipeFault("the capture process wrote a broken message") from error
+            raise SourceFault("the capture process wrote a broken message") from error
 
 
 def write_frame(pipe: BinaryIO, frame: Frame) -> None:
@@ -68,23 +66,39 @@ def read_frame(descriptor: int, patience_s: float) -> Frame:
         patience_s: seconds to wait for each part.
 
     Raises:
-        PipeFault: nothing came in time, the pipe closed, or the header is wrong.
+        SourceFault: nothing came in time, the pipe closed, or the header is wrong.
     """
     header = _read_exactly(descriptor, HEADER.size, patience_s)
     magic, kind, size, first_sample, monotonic_ns = HEADER.unpack(header)
     if magic != MAGIC or size > _MAX_PAYLOAD:
-        raise PipeFault("the capture process wrote something that is no audio frame")
+        raise SourceFault("the capture process wrote something that is no audio frame")
     return Frame(kind, _read_exactly(descriptor, size, patience_s), first_sample, monotonic_ns)
+
+
+def read_all(descriptor: int, patience_s: float) -> bytes:
+    """Read until the pipe closes.
+
+    Raises:
+        SourceFault: nothing came for `patience_s`.
+    """
+    parts = []
+    while part := _read_part(descriptor, 1 << 16, patience_s):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
     parts = []
     while size:
-        if not select.select([descriptor], [], [], patience_s)[0]:
-            raise PipeFault(f"no audio for {patience_s:g} s")
-        part = os.read(descriptor, size)
+        part = _read_part(descriptor, size, patience_s)
         if not part:
-            raise PipeFault("the capture process ended")
+            raise SourceFault("the capture process ended")
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _read_part(descriptor: int, size: int, patience_s: float) -> bytes:
+    if not select.select([descriptor], [], [], patience_s)[0]:
+        raise SourceFault(f"no audio for {patience_s:g} s")
+    return os.read(descriptor, size)

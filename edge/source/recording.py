@@ -1,5 +1,6 @@
-"""Audio files as blocks of mono float32; the only module that touches soundfile."""
+"""Audio files as blocks of mono float32, and back; the only module that touches soundfile."""
 
+import io
 import logging
 import os
 from collections.abc import Iterator
@@ -7,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
 from edge.source.block import Block
 
 _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
+_FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 _MIN_S = 0.1
 _BLOCK_S = 1.0
 _PADDING_S = 0.1
@@ -45,10 +50,18 @@ def read_recording(path: Path) -> tuple[Waveform, int]:
     Raises:
         AudioError: as `read_blocks`.
     """
-    import numpy as np
-
     blocks = list(read_blocks(path))
     return np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz
+
+
+def encode(samples: npt.NDArray[np.int16], rate_hz: int, format_: str) -> bytes:
+    """A whole file of int16[samples], as `flac` or `opus`."""
+    import soundfile
+
+    kind, subtype = _FORMATS[format_]
+    with io.BytesIO() as file:
+        soundfile.write(file, samples, rate_hz, format=kind, subtype=subtype)
+        return file.getvalue()
 
 
 def find_recordings(folder: Path) -> list[Path]:

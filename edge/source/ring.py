@@ -1,33 +1,52 @@
 """The bounded ring between the reader thread and inference: when full, the oldest is dropped."""
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from edge.complaint import Complaint
 from edge.source.block import Block
+
+_LOG = logging.getLogger(__name__)
+_AHEAD_S = 5.0
+"""A live source may be this much ahead of our clock; one that is more can wait."""
+_GAPS = 4096
+"""Blocks held at most: those without samples count, too."""
 
 
 class Ring:
     """Reads a live source ahead in a thread of its own.
 
     When inference is slower than real time the oldest blocks are dropped and counted; the jump
-    in `first_sample` tells the framer.
+    in `first_sample` tells the framer. A source that delivers faster than real time, as a file on a
+    web server, is held up instead.
 
     Args:
         blocks: the source.
+        stopped: set to end: what is held then is not worked off.
         capacity_s: audio held at most.
     """
 
-    def __init__(self, blocks: Iterable[Block], capacity_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        blocks: Iterable[Block],
+        stopped: threading.Event | None = None,
+        capacity_s: float = 30.0,
+    ) -> None:
         self._source = blocks
+        self._stopped = stopped or threading.Event()
         self._capacity_s = capacity_s
         self._held: deque[Block] = deque()
-        self._held_s = 0.0
+        self._held_s = self._taken_s = 0.0
         self._changed = threading.Condition()
         self._over = False
         self._error: BaseException | None = None
         self.dropped_s = 0.0
         """Seconds of audio lost because inference was too slow."""
+        self._complaint = Complaint(_LOG)
+        self._begun = time.monotonic()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def blocks(self) -> Iterator[Block]:
@@ -44,19 +63,22 @@ class Ring:
 
     def _next(self) -> Block | None:
         with self._changed:
-            while not self._held and not self._over:
+            while not self._held and not self._over and not self._stopped.is_set():
                 # A bounded wait lets a signal through at once.
                 self._changed.wait(0.2)
-            if not self._held:
+            if not self._held or self._stopped.is_set():
                 return None
             block = self._held.popleft()
-            self._held_s -= _seconds(block)
+            self._held_s -= block.length_s
+            self._changed.notify()
             return block
 
     def _read(self) -> None:
         try:
             for block in self._source:
                 self._push(block)
+                if self._stopped.is_set():
+                    break
         except BaseException as error:  # handed to the reader of the ring
             self._error = error
         with self._changed:
@@ -65,14 +87,23 @@ class Ring:
 
     def _push(self, block: Block) -> None:
         with self._changed:
+            while self._full() and self._ahead() and not self._stopped.is_set():
+                self._changed.wait(0.2)
             self._held.append(block)
-            self._held_s += _seconds(block)
-            while self._held_s > self._capacity_s and len(self._held) > 1:
-                oldest = _seconds(self._held.popleft())
-                self._held_s -= oldest
-                self.dropped_s += oldest
+            self._held_s += block.length_s
+            self._taken_s += block.length_s
+            while self._full() and len(self._held) > 1:
+                self._drop()
             self._changed.notify()
 
+    def _full(self) -> bool:
+        return self._held_s > self._capacity_s or len(self._held) > _GAPS
 
-def _seconds(block: Block) -> float:
-    return len(block.samples) / block.rate_hz
+    def _ahead(self) -> bool:
+        return self._taken_s - (time.monotonic() - self._begun) > _AHEAD_S
+
+    def _drop(self) -> None:
+        oldest = self._held.popleft().length_s
+        self._held_s -= oldest
+        self.dropped_s += oldest
+        self._complaint("inference is too slow: the oldest audio is dropped")

@@ -1,17 +1,17 @@
-"""Where audio comes from besides a microphone: raw PCM on stdin, and whatever ffmpeg can open."""
+"""Whatever ffmpeg can open: RTSP, HTTP, HLS and all other URLs."""
 
-import subprocess
-import sys
-import threading
+import logging
 from collections.abc import Iterator
-from typing import IO
 
-import numpy as np
-
-from edge.contract.errors import AudioError
+from edge.contract.errors import AudioError, BirdlistenError
 from edge.source.block import Block
+from edge.source.child import Child
+from edge.source.fault import SourceAbsent, SourceFault
+from edge.source.raw import pcm_blocks
+from edge.source.supervisor import Patience
 
-_BLOCK_S = 0.25
+_LOG = logging.getLogger(__name__)
+_LENGTH, _UNKNOWN = "Duration:", "Duration: N/A"
 
 
 def is_url(text: str) -> bool:
@@ -19,61 +19,62 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
-def pcm_blocks(pipe: IO[bytes], rate_hz: int) -> Iterator[Block]:
-    """Raw 16-bit little-endian mono PCM until the pipe closes; an odd last byte is dropped."""
-    position, size = 0, 2 * max(int(rate_hz * _BLOCK_S), 1)
-    while data := pipe.read(size):
-        samples = np.frombuffer(data[: len(data) & ~1], "<i2").astype(np.float32)
-        yield Block(samples / np.float32(32768), rate_hz, position)
-        position += len(samples)
+class Stream:
+    """A stream, decoded by an ffmpeg process.
 
-
-def stdin_blocks(rate_hz: int) -> Iterator[Block]:
-    """Raw PCM on standard input."""
-    return pcm_blocks(sys.stdin.buffer, rate_hz)
-
-
-def url_blocks(url: str, rate_hz: int) -> Iterator[Block]:
-    """A stream, decoded by an ffmpeg child.
-
-    Raises:
-        AudioError: ffmpeg is missing, or the stream can't be opened or ends with an error.
+    Args:
+        url: what ffmpeg shall open.
+        rate_hz: wanted rate.
     """
-    # Only audio is asked for: a camera's video would be sent and thrown away.
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", url, "-vn", "-ac", "1"]
-    command += ["-ar", str(rate_hz), "-f", "s16le", "-"]
-    try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-    except FileNotFoundError as error:
-        raise AudioError(f"{url}: streams need ffmpeg: sudo apt install ffmpeg") from error
-    assert process.stdout is not None
-    assert process.stderr is not None
-    last_line = _LastLine(process.stderr)
-    try:
-        yield from pcm_blocks(process.stdout, rate_hz)
-        if process.wait() != 0:
-            raise AudioError(f"{url}: the stream can't be read ({last_line.read()})")
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+
+    def __init__(self, url: str, rate_hz: int) -> None:
+        self.name, self._url, self._rate_hz = _without_password(url), url, rate_hz
+
+    def blocks(self, patience: Patience) -> Iterator[Block]:
+        """As `Capture` has it; ends with a stream that told its length before.
+
+        Raises:
+            AudioError: ffmpeg is missing.
+        """
+        try:
+            child = Child(self._command())
+        except FileNotFoundError as error:
+            raise AudioError(
+                f"{self.name}: streams need ffmpeg: sudo apt install ffmpeg"
+            ) from error
+        with child:
+            begun = False
+            for block in pcm_blocks(
+                child.pipe, self._rate_hz, patience.first_block_s, patience.silence_s
+            ):
+                begun = True
+                yield block
+            self._check_end(child, begun)
+
+    def absent(self, error: SourceAbsent) -> BirdlistenError:
+        """The stream can't be opened."""
+        return AudioError(str(error))
+
+    def _command(self) -> list[str]:
+        # Only audio is asked for: a camera's video would be sent and thrown away.
+        rtsp = ["-rtsp_transport", "tcp", "-allowed_media_types", "audio"]
+        command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info"]
+        command += rtsp if self._url.startswith(("rtsp://", "rtsps://")) else []
+        command += ["-i", self._url, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
+        return [*command, "-f", "s16le", "-"]
+
+    def _check_end(self, child: Child, begun: bool) -> None:
+        failed = child.status() != 0
+        if not begun:
+            reason = child.said().replace(self._url, self.name)
+            raise SourceAbsent(f"{self.name}: the stream can't be read ({reason})")
+        length = child.said(_LENGTH)
+        if failed or not length or _UNKNOWN in length:
+            raise SourceFault("the stream has broken off")
 
 
-class _LastLine:
-    """Drains a pipe for ever and remembers its last line only."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._line = b""
-        self._thread = threading.Thread(target=self._drain, args=(pipe,), daemon=True)
-        self._thread.start()
-
-    def _drain(self, pipe: IO[bytes]) -> None:
-        with pipe:
-            while line := pipe.readline(4096):
-                self._line = line.strip() or self._line
-
-    def read(self) -> str:
-        self._thread.join(timeout=1.0)
-        return self._line.decode(errors="replace")
+def _without_password(url: str) -> str:
+    """A camera's password has no place in logs and records."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

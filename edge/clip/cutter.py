@@ -1,0 +1,137 @@
+"""Cuts the sound of a detection out of what is held in memory; nothing else is ever written."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.audio import AudioSpec, Waveform
+from edge.detection import Clip, Detection, Extension, Record
+from edge.source.framing import Window
+from edge.voice import VoiceGate
+
+_LOG = logging.getLogger(__name__)
+_FULL_SCALE = 32767
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """How much of a detection is kept."""
+
+    before_s: float = 3.0
+    """Sound before the detection's start."""
+    after_s: float = 3.0
+    """And after its end."""
+    most_s: float = 30.0
+    """Length of a clip at most."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    detection: Detection
+    start_sample: int
+    end_sample: int
+
+
+class Cutter:
+    """Cuts the clips of one live source.
+
+    Args:
+        spec: rate, window and hop in use.
+        config: how much is kept.
+        voice: tells where people speak: such sound is never kept; None keeps it.
+    """
+
+    def __init__(
+        self, spec: AudioSpec, config: ClipConfig | None = None, voice: VoiceGate | None = None
+    ) -> None:
+        self._rate_hz, self._config, self._voice = (
+            spec.sample_rate_hz,
+            config or ClipConfig(),
+            voice,
+        )
+        # Neighbours of a window with speech are private, too: these must have been heard.
+        self._patience = 2 * spec.window_samples if voice else 0
+        longest_s = self._config.most_s + self._config.before_s
+        self._tape = _Tape(self._samples(longest_s) + self._patience + 2 * spec.window_samples)
+        self._wanted: dict[str, _Wanted] = {}
+        self.withheld = 0
+        """Clips that were not kept because somebody speaks."""
+
+    def hear(self, window: Window) -> None:
+        """Take the next window."""
+        self._tape.add(window.start_sample, window.samples)
+        if self._voice:
+            self._voice.hear(window)
+
+    def follow(self, record: Record) -> None:
+        """Note what a record wants to be cut."""
+        if isinstance(record, Detection):
+            start = max(self._samples(record.start_s - self._config.before_s), 0)
+            self._want(_Wanted(record, start, 0), record.end_s)
+        elif isinstance(record, Extension) and record.id in self._wanted:
+            self._want(self._wanted[record.id], record.end_s)
+
+    def due(self, heard_to: int) -> Iterator[Clip]:
+        """The clips whose sound is all there.
+
+        Args:
+            heard_to: end of the newest window, in samples.
+        """
+        for one in list(self._wanted.values()):
+            if heard_to >= one.end_sample + self._patience:
+                yield from self._cut(one)
+
+    def finish(self) -> Iterator[Clip]:
+        """The source has ended: the rest, as far as it goes."""
+        for one in list(self._wanted.values()):
+            yield from self._cut(one)
+
+    def _want(self, one: _Wanted, end_s: float) -> None:
+        end = self._samples(end_s + self._config.after_s)
+        most = one.start_sample + self._samples(self._config.most_s)
+        self._wanted[one.detection.id] = replace(one, end_sample=min(end, most))
+
+    def _cut(self, one: _Wanted) -> Iterator[Clip]:
+        del self._wanted[one.detection.id]
+        if self._voice and self._voice.private(one.start_sample, one.end_sample):
+            self.withheld += 1
+            _LOG.info("%s: no clip, somebody speaks", one.detection.common_name)
+            return
+        samples = self._tape.cut(one.start_sample, one.end_sample)
+        if len(samples):
+            yield Clip(one.detection, samples, self._rate_hz)
+
+    def _samples(self, seconds: float) -> int:
+        return round(seconds * self._rate_hz)
+
+
+class _Tape:
+    """The newest samples as int16, with their places; what is lost is left out."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._pieces: deque[tuple[int, npt.NDArray[np.int16]]] = deque()
+        self._end = 0
+
+    def add(self, start: int, samples: Waveform) -> None:
+        """What is new of a window."""
+        new = samples[max(self._end - start, 0) :]
+        self._end = max(self._end, start + len(samples))
+        if len(new):
+            scaled = np.round(np.clip(new, -1, 1) * _FULL_SCALE).astype(np.int16)
+            self._pieces.append((self._end - len(new), scaled))
+        while self._pieces[0][0] + len(self._pieces[0][1]) < self._end - self._capacity:
+            self._pieces.popleft()
+
+    def cut(self, start: int, end: int) -> npt.NDArray[np.int16]:
+        """int16[samples] of what is held between two places."""
+        near = [
+            piece[max(start - at, 0) : end - at]
+            for at, piece in self._pieces
+            if at < end and at + len(piece) > start
+        ]
+        return np.concatenate(near) if near else np.empty(0, np.int16)

@@ -1,0 +1,137 @@
+"""Listening to what sounds now, for years: signals, systemd, clips."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, nullcontext
+from itertools import chain
+
+from edge.clip.cutter import ClipConfig, Cutter
+from edge.clip.shelf import Shelf, ShelfConfig
+from edge.command.opening import open_hearing, open_listener, open_store
+from edge.command.stop import Stop, stopping
+from edge.config import Settings
+from edge.contract.errors import (
+    AudioError,
+    BirdlistenError,
+    MissingPackageError,
+)
+from edge.hearing import Hearing
+from edge.listener import Listener
+from edge.logbook import Logbook
+from edge.reporter import Origin
+from edge.service.notify import Notifier
+from edge.source.block import Block
+from edge.source.live import Live
+from edge.voice import VoiceGate
+from edge.writer import Writer
+
+_MEGABYTE = 1_000_000
+_LOG = logging.getLogger(__name__)
+ENGINES = "engines"
+"""Folder in the station: what TensorRT has compiled."""
+
+
+def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
+    """Listen until a signal ends it; SIGHUP begins again with the settings as they are now.
+
+    Args:
+        settings: of the run.
+        reread: gives the settings as they are now; None keeps them.
+
+    Raises:
+        BirdlistenError: bundle or source can't be used.
+        KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
+    """
+    hearing, notifier = open_hearing(settings, live=True), Notifier()
+    while True:
+        with stopping() as stop:
+            _listen(settings, hearing, stop, notifier)
+        if stop.interrupted:
+            raise KeyboardInterrupt
+        if not stop.reload:
+            return
+        notifier.reloading()
+        settings, hearing = _reloaded(settings, hearing, reread)
+
+
+def _reloaded(
+    settings: Settings, hearing: Hearing, reread: Callable[[], Settings] | None
+) -> tuple[Settings, Hearing]:
+    """What is set now; if that can't be used, what was set before."""
+    try:
+        new = reread() if reread else settings
+        opened = open_hearing(new, live=True)
+        open_listener(new, opened)
+    except BirdlistenError as error:
+        _LOG.error("%s; going on with the settings before", error)
+        return settings, hearing
+    _LOG.info("settings read again")
+    return new, opened
+
+
+def _listen(settings: Settings, hearing: Hearing, stop: Stop, notifier: Notifier) -> None:
+    listener = open_listener(settings, hearing)
+    live = Live(settings, listener.spec.sample_rate_hz, stop.event)
+    store = open_store(settings)
+    kept, shelf = closing(store) if store else nullcontext(), _shelf(settings)
+    cutter = _cutter(settings, listener) if shelf else None
+    notifier.ready()
+    try:
+        with kept, Writer(Logbook(store, settings.json, settings.explain, shelf)) as writer:
+            blocks = _opened(_fed(live.blocks(), notifier, listener))
+            for found in listener.listen(
+                blocks, Origin(live.name, socket.gethostname(), live=True), cutter
+            ):
+                writer.write(found)
+            notifier.stopping()
+    finally:
+        tell(listener)
+        if live.dropped_s:
+            _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
+    if not listener.tally.windows and not stop.event.is_set():
+        raise AudioError(f"{live.name}: ended without any audio")
+
+
+def _opened(blocks: Iterator[Block]) -> Iterable[Block]:
+    """From the first sound on: by then a device has told its name."""
+    first = next((one for one in blocks if len(one.samples)), None)
+    return chain(() if first is None else (first,), blocks)
+
+
+def _fed(blocks: Iterable[Block], notifier: Notifier, listener: Listener) -> Iterator[Block]:
+    """Feed the watchdog: who asks for a block is done with the one before."""
+    for block in blocks:
+        notifier.alive(listener.tally)
+        yield block
+
+
+def _shelf(settings: Settings) -> Shelf | None:
+    if not settings.clips:
+        return None
+    config = ShelfConfig(
+        settings.clip_format,
+        int(settings.clips_mb * _MEGABYTE),
+        settings.clips_days,
+        settings.clips_least,
+        int(settings.free_mb * _MEGABYTE),
+    )
+    return Shelf(settings.station_path, config)
+
+
+def _cutter(settings: Settings, listener: Listener) -> Cutter | None:
+    """None if nobody can tell where people speak: then no sound is kept."""
+    config = ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most)
+    if settings.voices == "keep":
+        return Cutter(listener.spec, config)
+    try:
+        return Cutter(listener.spec, config, VoiceGate(listener.spec))
+    except MissingPackageError as error:
+        _LOG.warning("no clips are kept: %s; or allow speech in them: --voices keep", error)
+        return None
+
+
+def tell(listener: Listener) -> None:
+    """Say what has been heard, if anything."""
+    if listener.tally.windows:
+        _LOG.info("%s", listener.tally)

@@ -1,0 +1,132 @@
+"""What a run needs, opened as the settings have it: bundle, listener and store."""
+
+import logging
+from pathlib import Path
+
+from edge.command.choice import read_choice
+from edge.config import Settings
+from edge.contract.audio import AudioSpec
+from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.errors import (
+    ConfigError,
+    StoreError,
+)
+from edge.contract.taxonomy import read_names
+from edge.decision.occurrence import Occurrence, Place, read_occurrence
+from edge.decision.rules import Decision, read_overrides
+from edge.decision.selection import is_file, select
+from edge.hearing import Hearing
+from edge.listener import Listener
+from edge.overlay import Overlay
+from edge.session import Running
+from edge.store import Store
+
+_LOG = logging.getLogger(__name__)
+ENGINES = "engines"
+"""Folder in the station: what TensorRT has compiled."""
+
+
+def open_hearing(settings: Settings, live: bool = False) -> Hearing:
+    """Load the bundle that the settings name and make it ready.
+
+    Args:
+        settings: of the run.
+        live: a live source shall cost little power; files shall be done soon.
+
+    Raises:
+        BirdlistenError: bundle, precision, provider or species can't be used.
+    """
+    bundle = load_bundle(Path(settings.bundle))
+    named, ids = _species(settings.species, bundle.manifest.species_sets)
+    strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
+    if strangers:
+        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
+    if settings.include is not None or settings.exclude is not None:
+        begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
+        ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
+    met, manifest = _occurrence(settings), bundle.manifest
+    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live, overlay)
+    if met and hearing.calibration is None:
+        _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
+    _LOG.info(
+        "bundle %s: %d species, %s on %s",
+        bundle.manifest.name,
+        len(hearing.species),
+        hearing.precision,
+        hearing.provider,
+    )
+    return hearing
+
+
+def _occurrence(settings: Settings) -> Occurrence | None:
+    latitude, longitude = settings.latitude, settings.longitude
+    if (latitude is None) != (longitude is None):
+        raise ConfigError("--latitude and --longitude go together")
+    place = None if latitude is None or longitude is None else Place(latitude, longitude)
+    return (
+        None if settings.occurrence is None else read_occurrence(Path(settings.occurrence), place)
+    )
+
+
+def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Running]:
+    """Precision and manner: as set, else as the bench found best here, else by kind of source."""
+    station = settings.station_path
+    on_cpu = settings.provider in ("auto", "cpu")
+    known = read_choice(station, bundle.manifest.model_id) if on_cpu else None
+    precision, threads = settings.precision, settings.threads
+    if known and precision == "auto" and known.precision in bundle.manifest.precisions:
+        precision = known.precision
+    if threads is None:
+        threads = known.threads if known and live else int(live)
+    return precision, Running(settings.provider, threads, station / ENGINES)
+
+
+def open_listener(settings: Settings, hearing: Hearing) -> Listener:
+    """A listener with the settings' hop and threshold.
+
+    Raises:
+        ConfigError: the hop is longer than the bundle's window, or a rule can't be used.
+    """
+    hop = hop_samples(settings, hearing.bundle.manifest.audio)
+    file, taxonomy = settings.overrides, hearing.bundle.taxonomy
+    rules = {} if file is None else read_overrides(Path(file), taxonomy)
+    max_cpu = None if settings.max_cpu is None else settings.max_cpu / 100
+    return Listener(hearing, Decision(hop, settings.threshold, settings.caution, rules), max_cpu)
+
+
+def hop_samples(settings: Settings, spec: AudioSpec) -> int:
+    """The distance between windows: as set, or the bundle's own.
+
+    Raises:
+        ConfigError: it is longer than the bundle's window.
+    """
+    if settings.hop is None:
+        return spec.hop_samples
+    hop = round(settings.hop * spec.sample_rate_hz)
+    if not 0 < hop <= spec.window_samples:
+        raise ConfigError(
+            f"hop: {settings.hop} s, expected more than 0 and at most the window, "
+            f"{spec.window_s:g} s"
+        )
+    return hop
+
+
+def open_store(settings: Settings) -> Store | None:
+    """None, and an error told, if the station can't keep records: listening goes on."""
+    try:
+        return Store(settings.station_path)
+    except StoreError as error:
+        _LOG.error("%s; records are printed, but not kept", error)
+        return None
+
+
+def _species(
+    chosen: str | None, sets: dict[str, list[str] | None]
+) -> tuple[str | None, list[str] | None]:
+    if chosen is None or chosen in sets:
+        return chosen, None
+    path = Path(chosen)
+    if not is_file(path):
+        raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
+    return None, read_names(path)

@@ -1,0 +1,61 @@
+"""How a person or systemd ends listening: soon, and with everything written."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_DEADLINE_S = 1.5
+"""A window that takes longer is not waited for."""
+
+
+class Terminated(BaseException):
+    """SIGTERM: end as soon as everything is written."""
+
+
+class Stop:
+    """Set when listening shall end."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal: int | None = None
+        """What ended it."""
+
+    @property
+    def reload(self) -> bool:
+        """Only to begin again with the settings as they are now."""
+        return self.signal == signal.SIGHUP
+
+    @property
+    def interrupted(self) -> bool:
+        """By a Ctrl-C."""
+        return self.signal == signal.SIGINT
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """A signal has come; the second one ends it at once."""
+        if self.event.is_set() and number != signal.SIGHUP:
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+        self.signal = number
+        self.event.set()
+        if number != signal.SIGHUP:
+            signal.setitimer(signal.ITIMER_REAL, _DEADLINE_S)
+
+    def late(self, number: int, frame: FrameType | None) -> None:
+        """The deadline has passed."""
+        raise KeyboardInterrupt if self.interrupted else Terminated
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Take the signals over while a live source is listened to; in the main thread only."""
+    stop = Stop()
+    taken = {one: stop.take for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    taken[signal.SIGALRM] = stop.late
+    before = {number: signal.signal(number, handler) for number, handler in taken.items()}
+    try:
+        yield stop
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

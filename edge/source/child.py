@@ -1,0 +1,91 @@
+"""A killable process that delivers sound on stdout; what it says on stderr is kept short."""
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO
+
+_LOG = logging.getLogger(__name__)
+_CHATTER_BYTES = 8192
+_LINE_BYTES = 4096
+
+
+class Child:
+    """A process of its own group; leaving the context kills it and whatever it has started.
+
+    Args:
+        command: program and arguments.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C is for the parent, which then kills the group
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.stdout: IO[bytes] = self._process.stdout
+        self._lines: list[str] = []
+        self._pump = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
+        self._pump.start()
+
+    @property
+    def pipe(self) -> int:
+        """File descriptor of its stdout."""
+        return self.stdout.fileno()
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self._process.wait()
+        self.stdout.close()
+        self._pump.join(timeout=1.0)
+
+    def kill(self) -> None:
+        """End it and its group, now."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def status(self, patience_s: float = 2.0) -> int:
+        """How a process that has closed its stdout ended; killed if it doesn't end at all."""
+        try:
+            return self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.wait()
+
+    def said(self, mark: str = "") -> str:
+        """The last line on stderr that holds a mark; empty if there is none."""
+        self._pump.join(timeout=0.2 if self._process.poll() is None else 1.0)
+        return next((one for one in reversed(self._lines) if mark in one), "")
+
+    def _drain(self, stderr: IO[bytes]) -> None:
+        """Read for ever what a library may flood; the first bytes go to the debug log."""
+        read = 0
+        with stderr:
+            while line := stderr.readline(_LINE_BYTES):
+                if read < _CHATTER_BYTES:
+                    _LOG.debug("%s", line.decode(errors="replace").rstrip())
+                read += len(line)
+                self._remember(line.decode(errors="replace").strip())
+
+    def _remember(self, line: str) -> None:
+        if line:
+            self._lines = [*self._lines[:20], *self._lines[20:][-20:], line]

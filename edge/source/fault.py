@@ -1,0 +1,9 @@
+"""What can go wrong with a live source, and go right again. Standard library only."""
+
+
+class SourceFault(Exception):
+    """Nothing usable comes any more; a fresh process may do better."""
+
+
+class SourceAbsent(SourceFault):
+    """The device or the server isn't there (yet)."""

@@ -1,0 +1,166 @@
+"""When a station listens: quiet hours, by the clock or the sun, and a duty cycle to save power."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edge import clock
+from edge.contract.errors import ConfigError
+
+_MOMENT = re.compile(r"(\d{1,2}):(\d\d)|(sunrise|sunset)([+-]\d{1,3})?")
+_DUTY = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time of day."""
+
+    minutes: int
+    """After midnight, or after `sun`."""
+    sun: str | None = None
+    """`sunrise` or `sunset`."""
+
+    def on(self, day: date, place: "Place") -> datetime | None:
+        """That moment of a day; None where the sun doesn't rise or set."""
+        if self.sun:
+            begun = place.sun(day, self.sun)
+            return begun and begun + timedelta(minutes=self.minutes)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=place.zone)
+        return midnight.replace(hour=self.minutes // 60, minute=self.minutes % 60)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the sun rises."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+    zone: tzinfo = timezone.utc
+
+    def sun(self, day: date, event: str) -> datetime | None:
+        """Sunrise or sunset (astral)."""
+        from astral import Observer
+        from astral.sun import sun
+
+        assert self.latitude is not None
+        assert self.longitude is not None
+        observer = Observer(self.latitude, self.longitude)
+        try:
+            found: dict[str, Any] = sun(observer, date=day, tzinfo=self.zone)
+        except ValueError:  # polar day or night
+            return None
+        moment: datetime = found[event]
+        return moment
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When to rest; by default never."""
+
+    quiet: tuple[Moment, Moment] | None = None
+    """From and to, each day."""
+    duty: tuple[float, float] | None = None
+    """Minutes to listen of how many, by the monotonic clock: no clock battery is needed."""
+    place: Place = Place()
+    now: Callable[[], datetime] = clock.now
+    monotonic: Callable[[], float] = time.monotonic
+
+    def awake(self) -> bool:
+        """Whether it is time to listen."""
+        return self._on_duty() and not self._quiet()
+
+    def __str__(self) -> str:
+        return "quiet hours" if self._quiet() else "the rest of the duty cycle"
+
+    def _on_duty(self) -> bool:
+        if self.duty is None:
+            return True
+        on, cycle = self.duty
+        return self.monotonic() / 60 % cycle < on
+
+    def _quiet(self) -> bool:
+        """Asked of the days around, for hours may pass midnight."""
+        if self.quiet is None:
+            return False
+        moment = self.now().astimezone(self.place.zone)
+        days = (moment.date() + timedelta(days=n) for n in (-1, 0, 1))
+        return any(self._holds(moment, day) for day in days)
+
+    def _holds(self, moment: datetime, day: date) -> bool:
+        assert self.quiet is not None
+        begin, end = (one.on(day, self.place) for one in self.quiet)
+        if begin is None or end is None:
+            return False
+        if end <= begin:
+            end = self.quiet[1].on(day + timedelta(days=1), self.place)
+        return end is not None and begin <= moment < end
+
+
+ALWAYS = Schedule()
+
+
+def read_schedule(
+    quiet: str | None, duty: str | None, latitude: float | None, longitude: float | None
+) -> Schedule:
+    """A schedule as the settings write it.
+
+    Args:
+        quiet: `22:00..04:30`, or `sunset+60..sunrise-45`, in minutes.
+        duty: `5/15` listens five of every fifteen minutes.
+        latitude: of the station, in degrees; needed for the sun.
+        longitude: likewise.
+
+    Raises:
+        ConfigError: it can't be read, or the sun's place is missing.
+    """
+    hours = None if quiet is None else _read_quiet(quiet)
+    if hours and any(one.sun for one in hours) and None in (latitude, longitude):
+        raise ConfigError(f"quiet_hours: {quiet!r} needs --latitude and --longitude")
+    return Schedule(hours, _read_duty(duty), Place(latitude, longitude, _zone()))
+
+
+def _read_quiet(text: str) -> tuple[Moment, Moment]:
+    begin, dots, end = text.partition("..")
+    if not dots:
+        raise _unreadable(text)
+    return _read_moment(begin, text), _read_moment(end, text)
+
+
+def _read_moment(part: str, text: str) -> Moment:
+    found = _MOMENT.fullmatch(part.strip().lower())
+    if found is None:
+        raise _unreadable(text)
+    hour, minute, sun, offset = found.groups()
+    if sun:
+        return Moment(int(offset or 0), sun)
+    if int(hour) > 23 or int(minute) > 59:
+        raise _unreadable(text)
+    return Moment(60 * int(hour) + int(minute))
+
+
+def _unreadable(text: str) -> ConfigError:
+    return ConfigError(
+        f"quiet_hours: {text!r}, expected such as 22:00..04:30 or sunset+60..sunrise-45"
+    )
+
+
+def _read_duty(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    found = _DUTY.fullmatch(text.strip())
+    on, cycle = map(float, found.groups()) if found else (0.0, 0.0)
+    if not 0 < on <= cycle:
+        raise ConfigError(f"duty: {text!r}, expected minutes to listen of how many, such as 5/15")
+    return on, cycle
+
+
+def _zone() -> ZoneInfo:
+    name = clock.time_zone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"time zone: {name!r} is unknown; set TZ, or timedatectl") from error

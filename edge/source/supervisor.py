@@ -1,0 +1,163 @@
+"""A live source that never gives up: its process is watched, killed and started again for ever."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.complaint import Complaint
+from edge.contract.errors import BirdlistenError
+from edge.source.block import Block
+from edge.source.fault import SourceAbsent, SourceFault
+from edge.source.schedule import ALWAYS, Schedule
+
+_LOG = logging.getLogger(__name__)
+_REST_S = 1.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How patient the parent is with a source."""
+
+    first_block_s: float = 8.0
+    """A source may take this long to deliver its first block."""
+    silence_s: float = 3.0
+    """Time without a block after which its process is taken for dead."""
+    flat_s: float = 20.0
+    """A line that does not move at all for this long is a fault: even a muted sound card hisses."""
+    backoff_s: float = 0.25
+    """Wait before the first restart; doubles up to `backoff_max_s`."""
+    backoff_max_s: float = 2.0
+    healthy_s: float = 60.0
+    """Running this long resets the wait."""
+
+
+class Capture(Protocol):
+    """A kind of live source."""
+
+    name: str
+    """For people, and in records."""
+
+    def blocks(self, patience: Patience) -> Iterator[Block]:
+        """Start a process and yield what it delivers, counted from its start.
+
+        Returns when the source has an end of its own, as a file on a web server has.
+
+        Raises:
+            SourceFault: nothing comes any more, or nonsense.
+            SourceAbsent: the source isn't there.
+            BirdlistenError: it can't be used, and no fresh process will do better.
+        """
+        ...
+
+    def absent(self, error: SourceAbsent) -> BirdlistenError:
+        """What to tell a person who named a source that isn't there."""
+        ...
+
+
+class Supervisor:
+    """Runs a source for ever.
+
+    Args:
+        capture: the source.
+        wait: wait for one that isn't there at the start.
+        patience: with its faults.
+        schedule: when it rests.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        wait: bool = False,
+        patience: Patience | None = None,
+        schedule: Schedule = ALWAYS,
+    ) -> None:
+        self._capture, self._wait = capture, wait
+        self._patience = patience or Patience()
+        self._schedule = schedule
+        self._started = time.monotonic()
+        self._backoff_s = self._patience.backoff_s
+        self._end: Block | None = None
+        """The last one."""
+        self._complaint = Complaint(_LOG)
+
+    def blocks(self) -> Iterator[Block]:
+        """Blocks for ever; after a fault comes one without samples, then `first_sample` jumps.
+
+        Raises:
+            BirdlistenError: the source can't be used, or isn't there at the start and `wait` is
+                off. Once it has delivered it is retried for ever.
+        """
+        while True:
+            yield from self._rests()
+            begun = time.monotonic()
+            try:
+                yield from self._life()
+                if self._schedule.awake():
+                    return
+            except SourceAbsent as error:
+                if not (self._end or self._wait):
+                    raise self._capture.absent(error) from error
+                self._complaint(f"{error}; trying again")
+            except SourceFault as fault:
+                self._complaint(f"{self._capture.name}: {fault}; trying again")
+            except BirdlistenError as error:
+                if self._end is None:
+                    raise
+                self._complaint(f"{error}; trying again")
+            yield from self._broken_off()
+            self._back_off(time.monotonic() - begun)
+
+    def _life(self) -> Iterator[Block]:
+        """One process, from its start to its fault, or to the time of rest."""
+        offset_s = time.monotonic() - self._started
+        flat_s, base = 0.0, None
+        with closing(self._capture.blocks(self._patience)) as blocks:  # type: ignore[type-var]
+            for block in blocks:
+                base = self._base(block, offset_s) if base is None else base
+                self._end = block.moved(base)
+                yield self._end
+                flat_s = flat_s + block.length_s if _flat(block) else 0.0
+                self._check_flat(flat_s)
+                if not self._schedule.awake():
+                    return
+
+    def _base(self, block: Block, offset_s: float) -> int:
+        """Where a process begins to count; time never goes back.
+
+        The clock of a sound card that runs fast may be ahead of ours.
+        """
+        _LOG.info("listening to %s at %d Hz", self._capture.name, block.rate_hz)
+        before_s = self._end.end_sample / self._end.rate_hz if self._end else 0.0
+        return int(max(offset_s, before_s) * block.rate_hz)
+
+    def _check_flat(self, flat_s: float) -> None:
+        if flat_s >= self._patience.flat_s:
+            raise SourceFault(f"the signal has not moved for {flat_s:.0f} s; is it muted?")
+
+    def _broken_off(self) -> Iterator[Block]:
+        if self._end is not None:
+            yield Block.gap()
+
+    def _back_off(self, lived_s: float) -> None:
+        if lived_s > self._patience.healthy_s:
+            self._complaint.over()
+            self._backoff_s = self._patience.backoff_s
+        time.sleep(self._backoff_s)
+        self._backoff_s = min(2 * self._backoff_s, self._patience.backoff_max_s)
+
+    def _rests(self) -> Iterator[Block]:
+        """Until it is time to listen; a block without samples now and then shows life."""
+        if self._schedule.awake():
+            return
+        _LOG.info("resting: %s", self._schedule)
+        while not self._schedule.awake():
+            yield Block.gap()
+            time.sleep(_REST_S)
+
+
+def _flat(block: Block) -> bool:
+    samples = block.samples
+    return bool(samples.size) and bool(samples.min() == samples.max())
