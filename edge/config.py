@@ -117,7 +117,9 @@ class Settings:
 
     @property
     def station_path(self) -> Path:
-        """The station's directory."""
+        """The station's directory; under systemd, its state directory."""
+        if self.station is None and "STATE_DIRECTORY" in os.environ:
+            return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
         state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         return Path(self.station or Path(state) / "birdlisten")
 

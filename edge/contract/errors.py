@@ -6,6 +6,8 @@
   * ConfigError            a setting that can't be used (also a ValueError)
   * DatasetError           a data set or checkpoint that can't be used (also a ValueError)
   * DeviceError            a microphone that can't be used (also an OSError)
+  * ServiceError           the service can't be installed or asked (also an OSError)
+  * StoreError             the station's records can't be read or kept (also a RuntimeError)
   * MissingPackageError    an optional package is not installed (also an ImportError)
 """
 
@@ -40,6 +42,10 @@ class DeviceError(BirdlistenError, OSError):
 
 class StoreError(BirdlistenError, RuntimeError):
     """The station's records can't be read or kept."""
+
+
+class ServiceError(BirdlistenError, OSError):
+    """The service can't be installed or asked."""
 
 
 class MissingPackageError(BirdlistenError, ImportError):

@@ -55,6 +55,6 @@ class Notifier:
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
             try:
-                line.sendto(message.encode(), address)
+                line.sendto(message.encode(), socket.MSG_DONTWAIT, address)
             except OSError:
-                pass  # whoever started us is gone, or never listened
+                pass  # whoever started us is gone, or too busy to listen: neither holds us up

@@ -1,0 +1,1 @@
+"""`birdlisten doctor`: what is wrong here, and what to do about it."""

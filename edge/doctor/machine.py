@@ -1,0 +1,95 @@
+"""Is the machine fit for a year on a pole: clock, disk, heat, memory?"""
+
+import os
+import shutil
+from pathlib import Path
+
+from edge import clock
+from edge.config import Settings
+from edge.contract.errors import BirdlistenError
+from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
+from edge.store import Store
+
+_MEGABYTE = 1e6
+_YEAR = 2025
+"""A clock before this has never been set."""
+_HOT_C = 75.0
+_LEAST_MB = 300.0
+_BOARD = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_TROUBLES = {0: "under-voltage", 1: "slowed down", 2: "throttled", 3: "too hot"}
+"""Bits of a Raspberry Pi's firmware; the same 16 higher mean: since it was started."""
+
+
+def check_clock() -> Finding:
+    """Whether records will have the right time."""
+    now, zone = clock.now(), clock.time_zone()
+    found = f"{now:%Y-%m-%d %H:%M} UTC, zone {zone}"
+    if now.year < _YEAR:
+        advice = "the clock was never set: connect a network or a clock with a battery (RTC)"
+        return Finding("clock", BAD, found, advice)
+    advice = "not synchronised: timedatectl set-ntp true; records say so until it is"
+    return judged("clock", clock.synchronised(), found, advice, DOUBT)
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Whether the station can keep records."""
+    station = settings.station_path
+    try:
+        Store(station).close()
+        free = shutil.disk_usage(station).free / _MEGABYTE
+    except (BirdlistenError, OSError) as error:
+        advice = "choose another --station, or make it writable"
+        return Finding("station", BAD, str(error), advice)
+    found = f"{station}, {free / 1000:.1f} GB free"
+    advice = f"clips need {settings.free_mb:g} MB to stay free: make room, or lower free_mb"
+    return judged("station", free >= settings.free_mb, found, advice)
+
+
+def check_heat(zones: Path = Path("/sys/class/thermal"), board: Path = _BOARD) -> Finding:
+    """Temperature, and whether the board slows itself down."""
+    celsius = max(map(_celsius, zones.glob("thermal_zone*/temp")), default=None)
+    troubles = _throttled(board)
+    found = "no sensor" if celsius is None else f"{celsius:.0f} °C"
+    if troubles:
+        advice = "a better power supply (5 V, 3 A) and a heat sink"
+        return Finding("heat", BAD, f"{found}, {', '.join(troubles)}", advice)
+    return judged("heat", (celsius or 0) < _HOT_C, found, "shade it, or add a heat sink", DOUBT)
+
+
+def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
+    """What is free for the listener."""
+    lines = dict(one.split(":", 1) for one in table.read_text(encoding="ascii").splitlines())
+    free = int(lines["MemAvailable"].split()[0]) / 1024
+    advice = "the small bundle needs 150 MB: end other programs, or take a bigger board"
+    return judged("memory", free >= _LEAST_MB, f"{free:.0f} MB available", advice, DOUBT)
+
+
+def check_helpers() -> Finding:
+    """Programs that some sources need."""
+    missing = [one for one in ("ffmpeg", "arecord") if shutil.which(one) is None]
+    found = f"missing: {', '.join(missing)}" if missing else "ffmpeg, arecord"
+    advice = "ffmpeg is for streams, arecord stands in for PortAudio: apt install ffmpeg alsa-utils"
+    return judged("helpers", not missing, found, advice, DOUBT)
+
+
+def check_cores() -> Finding:
+    """How many processors there are."""
+    return Finding("processors", GOOD, f"{len(os.sched_getaffinity(0))}")
+
+
+def _celsius(sensor: Path) -> float:
+    try:
+        return int(sensor.read_text()) / 1000
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _throttled(board: Path) -> list[str]:
+    """What a Raspberry Pi complains of; nothing on other boards."""
+    try:
+        bits = int(board.read_text(), 16)
+    except (OSError, ValueError):
+        return []
+    now = [name for bit, name in _TROUBLES.items() if bits >> bit & 1]
+    before = [f"{name} before" for bit, name in _TROUBLES.items() if bits >> (bit + 16) & 1]
+    return now or before

@@ -1,0 +1,76 @@
+"""Is the bundle whole, and is this machine fast enough for it?"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.command.opening import hop_samples
+from edge.command.trial import Trial
+from edge.config import Settings
+from edge.contract.bundle import Bundle, load_bundle, read_role
+from edge.contract.errors import BirdlistenError
+from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
+from edge.encoder import choose_precision
+from edge.voice import VoiceGate
+
+_WINDOWS = 5
+_COMFORT = 0.8
+"""Share of real time from which the hop will widen now and then."""
+
+
+def check_bundle(settings: Settings) -> Iterator[Finding]:
+    """Every file against its checksum; then how fast it hears, and on what."""
+    path = Path(settings.bundle)
+    try:
+        bundle = load_bundle(path)
+        for role in bundle.manifest.roles:
+            read_role(path, bundle.manifest, role)
+        yield Finding("bundle", GOOD, _described(bundle))
+        yield _speed(settings, bundle)
+    except BirdlistenError as error:
+        yield Finding("bundle", BAD, str(error), "copy or install the bundle again")
+
+
+def check_voice(settings: Settings) -> Finding:
+    """Whether clips can be kept free of speech."""
+    if not settings.clips or settings.voices == "keep":
+        return Finding("voices", GOOD, "not asked for")
+    try:
+        VoiceGate(load_bundle(Path(settings.bundle)).manifest.audio)
+    except BirdlistenError as error:
+        return Finding("voices", DOUBT, "no clips are kept", str(error))
+    return Finding("voices", GOOD, "clips with speech are withheld")
+
+
+def _described(bundle: Bundle) -> str:
+    manifest = bundle.manifest
+    precisions = ", ".join(manifest.precisions)
+    return f"{manifest.name}, {len(bundle.taxonomy.ids)} species, {precisions}; all files whole"
+
+
+def _speed(settings: Settings, bundle: Bundle) -> Finding:
+    trial = _trial(settings, bundle)
+    audio = bundle.manifest.audio
+    hop_ms = 1000 * hop_samples(settings, audio) / audio.sample_rate_hz
+    share = trial.window_ms / hop_ms
+    found = f"{trial.precision} on {trial.provider}: {100 * share:.1f} % of real time"
+    if settings.provider in trial.provider.lower() or settings.provider in ("auto", "cpu"):
+        return judged(
+            "speed", share < _COMFORT, found, "birdlisten bench; or a longer --hop", DOUBT
+        )
+    return Finding("speed", BAD, found, f"--provider {settings.provider} is not really used")
+
+
+def _trial(settings: Settings, bundle: Bundle) -> Trial:
+    """In a process of its own, so that a provider that crashes is one more finding."""
+    precision = choose_precision(bundle, settings.precision, settings.provider)
+    threads = str(settings.threads or 1)
+    command = [sys.executable, "-m", "edge.command.trial", str(bundle.path), precision]
+    ended = subprocess.run(
+        [*command, settings.provider, threads, str(_WINDOWS)], capture_output=True, text=True
+    )
+    if ended.returncode:
+        raise BirdlistenError(ended.stderr.strip() or f"the encoder crashed ({ended.returncode})")
+    return Trial(**json.loads(ended.stdout))

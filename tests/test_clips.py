@@ -1,0 +1,301 @@
+"""Clips: what is cut, what is withheld, what is kept and what goes."""
+
+import io
+import itertools
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from edge.clip.cutter import ClipConfig, Cutter
+from edge.clip.shelf import Shelf, ShelfConfig
+from edge.clip.spectrogram import spectrogram_png
+from edge.contract.audio import AudioSpec
+from edge.contract.errors import StoreError
+from edge.detection import Clip, ClipKept, Extension
+from edge.logbook import Logbook
+from edge.source.framing import Window
+from edge.store import Store
+from tests.test_detection import detection
+
+RATE_HZ = 1000
+SPEC = AudioSpec(RATE_HZ, window_samples=4000, hop_samples=1000)
+CONFIG = ClipConfig(before_s=1.0, after_s=2.0, most_s=10.0)
+SOUND = np.sin(np.arange(60_000) / 7).astype(np.float32) * 0.5
+NUMBERS = (f"{n:08x}-0000-7000-8000-000000000000" for n in itertools.count())
+
+
+def hear(cutter: Cutter, first: int, last: int) -> list[Clip]:
+    """Windows that begin at these seconds."""
+    found = []
+    for n in range(first, last):
+        cutter.hear(Window(1000 * n, SOUND[1000 * n : 1000 * n + 4000]))
+        found += cutter.due(1000 * n + 4000)
+    return found
+
+
+def expected(start_s: float, end_s: float) -> np.ndarray:
+    return np.round(SOUND[int(1000 * start_s) : int(1000 * end_s)] * 32767).astype(np.int16)
+
+
+def test_a_clip_has_what_came_before_and_after() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 10)
+    cutter.follow(detection(start_s=8.0, end_s=12.0))
+    (clip,) = hear(cutter, 10, 20)
+    np.testing.assert_array_equal(clip.samples, expected(7, 14))
+
+
+def test_a_clip_comes_when_all_of_it_was_heard_and_grows_until_then() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 10)
+    one = detection(start_s=8.0, end_s=12.0)
+    cutter.follow(one)
+    assert hear(cutter, 10, 10) == []
+    cutter.follow(Extension(one.id, 13.5, 3))
+    assert hear(cutter, 10, 11) == []
+    (clip,) = hear(cutter, 11, 20)
+    np.testing.assert_array_equal(clip.samples, expected(7, 15.5))
+
+
+def test_a_bird_that_never_stops_gives_a_clip_of_bounded_length() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 3)
+    one = detection(start_s=2.0, end_s=4.0)
+    cutter.follow(one)
+    clips = []
+    for n in range(3, 50):
+        cutter.follow(Extension(one.id, n + 3.0, n))
+        clips += hear(cutter, n, n + 1)
+    (clip,) = clips
+    np.testing.assert_array_equal(clip.samples, expected(1, 11))
+
+
+def test_the_end_of_the_source_ends_its_clips() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 10)
+    cutter.follow(detection(start_s=0.2, end_s=13.0))
+    (clip,) = cutter.finish()
+    np.testing.assert_array_equal(clip.samples, expected(0, 10))
+    assert list(cutter.finish()) == []
+
+
+def test_what_was_lost_is_left_out() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 5)
+    hear(cutter, 12, 14)
+    cutter.follow(detection(start_s=7.0, end_s=14.0))
+    (clip,) = cutter.finish()
+    np.testing.assert_array_equal(clip.samples, np.concatenate([expected(6, 8), expected(12, 16)]))
+
+
+def test_memory_is_bounded_however_long_it_listens() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    for n in range(5000):
+        cutter.hear(Window(1000 * n, SOUND[:4000]))
+    held = sum(len(piece) for _, piece in cutter._tape._pieces)
+    assert held < 30 * RATE_HZ
+
+
+class Speech:
+    """Somebody speaks at these seconds."""
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = seconds
+
+    def hear(self, window: Window) -> None:
+        pass
+
+    def private(self, start: int, end: int) -> bool:
+        return any(start - 8000 < 1000 * one < end + 8000 for one in self._seconds)
+
+
+@pytest.mark.parametrize(("at", "kept"), [(1.0, False), (20.0, False), (30.0, True)])
+def test_near_speech_nothing_is_kept_and_what_comes_after_is_waited_for(at, kept) -> None:
+    cutter = Cutter(SPEC, CONFIG, Speech(at))
+    hear(cutter, 0, 10)
+    cutter.follow(detection(start_s=8.0, end_s=12.0))
+    assert hear(cutter, 10, 18) == []  # all of it was heard, but not its neighbours
+    assert bool(hear(cutter, 18, 30)) is kept
+    assert cutter.withheld == (not kept)
+
+
+def clip(species: str = "parus_major", seconds: float = 1.0, **values: object) -> Clip:
+    values = {"id": next(NUMBERS), "species_id": species, **values}
+    samples = (SOUND[: int(1000 * seconds)] * 32767).astype(np.int16)
+    return Clip(detection(**values), samples, RATE_HZ)
+
+
+FREE = ShelfConfig(free_bytes=0)
+
+
+@pytest.mark.parametrize("format_", ["flac", "opus"])
+def test_a_clip_is_written_with_its_spectrogram(tmp_path: Path, format_: str) -> None:
+    one = replace(clip(detected_at="2026-05-01T04:31:07.250Z"), rate_hz=48_000)
+    path = tmp_path / Shelf(tmp_path, replace(FREE, format=format_)).put(one)
+    assert path.name == f"20260501T043107Z-{one.detection.id}.{format_}"
+    assert path.parent == tmp_path / "clips" / "parus_major"
+    samples, rate_hz = soundfile.read(path, dtype="int16")
+    assert rate_hz == 48_000
+    if format_ == "flac":
+        np.testing.assert_array_equal(samples, one.samples)
+    with Image.open(path.with_suffix(".png")) as picture:
+        picture.load()
+        assert picture.size == (512, 192)
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_spectrogram_shows_the_pitch() -> None:
+    time = np.arange(48_000 * 2) / 48_000
+    png = spectrogram_png((10_000 * np.sin(2 * np.pi * 7000 * time)).astype(np.int16), 48_000)
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"), np.float32)
+    brightest = pixels.mean(axis=1).argmax()
+    assert 14_000 * (1 - brightest / 191) == pytest.approx(7000, abs=150)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 1023, 1024, 5000])
+def test_a_spectrogram_of_any_length_is_a_picture(samples: int) -> None:
+    for sound in (np.zeros(samples, np.int16), np.full(samples, 32767, np.int16)):
+        Image.open(io.BytesIO(spectrogram_png(sound, 48_000))).load()
+
+
+def put_aged(shelf: Shelf, station: Path, one: Clip, age_s: float) -> str:
+    path = shelf.put(one)
+    moment = station.stat().st_mtime - age_s
+    os.utime(station / path, (moment, moment))
+    return path
+
+
+def fresh(station: Path, **limits: object) -> Shelf:
+    return Shelf(station, replace(FREE, **limits))
+
+
+def test_the_oldest_go_when_there_are_too_many_bytes(tmp_path: Path) -> None:
+    shelf = fresh(tmp_path)
+    paths = [put_aged(shelf, tmp_path, clip(), 1000 - n) for n in range(20)]
+    size = sum(one.stat().st_size for one in (tmp_path / "clips").rglob("*.*")) // 20
+    gone = fresh(tmp_path, most_bytes=int(12.5 * size), least=3).tidy()
+    assert gone == paths[:8]
+    assert not any(
+        (tmp_path / one).with_suffix(end).exists() for one in gone for end in (".flac", ".png")
+    )
+
+
+def test_each_species_keeps_its_last_few(tmp_path: Path) -> None:
+    shelf = fresh(tmp_path)
+    rare = [put_aged(shelf, tmp_path, clip("rare"), 9000 + n) for n in range(3)]
+    for n in range(10):
+        put_aged(shelf, tmp_path, clip("common"), n)
+    fresh(tmp_path, most_bytes=0, least=3).tidy()
+    kept = {one.parent.name for one in (tmp_path / "clips").rglob("*.flac")}
+    assert kept == {"rare", "common"}
+    assert all((tmp_path / one).exists() for one in rare)
+    assert len(list((tmp_path / "clips" / "common").glob("*.flac"))) == 3
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_age_counts_while_the_clock_can_be_trusted(tmp_path, monkeypatch, synchronised) -> None:
+    monkeypatch.setattr("edge.clock.synchronised", lambda: synchronised)
+    shelf = fresh(tmp_path)
+    old = put_aged(shelf, tmp_path, clip(), 3 * 86_400)
+    new = put_aged(shelf, tmp_path, clip(), 1 * 86_400)
+    assert fresh(tmp_path, most_days=2, least=0).tidy() == ([old] if synchronised else [])
+    assert (tmp_path / new).exists()
+
+
+def test_odd_names_are_left_alone_and_stop_nothing(tmp_path: Path) -> None:
+    shelf = fresh(tmp_path)
+    put_aged(shelf, tmp_path, clip(), 10)
+    folder = tmp_path / "clips" / "parus_major"
+    odd = ["notes.txt", "20260501.flac", "a\nb.flac", "20260501T043107Z-x.flac", "-rf *", "é" * 60]
+    for name in odd:
+        (folder / name).write_bytes(b"mine")
+    (folder / os.fsdecode(b"\xff\xfe.flac")).write_bytes(b"mine")
+    (tmp_path / "clips" / "file").write_bytes(b"mine")
+    (folder / f"20260501T043107Z-{next(NUMBERS)}.flac").mkdir()
+    assert len(fresh(tmp_path, most_bytes=0, least=0).tidy()) >= 1
+    assert all((folder / one).read_bytes() == b"mine" for one in odd)
+    assert not list(folder.glob("*.png"))
+
+
+def test_what_a_crash_left_half_written_goes_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / fresh(tmp_path).put(clip())
+    half = path.with_name(f".{path.name}-abc123")
+    half.write_bytes(b"half")
+    foreign = path.with_name(".nfs000")
+    foreign.write_bytes(b"mine")
+    fresh(tmp_path)
+    assert not half.exists()
+    assert foreign.exists()
+    assert path.exists()
+
+
+def test_a_disk_that_is_nearly_full_gets_no_clips(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="stay free of clips"):
+        fresh(tmp_path, free_bytes=1 << 60).put(clip())
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_the_store_knows_where_a_clip_lies_until_it_goes(tmp_path: Path) -> None:
+    store, one = Store(tmp_path), clip()
+    store.write(one.detection)
+    logbook = Logbook(store, as_json=True, shelf=fresh(tmp_path, most_bytes=0, least=0))
+    logbook(one)
+    kept = store.find(one.detection.id).clip
+    assert (tmp_path / kept).is_file()
+    other = clip()
+    store.write(other.detection)
+    logbook._shelf._tidied = -60.0
+    logbook(other)
+    assert store.find(one.detection.id).clip is None
+    assert not (tmp_path / kept).exists()
+    store.write(ClipKept(other.detection.id, "elsewhere"))
+    assert store.find(other.detection.id).clip == "elsewhere"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "birdlisten-test", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_on_a_full_disk_clips_stop_first_and_all_recovers(small_disk, capsys, caplog) -> None:
+    filler = small_disk / "filler"
+    store = Store(small_disk)
+    logbook = Logbook(store, as_json=True, shelf=fresh(small_disk, free_bytes=300_000, least=0))
+    filler.write_bytes(bytes(1_000_000 - 500_000))
+    first = clip(seconds=0.1)
+    logbook(first.detection)
+    logbook(first)
+    assert store.find(first.detection.id).clip
+    filler.write_bytes(bytes(800_000))
+    logbook(second := clip(seconds=0.1))
+    logbook(second.detection)
+    assert store.find(second.detection.id).clip is None  # the record is kept, the clip isn't
+    try:
+        with filler.open("ab") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+    except OSError:
+        pass
+    for _ in range(100):
+        logbook(detection(id=next(NUMBERS)))
+    assert len(capsys.readouterr().out.splitlines()) == 102
+    assert 1 <= caplog.text.count("the record is not kept") <= 3
+    filler.unlink()
+    last = clip(seconds=0.1)
+    logbook(last.detection)
+    logbook._shelf._tidied = -60.0
+    logbook(last)
+    assert store.find(last.detection.id).clip
