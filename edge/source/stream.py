@@ -60,6 +60,7 @@ class Stream:
         rtsp = ["-rtsp_transport", "tcp", "-allowed_media_types", "audio"]
         command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info"]
         command += rtsp if self._url.startswith(("rtsp://", "rtsps://")) else []
+        command += ["-analyzeduration", "1000000"]  # five seconds are lost at each start otherwise
         command += ["-i", self._url, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
         return [*command, "-f", "s16le", "-"]
 
