@@ -137,6 +137,8 @@ class Clip:
     samples: npt.NDArray[np.int16]
     """int16[samples], mono."""
     rate_hz: int
+    around: npt.NDArray[np.int16]
+    """int16[more samples], the same with what is beside it: nobody may speak there."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from edge.detection import (
 )
 from edge.explanation import explained
 from edge.store import Store
+from edge.voice import VoiceGate
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Logbook:
         explain: say what speaks for every record and against every candidate, not only in the
             debug log.
         shelf: keeps the clips; None keeps none.
+        voice: recognises speech, which is never kept; None keeps it.
     """
 
     def __init__(
@@ -38,12 +40,18 @@ class Logbook:
         as_json: bool,
         explain: bool = False,
         shelf: Shelf | None = None,
+        voice: VoiceGate | None = None,
     ) -> None:
-        self._store, self._shelf = store, shelf
+        self._store, self._shelf, self._voice = store, shelf, voice
         self._as_json = as_json
         self._level = logging.INFO if explain else logging.DEBUG
         self._unkept = Complaint(_LOG, logging.ERROR)
         self._unwritten = Complaint(_LOG)
+
+    @property
+    def keeps_clips(self) -> bool:
+        """Whether clips are wanted."""
+        return self._shelf is not None
 
     def __call__(self, record: Record) -> None:
         """Keep a record, and print it if it is a detection."""
@@ -73,6 +81,9 @@ class Logbook:
 
     def _shelve(self, clip: Clip) -> None:
         if self._shelf is None:
+            return
+        if self._voice and self._voice.speaks(clip.around, clip.rate_hz):
+            _LOG.info("%s: no clip, somebody speaks", clip.detection.common_name)
             return
         for path in self._shelf.tidy():
             self._keep(ClipGone(path))

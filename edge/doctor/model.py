@@ -38,7 +38,7 @@ def check_voice(settings: Settings) -> Finding:
     if not settings.clips or settings.voices == "keep":
         return Finding("voices", GOOD, "not asked for")
     try:
-        VoiceGate(load_bundle(Path(settings.bundle)).manifest.audio)
+        VoiceGate()
     except BirdlistenError as error:
         return Finding("voices", DOUBT, "no clips are kept", str(error))
     return Finding("voices", GOOD, "clips with speech are withheld")

@@ -53,6 +53,10 @@ class Live:
         """
         return self._ring.blocks()
 
+    def close(self) -> None:
+        """Let the device go, so that it can be opened again."""
+        self._ring.close()
+
 
 def _blocks(settings: Settings, capture: Capture | None) -> Iterator[Block]:
     schedule = read_schedule(

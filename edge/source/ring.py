@@ -12,6 +12,7 @@ from edge.source.block import Block
 _LOG = logging.getLogger(__name__)
 _AHEAD_S = 5.0
 """A live source may be this much ahead of our clock; one that is more can wait."""
+_PARTING_S = 0.5
 _GAPS = 4096
 """Blocks held at most: those without samples count, too."""
 
@@ -60,6 +61,12 @@ class Ring:
             yield block
         if self._error is not None:
             raise self._error
+
+    def close(self) -> None:
+        """Let the source go; it has half a second to end."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(_PARTING_S)
 
     def _next(self) -> Block | None:
         with self._changed:
