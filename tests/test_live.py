@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from tests.conftest import Pulse, capture_children
+from tests.pulse import Pulse, capture_children
 
 ROOT = Path(__file__).parent.parent
 CHORUS_S = 60

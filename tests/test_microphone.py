@@ -21,7 +21,7 @@ from edge.source.microphone import (
     input_devices,
 )
 from edge.source.supervisor import Patience, Supervisor
-from tests.conftest import Pulse, capture_children
+from tests.pulse import Pulse, capture_children
 
 IMPATIENT = Patience(first_block_s=4, silence_s=1, backoff_s=0.2, backoff_max_s=0.5)
 PATIENCE_S = 30

@@ -77,3 +77,25 @@ def test_reading_goes_on_while_inference_is_busy() -> None:
     assert next(blocks).first_sample == 0
     assert ahead.wait(10)
     assert numbers(blocks) == list(range(1, 20))
+
+
+def test_a_source_faster_than_real_time_is_held_up_not_dropped() -> None:
+    ring = Ring((block(n) for n in range(1000)), capacity_s=10)
+    assert numbers(ring.blocks()) == list(range(1000))
+    assert ring.dropped_s == 0
+
+
+def test_a_stop_ends_a_ring_whose_source_is_silent() -> None:
+    stopped, silent = threading.Event(), threading.Event()
+
+    def source() -> Iterator[Block]:
+        yield block(0)
+        silent.wait(30)
+
+    ring = Ring(source(), stopped)
+    blocks = ring.blocks()
+    assert next(blocks).first_sample == 0
+    stopped.set()
+    assert list(blocks) == []
+    silent.set()
+    ring.close()

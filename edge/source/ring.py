@@ -99,7 +99,7 @@ class Ring:
             self._held.append(block)
             self._held_s += block.length_s
             self._taken_s += block.length_s
-            while self._full() and len(self._held) > 1:
+            while self._full() and not self._ahead() and len(self._held) > 1:
                 self._drop()
             self._changed.notify()
 
