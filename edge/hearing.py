@@ -124,6 +124,11 @@ class Hearing:
         known, anchors = self.bundle.taxonomy.ids, self.bundle.anchors
         return {} if anchors is None else dict(zip(known, anchors, strict=True))
 
+    def warm_up(self) -> None:
+        """Run the encoder once, so that the first bird finds it ready."""
+        spec = self.bundle.manifest.audio
+        self._encoder.encode(np.zeros((1, spec.window_samples), np.float32))
+
     def hear(self, windows: Sequence[Window]) -> list[Heard]:
         """Score windows; which of them are worth it is for `judge` to say."""
         samples = np.stack([window.samples for window in windows])

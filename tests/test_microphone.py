@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.capture import CaptureFault, Device, choose_device
 from edge.contract.errors import DeviceError
 from edge.source.block import Block
 from edge.source.microphone import (
     Microphone,
+    arecord_devices,
     describe_devices,
     input_devices,
 )
@@ -187,3 +189,54 @@ def test_an_unplugged_device_is_retried_quietly_and_comes_back(
             break
     assert after.first_sample > last.end_sample + 48_000
     assert tape.next().first_sample == after.end_sample
+
+
+def test_arecord_stands_in_for_portaudio(pulse: Pulse, tone, pitch, tmp_path: Path) -> None:
+    assert "pulse" in [one.name for one in arecord_devices()]
+    soundfile.write(tmp_path / "tone.wav", tone(1234, 20), 48_000)
+    pulse.play(tmp_path / "tone.wav")
+    tape = Tape(listened("pulse", backend="arecord"))
+    try:
+        blocks = [tape.next() for _ in range(20)]
+    finally:
+        tape.stop()
+    assert all(a.end_sample == b.first_sample for a, b in itertools.pairwise(blocks))
+    samples = np.concatenate([one.samples for one in blocks[8:]])
+    assert pitch(samples, 48_000) == pytest.approx(1234, abs=2)
+
+
+def test_where_portaudio_is_missing_arecord_is_used_unasked(
+    pulse: Pulse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    tape = Tape(listened("pulse"))
+    try:
+        assert len(tape.next().samples)
+    finally:
+        tape.stop()
+    assert {one.host_api for one in input_devices()} == {"arecord"}
+    with pytest.raises(DeviceError, match="libportaudio2"):
+        next(listened("pulse", backend="portaudio").blocks())
+
+
+def test_without_anything_to_record_with_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DeviceError, match="apt install"):
+        next(listened("pulse", wait=True).blocks())
+
+
+def test_a_device_is_found_again_by_its_name_when_indices_change() -> None:
+    usb = Device(2, "USB Mic: - (hw:1,0)", 1, 48_000, "ALSA", False, usb_id="0d8c:013c")
+    other = Device(3, "Webcam: - (hw:2,0)", 1, 48_000, "ALSA", True)
+    twin = Device(4, "USB Mic: - (hw:1,0)", 1, 48_000, "ALSA", False, usb_id="0d8c:013c")
+    assert choose_device([other, usb], "0d8c:013c") is usb
+    assert choose_device([other, usb], "usb mic") is usb
+    assert choose_device([other, usb, twin], usb.name, preferred=4) is twin
+    assert choose_device([other, twin], usb.name, preferred=2) is twin
+    with pytest.raises(CaptureFault, match="more than one"):
+        choose_device([usb, twin], "USB")

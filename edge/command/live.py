@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from itertools import chain
+from pathlib import Path
 
 from edge.clip.cutter import ClipConfig, Cutter
 from edge.clip.shelf import Shelf, ShelfConfig
@@ -17,6 +18,8 @@ from edge.contract.errors import (
     BirdlistenError,
     MissingPackageError,
 )
+from edge.contract.manifest import load_manifest
+from edge.detection import Record
 from edge.hearing import Hearing
 from edge.listener import Listener
 from edge.logbook import Logbook
@@ -45,15 +48,52 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
         BirdlistenError: bundle or source can't be used.
         KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
     """
+    notifier = Notifier()
     with stopping() as stop:
-        hearing, notifier = open_hearing(settings, live=True), Notifier()
-        _listen(settings, hearing, stop, notifier)
+        hearing = _listen(settings, None, stop, notifier)
         while stop.take_reload():
             notifier.reloading()
             settings, hearing = _reloaded(settings, hearing, reread)
             _listen(settings, hearing, stop, notifier)
     if stop.interrupted:
         raise KeyboardInterrupt
+
+
+def _listen(settings: Settings, hearing: Hearing | None, stop: Stop, notifier: Notifier) -> Hearing:
+    """Listen until a signal comes; the device opens while the bundle is loaded."""
+    rate_hz = load_manifest(Path(settings.bundle)).audio.sample_rate_hz
+    with closing(Live(settings, rate_hz, stop.event)) as live:
+        hearing = hearing or _warm(settings)
+        listener, store = open_listener(settings, hearing), open_store(settings)
+        kept, logbook = closing(store) if store else nullcontext(), _logbook(settings, store)
+        notifier.ready()
+        try:
+            with kept, Writer(logbook) as writer:
+                cutter = _cutter(settings, listener.spec) if logbook.keeps_clips else None
+                for found in _records(live, listener, notifier, cutter):
+                    writer.write(found)
+                notifier.stopping()
+        finally:
+            tell(listener)
+        if live.dropped_s:
+            _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
+        if not listener.tally.windows and stop.signal is None:
+            raise AudioError(f"{live.name}: ended without any audio")
+    return hearing
+
+
+def _warm(settings: Settings) -> Hearing:
+    hearing = open_hearing(settings, live=True)
+    hearing.warm_up()
+    return hearing
+
+
+def _records(
+    live: Live, listener: Listener, notifier: Notifier, cutter: Cutter | None
+) -> Iterator[Record]:
+    blocks = _opened(_fed(live.blocks(), notifier, listener))
+    origin = Origin(live.name, socket.gethostname(), live=True)
+    return listener.listen(blocks, origin, cutter)
 
 
 def _reloaded(
@@ -69,30 +109,6 @@ def _reloaded(
         return settings, hearing
     _LOG.info("settings read again")
     return new, opened
-
-
-def _listen(settings: Settings, hearing: Hearing, stop: Stop, notifier: Notifier) -> None:
-    listener = open_listener(settings, hearing)
-    live = Live(settings, listener.spec.sample_rate_hz, stop.event)
-    store = open_store(settings)
-    kept, logbook = closing(store) if store else nullcontext(), _logbook(settings, store)
-    cutter = _cutter(settings, listener.spec) if logbook.keeps_clips else None
-    notifier.ready()
-    try:
-        with kept, Writer(logbook) as writer:
-            blocks = _opened(_fed(live.blocks(), notifier, listener))
-            for found in listener.listen(
-                blocks, Origin(live.name, socket.gethostname(), live=True), cutter
-            ):
-                writer.write(found)
-            notifier.stopping()
-    finally:
-        live.close()
-        tell(listener)
-        if live.dropped_s:
-            _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
-    if not listener.tally.windows and stop.signal is None:
-        raise AudioError(f"{live.name}: ended without any audio")
 
 
 def _opened(blocks: Iterator[Block]) -> Iterable[Block]:

@@ -20,7 +20,7 @@ def is_live(source: str | None) -> bool:
 
 
 class Live:
-    """The live source that the settings name.
+    """The live source that the settings name; it is opened at once, and read ahead.
 
     Args:
         settings: of the run; its input is live.
@@ -34,6 +34,7 @@ class Live:
     def __init__(self, settings: Settings, rate_hz: int, stopped: threading.Event) -> None:
         self._capture = None if settings.input == "-" else _capture(settings, rate_hz)
         self._ring = Ring(_blocks(settings, self._capture), stopped)
+        self._ring.start()
 
     @property
     def name(self) -> str:

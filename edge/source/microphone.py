@@ -54,11 +54,14 @@ class Microphone:
             return
         try:
             yield from self._captured(patience)
-        except (SourceAbsent, DeviceError) as error:
+        except (SourceAbsent, DeviceError) as fault:
             if self._backend == PORTAUDIO or not self._arecord_has_it():
                 raise
-            _LOG.debug("%s; recording with arecord", error)
-            yield from self._recorded(patience)
+            _LOG.debug("%s; recording with arecord", fault)
+            try:
+                yield from self._recorded(patience)
+            except SourceAbsent:
+                raise fault from None
 
     def absent(self, error: SourceAbsent) -> BirdlistenError:
         """With the devices that are there."""
@@ -96,9 +99,12 @@ class Microphone:
         self.name = device.name
         command = ["arecord", "-q", "-D", device.name, "-t", "raw", "-f", "S16_LE", "-c", "1"]
         with Child([*command, "-r", str(self._rate_hz)]) as child:
-            limits = (patience.first_block_s, patience.silence_s)
-            yield from pcm_blocks(child.pipe, self._rate_hz, *limits)
-            raise SourceFault(child.said() or "arecord ended")
+            limits, begun = (patience.first_block_s, patience.silence_s), False
+            for block in pcm_blocks(child.pipe, self._rate_hz, *limits):
+                begun = True
+                yield block
+            reason = child.said() or "arecord ended"
+            raise SourceFault(reason) if begun else SourceAbsent(reason)
 
 
 def input_devices(backend: str = AUTO) -> list[Device]:

@@ -50,13 +50,18 @@ class Ring:
         self._begun = time.monotonic()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
+    def start(self) -> None:
+        """Begin to read; `blocks` does, too."""
+        if self._thread.ident is None:
+            self._thread.start()
+
     def blocks(self) -> Iterator[Block]:
         """Start the reader and yield its blocks.
 
         Raises:
             BirdlistenError: whatever the source raised.
         """
-        self._thread.start()
+        self.start()
         while (block := self._next()) is not None:
             yield block
         if self._error is not None:
