@@ -38,6 +38,10 @@ class Pulse:
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
         return self._spawn("paplay", "--device=field", str(path))
 
+    def keep_awake(self) -> None:
+        """Record beside: a null sink that rested takes two seconds to deliver its first block."""
+        self._spawn("parec", "--device=field.monitor", "--latency-msec=50")
+
     def control(self, *arguments: str) -> None:
         subprocess.run(["pactl", *arguments], env=self._env(), check=True, capture_output=True)
 

@@ -1,5 +1,7 @@
 """The listener as a process: signals, systemd, a clock that jumps, and what is left behind."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.contract.bundle import load_bundle
 from edge.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -211,3 +214,39 @@ def test_a_pole_without_a_voice_detector_keeps_records_and_says_why_no_clips(
     assert one.end() == 0
     assert "no clips are kept" in "".join(one.talk)
     assert not (tmp_path / "station" / "clips").exists()
+
+
+def test_sound_that_comes_faster_than_time_is_heard_whole(run, chorus, bundle_path) -> None:
+    """A short soak; the long one is scripts/bench/soak.py."""
+    one = run("--voices", "keep")
+    one.feed(np.concatenate([chorus, chorus]))
+    one.it.stdin.close()
+    assert one.it.wait(120) == 0
+    one.close()
+    spec = load_bundle(bundle_path).manifest.audio
+    windows = -(-(2 * len(chorus) - spec.window_samples) // spec.hop_samples) + 1
+    assert f"{windows} windows heard" in "".join(one.talk)
+    assert "dropped" not in "".join(one.talk)
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_what_was_said_before_a_kill_is_kept_and_no_clip_is_half(run, chorus, tmp_path, after):
+    """A short form of scripts/bench/crash.py."""
+    one = run("--voices", "keep")
+    threading.Thread(target=feed_for_ever, args=(one, chorus), daemon=True).start()
+    one.wait_for(lambda: len(one.lines) >= after)
+    one.it.kill()
+    one.it.wait()
+    one.close()
+    told = [json.loads(line)["id"] for line in one.lines if line.endswith(b"\n")]
+    kept = [found.id for found in Store(tmp_path / "station").last(10_000)]
+    assert set(told) <= set(kept)
+    for clip in (tmp_path / "station").rglob("[!.]*.flac"):
+        with soundfile.SoundFile(clip) as file:
+            assert len(file.read()) == file.frames > 0
+
+
+def feed_for_ever(one: Running, chorus: np.ndarray) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while True:
+            one.feed(chorus)

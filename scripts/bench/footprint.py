@@ -4,8 +4,8 @@ python scripts/bench/footprint.py [--seconds 60]
 
 Memory: the sum of PSS over the listener's processes while birds sing, at most. Start: from nothing
 to an encoder that is warm and the first block taken. Idle: processor time while nothing but steady
-noise is heard. For the aviary's own encoder in every precision, and full-size HTSAT in INT8, whose
-weights are random: they change neither memory nor time.
+noise is heard. End: from SIGTERM, while birds sing. For the aviary's own encoder in every precision,
+and full-size HTSAT in INT8, whose weights are random: they change neither memory nor time.
 """
 
 import argparse
@@ -109,6 +109,7 @@ def server() -> Iterator[Pulse]:
     pulse = Pulse()
     os.environ |= pulse.environment
     pulse.start()
+    pulse.keep_awake()
     yield pulse
     pulse.stop()
 
@@ -132,9 +133,11 @@ def measure(bundle: Path, precision: str, folder: Path, pulse: Pulse, seconds: f
     for _ in range(int(seconds)):
         most = max(most, listener.pss_mb())
         time.sleep(1)
+    told = time.monotonic()
     listener.it.terminate()
     listener.it.wait()
-    numbers = f"{most:.0f} | {listener.start_s:.2f} | {100 * idle:.1f} %"
+    end_s = time.monotonic() - told
+    numbers = f"{most:.0f} | {listener.start_s:.2f} | {100 * idle:.1f} % | {end_s:.2f}"
     return f"| {bundle.name} {precision} | {numbers} |"
 
 
@@ -143,7 +146,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     args = parser.parse_args()
-    print(f"{machine()}\n\n| encoder | PSS, MiB | start, s | idle, of a core |\n|---|---|---|---|")
+    print(f"{machine()}\n\n| encoder | PSS, MiB | start, s | idle, of a core | end, s |")
+    print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name, server() as pulse:
         folder = Path(name)
         encoders = [(DEMO_BUNDLE, one) for one in ("fp32", "fp16", "int8")]
