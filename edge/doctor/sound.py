@@ -95,7 +95,7 @@ def check_sound(settings: Settings, seconds: float) -> Iterator[Finding]:
 
 def _record(microphone: Microphone, seconds: float) -> tuple[Waveform, int]:
     heard: list[Waveform] = []
-    with closing(microphone.blocks(Patience())) as blocks:  # type: ignore[type-var]
+    with closing(microphone.blocks(Patience())) as blocks:
         for block in blocks:
             heard.append(block.samples)
             if block.end_sample >= seconds * block.rate_hz:

@@ -5,7 +5,7 @@ import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -43,7 +43,7 @@ class Microphone:
         self._index: int | None = None
         self.name = device or "default"
 
-    def blocks(self, patience: Patience) -> Iterator[Block]:
+    def blocks(self, patience: Patience) -> Generator[Block]:
         """As `Capture` has it.
 
         Raises:

@@ -1,7 +1,7 @@
 """Whatever ffmpeg can open: RTSP, HTTP, HLS and all other URLs."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from edge.contract.errors import AudioError, BirdlistenError
 from edge.source.block import Block
@@ -30,7 +30,7 @@ class Stream:
     def __init__(self, url: str, rate_hz: int) -> None:
         self.name, self._url, self._rate_hz = _without_password(url), url, rate_hz
 
-    def blocks(self, patience: Patience) -> Iterator[Block]:
+    def blocks(self, patience: Patience) -> Generator[Block]:
         """As `Capture` has it; ends with a stream that told its length before.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,7 +40,7 @@ class Capture(Protocol):
     name: str
     """For people, and in records."""
 
-    def blocks(self, patience: Patience) -> Iterator[Block]:
+    def blocks(self, patience: Patience) -> Generator[Block]:
         """Start a process and yield what it delivers, counted from its start.
 
         Returns when the source has an end of its own, as a file on a web server has.
@@ -114,7 +114,7 @@ class Supervisor:
         """One process, from its start to its fault, or to the time of rest."""
         offset_s = time.monotonic() - self._started
         flat_s, base = 0.0, None
-        with closing(self._capture.blocks(self._patience)) as blocks:  # type: ignore[type-var]
+        with closing(self._capture.blocks(self._patience)) as blocks:
             for block in blocks:
                 base = self._base(block, offset_s) if base is None else base
                 self._end = block.moved(base)

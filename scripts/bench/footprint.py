@@ -4,8 +4,9 @@ python scripts/bench/footprint.py [--seconds 60]
 
 Memory: the sum of PSS over the listener's processes while birds sing, at most. Start: from nothing
 to an encoder that is warm and the first block taken. Idle: processor time while nothing but steady
-noise is heard. End: from SIGTERM, while birds sing. For the aviary's own encoder in every precision,
-and full-size HTSAT in INT8, whose weights are random: they change neither memory nor time.
+noise is heard. End: from SIGTERM, while birds sing. For the aviary's own encoder in every
+precision, and full-size HTSAT in INT8, whose weights are random: that changes neither memory nor
+time.
 """
 
 import argparse
