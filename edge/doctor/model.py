@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.clip.voice import VoiceGate
 from edge.command.opening import hop_samples
 from edge.command.trial import Trial
 from edge.config import Settings
@@ -13,7 +14,6 @@ from edge.contract.bundle import Bundle, load_bundle, read_role
 from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
 from edge.encoder import choose_precision
-from edge.voice import VoiceGate
 
 _WINDOWS = 5
 _COMFORT = 0.8
