@@ -107,6 +107,7 @@ def _add_source_flags(parser: argparse.ArgumentParser) -> None:
     _add_device_flags(parser)
     add("--wait", action="store_true", help="wait for a device that isn't there yet")
     add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
+    add("--watch", action="store_true", help="a folder: go on with the files that come")
     add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
 
 

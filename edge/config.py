@@ -71,6 +71,8 @@ class Settings:
     """What captures: PortAudio, or arecord."""
     wait: bool = False
     input: str | None = None
+    watch: bool = False
+    """Of a folder: go on with the files that come."""
     rate: int = 48_000
     """Hertz of raw PCM on stdin."""
     quiet_hours: str | None = None

@@ -2,26 +2,25 @@
 
 import logging
 import socket
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
 from edge.command.live import listen_live, tell
 from edge.command.opening import open_hearing, open_listener, open_store
+from edge.command.stop import Stop, stopping
 from edge.config import Settings
-from edge.contract.errors import (
-    AudioError,
-)
+from edge.contract.errors import AudioError, ConfigError
 from edge.listener import Listener
 from edge.logbook import Logbook
 from edge.reporter import Origin
+from edge.source.folder import watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
-ENGINES = "engines"
-"""Folder in the station: what TensorRT has compiled."""
 
 
 def listen(settings: Settings, reread: Callable[[], Settings] | None = None) -> int:
@@ -60,14 +59,31 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
 
 def _listen_to_files(settings: Settings, path: Path) -> int:
     listener = open_listener(settings, open_hearing(settings))
-    files = find_recordings(path) if path.is_dir() else [path]
-    store = open_store(settings)
+    with stopping() if settings.watch else nullcontext(Stop()) as stop:
+        heard, failed = _work_off(settings, _files(settings, path, stop), listener)
+    if failed and heard > 1:
+        _LOG.error("%d of %d files could not be used", failed, heard)
+    if stop.interrupted:
+        raise KeyboardInterrupt
+    return 1 if failed else 0
+
+
+def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> tuple[int, int]:
+    """How many files there were, and how many are bad."""
+    store, results = open_store(settings), Counter[bool]()
     kept = closing(store) if store else nullcontext()
     try:
         with kept, Writer(Logbook(store, settings.json, settings.explain)) as writer:
-            failed = [file for file in files if not listen_to_file(file, listener, writer.write)]
+            for file in files:
+                results[listen_to_file(file, listener, writer.write)] += 1
     finally:
         tell(listener)
-    if failed and len(files) > 1:
-        _LOG.error("%d of %d files could not be used", len(failed), len(files))
-    return 1 if failed else 0
+    return results.total(), results[False]
+
+
+def _files(settings: Settings, path: Path, stop: Stop) -> Iterable[Path]:
+    if not settings.watch:
+        return find_recordings(path) if path.is_dir() else [path]
+    if not path.is_dir():
+        raise ConfigError(f"watch: {path} is not a folder")
+    return watched(path, stop.event)

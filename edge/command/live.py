@@ -33,8 +33,6 @@ from edge.writer import Writer
 
 _MEGABYTE = 1_000_000
 _LOG = logging.getLogger(__name__)
-ENGINES = "engines"
-"""Folder in the station: what TensorRT has compiled."""
 
 
 def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None) -> None:

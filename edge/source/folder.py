@@ -1,0 +1,46 @@
+"""A folder of recordings that grows: each file once it is finished."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.source.recording import list_recordings
+
+_POLL_S = 2.0
+_State = tuple[int, int]
+
+
+def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> Iterator[Path]:
+    """What is there, then what comes, until stopped.
+
+    A file is finished when neither its size nor its time has changed from one look to the next. One
+    that is written anew is yielded again.
+
+    Args:
+        folder: and all below it.
+        stopped: set to end.
+        poll_s: seconds between two looks.
+    """
+    seen: dict[Path, _State] = {}
+    done: dict[Path, _State] = {}
+    while not stopped.is_set():
+        found = _states(folder)
+        for path, state in found.items():
+            if seen.get(path) == state != done.get(path):
+                done[path] = state
+                yield path
+        # What was removed is forgotten: memory stays bounded where files are moved away.
+        seen, done = found, {path: state for path, state in done.items() if path in found}
+        stopped.wait(poll_s)
+
+
+def _states(folder: Path) -> dict[Path, _State]:
+    """Size and time of every recording."""
+    found = {}
+    for path in list_recordings(folder):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # gone meanwhile
+        found[path] = (status.st_size, status.st_mtime_ns)
+    return found
