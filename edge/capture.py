@@ -112,7 +112,9 @@ def choose_device(
     if wanted is None:
         return next((one for one in devices if one.default), devices[0])
     found = _matching(devices, wanted)
-    found = [one for one in found if one.index == preferred] or found
+    if preferred is not None and len(found) > 1:
+        # It was open before: of twins any is better than none.
+        found = [one for one in found if one.index == preferred] or found[:1]
     if len(found) != 1:
         problem = "no input device" if not found else "more than one input device"
         raise CaptureFault("absent", f"{problem} matches {wanted!r}")
@@ -162,6 +164,7 @@ def capture(device: Device, rate_hz: int) -> None:
         hello = {
             "device": device.name,
             "index": device.index,
+            "usb_id": device.usb_id,
             "rate_hz": rate_hz,
             "channels": channels,
         }

@@ -88,7 +88,7 @@ class Listener:
         pace = Pace(self.spec, self._max_cpu)
         for window, heard in self._heard(blocks, pace if origin.live else None):
             if cutter:
-                cutter.hear(window)
+                yield from cutter.hear(window)
             for record in records.of(window, heard, pace.hop_samples):
                 yield from _followed(record, cutter)
             if cutter:
@@ -178,6 +178,7 @@ class _Records:
         if hop_samples != self._spec.hop_samples:
             self._spec = replace(self._spec, hop_samples=hop_samples)
             self._confirmer.hop(self._spec)
+            self._reporter.hop(self._spec)
         passed = self._listener.passed(heard) if heard else {}
         near = self._listener.near(heard) if heard else []
         confirmed = self._confirmer.update(window.start_sample, passed, near)

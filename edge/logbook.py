@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from edge.clip.shelf import Shelf
 from edge.clip.voice import VoiceGate
@@ -55,6 +56,7 @@ class Logbook:
 
     def __call__(self, record: Record) -> None:
         """Keep a record, and print it if it is a detection."""
+        self._tidy()
         if isinstance(record, Clip):
             self._trying(lambda: self._shelve(record), self._unwritten, "no clip")
             return
@@ -79,12 +81,14 @@ class Logbook:
         if self._store is not None:
             self._store.write(record)
 
+    def _tidy(self) -> None:
+        for path in self._shelf.tidy() if self._shelf else ():
+            self._trying(partial(self._keep, ClipGone(path)), self._unkept, "not noted")
+
     def _shelve(self, clip: Clip) -> None:
         if self._shelf is None:
             return
         if self._voice and self._voice.speaks(clip.around, clip.rate_hz):
             _LOG.info("%s: no clip, somebody speaks", clip.detection.common_name)
             return
-        for path in self._shelf.tidy():
-            self._keep(ClipGone(path))
         self._keep(ClipKept(clip.detection.id, self._shelf.put(clip)))

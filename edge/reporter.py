@@ -40,6 +40,10 @@ class Reporter:
         self._hearing, self._spec, self._origin = hearing, spec, origin
         self._ids = clock.Ids()
 
+    def hop(self, spec: AudioSpec) -> None:
+        """Tell times by another hop from now on."""
+        self._spec = spec
+
     def seconds(self, samples: int) -> float:
         """Seconds from the source's start."""
         return round(samples / self._spec.sample_rate_hz, 3)

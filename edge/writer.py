@@ -7,6 +7,9 @@ from types import TracebackType
 
 from edge.detection import Record
 
+_MOST = 1024
+"""Records queued; a slower reader holds the listener up, which then drops the oldest sound."""
+
 
 class Writer:
     """Hands each record to a sink in a thread of its own; leaving waits for what is queued.
@@ -17,7 +20,7 @@ class Writer:
 
     def __init__(self, sink: Callable[[Record], None]) -> None:
         self._sink = sink
-        self._records: queue.Queue[Record | None] = queue.Queue()
+        self._records: queue.Queue[Record | None] = queue.Queue(_MOST)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -52,3 +55,5 @@ class Writer:
                 self._sink(record)
         except BaseException as error:  # raised again in the thread that writes
             self._error = error
+            while self._records.get() is not None:  # nobody shall wait for room in vain
+                pass

@@ -94,6 +94,22 @@ def test_what_was_lost_is_left_out() -> None:
     np.testing.assert_array_equal(clip.samples, np.concatenate([expected(6, 8), expected(12, 16)]))
 
 
+def test_a_gap_ends_the_clips_before_it_however_long_it_is() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    hear(cutter, 0, 6)
+    cutter.follow(detection(start_s=2.0, end_s=8.0))
+    (clip,) = cutter.hear(Window(3_600_000, SOUND[:4000]))
+    np.testing.assert_array_equal(clip.samples, expected(1, 9))
+
+
+def test_what_pads_a_short_stretch_is_not_taken_for_sound() -> None:
+    cutter = Cutter(SPEC, CONFIG)
+    cutter.hear(Window(0, SOUND[:4000], real_samples=1500))
+    cutter.follow(detection(start_s=0.0, end_s=4.0))
+    (clip,) = cutter.finish()
+    np.testing.assert_array_equal(clip.samples, expected(0, 1.5))
+
+
 def test_memory_is_bounded_however_long_it_listens() -> None:
     cutter = Cutter(SPEC, CONFIG)
     for n in range(5000):
@@ -140,6 +156,15 @@ def clip(species: str = "parus_major", seconds: float = 1.0, **values: object) -
 
 
 FREE = ShelfConfig(free_bytes=0)
+
+
+def test_opus_takes_any_rate_and_what_cannot_be_written_is_one_error(tmp_path: Path) -> None:
+    one = replace(clip(), rate_hz=32_000)
+    path = tmp_path / fresh(tmp_path, format="opus").put(one)
+    assert soundfile.info(path).samplerate == 48_000
+    with pytest.raises(StoreError):
+        Shelf(tmp_path / "file" / "x", FREE).put(one)
+    assert Shelf(tmp_path / "nowhere", FREE).tidy() == []
 
 
 @pytest.mark.parametrize("format_", ["flac", "opus"])

@@ -135,7 +135,7 @@ def test_a_rule_that_cant_be_used_is_named(taxonomy, tmp_path, line, problem):
 
 
 def test_a_listener_follows_them(birdlisten, bundle_path, tmp_path):
-    chorus = ("--input", bundle_path / "chorus.flac", "--json")
+    chorus = ("--input", bundle_path / "chorus.flac", "--json", "--threshold", "0.7")
     usual = birdlisten(*chorus).records()
     bold = birdlisten(*chorus, "--caution", 0).records()
     timid = birdlisten(*chorus, "--caution", 5).records()

@@ -158,16 +158,16 @@ def test_an_absent_device_is_waited_for_when_asked(
     pulse: Pulse, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
+    supervisor = listened("no-such-device", wait=True)
 
-    def sleep(seconds: float) -> None:
-        if seconds >= IMPATIENT.backoff_s:  # subprocess naps, too
-            waits.append(seconds)
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
         if len(waits) == 4:
             raise InterruptedError
 
-    monkeypatch.setattr("edge.source.supervisor.time.sleep", sleep)
+    monkeypatch.setattr(supervisor._stopped, "wait", wait)
     with pytest.raises(InterruptedError):
-        next(listened("no-such-device", wait=True).blocks())
+        next(supervisor.blocks())
     assert waits == [0.2, 0.4, 0.5, 0.5]
     assert caplog.text.count("no-such-device") == 1
 
@@ -238,5 +238,6 @@ def test_a_device_is_found_again_by_its_name_when_indices_change() -> None:
     assert choose_device([other, usb], "usb mic") is usb
     assert choose_device([other, usb, twin], usb.name, preferred=4) is twin
     assert choose_device([other, twin], usb.name, preferred=2) is twin
+    assert choose_device([usb, twin], "0d8c:013c", preferred=7) is usb
     with pytest.raises(CaptureFault, match="more than one"):
         choose_device([usb, twin], "USB")

@@ -212,7 +212,8 @@ def test_an_encoder_that_gives_no_number_stops_nothing(bundle_path, monkeypatch,
 
 
 def test_explain_says_what_speaks_for_each_record(birdlisten, bundle_path, station):
-    sound = ("--input", bundle_path / "chorus.flac", "--station", station)
+    chorus = ("--input", bundle_path / "chorus.flac", "--threshold", "0.7")
+    sound = (*chorus, "--station", station)
     plain, told = birdlisten(*sound), birdlisten(*sound, "--explain")
     assert told.out == plain.out
     assert "hits" not in plain.err

@@ -56,6 +56,21 @@ def test_where_the_sun_does_not_set_nobody_rests() -> None:
     assert all(awake(schedule, at(f"{hour}:00", day=21, month=6)) for hour in range(24))
 
 
+def test_in_white_nights_the_sun_still_sets() -> None:
+    """Reykjavik, 10 June: sunset 23:52, sunrise 03:02, and no dusk between (timeanddate.com)."""
+    schedule = read_schedule("sunset..sunrise", None, 64.1, -21.9)
+    midnight = datetime(2026, 6, 11, 1, 0, tzinfo=timezone.utc)
+    assert not awake(schedule, midnight)
+    assert awake(schedule, midnight + timedelta(hours=4))
+
+
+def test_a_zone_that_nobody_knows_matters_only_to_the_clock(monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST")
+    assert read_schedule(None, "5/15", None, None).duty == (5, 15)
+    with pytest.raises(ConfigError, match="CET-1CEST"):
+        read_schedule("22:00..04:00", None, None, None)
+
+
 def test_a_change_to_summer_time_leaves_no_hole() -> None:
     schedule = read_schedule("01:00..05:00", None, None, None)
     night = datetime(2026, 3, 28, 23, 0, tzinfo=timezone.utc)  # the clock jumps at 01:00 UTC

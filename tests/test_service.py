@@ -1,5 +1,6 @@
 """The service: its unit as systemd reads it, and what is asked of systemctl."""
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -93,6 +94,16 @@ def test_it_is_installed_started_and_taken_away_again(systemctl: Path, tmp_path:
     ]
     with pytest.raises(ServiceError, match="not installed"):
         service.uninstall(units)
+
+
+def test_a_station_is_made_for_who_runs_it(systemctl: Path, tmp_path: Path) -> None:
+    who, station = getpass.getuser(), tmp_path / "a station"
+    text = unit_text(UnitConfig(["/bin/true"], who, "/", str(station)))
+    assert service.install(text, tmp_path) == 0
+    assert station.owner() == who
+    nobody = text.replace(f"User={who}", "User=no-such-user").replace("a station", "another")
+    with pytest.raises(ServiceError, match="no-such-user"):
+        service.install(nobody, tmp_path)
 
 
 def test_status_is_what_systemd_says(systemctl: Path, monkeypatch) -> None:

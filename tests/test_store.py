@@ -181,7 +181,8 @@ def test_a_full_disk_stops_no_listening_and_is_told_once_a_minute(
 
 def test_listening_keeps_what_it_prints_and_why_explains_it(birdlisten, bundle_path, tmp_path):
     station = ("--station", tmp_path / "station")
-    heard = birdlisten("--input", bundle_path / "chorus.flac", "--json", *station).records()
+    chorus = ("--input", bundle_path / "chorus.flac", "--threshold", "0.7")
+    heard = birdlisten(*chorus, "--json", *station).records()
     kept = Store(tmp_path / "station").last(1000)
     reported = [one for one in kept if not isinstance(one, Rejection)]
     rejected = [one for one in kept if isinstance(one, Rejection)]

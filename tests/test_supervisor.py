@@ -46,7 +46,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[float]]:
     """Time that passes only in sleep; gives what was slept."""
     slept: list[float] = []
     monkeypatch.setattr("edge.source.supervisor.time.monotonic", lambda: sum(slept))
-    monkeypatch.setattr("edge.source.supervisor.time.sleep", slept.append)
+
+    class Event:
+        def is_set(self) -> bool:
+            return False
+
+        def wait(self, seconds: float) -> None:
+            slept.append(seconds)
+
+    monkeypatch.setattr("edge.source.supervisor.threading.Event", Event)
     return lambda: slept
 
 

@@ -49,9 +49,15 @@ class Cutter:
         self._tape = _Tape(self._samples(longest_s) + 3 * self._beside)
         self._wanted: dict[str, _Wanted] = {}
 
-    def hear(self, window: Window) -> None:
-        """Take the next window."""
-        self._tape.add(window.start_sample, window.samples)
+    def hear(self, window: Window) -> list[Clip]:
+        """Take the next window.
+
+        Returns:
+            The clips that end with a gap before it.
+        """
+        ended = list(self.finish()) if window.start_sample > self._tape.end else []
+        self._tape.add(window.start_sample, window.samples[: window.real_samples])
+        return ended
 
     def follow(self, record: Record) -> None:
         """Note what a record wants to be cut."""
@@ -98,16 +104,16 @@ class _Tape:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._pieces: deque[tuple[int, npt.NDArray[np.int16]]] = deque()
-        self._end = 0
+        self.end = 0
 
     def add(self, start: int, samples: Waveform) -> None:
         """What is new of a window."""
-        new = samples[max(self._end - start, 0) :]
-        self._end = max(self._end, start + len(samples))
+        new = samples[max(self.end - start, 0) :]
+        self.end = max(self.end, start + len(samples))
         if len(new):
             scaled = np.round(np.clip(new, -1, 1) * _FULL_SCALE).astype(np.int16)
-            self._pieces.append((self._end - len(new), scaled))
-        while self._pieces[0][0] + len(self._pieces[0][1]) < self._end - self._capacity:
+            self._pieces.append((self.end - len(new), scaled))
+        while self._pieces[0][0] + len(self._pieces[0][1]) < self.end - self._capacity:
             self._pieces.popleft()
 
     def cut(self, start: int, end: int) -> npt.NDArray[np.int16]:

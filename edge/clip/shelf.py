@@ -10,6 +10,7 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,18 +69,21 @@ class Shelf:
         Raises:
             StoreError: the disk is full, or too full for clips.
         """
-        self._check_room()
         found = clip.detection
         made = found.detected_at or clock.iso_utc(clock.now_ms())
         stem = f"{re.sub('[:-]|[.][0-9]+', '', made)}-{found.id}"
         path = self._folder / found.species_id / f"{stem}.{self._config.format}"
         try:
+            self._check_room()
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path.with_suffix(".png"), spectrogram_png(clip.samples, clip.rate_hz))
             write_atomic(path, encode(clip.samples, clip.rate_hz, self._config.format))
-        except OSError as error:
-            path.with_suffix(".png").unlink(missing_ok=True)
-            raise StoreError(f"{path}: {error.strerror or error}") from error
+        except (OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, StoreError):
+                raise
+            with suppress(OSError):
+                path.with_suffix(".png").unlink(missing_ok=True)
+            raise StoreError(f"{path}: {error}") from error
         return path.relative_to(self._station).as_posix()
 
     def tidy(self) -> list[str]:
@@ -87,7 +91,11 @@ class Shelf:
         if time.monotonic() - self._tidied < _TIDY_S:
             return []
         self._tidied = time.monotonic()
-        return [self._path(one) for one in self._too_many() if _remove(one)]
+        try:
+            return [self._path(one) for one in list(self._too_many()) if _remove(one)]
+        except OSError as error:
+            _LOG.debug("%s", error)  # no such folder: then there are no clips
+            return []
 
     def _path(self, clip: Path) -> str:
         return clip.relative_to(self._station).as_posix()
@@ -143,6 +151,10 @@ class Shelf:
         """Take away what a crash has left half written."""
         for path in self._folder.glob("*/.*"):
             if _UNFINISHED.fullmatch(path.name):
+                _remove(path)
+        for path in self._folder.glob("*/*.png"):
+            alone = not any(path.with_suffix(f".{one}").exists() for one in ("flac", "opus"))
+            if alone and _NAME.fullmatch(f"{path.stem}.flac"):
                 _remove(path)
 
 

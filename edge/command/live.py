@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from edge.reporter import Origin
 from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live
+from edge.source.schedule import read_schedule
 from edge.store import Store
 from edge.writer import Writer
 
@@ -52,7 +54,9 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
         while stop.take_reload():
             notifier.reloading()
             settings, hearing = _reloaded(settings, hearing, reread)
-            _listen(settings, hearing, stop, notifier)
+            # What was there once is waited for.
+            _listen(replace(settings, wait=True), hearing, stop, notifier)
+        notifier.stopping()
     if stop.interrupted:
         raise KeyboardInterrupt
 
@@ -70,7 +74,7 @@ def _listen(settings: Settings, hearing: Hearing | None, stop: Stop, notifier: N
                 cutter = _cutter(settings, listener.spec) if logbook.keeps_clips else None
                 for found in _records(live, listener, notifier, cutter):
                     writer.write(found)
-                notifier.stopping()
+                stop.disarm()
         finally:
             tell(listener)
         if live.dropped_s:
@@ -102,6 +106,7 @@ def _reloaded(
         new = reread() if reread else settings
         opened = open_hearing(new, live=True)
         open_listener(new, opened)
+        read_schedule(new.quiet_hours, new.duty, new.latitude, new.longitude)
     except BirdlistenError as error:
         _LOG.error("%s; going on with the settings before", error)
         return settings, hearing
@@ -118,7 +123,8 @@ def _opened(blocks: Iterator[Block]) -> Iterable[Block]:
 def _fed(blocks: Iterable[Block], notifier: Notifier, listener: Listener) -> Iterator[Block]:
     """Feed the watchdog: who asks for a block is done with the one before."""
     for block in blocks:
-        notifier.alive(listener.tally)
+        if len(block.samples) or block.resting:
+            notifier.alive(listener.tally)
         yield block
 
 

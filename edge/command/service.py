@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,10 +45,25 @@ def install(text: str, units: Path = _UNITS) -> int:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ServiceError(f"{file}: {error.strerror}; run it with sudo") from error
+    _make_writable(text)
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     print(f"{file}: started, and at each boot from now on. Records: /var/lib/birdlisten")
     return 0
+
+
+def _make_writable(text: str) -> None:
+    """Make the station's folder: the unit itself may not."""
+    facts = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    if "ReadWritePaths" not in facts:
+        return
+    station = Path(facts["ReadWritePaths"].strip('"').replace("%%", "%"))
+    try:
+        if not station.exists():
+            station.mkdir(parents=True)
+            shutil.chown(station, facts["User"])
+    except (OSError, LookupError) as error:
+        raise ServiceError(f"{station}: {error}; make it for {facts['User']}") from error
 
 
 def status() -> int:

@@ -46,6 +46,10 @@ class Stop:
         if number != signal.SIGHUP:
             signal.setitimer(signal.ITIMER_REAL, _DEADLINE_S)
 
+    def disarm(self) -> None:
+        """No more is listened to: what is left is to be written, however long it takes."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def late(self, number: int, frame: FrameType | None) -> None:
         """The deadline has passed."""
         raise KeyboardInterrupt if self.interrupted else Terminated

@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from edge import clock
 from edge.config import Settings
-from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
-from edge.store import Store
+from edge.store import FILE_NAME
 
 _MEGABYTE = 1e6
 _YEAR = 2025
@@ -34,12 +35,14 @@ def check_clock() -> Finding:
 def check_disk(settings: Settings) -> Finding:
     """Whether the station can keep records."""
     station = settings.station_path
-    try:
-        Store(station).close()
-        free = shutil.disk_usage(station).free / _MEGABYTE
-    except (BirdlistenError, OSError) as error:
+    folder = next(one for one in (station, *station.parents) if one.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
         advice = "choose another --station, or make it writable"
-        return Finding("station", BAD, str(error), advice)
+        return Finding("station", BAD, f"{folder} can't be written", advice)
+    if trouble := _damage(station / FILE_NAME):
+        advice = "the next start sets it aside and begins a new one"
+        return Finding("station", DOUBT, f"{station / FILE_NAME}: {trouble}", advice)
+    free = shutil.disk_usage(folder).free / _MEGABYTE
     found = f"{station}, {free / 1000:.1f} GB free"
     advice = f"clips need {settings.free_mb:g} MB to stay free: make room, or lower free_mb"
     return judged("station", free >= settings.free_mb, found, advice)
@@ -75,6 +78,18 @@ def check_helpers() -> Finding:
 def check_cores() -> Finding:
     """How many processors there are."""
     return Finding("processors", GOOD, f"{len(os.sched_getaffinity(0))}")
+
+
+def _damage(database: Path) -> str:
+    """What is wrong with the records, which a listener may be writing; empty if nothing is."""
+    if not database.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
+            (state,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if state == "ok" else str(state)
 
 
 def _celsius(sensor: Path) -> float:

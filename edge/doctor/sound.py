@@ -53,13 +53,20 @@ def check_permission(folder: Path = Path("/dev/snd")) -> Finding:
     closed = [one for one in cards if not os.access(one, os.R_OK | os.W_OK)]
     if not closed:
         return Finding("permission", GOOD, f"{len(cards)} capture devices can be opened")
-    owner = grp.getgrgid(closed[0].stat().st_gid).gr_name
+    owner = _group(closed[0].stat().st_gid)
     return Finding(
         "permission",
         BAD,
         f"{closed[0]} belongs to the group {owner}, which you are not in",
         f"sudo usermod -aG {owner} $USER, and log in again; in a container --group-add {owner}",
     )
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:  # the host's, in a container
+        return str(number)
 
 
 def check_devices(settings: Settings) -> Finding:

@@ -25,7 +25,9 @@ Restart=always
 RestartSec=2
 # Fed only while audio comes in and inference goes on.
 WatchdogSec={watchdog_s}
-TimeoutStopSec=10
+# A slow card may take long to check a big database, or to write the last clips.
+TimeoutStartSec=infinity
+TimeoutStopSec=30
 KillMode=mixed
 Nice=5
 
@@ -45,8 +47,6 @@ RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 CapabilityBoundingSet=
-DeviceAllow=char-alsa rw
-DevicePolicy=closed
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 # The clock is asked whether it is synchronised.

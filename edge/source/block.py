@@ -19,6 +19,8 @@ class Block:
     """Index of the first sample since the source's start, gaps counted in."""
     monotonic_ns: int | None = None
     """Clock of the machine (CLOCK_MONOTONIC) when the last sample came in; None for a file."""
+    resting: bool = False
+    """No samples, because it is time to rest."""
 
     @property
     def end_sample(self) -> int:
@@ -35,6 +37,6 @@ class Block:
         return replace(self, first_sample=self.first_sample + samples)
 
     @classmethod
-    def gap(cls) -> "Block":
+    def gap(cls, resting: bool = False) -> "Block":
         """No samples, and no place: here the stream has broken off, or rests."""
-        return cls(np.empty(0, np.float32), 1, -1)
+        return cls(np.empty(0, np.float32), 1, -1, resting=resting)

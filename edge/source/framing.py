@@ -20,6 +20,8 @@ class Window:
     """float32[window_samples]."""
     ended_ns: int | None = None
     """Clock of the machine (CLOCK_MONOTONIC) at its end; None for a file."""
+    real_samples: int | None = None
+    """What follows repeats it, for the stream was shorter than a window; None: nothing does."""
 
     @property
     def end_sample(self) -> int:
@@ -60,11 +62,14 @@ class Framer:
         end = self._start + len(self._pending)
         if end <= self._framed_end or not len(self._pending):
             return
-        missing = self._spec.window_samples - len(self._pending)
+        missing, real = self._spec.window_samples - len(self._pending), None
         if len(self._tail):
             self._pending = np.concatenate([self._tail[-missing:], self._pending])
             self._start -= missing
-        yield self._cut(repeat_pad(self._pending, self._spec.window_samples))
+        else:
+            real = len(self._pending)
+        whole = self._cut(repeat_pad(self._pending, self._spec.window_samples))
+        yield replace(whole, real_samples=real)
 
     def _cut(self, samples: Waveform) -> Window:
         self._framed_end = self._start + self._spec.window_samples

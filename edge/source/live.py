@@ -33,7 +33,7 @@ class Live:
 
     def __init__(self, settings: Settings, rate_hz: int, stopped: threading.Event) -> None:
         self._capture = None if settings.input == "-" else _capture(settings, rate_hz)
-        self._ring = Ring(_blocks(settings, self._capture), stopped)
+        self._ring = Ring(_blocks(settings, self._capture, stopped), stopped)
         self._ring.start()
 
     @property
@@ -59,13 +59,15 @@ class Live:
         self._ring.close()
 
 
-def _blocks(settings: Settings, capture: Capture | None) -> Iterator[Block]:
+def _blocks(
+    settings: Settings, capture: Capture | None, stopped: threading.Event
+) -> Iterator[Block]:
     schedule = read_schedule(
         settings.quiet_hours, settings.duty, settings.latitude, settings.longitude
     )
     if capture is None:
         return pcm_blocks(sys.stdin.fileno(), settings.rate)
-    return Supervisor(capture, settings.wait, schedule=schedule).blocks()
+    return Supervisor(capture, settings.wait, schedule=schedule, stopped=stopped).blocks()
 
 
 def _capture(settings: Settings, rate_hz: int) -> Capture:

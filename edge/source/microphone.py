@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 _LIST_S = 20.0
 AUTO, PORTAUDIO, ARECORD = "auto", "portaudio", "arecord"
 BACKENDS = (AUTO, PORTAUDIO, ARECORD)
+_CARD = re.compile(r" \(hw:\d+,\d+\)$")
+_NUMBERED = re.compile(r"\d+|[0-9a-f]{4}:[0-9a-f]{4}")
 _CONVERTING = ("default", "pulse", "pipewire", "plughw:")
 """Devices of ALSA that take any rate and number of channels."""
 
@@ -40,7 +43,8 @@ class Microphone:
 
     def __init__(self, device: str | None, rate_hz: int, backend: str = AUTO) -> None:
         self._device, self._rate_hz, self._backend = device, rate_hz, backend
-        self._index: int | None = None
+        self._known: tuple[str, int] | None = None
+        """How to find it again, and its last index, once it has been open."""
         self.name = device or "default"
 
     def blocks(self, patience: Patience) -> Generator[Block]:
@@ -71,7 +75,9 @@ class Microphone:
         with Child(self._command()) as child:
             hello = _checked(pcm.read_frame(child.pipe, patience.first_block_s)).json()
             self.name, rate_hz = str(hello["device"]), int(hello["rate_hz"])
-            self._index = int(hello["index"])
+            # A name ends in the card's number, which changes with what else is plugged in.
+            lasting = hello.get("usb_id") or _CARD.sub("", self.name)
+            self._known = (str(lasting), int(hello["index"]))
             patience_s = patience.first_block_s
             while True:
                 frame = _checked(pcm.read_frame(child.pipe, patience_s))
@@ -81,11 +87,15 @@ class Microphone:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "edge.capture", "--rate", str(self._rate_hz)]
-        if self._index is not None:  # it has been open before
-            return [*command, "--device", self.name, "--prefer", str(self._index)]
+        if self._known is not None:
+            name, index = self._known
+            return [*command, "--device", name, "--prefer", str(index)]
         return [*command, *(("--device", self._device) if self._device else ())]
 
     def _arecord_has_it(self) -> bool:
+        """Whether a device that PortAudio never had is there for arecord, by its name."""
+        if self._known is not None or (self._device and _NUMBERED.fullmatch(self._device)):
+            return False  # indices and USB ids are PortAudio's
         try:
             return bool(choose_device(arecord_devices(), self._device))
         except (CaptureFault, DeviceError):

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
 from edge.source.block import Block
+from edge.source.framing import resample
 
 _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
 _FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
+_OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _MIN_S = 0.1
 _BLOCK_S = 1.0
 _PADDING_S = 0.1
@@ -59,6 +61,9 @@ def encode(samples: npt.NDArray[np.int16], rate_hz: int, format_: str) -> bytes:
     import soundfile
 
     kind, subtype = _FORMATS[format_]
+    if format_ == "opus" and rate_hz not in _OPUS_HZ:
+        faster = resample(samples.astype(np.float32), rate_hz, 48_000)
+        samples, rate_hz = np.clip(faster, -32768, 32767).astype(np.int16), 48_000
     with io.BytesIO() as file:
         soundfile.write(file, samples, rate_hz, format=kind, subtype=subtype)
         return file.getvalue()

@@ -13,6 +13,7 @@ _LOG = logging.getLogger(__name__)
 _AHEAD_S = 5.0
 """A live source may be this much ahead of our clock; one that is more can wait."""
 _PARTING_S = 0.5
+_MEMORY_S = 60.0
 _GAPS = 4096
 """Blocks held at most: those without samples count, too."""
 
@@ -99,17 +100,24 @@ class Ring:
 
     def _push(self, block: Block) -> None:
         with self._changed:
-            while self._full() and self._ahead() and not self._stopped.is_set():
+            patient = self._full() and self._ahead()
+            while patient and self._full() and not self._stopped.is_set():
                 self._changed.wait(0.2)
             self._held.append(block)
             self._held_s += block.length_s
             self._taken_s += block.length_s
             while self._full() and not self._ahead() and len(self._held) > 1:
                 self._drop()
+            self._begin_anew()
             self._changed.notify()
 
     def _full(self) -> bool:
         return self._held_s > self._capacity_s or len(self._held) > _GAPS
+
+    def _begin_anew(self) -> None:
+        """Count from now on: in a day a card that runs fast is seconds ahead."""
+        if not self._full() and time.monotonic() - self._begun > _MEMORY_S:
+            self._begun, self._taken_s = time.monotonic(), 0.0
 
     def _ahead(self) -> bool:
         return self._taken_s - (time.monotonic() - self._begun) > _AHEAD_S

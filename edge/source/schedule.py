@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from typing import Any
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge import clock
@@ -42,19 +42,22 @@ class Place:
     zone: tzinfo = timezone.utc
 
     def sun(self, day: date, event: str) -> datetime | None:
-        """Sunrise or sunset (astral)."""
-        from astral import Observer
-        from astral.sun import sun
-
+        """Sunrise or sunset; None where there is none."""
         assert self.latitude is not None
         assert self.longitude is not None
-        observer = Observer(self.latitude, self.longitude)
-        try:
-            found: dict[str, Any] = sun(observer, date=day, tzinfo=self.zone)
-        except ValueError:  # polar day or night
-            return None
-        moment: datetime = found[event]
-        return moment
+        return _sun(self.latitude, self.longitude, self.zone, day, event)
+
+
+@lru_cache(maxsize=16)
+def _sun(latitude: float, longitude: float, zone: tzinfo, day: date, event: str) -> datetime | None:
+    from astral import Observer, sun
+
+    ask = sun.sunrise if event == "sunrise" else sun.sunset
+    try:
+        found: datetime = ask(Observer(latitude, longitude), date=day, tzinfo=zone)
+    except ValueError:  # polar day or night
+        return None
+    return found
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def read_schedule(
     hours = None if quiet is None else _read_quiet(quiet)
     if hours and any(one.sun for one in hours) and None in (latitude, longitude):
         raise ConfigError(f"quiet_hours: {quiet!r} needs --latitude and --longitude")
-    return Schedule(hours, _read_duty(duty), Place(latitude, longitude, _zone()))
+    place = Place(latitude, longitude, _zone()) if hours else Place()
+    return Schedule(hours, _read_duty(duty), place)
 
 
 def _read_quiet(text: str) -> tuple[Moment, Moment]:

@@ -11,6 +11,7 @@ from edge.source.raw import pcm_blocks
 from edge.source.supervisor import Patience
 
 _LOG = logging.getLogger(__name__)
+_SEGMENTS_S = 30.0
 _LENGTH, _UNKNOWN = "Duration:", "Duration: N/A"
 
 
@@ -44,9 +45,8 @@ class Stream:
             ) from error
         with child:
             begun = False
-            for block in pcm_blocks(
-                child.pipe, self._rate_hz, patience.first_block_s, patience.silence_s
-            ):
+            limits = (patience.first_block_s, max(patience.silence_s, self._burst_s()))
+            for block in pcm_blocks(child.pipe, self._rate_hz, *limits):
                 begun = True
                 yield block
             self._check_end(child, begun)
@@ -63,6 +63,10 @@ class Stream:
         command += ["-analyzeduration", "1000000"]  # five seconds are lost at each start otherwise
         command += ["-i", self._url, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
         return [*command, "-f", "s16le", "-"]
+
+    def _burst_s(self) -> float:
+        """Of a playlist (HLS) some segments come at once, and then nothing for a while."""
+        return _SEGMENTS_S if ".m3u8" in self._url else 0.0
 
     def _check_end(self, child: Child, begun: bool) -> None:
         failed = child.status() != 0

@@ -1,6 +1,7 @@
 """A live source that never gives up: its process is watched, killed and started again for ever."""
 
 import logging
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -65,6 +66,7 @@ class Supervisor:
         wait: wait for one that isn't there at the start.
         patience: with its faults.
         schedule: when it rests.
+        stopped: set to end.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class Supervisor:
         wait: bool = False,
         patience: Patience | None = None,
         schedule: Schedule = ALWAYS,
+        stopped: threading.Event | None = None,
     ) -> None:
         self._capture, self._wait = capture, wait
+        self._stopped = stopped or threading.Event()
         self._patience = patience or Patience()
         self._schedule = schedule
         self._started = time.monotonic()
@@ -90,7 +94,7 @@ class Supervisor:
             BirdlistenError: the source can't be used, or isn't there at the start and `wait` is
                 off. Once it has delivered it is retried for ever.
         """
-        while True:
+        while not self._stopped.is_set():
             yield from self._rests()
             begun = time.monotonic()
             try:
@@ -107,6 +111,8 @@ class Supervisor:
                 if self._end is None:
                     raise
                 self._complaint(f"{error}; trying again")
+            except (OSError, KeyError, ValueError) as error:  # no process to be had, or nonsense
+                self._complaint(f"{self._capture.name}: {error!r}; trying again")
             yield from self._broken_off()
             self._back_off(time.monotonic() - begun)
 
@@ -145,7 +151,7 @@ class Supervisor:
         if lived_s > self._patience.healthy_s:
             self._complaint.over()
             self._backoff_s = self._patience.backoff_s
-        time.sleep(self._backoff_s)
+        self._stopped.wait(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, self._patience.backoff_max_s)
 
     def _rests(self) -> Iterator[Block]:
@@ -153,9 +159,9 @@ class Supervisor:
         if self._schedule.awake():
             return
         _LOG.info("resting: %s", self._schedule)
-        while not self._schedule.awake():
-            yield Block.gap()
-            time.sleep(_REST_S)
+        while not self._schedule.awake() and not self._stopped.is_set():
+            yield Block.gap(resting=True)
+            self._stopped.wait(_REST_S)
 
 
 def _flat(block: Block) -> bool:
