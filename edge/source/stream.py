@@ -60,9 +60,10 @@ class Stream:
         rtsp = ["-rtsp_transport", "tcp", "-allowed_media_types", "audio"]
         command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info"]
         command += rtsp if self._url.startswith(("rtsp://", "rtsps://")) else []
-        command += ["-analyzeduration", "1000000"]  # five seconds are lost at each start otherwise
+        # Five seconds are lost at each start otherwise.
+        command += ["-analyzeduration", "500000"]
         command += ["-i", self._url, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
-        return [*command, "-f", "s16le", "-"]
+        return [*command, "-flush_packets", "1", "-f", "s16le", "-"]
 
     def _burst_s(self) -> float:
         """Of a playlist (HLS) some segments come at once, and then nothing for a while."""
