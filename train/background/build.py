@@ -1,6 +1,6 @@
 """Recordings without a bird, as a data set.
 
-python scripts/backgrounds.py --output DIR [--hours 2.6] [--generator calibration|test] [--seed 0]
+python scripts/backgrounds.py --output DIR [--hours 6] [--generator calibration|test] [--seed 0]
 
 Every recording is 20 s of one class, or of two at unequal levels. The generators share no code
 and no voice, so that a calibration on one can be tested on the other. Of the calibration's
@@ -46,7 +46,7 @@ class BackgroundConfig:
     """
 
     generator: str = CALIBRATION
-    hours: float = 2.6
+    hours: float = 6.0
     seed: int = 0
     length_s: float = 20.0
 

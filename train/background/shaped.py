@@ -34,7 +34,7 @@ def _rumble(hz: NDArray[np.float32]) -> NDArray[np.float32]:
 def crickets(count: int, rng: Generator) -> Waveform:
     """Insects that sing in tune: tones under pulse trains that come and go."""
     wave, time = np.zeros(count), _seconds(count)
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(1, 5)):
         hz = rng.uniform(2500, 10_000) * (1 + 0.01 * smooth_noise(count, 2.0, rng))
         pulses = np.clip(np.cos(2 * np.pi * rng.uniform(15, 80) * time), 0, 1)
         chirps = np.cos(2 * np.pi * rng.uniform(0.4, 6) * time + rng.uniform(0, 6))
@@ -81,15 +81,10 @@ def _note(hz: float, length_s: float, rng: Generator) -> np.ndarray:
     return found
 
 
-def insects(count: int, rng: Generator) -> Waveform:
-    """Grasshoppers, which hiss, or crickets."""
-    return (BACKGROUNDS["insects"] if rng.random() < 0.5 else crickets)(count, rng)
-
-
 KINDS: Mapping[str, Maker] = {
     **BACKGROUNDS,
     "clicks": clicks,
+    "crickets": crickets,
     "engine": engine,
-    "insects": insects,
     "music": music,
 }
