@@ -7,8 +7,9 @@ from types import TracebackType
 
 from edge.detection import Record
 
-_MOST = 1024
-"""Records queued; a slower reader holds the listener up, which then drops the oldest sound."""
+_MOST = 16
+"""Records queued, some with megabytes of sound; a slower reader holds the listener up, which then
+drops the oldest sound."""
 
 
 class Writer:

@@ -49,7 +49,7 @@ def test_neither_onnxruntime_is_in_the_base_install(wheel):
         if line.startswith("Requires-Dist: ")
     ]
     base = {need.split(">")[0] for need in needs if "extra ==" not in need}
-    assert base == {"numpy", "pyyaml", "sounddevice", "soundfile", "soxr"}
+    assert base == {"astral", "numpy", "pyyaml", "sounddevice", "soundfile", "soxr"}
 
 
 @pytest.fixture(scope="module")

@@ -89,9 +89,12 @@ class Cutter:
 
     def _cut(self, one: _Wanted) -> Iterator[Clip]:
         del self._wanted[one.detection.id]
-        samples = self._tape.cut(one.start_sample, one.end_sample)
-        around = self._tape.cut(one.start_sample - self._beside, one.end_sample + self._beside)
-        if len(samples):
+        start, end = one.start_sample, one.end_sample
+        before = len(self._tape.cut(start - self._beside, start))
+        length = len(self._tape.cut(start, end))
+        around = self._tape.cut(start - self._beside, end + self._beside)
+        if length:
+            samples = around[before : before + length]  # a view: clips wait in memory
             yield Clip(one.detection, samples, self._rate_hz, around)
 
     def _samples(self, seconds: float) -> int:
