@@ -3,78 +3,30 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from edge.contract.errors import AudioError
 from edge.source.block import Block
 from edge.source.stream import Stream
 from edge.source.supervisor import Patience, Supervisor
+from tests.radio import Radio
 
 RATE_HZ = 16_000
 PATIENCE = Patience(first_block_s=8, silence_s=2, backoff_s=0.1, backoff_max_s=0.5)
 
 
-class Radio:
-    """A web server with an endless WAV at /live and a file of 3 s at /file.wav."""
-
-    def __init__(self, folder: Path, tone: np.ndarray) -> None:
-        soundfile.write(folder / "file.wav", tone, RATE_HZ)
-        content, radio = (folder / "file.wav").read_bytes(), self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                live = self.path == "/live"
-                if not live:
-                    self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                try:
-                    self.wfile.write(_endless(content) if live else content)
-                    while live and radio.playing.is_set():
-                        if not radio.stalled.is_set():
-                            self.wfile.write(content[44 : 44 + RATE_HZ // 5])
-                        time.sleep(0.1)
-                except OSError:
-                    pass
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._handler = Handler
-        self.playing, self.stalled = threading.Event(), threading.Event()
-        self.port = 0
-        self.start()
-
-    def start(self) -> None:
-        self.playing.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self.playing.clear()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def _endless(content: bytes) -> bytes:
-    """The header of a WAV that doesn't say how long it is."""
-    size = b"\xff\xff\xff\xff"
-    return content[:4] + size + content[8:40] + size
-
-
 @pytest.fixture
-def radio(tmp_path: Path, tone) -> Iterator[Radio]:
-    one = Radio(tmp_path, tone(1000, 3, RATE_HZ))
+def radio(tone) -> Iterator[Radio]:
+    one = Radio(tone(1000, 3, RATE_HZ), RATE_HZ)
     yield one
     one.stop()
 
@@ -96,7 +48,7 @@ def listen(radio: Radio) -> Iterator[Callable[..., Iterator[Block]]]:
     opened: list[Iterator[Block]] = []
 
     def start(path: str, wait: bool = False) -> Iterator[Block]:
-        stream = Stream(f"http://127.0.0.1:{radio.port}{path}", RATE_HZ)
+        stream = Stream(f"{radio.url}{path}", RATE_HZ)
         opened.append(Supervisor(stream, wait, PATIENCE).blocks())
         return opened[-1]
 
@@ -158,6 +110,85 @@ def test_an_absent_server_is_an_error_at_the_start_unless_it_is_waited_for(liste
         next(listen("/live"))
     threading.Timer(1.0, radio.start).start()
     assert len(next(listen("/live", wait=True)).samples)
+
+
+class Camera:
+    """A network camera that can be unplugged."""
+
+    def __init__(self) -> None:
+        self.port = "0"
+        self.start()
+
+    def start(self) -> None:
+        command = ["/usr/bin/python3", str(Path(__file__).parent / "camera.py"), "1500", self.port]
+        self.it = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.it.stdout
+        self.port = self.it.stdout.readline().strip()
+
+    def stop(self) -> None:
+        self.it.kill()
+        self.it.communicate()
+
+
+@pytest.fixture
+def camera() -> Iterator[Camera]:
+    has_server = ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"]
+    if subprocess.run(has_server, capture_output=True).returncode:
+        pytest.skip("GStreamer's RTSP server isn't installed")
+    one = Camera()
+    yield one
+    one.stop()
+
+
+def some(blocks: Iterator[Block], seconds: float) -> np.ndarray:
+    parts: list[np.ndarray] = []
+    while sum(map(len, parts)) < seconds * RATE_HZ:
+        parts.append(next(blocks).samples)
+    return np.concatenate(parts)
+
+
+def test_a_camera_is_heard_and_heard_again_after_it_was_unplugged(camera: Camera, pitch) -> None:
+    blocks = Supervisor(
+        Stream(f"rtsp://127.0.0.1:{camera.port}/live", RATE_HZ), patience=PATIENCE
+    ).blocks()
+    assert pitch(some(blocks, 2), RATE_HZ) == pytest.approx(1500, abs=2)
+    camera.stop()
+    threading.Timer(1.0, camera.start).start()
+    assert sounds_after_a_gap(blocks)
+    assert pitch(some(blocks, 2), RATE_HZ) == pytest.approx(1500, abs=2)
+    blocks.close()
+    assert ffmpegs() == []
+
+
+@pytest.fixture
+def playlist(tmp_path: Path) -> Iterator[str]:
+    """A live HLS stream, made as a broadcaster does; its URL."""
+    sound = ["-re", "-f", "lavfi", "-i", "sine=frequency=1500:sample_rate=48000"]
+    segments = ["-f", "hls", "-hls_time", "1", "-hls_flags", "delete_segments", "live.m3u8"]
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", *sound, "-c:a", "aac", *segments]
+    serve = partial(Quiet, directory=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with subprocess.Popen(command, cwd=tmp_path) as broadcaster:
+        while not (tmp_path / "live.m3u8").exists():
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
+        broadcaster.kill()
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_playlist_is_heard_without_a_gap(playlist: str, pitch) -> None:
+    blocks = Supervisor(Stream(playlist, RATE_HZ), patience=PATIENCE).blocks()
+    heard = some(blocks, 8)
+    blocks.close()
+    assert pitch(heard, RATE_HZ) == pytest.approx(1500, abs=2)
+    assert np.abs(heard[RATE_HZ : 8 * RATE_HZ]).reshape(-1, RATE_HZ // 10).max(axis=1).min() > 0.05
 
 
 def test_passwords_are_told_to_nobody() -> None:

@@ -8,7 +8,6 @@ whose record must have been written when the source is back. Time counts from th
 
 import argparse
 import contextlib
-import http.server
 import json
 import os
 import signal
@@ -29,6 +28,7 @@ from train.birds.report import machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.pulse import Pulse, capture_children
+from tests.radio import Radio
 
 _RATE_HZ = 48_000
 _AWAY_S, _PATIENCE_S = 1.0, 60.0
@@ -153,35 +153,13 @@ def field(folder: Path) -> Iterator[tuple[Field, Pulse]]:
 
 
 @contextlib.contextmanager
-def radio(path: Path) -> Iterator[str]:
-    """A web server that sends a song again and again, in real time; its URL."""
+def playing(path: Path) -> Iterator[str]:
+    """A web server that sends a song again and again, three seconds apart; its URL."""
     samples, _ = soundfile.read(path, dtype="int16")
-    loop = np.concatenate([samples, np.random.default_rng(0).integers(-9, 9, 3 * _RATE_HZ)])
-    sound, step = loop.astype("<i2").tobytes(), _RATE_HZ // 5  # a tenth of a second
-    size = b"\xff\xff\xff\xff"
-    head = b"RIFF" + size + b"WAVEfmt " + bytes.fromhex("10000000 01000100 80bb0000 00770100")
-    head += bytes.fromhex("02001000") + b"data" + size
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(head)
-                begun, sent = time.monotonic(), 0
-                while True:
-                    self.wfile.write(sound[sent % len(sound) :][:step])
-                    sent += step
-                    time.sleep(max(begun + sent / 2 / _RATE_HZ - time.monotonic(), 0))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
+    pause = np.random.default_rng(0).integers(-9, 9, 3 * _RATE_HZ).astype(np.int16)
+    radio = Radio(np.concatenate([samples, pause]), _RATE_HZ)
+    yield f"{radio.url}/live"
+    radio.stop()
 
 
 Trial = tuple[Listener, Callable[[], object], Callable[[Listener], float]]
@@ -193,7 +171,7 @@ def trial(fault: str, folder: Path, path: Path) -> Iterator[Trial]:
     """Everything that a fault needs."""
     with contextlib.ExitStack() as stack:
         if fault == "ffmpeg":
-            url = stack.enter_context(radio(path))
+            url = stack.enter_context(playing(path))
             listener = Listener(folder / fault, "--input", url)
             yield listener, listener.next_record, _kill_ffmpeg
         else:
