@@ -1,17 +1,13 @@
 """The flags of every command; which command does what is in `edge.cli`."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.config import CHOICES
 from edge.usage import Parser, positive, positive_number, positives
 
-COMMANDS = (
-    *("listen", "identify", "devices", "demo", "bench", "why", "confirm", "reject"),
-    *("learn-background", "doctor", "service"),
-)
 NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "arguments", "user"),
@@ -19,13 +15,17 @@ NOT_SETTINGS = (
 """What is asked of one command only."""
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+def parse(arguments: list[str], commands: Container[str]) -> argparse.Namespace:
     """The command and its flags; only what was given is in it, but for what isn't a setting.
+
+    Args:
+        arguments: of the command line.
+        commands: that there are; without one of them it is `listen`.
 
     Raises:
         SystemExit: a usage error (2), or help and version (0).
     """
-    named = bool(arguments) and arguments[0] in COMMANDS
+    named = bool(arguments) and arguments[0] in commands
     asks_main = arguments[:1] in (["-h"], ["--help"], ["--version"])
     if not asks_main and not named:
         misnamed = arguments and not arguments[0].startswith("-")

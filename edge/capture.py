@@ -25,7 +25,7 @@ _BLOCK_S = 0.1
 _QUEUED_BLOCKS = 300
 RATES_HZ = (48_000, 44_100, 32_000, 16_000, 96_000)
 """Rates that are asked for, the encoder's first."""
-_CARD = re.compile(r"\(hw:(\d+),\d+\)")
+_CARD = re.compile(r" \(hw:(\d+),\d+\)$")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Device:
     """Those of `RATES_HZ` that it can be opened at; empty if that was not asked."""
     usb_id: str | None = None
     """Vendor and product, such as `0d8c:013c`; it stays when indices change."""
+
+    @property
+    def lasting(self) -> str:
+        """What finds it again: a name ends in the card's number, which changes with the others."""
+        return self.usb_id or _CARD.sub("", self.name)
 
     def __str__(self) -> str:
         """A line for a person."""
@@ -164,7 +169,7 @@ def capture(device: Device, rate_hz: int) -> None:
         hello = {
             "device": device.name,
             "index": device.index,
-            "usb_id": device.usb_id,
+            "lasting": device.lasting,
             "rate_hz": rate_hz,
             "channels": channels,
         }

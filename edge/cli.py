@@ -17,7 +17,7 @@ from edge.contract.errors import BirdlistenError, ConfigError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0 ok, 1 failure, 2 usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = parse(arguments)
+    args = parse(arguments, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         settings = _settings(args)
@@ -107,7 +107,9 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
 def _service(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command import service
 
-    planned = parse(["listen", *args.arguments])  # a wrong one shall be told now, not at boot
+    planned = parse(
+        ["listen", *args.arguments], COMMANDS
+    )  # a wrong one shall be told now, not at boot
     text = service.unit(args.arguments, args.user, _settings(planned).station)
     actions = {
         "install": lambda: service.install(text),

@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +237,8 @@ def test_a_device_is_found_again_by_its_name_when_indices_change() -> None:
     twin = Device(4, "USB Mic: - (hw:1,0)", 1, 48_000, "ALSA", False, usb_id="0d8c:013c")
     assert choose_device([other, usb], "0d8c:013c") is usb
     assert choose_device([other, usb], "usb mic") is usb
+    assert choose_device([other, usb], usb.lasting) is usb
+    assert choose_device([replace(other, name="Webcam: - (hw:0,0)"), usb], other.lasting).index == 3
     assert choose_device([other, usb, twin], usb.name, preferred=4) is twin
     assert choose_device([other, twin], usb.name, preferred=2) is twin
     assert choose_device([usb, twin], "0d8c:013c", preferred=7) is usb

@@ -176,6 +176,9 @@ def test_systemd_hears_that_it_is_ready_and_alive(run, chorus, tmp_path: Path) -
         heard = [systemd.recv(4096) for _ in range(2)]
         assert heard[0].startswith(b"RELOADING=1")
         assert heard[1] == b"READY=1"
+        time.sleep(0.5)  # the watchdog is fed four times in its second at most
+        one.feed(chorus[:RATE_HZ])
+        assert systemd.recv(4096).startswith(b"WATCHDOG=1")
         one.it.send_signal(signal.SIGTERM)
         assert systemd.recv(4096) == b"STOPPING=1"
 

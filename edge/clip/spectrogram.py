@@ -6,6 +6,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.audio import to_mono_float32
+
 _WIDTH, _HEIGHT = 512, 192
 _FRAME = 1024
 _RANGE_DB = 70.0
@@ -24,7 +26,7 @@ def spectrogram_png(samples: npt.NDArray[np.int16], rate_hz: int) -> bytes:
         samples: int16[samples].
         rate_hz: of the samples.
     """
-    level = _levels(samples.astype(np.float32) / np.float32(32768), rate_hz)
+    level = _levels(to_mono_float32(samples), rate_hz)
     loudest = float(level.max())
     shade = np.clip((level - loudest + _RANGE_DB) / _RANGE_DB, 0, 1)
     return _png(_coloured(shade[::-1]))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.audio import to_mono_float32
 from edge.contract.errors import MissingPackageError
 
 _RATE_HZ, _CHUNK = 16_000, 512
@@ -29,7 +30,7 @@ class VoiceGate:
         """Whether anybody speaks in int16[samples]."""
         import soxr
 
-        heard = soxr.resample(samples.astype(np.float32) / np.float32(32768), rate_hz, _RATE_HZ)
+        heard = soxr.resample(to_mono_float32(samples), rate_hz, _RATE_HZ)
         chunks = heard[: len(heard) // _CHUNK * _CHUNK].reshape(-1, _CHUNK)
         self._detector.reset()
         spoken = [self._detector.process_samples(one.tolist()) >= _SPEECH for one in chunks]

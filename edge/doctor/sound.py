@@ -14,6 +14,7 @@ from edge.config import Settings
 from edge.contract.audio import Waveform
 from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
+from edge.gate import GateConfig
 from edge.source.fault import SourceFault
 from edge.source.microphone import Microphone, input_devices
 from edge.source.supervisor import Patience
@@ -21,7 +22,6 @@ from edge.source.supervisor import Patience
 _RATE_HZ = 48_000
 _QUIET_DBFS, _LOUD_DBFS = -55.0, -12.0
 """A quiet wood should be above the one, a dawn chorus below the other."""
-_CLIPPED = 0.985
 _CLIPPED_SHARE = 1e-4
 
 
@@ -115,7 +115,7 @@ def measure(samples: Waveform) -> Level:
     offset = float(samples.mean())
     rms = float(np.sqrt(np.mean(np.square(samples - np.float32(offset)))))
     loudest = float(np.abs(samples).max())
-    clipped = float((np.abs(samples) >= _CLIPPED).mean())
+    clipped = float((np.abs(samples) >= GateConfig.clip_level).mean())
     return Level(_dbfs(rms), _dbfs(loudest), clipped, offset, rms == 0)
 
 

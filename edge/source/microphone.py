@@ -25,8 +25,6 @@ from edge.source.supervisor import Patience
 _LOG = logging.getLogger(__name__)
 _LIST_S = 20.0
 AUTO, PORTAUDIO, ARECORD = "auto", "portaudio", "arecord"
-BACKENDS = (AUTO, PORTAUDIO, ARECORD)
-_CARD = re.compile(r" \(hw:\d+,\d+\)$")
 _NUMBERED = re.compile(r"\d+|[0-9a-f]{4}:[0-9a-f]{4}")
 _CONVERTING = ("default", "pulse", "pipewire", "plughw:")
 """Devices of ALSA that take any rate and number of channels."""
@@ -75,9 +73,7 @@ class Microphone:
         with Child(self._command()) as child:
             hello = _checked(pcm.read_frame(child.pipe, patience.first_block_s)).json()
             self.name, rate_hz = str(hello["device"]), int(hello["rate_hz"])
-            # A name ends in the card's number, which changes with what else is plugged in.
-            lasting = hello.get("usb_id") or _CARD.sub("", self.name)
-            self._known = (str(lasting), int(hello["index"]))
+            self._known = (str(hello["lasting"]), int(hello["index"]))
             patience_s = patience.first_block_s
             while True:
                 frame = _checked(pcm.read_frame(child.pipe, patience_s))

@@ -4,8 +4,8 @@ A frame is a 28-byte little-endian header and its payload:
 
     magic b"BLF1" | kind u32 | payload bytes u32 | first_sample u64 | monotonic_ns u64
 
-`HELLO` carries JSON {"device", "rate_hz", "channels"}; `AUDIO` carries interleaved float32;
-`FAULT` carries JSON {"kind", "message"} and is the last frame.
+`HELLO` carries JSON {"device", "index", "lasting", "rate_hz", "channels"}; `AUDIO` carries
+interleaved float32; `FAULT` carries JSON {"kind", "message"} and is the last frame.
 """
 
 import json
@@ -82,7 +82,7 @@ def read_all(descriptor: int, patience_s: float) -> bytes:
         SourceFault: nothing came for `patience_s`.
     """
     parts = []
-    while part := _read_part(descriptor, 1 << 16, patience_s):
+    while part := read_part(descriptor, 1 << 16, patience_s):
         parts.append(part)
     return b"".join(parts)
 
@@ -90,7 +90,7 @@ def read_all(descriptor: int, patience_s: float) -> bytes:
 def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
     parts = []
     while size:
-        part = _read_part(descriptor, size, patience_s)
+        part = read_part(descriptor, size, patience_s)
         if not part:
             raise SourceFault("the capture process ended")
         parts.append(part)
@@ -98,7 +98,12 @@ def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
     return b"".join(parts)
 
 
-def _read_part(descriptor: int, size: int, patience_s: float) -> bytes:
+def read_part(descriptor: int, size: int, patience_s: float | None) -> bytes:
+    """Read what is there, at most `size` bytes; None waits for ever; b"" is the end.
+
+    Raises:
+        SourceFault: nothing came in time.
+    """
     if not select.select([descriptor], [], [], patience_s)[0]:
         raise SourceFault(f"no audio for {patience_s:g} s")
     return os.read(descriptor, size)
