@@ -157,8 +157,8 @@ class ClipGone:
     path: str
 
 
-Record = Detection | Extension | Rejection | Evidence | Clip
-"""What a listener finds."""
+Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone
+"""What a station's records are made of."""
 
 
 def print_detection(detection: Detection, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract.audio import AudioSpec, Waveform
+from edge.contract.audio import Waveform
 from edge.source.framing import Window
 
 _FRAME, _FRAMES, _AROUND = 1024, 64, 16
@@ -62,20 +62,22 @@ class Gate:
     """The gate of one source: it learns how loud the noise is there.
 
     Args:
-        spec: rate and hop of the windows.
+        sample_rate_hz: of the windows.
     """
 
-    def __init__(self, spec: AudioSpec) -> None:
-        self._config = GateConfig(sample_rate_hz=spec.sample_rate_hz)
-        self._rise_db = self._config.settles_db_s * spec.hop_samples / spec.sample_rate_hz
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._config = GateConfig(sample_rate_hz=sample_rate_hz)
+        self._heard_to = 0
         self._usual_db: npt.NDArray[np.float32] | None = None
 
-    def judge(self, samples: Waveform) -> GateVerdict:
-        """Judge the next window, float32[samples]."""
-        verdict = judge(samples, self._config)
+    def judge(self, window: Window) -> GateVerdict:
+        """Judge the next window."""
+        verdict = judge(window.samples, self._config)
         if verdict.floor_db is None:
             return verdict
-        usual = verdict.floor_db if self._usual_db is None else self._usual_db + self._rise_db
+        passed_s = (window.end_sample - self._heard_to) / self._config.sample_rate_hz
+        rise_db, self._heard_to = self._config.settles_db_s * passed_s, window.end_sample
+        usual = verdict.floor_db if self._usual_db is None else self._usual_db + rise_db
         self._usual_db = np.minimum(verdict.floor_db, usual)
         new = float((verdict.floor_db - usual).max()) > self._config.louder_db
         return replace(verdict, reason=None) if new else verdict

@@ -13,7 +13,7 @@ from edge.clip.cutter import Cutter
 from edge.contract.audio import AudioSpec
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.decision.rules import Decision
-from edge.detection import Detection, Evidence, Extension, Record, Rejection
+from edge.detection import Clip, Detection, Evidence, Extension, Record, Rejection
 from edge.gate import Gate, GateVerdict
 from edge.hearing import Heard, Hearing
 from edge.pace import Pace
@@ -73,7 +73,7 @@ class Listener:
 
     def listen(
         self, blocks: Iterable[Block], origin: Origin, cutter: Cutter | None = None
-    ) -> Iterator[Record]:
+    ) -> Iterator[Record | Clip]:
         """Yield a detection as soon as it is confirmed, then how it goes on, and what failed.
 
         Args:
@@ -133,13 +133,13 @@ class Listener:
             blocks: the sound.
             pace: of a live source, which is heard window by window; None works off a file.
         """
-        gate = Gate(self.spec)
+        gate = Gate(self.spec.sample_rate_hz)
         hop = (lambda: pace.hop_samples) if pace else None
         windows = frame_blocks(blocks, self.spec, hop)
         while chunk := list(islice(windows, 1 if pace else _BATCH)):
             begun = (time.monotonic(), time.process_time())
             self._hearing.refresh()
-            admitted = [self._admit(gate.judge(window.samples)) for window in chunk]
+            admitted = [self._admit(gate.judge(window)) for window in chunk]
             loud = [window for window, let_in in zip(chunk, admitted, strict=True) if let_in]
             heard = iter(self._hearing.hear(loud) if loud else ())
             for window, let_in in zip(chunk, admitted, strict=True):

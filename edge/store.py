@@ -83,7 +83,7 @@ class Store:
             self._database = _open_sound(self.path)
             migrate(self._database, MIGRATIONS)
 
-    def write(self, record: Record | ClipKept | ClipGone) -> None:
+    def write(self, record: Record) -> None:
         """Keep a record; once this returns it survives a crash and a power cut.
 
         Raises:

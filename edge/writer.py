@@ -1,41 +1,51 @@
-"""The one writer: records leave in order, in a thread that a slow reader may hold up."""
+"""What is found leaves in order, in a thread that a slow reader or disk may hold up."""
 
 import queue
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from edge.detection import Record
-
-_MOST = 16
-"""Records queued, some with megabytes of sound; a slower reader holds the listener up, which then
-drops the oldest sound."""
+Item = TypeVar("Item")
 
 
-class Writer:
-    """Hands each record to a sink in a thread of its own; leaving waits for what is queued.
+class Writer(Generic[Item]):
+    """Hands each item to a sink in a thread of its own; leaving waits for what is queued.
 
     Args:
-        sink: called once a record.
+        sink: called once an item.
+        most: items queued.
     """
 
-    def __init__(self, sink: Callable[[Record], None]) -> None:
+    def __init__(self, sink: Callable[[Item], None], most: int = 1024) -> None:
         self._sink = sink
-        self._records: queue.Queue[Record | None] = queue.Queue(_MOST)
+        self._items: queue.Queue[Item | None] = queue.Queue(most)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def write(self, record: Record) -> None:
-        """Queue one record.
+    def write(self, item: Item) -> None:
+        """Queue one; a sink that is slower than that holds the caller up.
 
         Raises:
             OSError: the sink has failed, such as a closed pipe.
         """
-        if self._error is not None:
-            raise self._error
-        self._records.put(record)
+        self._check()
+        self._items.put(item)
 
-    def __enter__(self) -> "Writer":
+    def offer(self, item: Item) -> bool:
+        """Queue one if there is room; whether there was.
+
+        Raises:
+            OSError: the sink has failed.
+        """
+        self._check()
+        try:
+            self._items.put_nowait(item)
+        except queue.Full:
+            return False
+        return True
+
+    def __enter__(self) -> "Writer[Item]":
         self._thread.start()
         return self
 
@@ -45,16 +55,20 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._records.put(None)
+        self._items.put(None)
         self._thread.join()
-        if error is None and self._error is not None:
+        if error is None:
+            self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
         try:
-            while (record := self._records.get()) is not None:
-                self._sink(record)
+            while (item := self._items.get()) is not None:
+                self._sink(item)
         except BaseException as error:  # raised again in the thread that writes
             self._error = error
-            while self._records.get() is not None:  # nobody shall wait for room in vain
+            while self._items.get() is not None:  # nobody shall wait for room in vain
                 pass

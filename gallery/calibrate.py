@@ -173,9 +173,9 @@ def embed(
     """float32[windows, dim], the take of every window, and whether it passes the gate."""
     rows, owners, heard = [], [], []
     for owner, take in enumerate(tqdm(takes, "windows", disable=None)):
-        windows, gate = _windows(take, spec), Gate(spec)
-        while chunk := [one.samples for one in islice(windows, _BATCH)]:
-            rows.append(encoder.encode(np.stack(chunk)))
+        windows, gate = _windows(take, spec), Gate(spec.sample_rate_hz)
+        while chunk := list(islice(windows, _BATCH)):
+            rows.append(encoder.encode(np.stack([one.samples for one in chunk])))
             owners += [owner] * len(chunk)
             heard += [gate.judge(one).reason is None for one in chunk]
     return np.concatenate(rows), np.array(owners), np.array(heard)

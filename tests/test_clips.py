@@ -13,6 +13,7 @@ import soundfile
 from PIL import Image
 
 from edge.clip.cutter import ClipConfig, Cutter
+from edge.clip.keeper import Keeper
 from edge.clip.shelf import Shelf, ShelfConfig
 from edge.clip.spectrogram import spectrogram_png
 from edge.contract.audio import AudioSpec
@@ -142,9 +143,8 @@ def test_near_speech_nothing_is_kept_but_the_record(tmp_path: Path, where: str) 
         one = replace(one, samples=loud, around=loud)
     elif where == "beside it":
         one = replace(one, around=np.append(one.samples, loud))
-    logbook = Logbook(store, as_json=True, shelf=fresh(tmp_path), voice=Speech())
-    logbook(one.detection)
-    logbook(one)
+    store.write(one.detection)
+    Keeper(fresh(tmp_path), Speech(), store.write)(one)
     assert bool(store.find(one.detection.id).clip) is (where == "nowhere")
     assert len(list(tmp_path.rglob("*.flac"))) == (where == "nowhere")
 
@@ -194,7 +194,8 @@ def test_a_spectrogram_shows_the_pitch() -> None:
 @pytest.mark.parametrize("samples", [0, 1, 1023, 1024, 5000])
 def test_a_spectrogram_of_any_length_is_a_picture(samples: int) -> None:
     for sound in (np.zeros(samples, np.int16), np.full(samples, 32767, np.int16)):
-        Image.open(io.BytesIO(spectrogram_png(sound, 48_000))).load()
+        with Image.open(io.BytesIO(spectrogram_png(sound, 48_000))) as picture:
+            assert np.asarray(picture).shape == (192, 512, 3)
 
 
 def put_aged(shelf: Shelf, station: Path, one: Clip, age_s: float) -> str:
@@ -277,14 +278,15 @@ def test_a_disk_that_is_nearly_full_gets_no_clips(tmp_path: Path) -> None:
 def test_the_store_knows_where_a_clip_lies_until_it_goes(tmp_path: Path) -> None:
     store, one = Store(tmp_path), clip()
     store.write(one.detection)
-    logbook = Logbook(store, as_json=True, shelf=fresh(tmp_path, most_bytes=0, least=0))
-    logbook(one)
+    shelf = fresh(tmp_path, most_bytes=0, least=0)
+    keeper = Keeper(shelf, None, store.write)
+    keeper(one)
     kept = store.find(one.detection.id).clip
     assert (tmp_path / kept).is_file()
     other = clip()
     store.write(other.detection)
-    logbook._shelf._tidied = -60.0
-    logbook(other)
+    shelf._tidied = -60.0
+    keeper(other)
     assert store.find(one.detection.id).clip is None
     assert not (tmp_path / kept).exists()
     store.write(ClipKept(other.detection.id, "elsewhere"))
@@ -305,15 +307,17 @@ def small_disk(tmp_path: Path):
 def test_on_a_full_disk_clips_stop_first_and_all_recovers(small_disk, capsys, caplog) -> None:
     filler = small_disk / "filler"
     store = Store(small_disk)
-    logbook = Logbook(store, as_json=True, shelf=fresh(small_disk, free_bytes=300_000, least=0))
+    logbook, shelf = Logbook(store, as_json=True), fresh(small_disk, free_bytes=300_000, least=0)
+    keeper = Keeper(shelf, None, logbook)
     filler.write_bytes(bytes(1_000_000 - 500_000))
     first = clip(seconds=0.1)
     logbook(first.detection)
-    logbook(first)
+    keeper(first)
     assert store.find(first.detection.id).clip
     filler.write_bytes(bytes(800_000))
-    logbook(second := clip(seconds=0.1))
+    second = clip(seconds=0.1)
     logbook(second.detection)
+    keeper(second)
     assert store.find(second.detection.id).clip is None  # the record is kept, the clip isn't
     try:
         with filler.open("ab") as file:
@@ -329,6 +333,6 @@ def test_on_a_full_disk_clips_stop_first_and_all_recovers(small_disk, capsys, ca
     filler.unlink()
     last = clip(seconds=0.1)
     logbook(last.detection)
-    logbook._shelf._tidied = -60.0
-    logbook(last)
+    shelf._tidied = -60.0
+    keeper(last)
     assert store.find(last.detection.id).clip

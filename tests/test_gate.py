@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from edge.contract.audio import AudioSpec
 from edge.gate import Gate, GateConfig, judge
+from edge.source.framing import Window
 
 CONFIG = GateConfig()
 SAMPLES = 48_000
@@ -87,13 +89,30 @@ def test_a_short_call_in_noise_passes(snr_db: float) -> None:
 
 
 def test_noise_is_listened_to_until_it_is_the_usual_one() -> None:
-    gate = Gate(AudioSpec(48_000, SAMPLES, SAMPLES))
-    assert [gate.judge(noise(0.001, n)).reason for n in range(3)] == ["noise"] * 3
-    reasons = [gate.judge(noise(0.01, n)).reason for n in range(90)]  # 20 dB louder
+    reason = listening()
+    assert [reason(n, 0.001) for n in range(3)] == ["noise"] * 3
+    reasons = [reason(3 + n, 0.01) for n in range(90)]  # 20 dB louder
     settled = reasons.index("noise")
     assert reasons == [None] * settled + ["noise"] * (90 - settled)
     assert 55 < settled < 85  # 14 dB and what chance adds, at 0.2 dB a second
-    assert gate.judge(noise(0.001, 99)).reason == "noise"
+    assert reason(99, 0.001) == "noise"
+
+
+def test_noise_becomes_usual_as_soon_when_windows_are_far_apart() -> None:
+    reason = listening()
+    reason(0, 0.001)
+    settled = [reason(second, 0.01) for second in range(10, 100, 10)].index("noise")
+    assert 55 < 10 * (settled + 1) < 95
+
+
+def listening() -> Callable[[int, float], str | None]:
+    """What a gate says of noise that is this loud at a second."""
+    gate = Gate(48_000)
+
+    def reason(second: int, level: float) -> str | None:
+        return gate.judge(Window(second * 48_000, noise(level, second))).reason
+
+    return reason
 
 
 def test_a_window_too_short_for_a_spectrum_is_judged_by_its_level() -> None:

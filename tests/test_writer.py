@@ -30,6 +30,20 @@ def test_a_slow_sink_does_not_hold_up_the_listener() -> None:
     assert reached == ["0", "1", "2"]
 
 
+def test_what_there_is_no_room_for_is_refused() -> None:
+    go_on, reached = threading.Event(), []
+
+    def slow(item: int) -> None:
+        go_on.wait(10)
+        reached.append(item)
+
+    with Writer(slow, most=2) as writer:
+        taken = [n for n in range(5) if writer.offer(n)]
+        go_on.set()
+    assert reached == taken
+    assert 2 <= len(taken) <= 3
+
+
 def test_a_failed_sink_is_raised_at_the_latest_on_leaving() -> None:
     def closed(record: Detection) -> None:
         raise BrokenPipeError("closed")

@@ -4,7 +4,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 from edge.command.live import listen_live, tell
@@ -70,10 +70,12 @@ def _listen_to_files(settings: Settings, path: Path) -> int:
 
 def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> tuple[int, int]:
     """How many files there were, and how many are bad."""
-    store, results = open_store(settings), Counter[bool]()
-    kept = closing(store) if store else nullcontext()
+    results = Counter[bool]()
     try:
-        with kept, Writer(Logbook(store, settings.json, settings.explain)) as writer:
+        with (
+            open_store(settings) as store,
+            Writer(Logbook(store, settings.json, settings.explain)) as writer,
+        ):
             for file in files:
                 results[listen_to_file(file, listener, writer.write)] += 1
     finally:

@@ -3,25 +3,20 @@
 import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from edge.clip.cutter import ClipConfig, Cutter
-from edge.clip.shelf import Shelf, ShelfConfig
-from edge.clip.voice import VoiceGate
+from edge.clip.cutter import Cutter
+from edge.command.clips import open_clips, open_cutter
 from edge.command.opening import open_hearing, open_listener, open_store
 from edge.command.stop import Stop, stopping
+from edge.complaint import Complaint
 from edge.config import Settings
-from edge.contract.audio import AudioSpec
-from edge.contract.errors import (
-    AudioError,
-    BirdlistenError,
-    MissingPackageError,
-)
+from edge.contract.errors import AudioError, BirdlistenError
 from edge.contract.manifest import load_manifest
-from edge.detection import Record
+from edge.detection import Clip, Record
 from edge.hearing import Hearing
 from edge.listener import Listener
 from edge.logbook import Logbook
@@ -30,10 +25,8 @@ from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live
 from edge.source.schedule import read_schedule
-from edge.store import Store
 from edge.writer import Writer
 
-_MEGABYTE = 1_000_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,16 +57,23 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
 def _listen(settings: Settings, hearing: Hearing | None, stop: Stop, notifier: Notifier) -> Hearing:
     """Listen until a signal comes; the device opens while the bundle is loaded."""
     rate_hz = load_manifest(Path(settings.bundle)).audio.sample_rate_hz
+    late = Complaint(_LOG)
     with closing(Live(settings, rate_hz, stop.event)) as live:
         hearing = hearing or _warm(settings)
-        listener, store = open_listener(settings, hearing), open_store(settings)
-        kept, logbook = closing(store) if store else nullcontext(), _logbook(settings, store)
-        notifier.ready()
+        listener = open_listener(settings, hearing)
         try:
-            with kept, Writer(logbook) as writer:
-                cutter = _cutter(settings, listener.spec) if logbook.keeps_clips else None
-                for found in _records(live, listener, notifier, cutter):
-                    writer.write(found)
+            with (
+                open_store(settings) as store,
+                Writer(Logbook(store, settings.json, settings.explain)) as records,
+                open_clips(settings, records.write) as clips,
+            ):
+                notifier.ready()
+                cutter = open_cutter(settings, listener.spec) if clips else None
+                for found in _found(live, listener, notifier, cutter):
+                    if not isinstance(found, Clip):
+                        records.write(found)
+                    elif clips and not clips.offer(found):
+                        late("no clip: the disk, or the recognition of speech, is too slow")
                 stop.disarm()
         finally:
             tell(listener)
@@ -90,9 +90,9 @@ def _warm(settings: Settings) -> Hearing:
     return hearing
 
 
-def _records(
+def _found(
     live: Live, listener: Listener, notifier: Notifier, cutter: Cutter | None
-) -> Iterator[Record]:
+) -> Iterator[Record | Clip]:
     blocks = _opened(_fed(live.blocks(), notifier, listener))
     origin = Origin(live.name, socket.gethostname(), live=True)
     return listener.listen(blocks, origin, cutter)
@@ -126,34 +126,6 @@ def _fed(blocks: Iterable[Block], notifier: Notifier, listener: Listener) -> Ite
         if len(block.samples) or block.resting:
             notifier.alive(listener.tally)
         yield block
-
-
-def _logbook(settings: Settings, store: Store | None) -> Logbook:
-    """With a shelf for clips, unless nobody can tell where people speak."""
-    plain = Logbook(store, settings.json, settings.explain)
-    if not settings.clips:
-        return plain
-    try:
-        voice = None if settings.voices == "keep" else VoiceGate()
-    except MissingPackageError as error:
-        _LOG.warning("no clips are kept: %s; or allow speech in them: --voices keep", error)
-        return plain
-    return Logbook(store, settings.json, settings.explain, _shelf(settings), voice)
-
-
-def _shelf(settings: Settings) -> Shelf:
-    config = ShelfConfig(
-        settings.clip_format,
-        int(settings.clips_mb * _MEGABYTE),
-        settings.clips_days,
-        settings.clips_least,
-        int(settings.free_mb * _MEGABYTE),
-    )
-    return Shelf(settings.station_path, config)
-
-
-def _cutter(settings: Settings, spec: AudioSpec) -> Cutter:
-    return Cutter(spec, ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most))
 
 
 def tell(listener: Listener) -> None:

@@ -1,6 +1,8 @@
 """What a run needs, opened as the settings have it: bundle, listener and store."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge.command.choice import read_choice
@@ -112,13 +114,17 @@ def hop_samples(settings: Settings, spec: AudioSpec) -> int:
     return hop
 
 
-def open_store(settings: Settings) -> Store | None:
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store | None]:
     """None, and an error told, if the station can't keep records: listening goes on."""
     try:
-        return Store(settings.station_path)
+        store = Store(settings.station_path)
     except StoreError as error:
         _LOG.error("%s; records are printed, but not kept", error)
-        return None
+        yield None
+        return
+    with closing(store):
+        yield store
 
 
 def _species(

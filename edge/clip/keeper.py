@@ -1,0 +1,40 @@
+"""What becomes of a clip: near speech nothing, else a file that the record knows of."""
+
+import logging
+from collections.abc import Callable
+
+from edge.clip.shelf import Shelf
+from edge.clip.voice import VoiceGate
+from edge.complaint import Complaint
+from edge.contract.errors import StoreError
+from edge.detection import Clip, ClipGone, ClipKept, Record
+
+_LOG = logging.getLogger(__name__)
+
+
+class Keeper:
+    """A sink for `edge.writer.Writer`. What can't be written is told, and ends nothing.
+
+    Args:
+        shelf: keeps the clips.
+        voice: recognises speech, which is never kept; None keeps it.
+        note: takes what the records shall know.
+    """
+
+    def __init__(
+        self, shelf: Shelf, voice: VoiceGate | None, note: Callable[[Record], None]
+    ) -> None:
+        self._shelf, self._voice, self._note = shelf, voice, note
+        self._unwritten = Complaint(_LOG)
+
+    def __call__(self, clip: Clip) -> None:
+        """Keep a clip, unless somebody speaks in it."""
+        for path in self._shelf.tidy():
+            self._note(ClipGone(path))
+        if self._voice and self._voice.speaks(clip.around, clip.rate_hz):
+            _LOG.info("%s: no clip, somebody speaks", clip.detection.common_name)
+            return
+        try:
+            self._note(ClipKept(clip.detection.id, self._shelf.put(clip)))
+        except StoreError as error:
+            self._unwritten(f"no clip: {error}")
