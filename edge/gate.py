@@ -55,7 +55,7 @@ class GateVerdict:
     level_dbfs: float
     """RMS level without the offset, in dB re full scale."""
     floor_db: npt.NDArray[np.float32] | None = field(default=None, compare=False)
-    """float32[bands], median level; None if the level alone decides."""
+    """float32[bands], median level of steady noise; None if it is anything else."""
 
 
 class Gate:
@@ -72,11 +72,12 @@ class Gate:
 
     def judge(self, window: Window) -> GateVerdict:
         """Judge the next window."""
-        verdict = judge(window.samples, self._config)
+        verdict, before = judge(window.samples, self._config), self._heard_to
+        self._heard_to = window.end_sample
         if verdict.floor_db is None:
             return verdict
-        passed_s = (window.end_sample - self._heard_to) / self._config.sample_rate_hz
-        rise_db, self._heard_to = self._config.settles_db_s * passed_s, window.end_sample
+        passed_s = (self._heard_to - before) / self._config.sample_rate_hz
+        rise_db = self._config.settles_db_s * passed_s
         usual = verdict.floor_db if self._usual_db is None else self._usual_db + rise_db
         self._usual_db = np.minimum(verdict.floor_db, usual)
         new = float((verdict.floor_db - usual).max()) > self._config.louder_db
@@ -92,7 +93,8 @@ def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
     if reason is None and len(samples) >= _FRAME:
         steady, floor_db = _texture(samples, config)
-        return GateVerdict("noise" if steady else None, clipped, level_dbfs, floor_db)
+        if steady:
+            return GateVerdict("noise", clipped, level_dbfs, floor_db)
     return GateVerdict(reason, clipped, level_dbfs)
 
 

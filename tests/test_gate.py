@@ -105,6 +105,14 @@ def test_noise_becomes_usual_as_soon_when_windows_are_far_apart() -> None:
     assert 55 < 10 * (settled + 1) < 95
 
 
+def test_a_dropout_is_not_what_is_usual() -> None:
+    gate, dropout = Gate(48_000), noise(0.01)
+    dropout[: SAMPLES * 3 // 4] = 0
+    heard = [dropout, noise(0.01, 1), dropout, noise(0.01, 2)]
+    reasons = [gate.judge(Window(n * SAMPLES, one)).reason for n, one in enumerate(heard)]
+    assert reasons == [None, "noise", None, "noise"]
+
+
 def listening() -> Callable[[int, float], str | None]:
     """What a gate says of noise that is this loud at a second."""
     gate = Gate(48_000)
