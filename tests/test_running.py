@@ -223,6 +223,36 @@ def test_a_pole_without_a_voice_detector_keeps_records_and_says_why_no_clips(
     assert not (tmp_path / "station" / "clips").exists()
 
 
+def test_a_replaced_bundle_is_taken_up_and_a_bad_one_refused(
+    run, chorus, tmp_path, bundle_path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundle_path, bundle)
+    manifest = (bundle / "manifest.json").read_text()
+    one = run("--bundle", str(bundle))
+
+    def replaced(text: str) -> None:
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(bundle / "manifest.json")
+
+    def heard_by(name: str) -> None:
+        before = len(one.lines)
+        one.feed(chorus[: 40 * RATE_HZ])
+        one.wait_for(lambda: len(one.lines) > before)
+        assert {json.loads(line)["bundle"] for line in one.lines[before:]} == {name}
+
+    heard_by("aviary")
+    replaced(manifest[:-20])
+    one.feed(chorus[:RATE_HZ])
+    one.wait_for(lambda: "going on with the bundle before" in "".join(one.talk))
+    heard_by("aviary")
+    replaced(manifest.replace('"aviary"', '"aviary-two"'))
+    one.feed(chorus[:RATE_HZ])
+    one.wait_for(lambda: "bundle aviary-two" in "".join(one.talk))
+    heard_by("aviary-two")
+    assert one.end() == 0
+
+
 def test_sound_that_comes_faster_than_time_is_heard_whole(run, chorus, bundle_path) -> None:
     """A short soak; the long one is scripts/bench/soak.py."""
     one = run("--voices", "keep")

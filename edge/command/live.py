@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from edge.clip.cutter import Cutter
 from edge.command.clips import open_clips, open_cutter
+from edge.command.newest import Newest
 from edge.command.opening import open_hearing, open_listener, open_store
 from edge.command.stop import Stop, stopping
 from edge.complaint import Complaint
@@ -28,6 +28,7 @@ from edge.source.schedule import read_schedule
 from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
+_LATE = Complaint(_LOG)
 
 
 def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
@@ -56,46 +57,43 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
 
 def _listen(settings: Settings, hearing: Hearing | None, stop: Stop, notifier: Notifier) -> Hearing:
     """Listen until a signal comes; the device opens while the bundle is loaded."""
-    rate_hz = load_manifest(Path(settings.bundle)).audio.sample_rate_hz
-    late = Complaint(_LOG)
+    rate_hz, windows = load_manifest(Path(settings.bundle)).audio.sample_rate_hz, 0
     with closing(Live(settings, rate_hz, stop.event)) as live:
-        hearing = hearing or _warm(settings)
-        listener = open_listener(settings, hearing)
-        try:
-            with (
-                open_store(settings) as store,
-                Writer(Logbook(store, settings.json, settings.explain)) as records,
-                open_clips(settings, records.write) as clips,
-            ):
-                notifier.ready()
+        newest = Newest(settings, hearing)
+        with (
+            open_store(settings) as store,
+            Writer(Logbook(store, settings.json, settings.explain)) as records,
+            open_clips(settings, records.write) as clips,
+        ):
+            notifier.ready()
+            for listener, blocks in newest.listeners(_opened(live.blocks())):
                 cutter = open_cutter(settings, listener.spec) if clips else None
-                for found in _found(live, listener, notifier, cutter):
-                    if not isinstance(found, Clip):
-                        records.write(found)
-                    elif clips and not clips.offer(found):
-                        late("no clip: the disk, or the recognition of speech, is too slow")
-                stop.disarm()
-        finally:
-            tell(listener)
+                origin = Origin(live.name, socket.gethostname(), live=True)
+                found = listener.listen(_fed(blocks, notifier, listener), origin, cutter)
+                _write(found, listener, records, clips)
+                windows += listener.tally.windows
+            stop.disarm()
         if live.dropped_s:
             _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
-        if not listener.tally.windows and stop.signal is None:
+        if not windows and stop.signal is None:
             raise AudioError(f"{live.name}: ended without any audio")
-    return hearing
+    return newest.hearing
 
 
-def _warm(settings: Settings) -> Hearing:
-    hearing = open_hearing(settings, live=True)
-    hearing.warm_up()
-    return hearing
-
-
-def _found(
-    live: Live, listener: Listener, notifier: Notifier, cutter: Cutter | None
-) -> Iterator[Record | Clip]:
-    blocks = _opened(_fed(live.blocks(), notifier, listener))
-    origin = Origin(live.name, socket.gethostname(), live=True)
-    return listener.listen(blocks, origin, cutter)
+def _write(
+    found: Iterable[Record | Clip],
+    listener: Listener,
+    records: Writer[Record],
+    clips: Writer[Clip] | None,
+) -> None:
+    try:
+        for one in found:
+            if not isinstance(one, Clip):
+                records.write(one)
+            elif clips and not clips.offer(one):
+                _LATE("no clip: the disk, or the recognition of speech, is too slow")
+    finally:
+        tell(listener)
 
 
 def _reloaded(
@@ -114,7 +112,7 @@ def _reloaded(
     return new, opened
 
 
-def _opened(blocks: Iterator[Block]) -> Iterable[Block]:
+def _opened(blocks: Iterator[Block]) -> Iterator[Block]:
     """From the first sound on: by then a device has told its name."""
     first = next((one for one in blocks if len(one.samples)), None)
     return chain(() if first is None else (first,), blocks)
