@@ -49,7 +49,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
             notifier.reloading()
             settings, hearing = _reloaded(settings, hearing, reread)
             # What was there once is waited for.
-            _listen(replace(settings, wait=True), hearing, stop, notifier)
+            hearing = _listen(replace(settings, wait=True), hearing, stop, notifier)
         notifier.stopping()
     if stop.interrupted:
         raise KeyboardInterrupt
