@@ -82,10 +82,10 @@ class Hearing:
         self._encoder: Encoder = open_encoder(bundle, self.precision, running)
         self._ids: Sequence[str] = species_ids or bundle.species_ids(self.species_set)
         self._overlay = overlay
+        self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
         self._rejected: npt.NDArray[np.float32] | None = None
         self._search = self._searched()
         self._ids = self._search.species_ids  # stays: records count on its order
-        self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
         self._gate = GateConfig(sample_rate_hz=bundle.manifest.audio.sample_rate_hz)
         self._occurrence, self._live = occurrence, live
 
@@ -118,6 +118,7 @@ class Hearing:
             np.concatenate(banks) if banks else None,
             anchors=self._anchors(),
             exemplars=learnt.exemplars,
+            tail=self.calibration is not None and self.calibration.tail,
         )
 
     def _anchors(self) -> dict[str, npt.NDArray[np.float16]]:

@@ -1,7 +1,7 @@
 """From an embedding to a score for every species: cosine, hubness correction, best pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
+from edge.tail import Tail
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
@@ -18,6 +19,8 @@ _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
 _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
+_AT_ONCE = 32
+"""Windows of background that are scored at once."""
 SHORTLIST = 20
 """Species whose pictures are looked at then."""
 BANK_ROWS = 512
@@ -52,6 +55,7 @@ class Search:
         exemplars: float16[n, dim] embeddings of confirmed sounds, by species id. Their mean is a
             prototype (Snell et al. 2017), standardised like a picture; a species scores the better
             of the two.
+        tail: standardise each species' score by its tail over the background, too (`edge.tail`).
 
     Raises:
         BundleError: none of the species has a picture, an anchor or an exemplar.
@@ -66,6 +70,7 @@ class Search:
         many_rows: int = _MANY_ROWS,
         anchors: Mapping[str, Rows] | None = None,
         exemplars: Mapping[str, Rows] | None = None,
+        tail: bool = False,
     ) -> None:
         held, named = _members(gallery), anchors or {}
         heard = {one: rows for one, rows in (exemplars or {}).items() if one in species_ids}
@@ -81,7 +86,9 @@ class Search:
         self._mean, self._deviation = _background_statistics(self.rows, background)
         listed = len(self.rows) > many_rows and len(shown) > SHORTLIST
         self._prototypes = self._means() if listed else None
-        self._exemplars = _Exemplars(self.species_ids, heard, background) if heard else None
+        bank = background if tail and _usable(background) else None
+        self._tail = None if bank is None else self._tail_over(bank.astype(np.float32))
+        self._exemplars = _Exemplars(self.species_ids, heard, background, tail) if heard else None
 
     def scores(self, embeddings: Floats) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
@@ -90,15 +97,26 @@ class Search:
 
     def _shown(self, embeddings: Floats) -> Scores:
         if self._prototypes is None:
-            return self._score(embeddings @ self.rows.T, self._index)
+            found = self._score(embeddings @ self.rows.T, self._index)
+            return replace(found, score=self._standardised(found.score))
         prototypes, offset = self._prototypes
-        score = embeddings @ prototypes.T - offset
+        score = self._standardised(embeddings @ prototypes.T - offset)
         similarity = np.full_like(score, -1)
         for n, one in enumerate(embeddings):
             best = np.argpartition(-score[n], SHORTLIST - 1)[:SHORTLIST]
             close = self._look(one, best)
-            score[n, best], similarity[n, best] = close.score[0], close.similarity[0]
+            score[n, best] = self._standardised(close.score, best)[0]
+            similarity[n, best] = close.similarity[0]
         return Scores(score, similarity)
+
+    def _standardised(self, score: Floats, species: Places | slice = slice(None)) -> Floats:
+        return score if self._tail is None else self._tail.of_some(species).standardised(score)
+
+    def _tail_over(self, bank: Floats) -> Tail:
+        """Some windows at a time: of all pictures at once they would fill the memory."""
+        parts = np.array_split(bank, -(-len(bank) // _AT_ONCE))
+        scores = [self._score(one @ self.rows.T, self._index).score for one in parts]
+        return Tail.of(np.concatenate(scores))
 
     def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window, with their cosine, best first.
@@ -174,23 +192,33 @@ class _Exemplars:
     """One prototype of each species that was confirmed by ear."""
 
     def __init__(
-        self, species_ids: Sequence[str], exemplars: Mapping[str, Rows], background: Rows | None
+        self,
+        species_ids: Sequence[str],
+        exemplars: Mapping[str, Rows],
+        background: Rows | None,
+        tail: bool,
     ) -> None:
         chosen = [one for one in species_ids if one in exemplars]
         self._columns = np.array([species_ids.index(one) for one in chosen], dtype=np.intp)
         means = [exemplars[one].astype(np.float32).mean(axis=0) for one in chosen]
         self._rows = np.array([one / np.linalg.norm(one) for one in means], np.float32)
         self._mean, self._deviation = _background_statistics(self._rows, background)
+        bank = background if tail and _usable(background) else None
+        self._tail = None if bank is None else Tail.of(self._score(bank @ self._rows.T))
 
     def best(self, embeddings: Floats, shown: Scores) -> Scores:
         """The better of what was seen and what was heard of a species before."""
         cosine = embeddings @ self._rows.T
-        heard = (cosine - self._mean) / self._deviation
+        heard = self._score(cosine)
+        heard = heard if self._tail is None else self._tail.standardised(heard)
         better = heard > shown.score[:, self._columns]
         score, similarity = shown.score.copy(), shown.similarity.copy()
         score[:, self._columns] = np.where(better, heard, shown.score[:, self._columns])
         similarity[:, self._columns] = np.where(better, cosine, shown.similarity[:, self._columns])
         return Scores(score, similarity)
+
+    def _score(self, cosine: Floats) -> Floats:
+        return (cosine - self._mean) / self._deviation
 
 
 def _members(gallery: Gallery) -> dict[str, Places]:
@@ -208,8 +236,12 @@ def _pad(counts: list[int]) -> Places:
     return np.where(place < np.array(counts)[:, None], index, -1)
 
 
+def _usable(background: Rows | None) -> bool:
+    return background is not None and len(background) > 1
+
+
 def _background_statistics(rows: Floats, background: Rows | None) -> tuple[Floats, Floats]:
-    if background is None or len(background) < 2:
+    if background is None or not _usable(background):
         return np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
     similarity = background.astype(np.float32) @ rows.T
     return similarity.mean(axis=0), np.maximum(similarity.std(axis=0), _LEAST_DEVIATION)

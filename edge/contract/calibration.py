@@ -21,6 +21,8 @@ class Calibration:
     probabilities: tuple[float, ...]
     threshold: float
     """The default: a species passes a window at this probability."""
+    tail: bool = False
+    """Scores are standardised by each species' tail over background first (`edge.tail`)."""
 
     def __post_init__(self) -> None:
         probabilities = (*self.probabilities, self.threshold)
@@ -52,6 +54,7 @@ class Calibration:
                 tuple(map(float, entry["scores"])),
                 tuple(map(float, entry["probabilities"])),
                 float(entry["threshold"]),
+                bool(entry.get("tail", False)),
             )
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleError(f"calibration: {error}") from error

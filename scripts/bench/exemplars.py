@@ -94,6 +94,7 @@ class Trial:
         known = starter.calibrated("fp32", starter.manifest.default_species_set)
         assert known is not None
         self._threshold = float(np.interp(known.threshold, known.probabilities, known.scores))
+        self._tail = known.tail
         self._ids = bundle.species_ids(bundle.manifest.default_species_set)
         self._best = self._searched(None, {}).scores(self.more.embeddings).score.max(axis=1)
 
@@ -139,7 +140,13 @@ class Trial:
         anchors = dict(zip(self._bundle.taxonomy.ids, self._bundle.anchors, strict=True))
         top = self._bundle.manifest.top_pictures
         return Search(
-            self._bundle.gallery, ids, top, self._bank, anchors=anchors, exemplars=exemplars
+            self._bundle.gallery,
+            ids,
+            top,
+            self._bank,
+            anchors=anchors,
+            exemplars=exemplars,
+            tail=self._tail,
         )
 
 
