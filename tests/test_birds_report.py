@@ -9,7 +9,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
-from train.birds import notice  # noqa: E402
+from train.birds import notice, recipe  # noqa: E402
 from train.birds.compare import differences, summary  # noqa: E402
 from train.birds.page import to_markdown  # noqa: E402
 from train.birds.report import CHOSEN, chosen_figures, main  # noqa: E402
@@ -74,7 +74,7 @@ def test_the_page_says_what_was_measured_where_and_for_how_long():
     assert not [line for line in page.splitlines() if line.startswith(" |")]
 
 
-def test_the_starters_manifest_gets_the_chosen_rows_only():
+def test_an_earlier_report_is_asked_for_the_chosen_rows_only():
     figures = chosen_figures(report())
     assert {one["method"] for one in figures["rows"]} == {CHOSEN}
     assert {one["task"] for one in figures["rows"]} == {"A->T", "A->species"}
@@ -93,6 +93,11 @@ def test_families_are_counted_and_drawn(taxonomy, tmp_path):
 def test_untrained_folds_are_named(tmp_path, capsys):
     assert main(["--models", str(tmp_path)]) == 1
     assert "run train.birds.crossval" in capsys.readouterr().err
+
+
+def test_a_recipe_without_its_folds_is_one_line(tmp_path, capsys):
+    assert recipe.main(["--data", str(tmp_path / "birds"), "--models", str(tmp_path)]) == 1
+    assert "birds-fold0" in capsys.readouterr().err
 
 
 def row(**changes: str) -> dict[str, str]:

@@ -36,6 +36,15 @@ def test_mixtures_are_four_seconds_at_one_peak_and_repeatable():
         assert np.array_equal(one, again)
 
 
+def test_some_mixtures_are_background_alone():
+    mixer = Mixer([tone(6000)], [tone(100)], RATE, seed=0, birdless=0.5)
+    spectra = [np.abs(np.fft.rfft(mixer.draw())) for _ in range(40)]
+    low = [one[: 4 * 200].max() > 20 * one[4 * 3000 : 4 * 9000].max() for one in spectra]
+    assert 8 < sum(low) < 32
+    without = Mixer([tone(6000)], [], RATE, seed=0, birdless=0.5)
+    assert np.abs(np.fft.rfft(without.draw())).argmax() > 4 * 3000
+
+
 def test_birds_are_paired_and_sing_at_other_speeds():
     mixer = Mixer([tone(2000), tone(6000)], [], RATE, seed=0)
     peaks = set()

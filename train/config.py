@@ -52,6 +52,10 @@ class PretrainConfig:
     """What timm calls the CNN that imitates the hint's network."""
     mixtures: int = 16_000
     """How many mixtures of recordings it hears beside (train/sound/mixtures.py)."""
+    birdless: float = 0.0
+    """Share of the mixtures that are background alone."""
+    backgrounds: str = ""
+    """Data set of more recordings without a bird for them, such as scripts/backgrounds.py makes."""
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
     hint: str = ""
@@ -66,9 +70,9 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [one.name for one in fields(self) if type(one.default) in (int, float)]
-        free = ("seed", "species_weight", *_PROBABILITIES)
+        free = ("seed", "species_weight", "birdless", *_PROBABILITIES)
         _check_positive(self, [name for name in numbers if name not in free])
-        _check_share(self, _PROBABILITIES)
+        _check_share(self, ("birdless", *_PROBABILITIES))
 
 
 @dataclass(frozen=True)

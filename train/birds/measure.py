@@ -136,16 +136,24 @@ def _teacher(fold: Fold) -> None:
         fold.put("teacher", {f"T->I ({name})": per_query(similarity.T, relevant.T)})
 
 
-def _row(fold: Fold, row: Row) -> None:
-    checkpoint = load_checkpoint(student_folder(fold.models, row))
-    select, ids = fold.dataset.select, fold.dataset.taxonomy.ids
-    test = load_recordings(select("audio", TEST, ids), checkpoint.hearing, CACHE)
-    unseen = load_recordings(select("audio", UNSEEN, ids), checkpoint.hearing, CACHE)
+def find_core(
+    fold: Fold, row: Row, checkpoint: Checkpoint
+) -> tuple[Recordings, dict[str, tuple[Heard, Embeddings | None]]]:
+    """Note how a row finds the core species; the recordings, and how each method heard them."""
+    items = fold.dataset.select("audio", TEST, fold.dataset.taxonomy.ids)
+    test = load_recordings(items, checkpoint.hearing, CACHE)
     quiet = background(fold.dataset, checkpoint)
-    core = ears(row, checkpoint, fold.scene.core)
-    found = hear(test, quiet, core)
+    found = hear(test, quiet, ears(row, checkpoint, fold.scene.core))
     for method, (heard, bank) in found.items():
         _search(fold, method, heard, bank, test.species)
+    return test, found
+
+
+def _row(fold: Fold, row: Row) -> None:
+    checkpoint = load_checkpoint(student_folder(fold.models, row))
+    test, found = find_core(fold, row, checkpoint)
+    items = fold.dataset.select("audio", UNSEEN, fold.dataset.taxonomy.ids)
+    unseen = load_recordings(items, checkpoint.hearing, CACHE)
     strangers = ears(row, checkpoint, fold.scene.unseen_galleries["T"].species.tolist())
     for method, (heard, _) in hear(unseen, None, strangers).items():
         tasks = retrieval(heard, unseen.species, fold.scene.unseen_galleries)

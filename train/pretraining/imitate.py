@@ -11,7 +11,8 @@ from torch import Tensor
 
 from edge.contract.errors import ConfigError
 from train.config import PretrainConfig
-from train.data.dataset import Dataset
+from train.data.corpora import open_dataset
+from train.data.dataset import Dataset, Item
 from train.engine.loop import Schedule, choose_device, fit, mixed_precision
 from train.frontend import LogMelSpec
 from train.sound.clips import Clips
@@ -70,7 +71,14 @@ def _material(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Log-mels and hints of the recordings, and then of the mixtures."""
     network = Path(config.hint)
-    items = [*sounds.items, *dataset.select("audio", "train", ("",))]
-    mixtures = load_mixtures(items, config.mixtures, spec, network, cache, config.seed)
+    items = [*sounds.items, *_background(config, dataset)]
+    mixtures = load_mixtures(
+        items, config.mixtures, spec, network, cache, config.seed, config.birdless
+    )
     hints = load_hints(sounds.items, network, cache)
     return [*sounds.features, *mixtures.log_mels], [*hints, *mixtures.hints]
+
+
+def _background(config: PretrainConfig, dataset: Dataset) -> list[Item]:
+    quiet = [dataset, *([open_dataset(config.backgrounds)] if config.backgrounds else [])]
+    return [item for one in quiet for item in one.select("audio", "train", ("",))]

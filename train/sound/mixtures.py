@@ -48,7 +48,13 @@ class Mixtures:
 
 
 def load_mixtures(
-    items: Sequence[Item], count: int, spec: LogMelSpec, folder: Path, cache: Path, seed: int
+    items: Sequence[Item],
+    count: int,
+    spec: LogMelSpec,
+    folder: Path,
+    cache: Path,
+    seed: int,
+    birdless: float = 0.0,
 ) -> Mixtures:
     """Mixtures of readable recordings; made once and kept.
 
@@ -59,15 +65,17 @@ def load_mixtures(
         folder: holds the hint's network.
         cache: where to keep them.
         seed: makes them repeatable.
+        birdless: share of the mixtures that are background alone.
 
     Raises:
         DatasetError: no such network.
     """
-    key = repr((count, spec, seed, [str(one.path.resolve()) for one in items]))
+    key = repr((count, spec, seed, birdless, [str(one.path.resolve()) for one in items]))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     files = [kept / one for one in _FILES]
     if not all(one.is_file() for one in files):
-        arrays = _hear(_mixer(items, spec.sample_rate_hz, seed), count, spec, HintNetwork(folder))
+        mixer = _mixer(items, spec.sample_rate_hz, seed, birdless)
+        arrays = _hear(mixer, count, spec, HintNetwork(folder))
         kept.mkdir(parents=True, exist_ok=True)
         for file, array in zip(files, arrays, strict=True):
             write_atomic(file, npy_bytes(array))
@@ -82,6 +90,8 @@ class Mixer:
         background: recordings without a bird, may be empty.
         rate_hz: of all.
         seed: makes the sequence repeatable.
+        birdless: share of the mixtures that are background alone; a bird-sound network tells much
+            of it from birds, which is worth imitating, too.
     """
 
     def __init__(
@@ -90,26 +100,35 @@ class Mixer:
         background: Sequence[npt.NDArray[np.float16]],
         rate_hz: int,
         seed: int,
+        birdless: float = 0.0,
     ) -> None:
         self._birds, self._background, self._rate_hz = birds, background, rate_hz
+        self._birdless = birdless if background else 0.0
         self._random = np.random.default_rng(seed)
         roots = np.sqrt([len(one) for one in birds])
         self._shares = roots / roots.sum()
 
     def draw(self) -> Waveform:
-        """A bird, mostly with another, sometimes over noise; float32[samples]."""
-        mixed = self._bird()
-        if self._random.random() < _PAIRED:
-            mixed = self._add(mixed, self._bird(), _PAIR_DB)
-        if self._background and self._random.random() < _NOISY:
-            noise = self._background[int(self._random.integers(len(self._background)))]
-            mixed = self._add(mixed, self._cut(noise, len(mixed)), _NOISE_DB)
-        mixed = self._colour(mixed)
+        """A bird, mostly with another, sometimes over noise, or noise; float32[samples]."""
+        alone = self._birdless and self._random.random() < self._birdless
+        mixed = self._colour(self._noise() if alone else self._song())
         if self._random.random() < _HISSING:
             hiss = self._random.standard_normal(len(mixed), np.float32)
             mixed = self._add(mixed, hiss, _HISS_DB)
         scaled: Waveform = mixed * np.float32(_PEAK / max(float(np.abs(mixed).max()), 1e-6))
         return scaled
+
+    def _song(self) -> Waveform:
+        mixed = self._bird()
+        if self._random.random() < _PAIRED:
+            mixed = self._add(mixed, self._bird(), _PAIR_DB)
+        if self._background and self._random.random() < _NOISY:
+            mixed = self._add(mixed, self._noise(), _NOISE_DB)
+        return mixed
+
+    def _noise(self) -> Waveform:
+        chosen = self._background[int(self._random.integers(len(self._background)))]
+        return self._cut(chosen, _LENGTH_S * self._rate_hz)
 
     def _bird(self) -> Waveform:
         chosen = self._birds[self._random.choice(len(self._birds), p=self._shares)]
@@ -143,7 +162,7 @@ class Mixer:
         return one + other * np.float32(loudness * level)
 
 
-def _mixer(items: Sequence[Item], rate_hz: int, seed: int) -> Mixer:
+def _mixer(items: Sequence[Item], rate_hz: int, seed: int, birdless: float) -> Mixer:
     birds: list[npt.NDArray[np.float16]] = []
     background: list[npt.NDArray[np.float16]] = []
     for item in tqdm(items, "recordings to mix", disable=None):
@@ -152,7 +171,7 @@ def _mixer(items: Sequence[Item], rate_hz: int, seed: int) -> Mixer:
         except AudioError:
             continue  # load_features has named it
         (birds if item.species_id else background).append(waveform)
-    return Mixer(birds, background, rate_hz, seed)
+    return Mixer(birds, background, rate_hz, seed, birdless)
 
 
 def _hear(
