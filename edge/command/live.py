@@ -20,6 +20,7 @@ from edge.detection import Clip, Record
 from edge.hearing import Hearing
 from edge.listener import Listener
 from edge.logbook import Logbook
+from edge.memory import return_what_is_freed
 from edge.reporter import Origin
 from edge.service.notify import Notifier
 from edge.source.block import Block
@@ -42,6 +43,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
         BirdlistenError: bundle or source can't be used.
         KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
     """
+    return_what_is_freed()
     notifier = Notifier()
     with stopping() as stop:
         hearing = _listen(settings, None, stop, notifier)
