@@ -135,7 +135,7 @@ class Hearing:
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
         scores = self._search.scores(embeddings)
-        probability = self._probability(scores.score)
+        probability = self._probability(scores.excess)
         return [
             Heard(
                 window.start_sample,
@@ -152,10 +152,10 @@ class Hearing:
         rejected = self._rejected
         return rejected is not None and bool((rejected @ embedding).max() >= LIKENESS)
 
-    def _probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
+    def _probability(self, excess: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
         if self.calibration is None:
             return None
-        probability = self.calibration.probability(score)
+        probability = self.calibration.probability(excess)
         if self._occurrence is None:
             return probability
         moment = clock.year_share() if self._live else None

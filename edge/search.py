@@ -1,7 +1,7 @@
 """From an embedding to a score for every species: cosine, hubness correction, best pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +36,9 @@ class Scores:
     """float32[batch, species], standardised over the background where the bundle ships one."""
     similarity: Floats
     """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
+    excess: Floats
+    """float32[batch, species], the score by the species' tail over the background (`edge.tail`), or
+    the score itself: how far it stands out of background, not which species it is."""
 
 
 class Search:
@@ -55,7 +58,7 @@ class Search:
         exemplars: float16[n, dim] embeddings of confirmed sounds, by species id. Their mean is a
             prototype (Snell et al. 2017), standardised like a picture; a species scores the better
             of the two.
-        tail: standardise each species' score by its tail over the background, too (`edge.tail`).
+        tail: whether `Scores.excess` heeds each species' tail over the background.
 
     Raises:
         BundleError: none of the species has a picture, an anchor or an exemplar.
@@ -97,25 +100,24 @@ class Search:
 
     def _shown(self, embeddings: Floats) -> Scores:
         if self._prototypes is None:
-            found = self._score(embeddings @ self.rows.T, self._index)
-            return replace(found, score=self._standardised(found.score))
+            score, similarity = self._score(embeddings @ self.rows.T, self._index)
+            return Scores(score, similarity, self._excess(score))
         prototypes, offset = self._prototypes
-        score = self._standardised(embeddings @ prototypes.T - offset)
+        score = embeddings @ prototypes.T - offset
         similarity = np.full_like(score, -1)
         for n, one in enumerate(embeddings):
             best = np.argpartition(-score[n], SHORTLIST - 1)[:SHORTLIST]
             close = self._look(one, best)
-            score[n, best] = self._standardised(close.score, best)[0]
-            similarity[n, best] = close.similarity[0]
-        return Scores(score, similarity)
+            score[n, best], similarity[n, best] = close[0][0], close[1][0]
+        return Scores(score, similarity, self._excess(score))
 
-    def _standardised(self, score: Floats, species: Places | slice = slice(None)) -> Floats:
-        return score if self._tail is None else self._tail.of_some(species).standardised(score)
+    def _excess(self, score: Floats) -> Floats:
+        return score if self._tail is None else self._tail.standardised(score)
 
     def _tail_over(self, bank: Floats) -> Tail:
         """Some windows at a time: of all pictures at once they would fill the memory."""
         parts = np.array_split(bank, -(-len(bank) // _AT_ONCE))
-        scores = [self._score(one @ self.rows.T, self._index).score for one in parts]
+        scores = [self._score(one @ self.rows.T, self._index)[0] for one in parts]
         return Tail.of(np.concatenate(scores))
 
     def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
@@ -132,7 +134,7 @@ class Search:
         order = np.argsort(-cosine, kind="stable")[:count]
         return [(int(self._numbers[members[n]]), float(cosine[n])) for n in order]
 
-    def _look(self, embedding: Floats, species: Places) -> Scores:
+    def _look(self, embedding: Floats, species: Places) -> tuple[Floats, Floats]:
         """The scores of some species only."""
         wide = self._index[species]
         members = wide[wide >= 0]
@@ -140,9 +142,12 @@ class Search:
         cosine = (self.rows[members] @ embedding)[None]
         return self._score(cosine, index, members)
 
-    def _score(self, cosine: Floats, index: Places, rows: Places | slice = slice(None)) -> Scores:
+    def _score(
+        self, cosine: Floats, index: Places, rows: Places | slice = slice(None)
+    ) -> tuple[Floats, Floats]:
+        """Score and similarity."""
         corrected = (cosine - self._mean[rows]) / self._deviation[rows]
-        return Scores(self.by_species(corrected, index), self.by_species(cosine, index))
+        return self.by_species(corrected, index), self.by_species(cosine, index)
 
     def by_species(self, rows: Floats, index: Places | None = None) -> Floats:
         """Mean of each species' best rows, float32[batch, rows] -> float32[batch, species]."""
@@ -210,12 +215,18 @@ class _Exemplars:
         """The better of what was seen and what was heard of a species before."""
         cosine = embeddings @ self._rows.T
         heard = self._score(cosine)
-        heard = heard if self._tail is None else self._tail.standardised(heard)
+        excess = heard if self._tail is None else self._tail.standardised(heard)
         better = heard > shown.score[:, self._columns]
-        score, similarity = shown.score.copy(), shown.similarity.copy()
-        score[:, self._columns] = np.where(better, heard, shown.score[:, self._columns])
-        similarity[:, self._columns] = np.where(better, cosine, shown.similarity[:, self._columns])
-        return Scores(score, similarity)
+        return Scores(
+            self._put(shown.score, heard, better),
+            self._put(shown.similarity, cosine, better),
+            self._put(shown.excess, excess, better),
+        )
+
+    def _put(self, shown: Floats, heard: Floats, better: npt.NDArray[np.bool_]) -> Floats:
+        found = shown.copy()
+        found[:, self._columns] = np.where(better, heard, shown[:, self._columns])
+        return found
 
     def _score(self, cosine: Floats) -> Floats:
         return (cosine - self._mean) / self._deviation

@@ -38,10 +38,6 @@ class Tail:
             quantile.astype(np.float32), np.maximum(excess, _LEAST_EXCESS).astype(np.float32)
         )
 
-    def of_some(self, species: npt.NDArray[np.intp] | slice) -> "Tail":
-        """Of some species only."""
-        return Tail(self.quantile[species], self.excess[species])
-
     def standardised(self, scores: Floats) -> Floats:
         """Scores in units of the tail; float32[..., species]."""
         found: Floats = (scores - self.quantile) / self.excess

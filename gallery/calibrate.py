@@ -18,7 +18,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, product
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from gallery.curve import ScoredWindows, fit_calibration, true_matches
 from gallery.takes import Take, mixtures, read_takes
 
 Scored = dict[tuple[str, bool], ScoredWindows]
-"""By species set, and whether scores are standardised by their tails."""
+"""By species set, and whether the scores are those by tails."""
 QUIET = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
@@ -157,16 +157,15 @@ def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = F
     embeddings, owners, heard = embed(takes, ear.encoder, spec)
     quiet = np.array([not takes[owner].species_ids for owner in owners])
     found = {}
-    for name, tail in product(target.manifest.species_sets, (False, True)):
-        ids = target.species_ids(name)
-        search = Search(ear.bundle.gallery, ids, top, ear.bank, tail=tail)
+    for name in target.manifest.species_sets:
+        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank, tail=True)
         there = np.array(
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )
-        score = search.scores(embeddings).score
-        found[name, tail] = ScoredWindows(
-            score, there, owners, np.full(len(owners), mixed), quiet, heard, spec
-        )
+        known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
+        scores = search.scores(embeddings)
+        found[name, False] = ScoredWindows(scores.score, *known)
+        found[name, True] = ScoredWindows(scores.excess, *known)
     return found
 
 

@@ -24,7 +24,7 @@ class ScoredWindows:
     """Every window of every take."""
 
     score: npt.NDArray[np.float32]
-    """float32[windows, species]."""
+    """float32[windows, species], what is mapped to a probability."""
     there: npt.NDArray[np.bool_]
     """bool[windows, species]: the species sings in the take."""
     take: npt.NDArray[np.intp]

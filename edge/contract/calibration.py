@@ -22,7 +22,7 @@ class Calibration:
     threshold: float
     """The default: a species passes a window at this probability."""
     tail: bool = False
-    """Scores are standardised by each species' tail over background first (`edge.tail`)."""
+    """It maps a score by its species' tail over background (`edge.tail`), not the score itself."""
 
     def __post_init__(self) -> None:
         probabilities = (*self.probabilities, self.threshold)

@@ -118,14 +118,16 @@ class Trial:
         return self._measure(search, search.species_ids.index(species), tested)
 
     def _measure(self, search: Search, column: int, tested: list[int]) -> Result:
-        scores = self.more.best(search.scores(self.more.embeddings).score)[tested]
-        core = self._core.best(search.scores(self._core.embeddings).score)
+        found, core_found = (search.scores(one.embeddings) for one in (self.more, self._core))
+        scores, core = self.more.best(found.score)[tested], self._core.best(core_found.score)
+        reported = self.more.best(found.excess)[tested, column] >= self._threshold
+        taken = self._core.best(core_found.excess)[:, column] >= self._threshold
         known = [n for n, one in enumerate(self._core.species) if one in search.species_ids]
         right = [search.species_ids.index(self._core.species[n]) for n in known]
         return Result(
             float((scores.argmax(axis=1) == column).mean()),
-            float((scores[:, column] >= self._threshold).mean()),
-            float((core[:, column] >= self._threshold).mean()),
+            float(reported.mean()),
+            float(taken.mean()),
             float((core[known].argmax(axis=1) == right).mean()),
         )
 
