@@ -1,7 +1,8 @@
 """False matches an hour and what is found, over thresholds; and whether probabilities are true.
 
 python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--twin BUNDLE DIR ...]
-                                 [--hours 6] [--speech 1] [--real DIR] [--output FILE.png]
+                                 [--hours 6] [--speech 1] [--seed 11] [--real DIR]
+                                 [--output FILE.png]
 
 Background that calibration never heard: another generator and other voices (train/background), and
 of real recordings without a bird the clips in split test. Birds: recordings in split test, whose
@@ -175,8 +176,8 @@ def birds_of(args: argparse.Namespace, listening: Listening) -> Heard:
 def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
     """Everything without a bird."""
     found = [
-        listening.hear("synthetic, mixed", synthetic(args.hours, _SEED)),
-        listening.hear("speech", synthetic(args.speech, _SEED + 1, ["speech"])),
+        listening.hear("synthetic, mixed", synthetic(args.hours, args.seed)),
+        listening.hear("speech", synthetic(args.speech, args.seed + 1, ["speech"])),
         listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
     ]
     if args.real.is_dir():
@@ -195,6 +196,7 @@ def main() -> None:
                         help="what the twins' banks are made of")  # fmt: skip
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--speech", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the background")
     parser.add_argument("--real", type=Path, default=Path("data/birds"))
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
