@@ -23,7 +23,7 @@ _AT_ONCE = 32
 """Windows of background that are scored at once."""
 SHORTLIST = 20
 """Species whose pictures are looked at then."""
-BANK_ROWS = 512
+BANK_ROWS = 1024
 """Most windows of background that scores are standardised over."""
 R = TypeVar("R", bound="np.generic")
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-_FROM = 0.9
+_FROM = 0.95
 """Quantile from which on scores of background are its tail."""
 _LEAST_EXCESS = 0.3
 """A bank of some clips can't tell a smaller one."""

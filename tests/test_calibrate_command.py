@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
+from edge.search import BANK_ROWS
 from gallery.calibrate import main
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS
@@ -45,7 +46,7 @@ def test_a_bundle_learns_what_its_scores_mean(bundle_copy, recordings, backgroun
     for precision in ("fp32", "fp16", "int8"):
         bank, known = bundle.background(precision), bundle.calibrated(precision, "all")
         assert bank is not None
-        assert 20 < len(bank) <= 512
+        assert 20 < len(bank) <= BANK_ROWS
         assert known is not None
         assert 0.3 <= known.threshold < 1
         probability = known.probability(np.linspace(-20, 30, 500))
