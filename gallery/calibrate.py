@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
 from gallery.takes import Take, mixtures, read_takes
 
+Scored = dict[tuple[str, bool], ScoredWindows]
+"""By species set, and whether the scores are those by tails."""
 QUIET = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
@@ -92,10 +95,9 @@ def calibrate(
             parts.append(score_takes([*mixtures(sung, quiet)], ear, bundle, mixed=True))
         sets: dict[str, Any] = {}
         for name in bundle.manifest.species_sets:
-            windows = ScoredWindows.joined([one[name] for one in parts])
-            found = replace(fit_calibration(windows), tail=True)
+            found, line = _best(parts, name)
             sets[name] = found.to_json()
-            lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
+            lines.append(f"{precision}, {name}: {line}")
         calibrations[precision] = sets
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     write_bundle(bundle_path, bundle.manifest, contents)
@@ -107,10 +109,22 @@ def _quiet(folders: Sequence[Path], split: str, rate_hz: int) -> list[Take]:
     return [take for takes in found for take in takes]
 
 
-def _line(calibration: Calibration, windows: ScoredWindows) -> str:
-    probability = calibration.probability(windows.score)
-    found, takes = true_matches(probability, windows, calibration.threshold)
-    return f"threshold {calibration.threshold:.3f} reports {found} of {takes} recordings rightly"
+def _best(parts: Sequence[Scored], name: str) -> tuple[Calibration, str]:
+    """Scores as they are or by their tails, whichever reports more; and a line about it."""
+    fitted = []
+    for tail in (False, True):
+        windows = ScoredWindows.joined([one[name, tail] for one in parts])
+        fitted.append(_fitted(windows, tail))
+    _, found, line = max(fitted, key=itemgetter(0))
+    return found, line
+
+
+def _fitted(windows: ScoredWindows, tail: bool) -> tuple[int, Calibration, str]:
+    """How many recordings it reports rightly, the calibration, and a line about it."""
+    found, single = replace(fit_calibration(windows), tail=tail), windows.alone()
+    right, takes = true_matches(found.probability(single.score), single, found.threshold)
+    how = f"threshold {found.threshold:.3f}{' over tails' if tail else ''}"
+    return right, found, f"{how} reports {right} of {takes} recordings rightly"
 
 
 @dataclass(frozen=True)
@@ -137,31 +151,21 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
     return birds
 
 
-def score_takes(
-    takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False, tail: bool = True
-) -> dict[str, ScoredWindows]:
-    """The windows of some takes over each of the target's species sets.
-
-    Args:
-        takes: to be scored.
-        ear: of the bundle, or of a twin.
-        target: names the species sets.
-        mixed: the takes are mixtures.
-        tail: score by the species' tails over the background (`edge/tail.py`).
-    """
+def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False) -> Scored:
+    """The windows of some takes over each of the target's species sets, by tails or not."""
     spec, top = target.manifest.audio, ear.bundle.manifest.top_pictures
     embeddings, owners, heard = embed(takes, ear.encoder, spec)
     quiet = np.array([not takes[owner].species_ids for owner in owners])
     found = {}
     for name in target.manifest.species_sets:
-        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank, tail=tail)
+        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank, tail=True)
         there = np.array(
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )
-        excess = search.scores(embeddings).excess
-        found[name] = ScoredWindows(
-            excess, there, owners, np.full(len(owners), mixed), quiet, heard, spec
-        )
+        known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
+        scores = search.scores(embeddings)
+        found[name, False] = ScoredWindows(scores.score, *known)
+        found[name, True] = ScoredWindows(scores.excess, *known)
     return found
 
 
