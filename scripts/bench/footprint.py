@@ -129,7 +129,7 @@ def measure(bundle: Path, precision: str, folder: Path, pulse: Pulse, seconds: f
     playing.kill()
     chorus = folder / "chorus.wav"
     soundfile.write(chorus, *soundfile.read(DEMO_BUNDLE / "chorus.flac", dtype="float32"))
-    pulse.play(chorus)
+    singing = pulse.play(chorus)
     most = 0.0
     for _ in range(int(seconds)):
         most = max(most, listener.pss_mb())
@@ -138,6 +138,7 @@ def measure(bundle: Path, precision: str, folder: Path, pulse: Pulse, seconds: f
     listener.it.terminate()
     listener.it.wait()
     end_s = time.monotonic() - told
+    singing.kill()  # the next one's idle must be
     numbers = f"{most:.0f} | {listener.start_s:.2f} | {100 * idle:.1f} % | {end_s:.2f}"
     return f"| {bundle.name} {precision} | {numbers} |"
 
