@@ -107,9 +107,8 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
 def _service(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command import service
 
-    planned = parse(
-        ["listen", *args.arguments], COMMANDS
-    )  # a wrong one shall be told now, not at boot
+    # A wrong one shall be told now, not at boot.
+    planned = parse(["listen", *args.arguments], COMMANDS)
     text = service.unit(args.arguments, args.user, _settings(planned).station)
     actions = {
         "install": lambda: service.install(text),
