@@ -175,6 +175,7 @@ class _Records:
     def of(self, window: Window, heard: Heard | None, hop_samples: int) -> Iterator[Record]:
         """The records that a window brings about."""
         self._newest = window
+        self._reporter.hear(window)
         if hop_samples != self._spec.hop_samples:
             self._spec = replace(self._spec, hop_samples=hop_samples)
             self._confirmer.hop(self._spec)

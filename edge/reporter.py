@@ -10,6 +10,7 @@ from edge.contract.audio import AudioSpec
 from edge.decision.confirm import Confirmed
 from edge.detection import Candidate, Detection, Evidence, Picture
 from edge.hearing import Heard, Hearing
+from edge.onset import Onset
 from edge.source.framing import Window
 
 _TOP = 5
@@ -38,7 +39,11 @@ class Reporter:
 
     def __init__(self, hearing: Hearing, spec: AudioSpec, origin: Origin) -> None:
         self._hearing, self._spec, self._origin = hearing, spec, origin
-        self._ids = clock.Ids()
+        self._ids, self._onset = clock.Ids(), Onset(spec)
+
+    def hear(self, window: Window) -> None:
+        """Take the next window."""
+        self._onset.hear(window)
 
     def hop(self, spec: AudioSpec) -> None:
         """Tell times by another hop from now on."""
@@ -57,8 +62,8 @@ class Reporter:
             ended: it is the source's last.
         """
         heard, species = one.best.evidence, self._hearing.species[one.species]
-        onset = one.onset_sample(self._spec)
         offset = one.offset_sample(self._spec, newest.end_sample if ended else None)
+        onset = self._began(one, offset)
         manifest = self._hearing.bundle.manifest
         return Detection(
             id=self._ids.new(),
@@ -85,6 +90,11 @@ class Reporter:
             precision=self._hearing.precision,
             provider=self._hearing.provider,
         )
+
+    def _began(self, one: Confirmed[Heard], offset: int) -> int:
+        """A source's first window speaks for all before it."""
+        expected = one.onset_sample(self._spec)
+        return self._onset.near(expected, offset) if expected else 0
 
     def _moment(self, onset: int, newest: Window) -> str | None:
         """When a sample sounded, by sample counter and monotonic clock; None for a file."""

@@ -1,17 +1,12 @@
 """Cuts the sound of a detection out of what is held in memory; nothing else is ever written."""
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
-from edge.contract.audio import AudioSpec, Waveform
+from edge.contract.audio import AudioSpec
 from edge.detection import Clip, Detection, Extension, Record
 from edge.source.framing import Window
-
-_FULL_SCALE = 32767
+from edge.tape import Tape
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Cutter:
         # A window with speech makes those beside it private: a clip waits until they were heard.
         self._beside = 2 * spec.window_samples
         longest_s = self._config.most_s + self._config.before_s
-        self._tape = _Tape(self._samples(longest_s) + 3 * self._beside)
+        self._tape = Tape(self._samples(longest_s) + 3 * self._beside)
         self._wanted: dict[str, _Wanted] = {}
 
     def hear(self, window: Window) -> list[Clip]:
@@ -56,7 +51,7 @@ class Cutter:
             The clips that end with a gap before it.
         """
         ended = list(self.finish()) if window.start_sample > self._tape.end else []
-        self._tape.add(window.start_sample, window.samples[: window.real_samples])
+        self._tape.add(window)
         return ended
 
     def follow(self, record: Record) -> None:
@@ -99,31 +94,3 @@ class Cutter:
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
-
-
-class _Tape:
-    """The newest samples as int16, with their places; what is lost is left out."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._pieces: deque[tuple[int, npt.NDArray[np.int16]]] = deque()
-        self.end = 0
-
-    def add(self, start: int, samples: Waveform) -> None:
-        """What is new of a window."""
-        new = samples[max(self.end - start, 0) :]
-        self.end = max(self.end, start + len(samples))
-        if len(new):
-            scaled = np.round(np.clip(new, -1, 1) * _FULL_SCALE).astype(np.int16)
-            self._pieces.append((self.end - len(new), scaled))
-        while self._pieces[0][0] + len(self._pieces[0][1]) < self.end - self._capacity:
-            self._pieces.popleft()
-
-    def cut(self, start: int, end: int) -> npt.NDArray[np.int16]:
-        """int16[samples] of what is held between two places."""
-        near = [
-            piece[max(start - at, 0) : end - at]
-            for at, piece in self._pieces
-            if at < end and at + len(piece) > start
-        ]
-        return np.concatenate(near) if near else np.empty(0, np.int16)
