@@ -8,9 +8,9 @@ import pytest
 
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
-from edge.encoder import open_encoder
+from edge.encoder import Encoder, open_encoder
 from edge.session import Running
-from tests.conftest import BundleFolder, Ended
+from tests.conftest import DIM, BundleFolder, Ended
 
 onnx = pytest.importorskip("onnx")
 
@@ -57,13 +57,13 @@ def graph(
     return model.SerializeToString()
 
 
-def open_small(bundle: BundleFolder) -> None:
-    open_encoder(load_bundle(bundle.path), "fp32", Running("cpu"))
+def open_small(bundle: BundleFolder) -> Encoder:
+    return open_encoder(load_bundle(bundle.path), "fp32", Running("cpu"))
 
 
 def test_an_encoder_that_agrees_is_opened(small_bundle: BundleFolder) -> None:
     small_bundle.put("encoder.fp32", graph(metadata(small_bundle)))
-    open_small(small_bundle)
+    assert open_small(small_bundle).embedding_dim == DIM
 
 
 @pytest.mark.parametrize(
