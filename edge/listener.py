@@ -79,7 +79,7 @@ class Listener:
         Args:
             blocks: the sound.
             origin: where it comes from.
-            cutter: cuts clips of what is detected; None keeps no sound.
+            cutter: cuts clips of what is detected; None cuts none.
 
         Raises:
             BirdlistenError: whatever the blocks raise; records yielded before stay valid.

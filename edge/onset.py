@@ -20,19 +20,22 @@ _PAUSE_S = 0.2
 """Between two syllables a song hasn't ended."""
 _AROUND_S = 0.75
 """Sound beside the places in question, for comparison."""
+_LEAST = 0.3
+"""Share of the level's variance that a rise explains; noise and the midst of a song rarely do."""
+_STEADY = 0.1
+"""Variance of the level, a logarithm of power, below which sound is steady."""
 _HANN = np.hanning(_FRAME).astype(np.float32)
 
 
 class Onset:
-    """Finds where the songs of one source begin.
+    """Finds where the songs of one source begin, as long as no other, louder one begins beside.
 
     Args:
         spec: rate and window.
     """
 
     def __init__(self, spec: AudioSpec) -> None:
-        self._rate_hz = spec.sample_rate_hz
-        self._reach, self._around = spec.window_samples // 2, round(_AROUND_S * self._rate_hz)
+        self._rate_hz, self._around = spec.sample_rate_hz, round(_AROUND_S * spec.sample_rate_hz)
         # A song is confirmed at most a window after its first hit, and may begin one before that.
         self._capacity = 4 * spec.window_samples
         self._tape = Tape(self._capacity)
@@ -43,43 +46,38 @@ class Onset:
             self._tape = Tape(self._capacity)
         self._tape.add(window)
 
-    def near(self, expected: int, latest: int) -> int:
-        """The sample at which sound rises most, half a window from the expected one at most.
-
-        Args:
-            expected: what windows tell; where nothing rises near it, it stays.
-            latest: of all places that can be.
-        """
-        first, last = expected - self._reach, min(expected + self._reach, latest)
+    def between(self, first: int, last: int) -> int | None:
+        """The sample at which sound rises; None if it goes on as before."""
         end = min(last + self._around, self._tape.end)
         sound = self._tape.cut(max(first - self._around, 0), end)
-        if len(sound) < 2 * _FRAME:
-            return expected
         begin = end - len(sound)
         found = rise(sound, self._rate_hz, first - begin, last - begin)
-        return expected if found is None else begin + found
+        return None if found is None else begin + found
 
 
 def rise(samples: Samples, rate_hz: int, first: int, last: int) -> int | None:
-    """The place from first to last at which sound rises most; None if it rises nowhere.
+    """The place from first to last (exclusive) at which sound rises, or None.
 
     It splits the sound in two so that what is left around the mean level of each part is least
-    (Hinkley 1970, Biometrika 57, 1).
+    (Hinkley 1970, Biometrika 57, 1), and counts if that takes a good part of the variance away.
 
     Args:
-        samples: int16[n], two spectra long at least.
+        samples: int16[n].
         rate_hz: of them.
         first: place in samples.
         last: place in samples.
     """
+    if len(samples) < 2 * max(_FRAME, _step(rate_hz)):
+        return None
     level = _held(_level(samples, rate_hz), round(_PAUSE_S / _STEP_S))
+    level -= level.mean()
     before = np.arange(1, len(level))
-    total, after = np.cumsum(level), len(level) - before
-    rises = (total[-1] - total[:-1]) / after - total[:-1] / before
-    gain = before * after * np.square(np.maximum(rises, 0))
+    below = -np.cumsum(level)[:-1]  # the first part's sum, and the second one's with its sign
+    gain = np.maximum(below, 0) ** 2 * (1 / before + 1 / (len(level) - before))
     place = before * _step(rate_hz) + _FRAME // 2
     gain[(place < first) | (place >= last)] = 0
-    return int(place[gain.argmax()]) if gain.max() > 0 else None
+    best, variance = int(gain.argmax()), max(float(level.var()), _STEADY)
+    return int(place[best]) if gain[best] > _LEAST * variance * len(level) else None
 
 
 def _level(samples: Samples, rate_hz: int) -> Level:
@@ -88,7 +86,7 @@ def _level(samples: Samples, rate_hz: int) -> Level:
     low, high = (round(one / rate_hz * _FRAME) for one in _BAND_HZ)
     spectra = np.fft.rfft(frames * _HANN)[:, low:high]
     power = np.log(np.square(np.abs(spectra)) + 1)  # of int16: less than 1 is no sound
-    power -= np.quantile(power, _FLOOR, axis=0)
+    power = np.maximum(power - np.quantile(power, _FLOOR, axis=0), 0)  # a dropout is no silence
     loudest = max(1, round(_LOUDEST * power.shape[1]))
     level: Level = np.partition(power, -loudest, axis=1)[:, -loudest:].mean(axis=1)
     return level

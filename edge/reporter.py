@@ -92,9 +92,14 @@ class Reporter:
         )
 
     def _began(self, one: Confirmed[Heard], offset: int) -> int:
-        """A source's first window speaks for all before it."""
-        expected = one.onset_sample(self._spec)
-        return self._onset.near(expected, offset) if expected else 0
+        """Where sound rises near to what windows tell, if it does.
+
+        Records of one species lie a window less a hop apart and must not overlap.
+        """
+        window, hop = self._spec.window_samples, self._spec.hop_samples
+        middle, reach = one.middle_sample(self._spec), min(window // 2, window - hop)
+        found = self._onset.between(middle - reach, min(middle + reach, offset))
+        return one.onset_sample(self._spec) if found is None else max(found, 0)
 
     def _moment(self, onset: int, newest: Window) -> str | None:
         """When a sample sounded, by sample counter and monotonic clock; None for a file."""

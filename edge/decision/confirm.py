@@ -32,13 +32,17 @@ class Confirmed(Generic[T]):
     hits_needed: int
     best: Hit[T]
 
+    def middle_sample(self, spec: AudioSpec) -> int:
+        """Where the hop in the middle of the first window begins."""
+        return self.start_sample + _margin(spec)
+
     def onset_sample(self, spec: AudioSpec) -> int:
         """When the species began, as far as windows can tell.
 
         A window passes when the song is in its middle, so each speaks for the hop there, and the
         source's first one for all before it.
         """
-        return self.start_sample + (_margin(spec) if self.start_sample else 0)
+        return self.middle_sample(spec) if self.start_sample else 0
 
     def offset_sample(self, spec: AudioSpec, newest_sample: int | None = None) -> int:
         """When it ended; the source's last window speaks for all after its middle.
