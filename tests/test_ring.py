@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -84,6 +85,60 @@ def test_a_source_faster_than_real_time_is_held_up_not_dropped() -> None:
     ring = Ring((block(n) for n in range(1000)), capacity_s=10)
     assert numbers(ring.blocks()) == list(range(1000))
     assert ring.dropped_s == 0
+
+
+class Clock:
+    """What the ring takes for the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        monkeypatch.setattr("edge.source.ring.time.monotonic", lambda: self.now_s)
+
+
+def test_a_fast_source_loses_nothing_however_the_threads_meet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, paused, going_on = Clock(monkeypatch), threading.Event(), threading.Event()
+
+    def source() -> Iterator[Block]:
+        for n in range(6100):
+            clock.now_s += 0.01  # ten times real time
+            if n == 5900:
+                paused.set()
+                assert going_on.wait(10)
+                clock.now_s += 2
+            yield block(n)
+
+    ring, heard = Ring(source(), capacity_s=10), []
+    for one in ring.blocks():
+        heard.append(one.first_sample // 100)
+        if heard[-1] == 5840:
+            assert paused.wait(10)
+            going_on.set()
+            time.sleep(0.3)  # the source fills the ring
+    assert heard == list(range(6100))
+    assert ring.dropped_s == 0
+
+
+@pytest.mark.parametrize("fast", [0.0, 1e-4, 9e-4])
+def test_a_card_that_runs_fast_for_a_day_is_still_a_live_one(
+    monkeypatch: pytest.MonkeyPatch, fast: float
+) -> None:
+    clock, day = Clock(monkeypatch), 86_400
+    read_all = threading.Event()
+
+    def source() -> Iterator[Block]:
+        for n in range(day):
+            clock.now_s += 1 - fast
+            yield Block(np.zeros(10, np.float32), 10, 10 * n)
+        read_all.set()
+
+    ring = Ring(source(), capacity_s=10)
+    blocks = ring.blocks()
+    next(blocks)
+    assert read_all.wait(30)  # nobody takes anything: it is dropped, not held up
+    assert ring.dropped_s > day - 20
+    ring.close()
 
 
 def test_a_stop_ends_a_ring_whose_source_is_silent() -> None:

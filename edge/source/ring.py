@@ -13,7 +13,8 @@ _LOG = logging.getLogger(__name__)
 _AHEAD_S = 5.0
 """A live source may be this much ahead of our clock; one that is more can wait."""
 _PARTING_S = 0.5
-_MEMORY_S = 60.0
+_DRIFT = 1e-3
+"""A card's clock may run faster than ours by this share, and is no source that can wait."""
 _GAPS = 4096
 """Blocks held at most: those without samples count, too."""
 
@@ -41,14 +42,14 @@ class Ring:
         self._stopped = stopped or threading.Event()
         self._capacity_s = capacity_s
         self._held: deque[Block] = deque()
-        self._held_s = self._taken_s = 0.0
+        self._held_s = self._lead_s = 0.0
         self._changed = threading.Condition()
         self._over = False
         self._error: BaseException | None = None
         self.dropped_s = 0.0
         """Seconds of audio lost because inference was too slow."""
         self._complaint = Complaint(_LOG)
-        self._begun = time.monotonic()
+        self._seen = time.monotonic()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> None:
@@ -100,27 +101,24 @@ class Ring:
 
     def _push(self, block: Block) -> None:
         with self._changed:
-            patient = self._full() and self._ahead()
-            while patient and self._full() and not self._stopped.is_set():
+            while self._full() and self._lead() > _AHEAD_S and not self._stopped.is_set():
                 self._changed.wait(0.2)
             self._held.append(block)
             self._held_s += block.length_s
-            self._taken_s += block.length_s
-            while self._full() and not self._ahead() and len(self._held) > 1:
+            self._lead_s = self._lead() + block.length_s
+            while self._full() and self._lead() <= _AHEAD_S and len(self._held) > 1:
                 self._drop()
-            self._begin_anew()
             self._changed.notify()
 
     def _full(self) -> bool:
         return self._held_s > self._capacity_s or len(self._held) > _GAPS
 
-    def _begin_anew(self) -> None:
-        """Count from now on: in a day a card that runs fast is seconds ahead."""
-        if not self._full() and time.monotonic() - self._begun > _MEMORY_S:
-            self._begun, self._taken_s = time.monotonic(), 0.0
-
-    def _ahead(self) -> bool:
-        return self._taken_s - (time.monotonic() - self._begun) > _AHEAD_S
+    def _lead(self) -> float:
+        """Seconds of sound that have come since the source was last behind, less those passed."""
+        now = time.monotonic()
+        self._lead_s = max(self._lead_s - (1 + _DRIFT) * (now - self._seen), 0.0)
+        self._seen = now
+        return self._lead_s
 
     def _drop(self) -> None:
         oldest = self._held.popleft().length_s
