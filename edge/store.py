@@ -31,6 +31,8 @@ FILE_NAME = "birdlisten.db"
 CONFIRMED, REJECTED = "confirmed", "rejected"
 """What a person says of a record."""
 _BUSY_S = 5.0
+_SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -512")
+"""Half a megabyte of pages is more than a station looks at."""
 _NESTED = ("pictures", "top")
 """Fields kept as JSON."""
 MIGRATIONS = (
@@ -222,7 +224,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
     """FULL: a commit costs a third of a millisecond, and the last ones survive a power cut."""
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for setting in _SETTINGS:
         database.execute(f"PRAGMA {setting}")
     return database
 
