@@ -5,6 +5,7 @@ nobody's business here: they are left alone, and never stop a clean-up.
 """
 
 import logging
+import os
 import re
 import shutil
 import time
@@ -27,6 +28,8 @@ _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f-]{36}\.(flac|opus)")
 _UNFINISHED = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f-]{36}\.(flac|opus|png)-.*")
 _DAY_S = 86_400.0
 _TIDY_S = 60.0
+_Clip = tuple[float, int, str]
+"""Age in seconds, bytes with the spectrogram, and path."""
 
 
 @dataclass(frozen=True)
@@ -121,31 +124,28 @@ class Shelf:
             if not tight and not (old and clock.synchronised()):
                 return
             held, free = held - size, free + size
-            yield path
+            yield Path(path)
 
-    def _dispensable(
-        self, clips: list[tuple[float, int, Path]]
-    ) -> Iterator[tuple[float, int, Path]]:
+    def _dispensable(self, clips: list[_Clip]) -> Iterator[_Clip]:
         """Without the newest of each species; the oldest first."""
         by_species: dict[str, int] = defaultdict(int)
         spare = []
         for clip in clips:
-            by_species[clip[2].parent.name] += 1
-            if by_species[clip[2].parent.name] > self._config.least:
+            folder = clip[2].rpartition("/")[0]
+            by_species[folder] += 1
+            if by_species[folder] > self._config.least:
                 spare.append(clip)
         return reversed(spare)
 
-    def _clips(self) -> Iterator[tuple[float, int, Path]]:
-        """Age in seconds, bytes with the spectrogram, and path."""
+    def _clips(self) -> Iterator[_Clip]:
+        # Plain strings: pathlib interns every name, in a table that never gets smaller.
         now = time.time()
-        for path in self._folder.glob("*/*"):
-            if not _NAME.fullmatch(path.name):
-                continue
-            try:
-                sizes = [one.stat().st_size for one in _both(path) if one.exists()]
-                yield now - path.stat().st_mtime, sum(sizes), path
-            except OSError as error:
-                _LOG.debug("%s", error)  # gone meanwhile
+        for folder in (one.path for one in os.scandir(self._folder) if one.is_dir()):
+            files = _files(folder)
+            for name in filter(_NAME.fullmatch, files):
+                picture = files.get(f"{name.rpartition('.')[0]}.png")
+                beside = picture.st_size if picture else 0
+                yield now - files[name].st_mtime, files[name].st_size + beside, f"{folder}/{name}"
 
     def _sweep(self) -> None:
         """Take away what a crash has left half written."""
@@ -156,6 +156,14 @@ class Shelf:
             alone = not any(path.with_suffix(f".{one}").exists() for one in ("flac", "opus"))
             if alone and _NAME.fullmatch(f"{path.stem}.flac"):
                 _remove(path)
+
+
+def _files(folder: str) -> dict[str, os.stat_result]:
+    found = {}
+    for one in os.scandir(folder):
+        with suppress(OSError):  # gone meanwhile
+            found[one.name] = one.stat()
+    return found
 
 
 def _both(clip: Path) -> tuple[Path, Path]:
