@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-from edge.tail import Tail
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
@@ -19,8 +18,8 @@ _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
 _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
-_AT_ONCE = 32
-"""Windows of background that are scored at once."""
+_RIVALRY = 2.0
+"""The more of it, the fewer wrong reports among birds; from 2 on little changes."""
 SHORTLIST = 20
 """Species whose pictures are looked at then."""
 BANK_ROWS = 1024
@@ -36,9 +35,17 @@ class Scores:
     """float32[batch, species], standardised over the background where the bundle ships one."""
     similarity: Floats
     """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
-    excess: Floats
-    """float32[batch, species], the score by the species' tail over the background (`edge.tail`), or
-    the score itself: how far it stands out of background, not which species it is."""
+
+    @property
+    def among_rivals(self) -> Floats:
+        """float32[batch, species], the score less twice what it lies behind the window's best one.
+
+        What one bird explains is no evidence of another that is a little like it; of two that sing
+        at once the second loses little.
+        """
+        behind = self.score.max(axis=1, keepdims=True) - self.score
+        found: Floats = self.score - np.float32(_RIVALRY) * behind
+        return found
 
 
 class Search:
@@ -58,7 +65,6 @@ class Search:
         exemplars: float16[n, dim] embeddings of confirmed sounds, by species id. Their mean is a
             prototype (Snell et al. 2017), standardised like a picture; a species scores the better
             of the two.
-        tail: whether `Scores.excess` heeds each species' tail over the background.
 
     Raises:
         BundleError: none of the species has a picture, an anchor or an exemplar.
@@ -73,7 +79,6 @@ class Search:
         many_rows: int = _MANY_ROWS,
         anchors: Mapping[str, Rows] | None = None,
         exemplars: Mapping[str, Rows] | None = None,
-        tail: bool = False,
     ) -> None:
         held, named = _members(gallery), anchors or {}
         heard = {one: rows for one, rows in (exemplars or {}).items() if one in species_ids}
@@ -86,12 +91,11 @@ class Search:
         self.rows = np.concatenate([one.rows for one in shown]).astype(np.float32)
         self._index = _pad([len(one.numbers) for one in shown])
         self._top = top_pictures
-        self._mean, self._deviation = _background_statistics(self.rows, background)
+        bank = background if background is not None and len(background) > 1 else None
+        self._mean, self._deviation = _background_statistics(self.rows, bank)
         listed = len(self.rows) > many_rows and len(shown) > SHORTLIST
         self._prototypes = self._means() if listed else None
-        bank = background if tail and _usable(background) else None
-        self._tail = None if bank is None else self._tail_over(bank.astype(np.float32))
-        self._exemplars = _Exemplars(self.species_ids, heard, background, tail) if heard else None
+        self._exemplars = _Exemplars(self.species_ids, heard, bank) if heard else None
 
     def scores(self, embeddings: Floats) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
@@ -100,8 +104,7 @@ class Search:
 
     def _shown(self, embeddings: Floats) -> Scores:
         if self._prototypes is None:
-            score, similarity = self._score(embeddings @ self.rows.T, self._index)
-            return Scores(score, similarity, self._excess(score))
+            return Scores(*self._score(embeddings @ self.rows.T, self._index))
         prototypes, offset = self._prototypes
         score = embeddings @ prototypes.T - offset
         similarity = np.full_like(score, -1)
@@ -109,16 +112,7 @@ class Search:
             best = np.argpartition(-score[n], SHORTLIST - 1)[:SHORTLIST]
             close = self._look(one, best)
             score[n, best], similarity[n, best] = close[0][0], close[1][0]
-        return Scores(score, similarity, self._excess(score))
-
-    def _excess(self, score: Floats) -> Floats:
-        return score if self._tail is None else self._tail.standardised(score)
-
-    def _tail_over(self, bank: Floats) -> Tail:
-        """Some windows at a time: of all pictures at once they would fill the memory."""
-        parts = np.array_split(bank, -(-len(bank) // _AT_ONCE))
-        scores = [self._score(one @ self.rows.T, self._index)[0] for one in parts]
-        return Tail.of(np.concatenate(scores))
+        return Scores(score, similarity)
 
     def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window, with their cosine, best first.
@@ -200,27 +194,22 @@ class _Exemplars:
         self,
         species_ids: Sequence[str],
         exemplars: Mapping[str, Rows],
-        background: Rows | None,
-        tail: bool,
+        bank: Rows | None,
     ) -> None:
         chosen = [one for one in species_ids if one in exemplars]
         self._columns = np.array([species_ids.index(one) for one in chosen], dtype=np.intp)
         means = [exemplars[one].astype(np.float32).mean(axis=0) for one in chosen]
         self._rows = np.array([one / np.linalg.norm(one) for one in means], np.float32)
-        self._mean, self._deviation = _background_statistics(self._rows, background)
-        bank = background if tail and _usable(background) else None
-        self._tail = None if bank is None else Tail.of(self._score(bank @ self._rows.T))
+        self._mean, self._deviation = _background_statistics(self._rows, bank)
 
     def best(self, embeddings: Floats, shown: Scores) -> Scores:
         """The better of what was seen and what was heard of a species before."""
         cosine = embeddings @ self._rows.T
         heard = self._score(cosine)
-        excess = heard if self._tail is None else self._tail.standardised(heard)
         better = heard > shown.score[:, self._columns]
         return Scores(
             self._put(shown.score, heard, better),
             self._put(shown.similarity, cosine, better),
-            self._put(shown.excess, excess, better),
         )
 
     def _put(self, shown: Floats, heard: Floats, better: npt.NDArray[np.bool_]) -> Floats:
@@ -247,12 +236,8 @@ def _pad(counts: list[int]) -> Places:
     return np.where(place < np.array(counts)[:, None], index, -1)
 
 
-def _usable(background: Rows | None) -> bool:
-    return background is not None and len(background) > 1
-
-
-def _background_statistics(rows: Floats, background: Rows | None) -> tuple[Floats, Floats]:
-    if background is None or not _usable(background):
+def _background_statistics(rows: Floats, bank: Rows | None) -> tuple[Floats, Floats]:
+    if bank is None:
         return np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
-    similarity = background.astype(np.float32) @ rows.T
+    similarity = bank.astype(np.float32) @ rows.T
     return similarity.mean(axis=0), np.maximum(similarity.std(axis=0), _LEAST_DEVIATION)

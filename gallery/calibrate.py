@@ -6,9 +6,9 @@ python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--sp
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
 isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
-recordings and background, make at most one false match an hour of background, and are right two
-times of three among birds. Scores are standardised by each species' tail over the background
-(`edge/tail.py`) if that reports more recordings rightly.
+recordings and background, make at most one false match an hour of background, and are right three
+times of four among birds. Scores are taken as they are or among rivals (`edge.search.Scores`),
+whichever reports more recordings rightly.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each
 on the test split of the data set whose training split made it, and all are fitted together.
@@ -42,7 +42,7 @@ from gallery.curve import ScoredWindows, fit_calibration, true_matches
 from gallery.takes import Take, mixtures, read_takes
 
 Scored = dict[tuple[str, bool], ScoredWindows]
-"""By species set, and whether the scores are those by tails."""
+"""By species set, and whether the scores are those among rivals."""
 QUIET = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
@@ -110,20 +110,20 @@ def _quiet(folders: Sequence[Path], split: str, rate_hz: int) -> list[Take]:
 
 
 def _best(parts: Sequence[Scored], name: str) -> tuple[Calibration, str]:
-    """Scores as they are or by their tails, whichever reports more; and a line about it."""
+    """Scores as they are or among rivals, whichever reports more; and a line about it."""
     fitted = []
-    for tail in (False, True):
-        windows = ScoredWindows.joined([one[name, tail] for one in parts])
-        fitted.append(_fitted(windows, tail))
+    for rivals in (False, True):
+        windows = ScoredWindows.joined([one[name, rivals] for one in parts])
+        fitted.append(_fitted(windows, rivals))
     _, found, line = max(fitted, key=itemgetter(0))
     return found, line
 
 
-def _fitted(windows: ScoredWindows, tail: bool) -> tuple[int, Calibration, str]:
+def _fitted(windows: ScoredWindows, rivals: bool) -> tuple[int, Calibration, str]:
     """How many recordings it reports rightly, the calibration, and a line about it."""
-    found, single = replace(fit_calibration(windows), tail=tail), windows.alone()
+    found, single = replace(fit_calibration(windows), rivals=rivals), windows.alone()
     right, takes = true_matches(found.probability(single.score), single, found.threshold)
-    how = f"threshold {found.threshold:.3f}{' over tails' if tail else ''}"
+    how = f"threshold {found.threshold:.3f}{' among rivals' if rivals else ''}"
     return right, found, f"{how} reports {right} of {takes} recordings rightly"
 
 
@@ -152,20 +152,20 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
 
 
 def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False) -> Scored:
-    """The windows of some takes over each of the target's species sets, by tails or not."""
+    """The windows of some takes over each of the target's species sets, among rivals or not."""
     spec, top = target.manifest.audio, ear.bundle.manifest.top_pictures
     embeddings, owners, heard = embed(takes, ear.encoder, spec)
     quiet = np.array([not takes[owner].species_ids for owner in owners])
     found = {}
     for name in target.manifest.species_sets:
-        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank, tail=True)
+        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank)
         there = np.array(
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )
         known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
         scores = search.scores(embeddings)
         found[name, False] = ScoredWindows(scores.score, *known)
-        found[name, True] = ScoredWindows(scores.excess, *known)
+        found[name, True] = ScoredWindows(scores.among_rivals, *known)
     return found
 
 

@@ -8,13 +8,14 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, MissingPackageError
+from edge.contract.taxonomy import read_table
 from train.aviary.chance import generator
-from train.background import build, modelled, shaped
+from train.background import build, calibration, creatures, modelled, shaped, things
 from train.background.build import BackgroundConfig, backgrounds, main, makers
 from train.background.speech import VOICES, available, speech
 from train.data.dataset import read_dataset
 
-MAKERS = [*shaped.KINDS.items(), *modelled.KINDS.items()]
+MAKERS = [*calibration.KINDS.items(), *modelled.KINDS.items()]
 spoken = pytest.mark.skipif(not available(), reason="espeak-ng is not installed")
 
 
@@ -29,14 +30,15 @@ def test_every_class_makes_as_many_samples_as_asked_and_the_same_again(kind, mak
     assert not np.array_equal(first, other)
 
 
-def test_the_two_generators_share_no_code_and_no_voice():
+@pytest.mark.parametrize("module", [shaped, creatures, things])
+def test_the_two_generators_share_no_code_and_no_voice(module):
     def imported(module):
         nodes = ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
         found = [one for one in nodes if isinstance(one, ast.ImportFrom)]
         names = {(one.module, name.name) for one in found for name in one.names}
         return {one for one in names if one[0].startswith("train")}
 
-    shared = imported(shaped) & imported(modelled)
+    shared = imported(module) & imported(modelled)
     assert {name for _, name in shared} == {"RATE_HZ", "Waveform"}
     assert not set(VOICES["calibration"]) & set(VOICES["test"])
 
@@ -70,7 +72,19 @@ def test_without_espeak_there_is_no_speech_and_it_is_said(monkeypatch, capsys, t
     assert "no speech" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "splits"), [("calibration", {"train", "validation"}),
+def test_six_classes_are_kept_from_training_and_calibration(tmp_path):
+    assert calibration.UNHEARD < set(calibration.KINDS)
+    rows = read_table(build.build(BackgroundConfig(hours=0.05, length_s=0.5), tmp_path), ("path",))
+    assert len(rows) == 360
+    assert any("+" in one["common_name"] for one in rows)
+    for one in rows:
+        unheard = [kind in calibration.UNHEARD for kind in one["common_name"].split("+")]
+        assert set(unheard) == {one["split"] == "test"}
+    known = [one["split"] for one in rows if one["split"] != "test"]
+    assert known.count("validation") == pytest.approx(len(known) / 4, abs=14)
+
+
+@pytest.mark.parametrize(("name", "splits"), [("calibration", {"train", "validation", "test"}),
                                               ("test", {"test"})])  # fmt: skip
 def test_a_data_set_of_background_is_a_data_set(tmp_path, monkeypatch, name, splits):
     monkeypatch.setattr(BackgroundConfig, "count", 30)

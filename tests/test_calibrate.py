@@ -77,7 +77,7 @@ def test_among_birds_two_reports_of_three_are_right():
         right, _ = true_matches(probability, windows, limit)
         return right / (right + false_matches(probability, windows, limit))
 
-    assert right_share(threshold) >= 2 / 3 > right_share(threshold - 0.03)
+    assert right_share(threshold) >= 3 / 4 > right_share(threshold - 0.03)
 
 
 def test_a_margin_is_taken_where_it_costs_nothing():

@@ -1,11 +1,16 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edge.config import DEMO_BUNDLE
+from edge.contract.bundle import load_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
+from edge.hearing import Hearing
+from edge.source.framing import Window
 
 GOOD = {"scores": [-1.0, 0.0, 2.0], "probabilities": [0.0, 0.2, 0.9], "threshold": 0.5}
 
@@ -66,3 +71,21 @@ def test_a_missing_field_is_named(missing: str) -> None:
 def test_an_entry_that_is_no_object_is_refused(entry: Any) -> None:
     with pytest.raises(BundleError):
         Calibration.from_json(entry)
+
+
+def test_a_calibration_says_whether_it_is_among_rivals() -> None:
+    known = Calibration((0.0, 1.0), (0.1, 0.9), 0.5, rivals=True)
+    assert Calibration.from_json(known.to_json()) == known
+    before = {one: value for one, value in known.to_json().items() if one != "rivals"}
+    assert Calibration.from_json(before).rivals is False
+
+
+@pytest.mark.parametrize("rivals", [False, True])
+def test_a_probability_is_of_what_the_calibration_says(rivals: bool) -> None:
+    hearing = Hearing(load_bundle(DEMO_BUNDLE))
+    assert hearing.calibration
+    hearing.calibration = known = replace(hearing.calibration, rivals=rivals)
+    noise = np.random.default_rng(0).normal(0, 0.1, 120_000).astype(np.float32)
+    heard = hearing.hear([Window(0, noise)])[0]
+    mapped = heard.score - 2 * (heard.score.max() - heard.score) * rivals
+    assert heard.probability == pytest.approx(known.probability(mapped))

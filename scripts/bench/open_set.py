@@ -4,10 +4,10 @@ python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--twin B
                                  [--hours 6] [--speech 1] [--seed 11] [--real DIR]
                                  [--output FILE.png]
 
-Background that calibration never heard: another generator and other voices (train/background), and
-of real recordings without a bird the clips in split test. Birds: recordings in split test, whose
-individuals or recordists no training heard. Gate, encoder, search and confirmation are the
-listener's.
+Background that calibration never heard: another generator and other voices (train/background), of
+real recordings without a bird the clips in split test, and of calibration's own generator the
+classes that neither it nor training was given. Birds: recordings in split test, whose individuals
+or recordists no training heard. Gate, encoder, search and confirmation are the listener's.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class Listening:
         if calibration is None or bank is None:
             raise SystemExit(f"{bundle.path}: not calibrated; python -m gallery.calibrate")
         encoder = open_encoder(bundle, _PRECISION, Running(threads=0))
-        self._key = (self.name, calibration.tail)
+        self._key = (self.name, calibration.rivals)
         self.calibration, self._ear = calibration, Ear(bundle, encoder, bank)
 
     def hear(self, name: str, takes: Iterable[Take], ear: Ear | None = None) -> Heard:
@@ -180,6 +180,10 @@ def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
         listening.hear("speech", synthetic(args.speech, args.seed + 1, ["speech"])),
         listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
     ]
+    for folder in args.background:
+        if folder != args.real and folder.is_dir():
+            unheard = read_takes(folder, "test", _RATE_HZ, birds=False)
+            found.append(listening.hear("classes kept from training and calibration", unheard))
     if args.real.is_dir():
         real = read_takes(args.real, "test", _RATE_HZ, birds=False)
         found.append(listening.hear("real, held out", real))

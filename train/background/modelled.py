@@ -1,4 +1,4 @@
-"""Backgrounds for tests: modelled event by event in the time domain, unlike `shaped`.
+"""Backgrounds for tests: modelled event by event in the time domain, unlike `calibration`.
 
 A calibration that only knew one generator's noise by heart fails here.
 """
