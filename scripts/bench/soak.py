@@ -132,6 +132,8 @@ def main() -> None:
     speed = args.hours * 3600 / (time.monotonic() - begun)
     print(f"{machine()}; {args.bundle.name}, {args.hours:g} h at {speed:.0f} times real time")
     print(f"windows: {heard:,} heard, {lost} lost")
+    told = [one for one in talk.splitlines() if "the hop is" in one or "dropped" in one]
+    print(f"hop changed or sound dropped: told {len(told)} times", *told[:3], sep="\n")
     reported = sum(isinstance(one, Detection) for one in records)
     print(f"records: {reported:,} detections, {len(records) - reported:,} rejected; {clips} clips")
     for name in ("rss_mb", "files"):
