@@ -252,6 +252,8 @@ def test_odd_names_are_left_alone_and_stop_nothing(tmp_path: Path) -> None:
     (folder / os.fsdecode(b"\xff\xfe.flac")).write_bytes(b"mine")
     (tmp_path / "clips" / "file").write_bytes(b"mine")
     (folder / f"20260501T043107Z-{next(NUMBERS)}.flac").mkdir()
+    (tmp_path / "clips" / "loop").symlink_to("loop")
+    (tmp_path / "clips" / "gone").symlink_to("nowhere")
     assert len(fresh(tmp_path, most_bytes=0, least=0).tidy()) >= 1
     assert all((folder / one).read_bytes() == b"mine" for one in odd)
     assert not list(folder.glob("*.png"))

@@ -140,7 +140,7 @@ class Shelf:
     def _clips(self) -> Iterator[_Clip]:
         # Plain strings: pathlib interns every name, in a table that never gets smaller.
         now = time.time()
-        for folder in (one.path for one in os.scandir(self._folder) if one.is_dir()):
+        for folder in (one.path for one in os.scandir(self._folder)):
             files = _files(folder)
             for name in filter(_NAME.fullmatch, files):
                 picture = files.get(f"{name.rpartition('.')[0]}.png")
@@ -159,10 +159,12 @@ class Shelf:
 
 
 def _files(folder: str) -> dict[str, os.stat_result]:
+    """None of what is no folder, or can't be read."""
     found = {}
-    for one in os.scandir(folder):
-        with suppress(OSError):  # gone meanwhile
-            found[one.name] = one.stat()
+    with suppress(OSError):
+        for one in os.scandir(folder):
+            with suppress(OSError):  # gone meanwhile
+                found[one.name] = one.stat()
     return found
 
 
