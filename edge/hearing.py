@@ -154,8 +154,7 @@ class Hearing:
     def _probability(self, scores: Scores) -> npt.NDArray[np.float64] | None:
         if self.calibration is None:
             return None
-        mapped = scores.among_rivals if self.calibration.rivals else scores.score
-        probability = self.calibration.probability(mapped)
+        probability = self.calibration.probability(scores.mapped(self.calibration.rivals))
         if self._occurrence is None:
             return probability
         moment = clock.year_share() if self._live else None

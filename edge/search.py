@@ -47,6 +47,10 @@ class Scores:
         found: Floats = self.score - np.float32(_RIVALRY) * behind
         return found
 
+    def mapped(self, rivals: bool) -> Floats:
+        """What a calibration maps to a probability: the score among rivals, or as it is."""
+        return self.among_rivals if rivals else self.score
+
 
 class Search:
     """Search of a gallery, kept in float32: of every row, or of a shortlist if there are many.

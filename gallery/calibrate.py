@@ -164,8 +164,8 @@ def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = F
         )
         known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
         scores = search.scores(embeddings)
-        found[name, False] = ScoredWindows(scores.score, *known)
-        found[name, True] = ScoredWindows(scores.among_rivals, *known)
+        for rivals in (False, True):
+            found[name, rivals] = ScoredWindows(scores.mapped(rivals), *known)
     return found
 
 

@@ -63,7 +63,7 @@ def test_the_threshold_makes_at_most_one_false_match_an_hour_of_background():
     assert 0.5 < threshold < 0.99
 
 
-def test_among_birds_two_reports_of_three_are_right():
+def test_among_birds_three_reports_of_four_are_right():
     there = np.zeros((40 * 12, 2), bool)
     there[:, 0] = True
     probability = np.zeros(there.shape)

@@ -20,7 +20,7 @@ import numpy as np
 from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError
-from edge.search import Scores, Search
+from edge.search import Search
 from edge.source.framing import resample
 from edge.source.recording import read_recording
 from gallery.calibrate import embed, open_ear
@@ -117,14 +117,11 @@ class Trial:
         search = self._searched(species, kept)
         return self._measure(search, search.species_ids.index(species), tested)
 
-    def _mapped(self, scores: Scores) -> np.ndarray:
-        return scores.among_rivals if self._rivals else scores.score
-
     def _measure(self, search: Search, column: int, tested: list[int]) -> Result:
         found, core_found = (search.scores(one.embeddings) for one in (self.more, self._core))
         scores, core = self.more.best(found.score)[tested], self._core.best(core_found.score)
-        reported = self.more.best(self._mapped(found))[tested, column] >= self._threshold
-        taken = self._core.best(self._mapped(core_found))[:, column] >= self._threshold
+        reported = self.more.best(found.mapped(self._rivals))[tested, column] >= self._threshold
+        taken = self._core.best(core_found.mapped(self._rivals))[:, column] >= self._threshold
         known = [n for n, one in enumerate(self._core.species) if one in search.species_ids]
         right = [search.species_ids.index(self._core.species[n]) for n in known]
         return Result(

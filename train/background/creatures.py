@@ -7,50 +7,71 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from train.aviary.background import coloured
-from train.aviary.song import RATE_HZ, Waveform, smooth_noise
-from train.background.shaped import hiss, seconds
+from train.aviary.song import Waveform, smooth_noise
+from train.background.shaped import hiss, seconds, tone
 
 Floats = NDArray[np.floating]
+Part = Callable[[int, Generator], Floats]
 
 
 def crickets(count: int, rng: Generator) -> Waveform:
     """Tones under pulse trains that come and go."""
-    wave = np.zeros(count)
-    for _ in range(rng.integers(1, 5)):
-        hz = rng.uniform(2500, 10_000) * (1 + 0.01 * smooth_noise(count, 2.0, rng))
-        tone = np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ)
-        wave += rng.uniform(0.1, 1) * _pulsed(count, rng) * tone
-    return np.asarray(wave, np.float32) + hiss(count, rng)
+    return _several(count, 5, _pitch, _pulsed, rng)
 
 
 def katydids(count: int, rng: Generator) -> Waveform:
     """Rasps: bands of noise under the same."""
-    wave = np.zeros(count)
-    for _ in range(rng.integers(1, 4)):
-        rasp = coloured(count, _bump(rng.uniform(4000, 14_000), rng.uniform(600, 3000)), rng)
-        wave += rng.uniform(0.1, 1) * _pulsed(count, rng) * rasp
-    return np.asarray(wave, np.float32) + hiss(count, rng)
+    return _several(count, 4, _rasp, _pulsed, rng)
 
 
 def cicadas(count: int, rng: Generator) -> Waveform:
     """Buzzing bands that swell for seconds."""
-    wave = np.zeros(count)
-    for _ in range(rng.integers(1, 4)):
-        band = coloured(count, _bump(rng.uniform(3000, 9000), rng.uniform(100, 1200)), rng)
-        buzz = 1 + np.cos(2 * np.pi * rng.uniform(60, 400) * seconds(count))
-        wave += rng.uniform(0.2, 1) * band * buzz * np.exp(smooth_noise(count, 0.3, rng))
-    return np.asarray(wave, np.float32) + hiss(count, rng)
+    return _several(count, 4, _buzz, _swelling, rng, faintest=0.2)
 
 
 def frogs(count: int, rng: Generator) -> Waveform:
     """Croaks and peeps: trains of pulses through two formants."""
+    return _several(count, 4, _croak, _called, rng)
+
+
+def _several(
+    count: int, most: int, sound: Part, envelope: Part, rng: Generator, faintest: float = 0.1
+) -> Waveform:
+    """Fewer than `most` animals, near and far."""
     wave = np.zeros(count)
-    for _ in range(rng.integers(1, 4)):
-        low, rate_hz = rng.uniform(300, 2500), rng.uniform(20, 150)
-        tone = sum(np.sin(2 * np.pi * low * n * seconds(count)) / n for n in (1, rng.uniform(2, 3)))
-        pulses = np.clip(np.cos(2 * np.pi * rate_hz * seconds(count)), 0, 1) ** 2
-        wave += rng.uniform(0.1, 1) * tone * pulses * _grouped(count, 0.3, 2.5, rng)
+    for _ in range(rng.integers(1, most)):
+        sung = sound(count, rng)
+        wave += rng.uniform(faintest, 1) * envelope(count, rng) * sung
     return np.asarray(wave, np.float32) + hiss(count, rng)
+
+
+def _pitch(count: int, rng: Generator) -> Floats:
+    return tone(rng.uniform(2500, 10_000) * (1 + 0.01 * smooth_noise(count, 2.0, rng)))
+
+
+def _rasp(count: int, rng: Generator) -> Floats:
+    return coloured(count, _bump(rng.uniform(4000, 14_000), rng.uniform(600, 3000)), rng)
+
+
+def _buzz(count: int, rng: Generator) -> Floats:
+    band = coloured(count, _bump(rng.uniform(3000, 9000), rng.uniform(100, 1200)), rng)
+    return np.asarray(band * (1 + np.cos(2 * np.pi * rng.uniform(60, 400) * seconds(count))))
+
+
+def _croak(count: int, rng: Generator) -> Floats:
+    low, rate_hz = rng.uniform(300, 2500), rng.uniform(20, 150)
+    formants = (1, rng.uniform(2, 3))
+    sound = sum(np.sin(2 * np.pi * low * n * seconds(count)) / n for n in formants)
+    pulses = np.clip(np.cos(2 * np.pi * rate_hz * seconds(count)), 0, 1) ** 2
+    return np.asarray(sound * pulses)
+
+
+def _swelling(count: int, rng: Generator) -> Floats:
+    return np.asarray(np.exp(smooth_noise(count, 0.3, rng)))
+
+
+def _called(count: int, rng: Generator) -> Floats:
+    return _grouped(count, 0.3, 2.5, rng)
 
 
 def _pulsed(count: int, rng: Generator) -> Floats:

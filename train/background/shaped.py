@@ -18,6 +18,16 @@ def hiss(count: int, rng: Generator, level: float = 0.01) -> Waveform:
     return np.asarray(level * coloured(count, np.ones_like, rng), np.float32)
 
 
+def tone(hz: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A sine of a pitch that wanders."""
+    return np.asarray(np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ))
+
+
+def add(wave: NDArray[np.floating], start: int, sound: NDArray[np.floating]) -> None:
+    """Let a sound begin at a sample, and be cut off where the wave ends."""
+    wave[start : start + len(sound)] += sound[: len(wave) - start]
+
+
 def engine(count: int, rng: Generator) -> Waveform:
     """Harmonics of a wandering firing rate, over exhaust noise."""
     rate_hz = rng.uniform(15, 90) * np.exp(0.15 * smooth_noise(count, 0.3, rng))
@@ -41,8 +51,7 @@ def music(count: int, rng: Generator) -> Waveform:
     for start in np.arange(0, count / RATE_HZ - beat, beat):
         for _ in range(rng.integers(1, 4)):
             note = _note(root_hz * 2 ** (rng.choice(scale) / 12), beat * rng.uniform(0.8, 2), rng)
-            first = int(start * RATE_HZ)
-            wave[first : first + len(note)] += note[: count - first]
+            add(wave, int(start * RATE_HZ), note)
     return np.asarray(wave, np.float32)
 
 

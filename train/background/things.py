@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from train.aviary.song import RATE_HZ, Waveform, smooth_noise
-from train.background.shaped import hiss, seconds
+from train.background.shaped import add, hiss, seconds, tone
 
 Floats = NDArray[np.floating]
 
@@ -41,7 +41,7 @@ def drips(count: int, rng: Generator) -> Waveform:
         time = seconds(round(RATE_HZ * rng.uniform(0.02, 0.15)))
         hz = rng.uniform(400, 5000) * (1 + rng.uniform(0, 8) * time)
         fading = np.exp(-time / rng.uniform(0.005, 0.04))
-        _add(wave, start, rng.lognormal(-1, 0.7) * fading * _tone(hz))
+        add(wave, start, rng.lognormal(-1, 0.7) * fading * tone(hz))
     return np.asarray(wave, np.float32) + hiss(count, rng, 0.005)
 
 
@@ -51,9 +51,9 @@ def squeaks(count: int, rng: Generator) -> Waveform:
     while place < count:
         length = round(RATE_HZ * rng.uniform(0.1, 1.2))
         hz = high_hz * np.exp(0.2 * smooth_noise(length, 4.0, rng) + rng.normal(0, 0.1))
-        sound = sum(_tone(n * hz) / n for n in range(1, int(rng.integers(2, 6))))
+        sound = _harmonic(hz, int(rng.integers(2, 6)))
         rough = 1 + rng.uniform(0, 1) * np.cos(2 * np.pi * rng.uniform(20, 120) * seconds(length))
-        _add(wave, place, np.hanning(length) * rough * sound)
+        add(wave, place, np.hanning(length) * rough * sound)
         place += length + round(RATE_HZ * rng.uniform(0.05, 2))
     return np.asarray(wave, np.float32) + hiss(count, rng)
 
@@ -64,13 +64,13 @@ def alarms(count: int, rng: Generator) -> Waveform:
     turn = np.cos(2 * np.pi * period_hz * seconds(count))
     swing = rng.choice([0.0, 0.2, 0.5]) * (np.sign(turn) if rng.random() < 0.5 else turn)
     sounding = np.clip(20 * (turn - rng.uniform(-1.5, 0.5)), 0, 1)
-    hz = low_hz * np.exp(swing)
-    tone = sum(_tone(n * hz) / n for n in range(1, int(rng.integers(2, 5))))
-    return np.asarray(tone * sounding, np.float32) + hiss(count, rng)
+    beep = _harmonic(low_hz * np.exp(swing), int(rng.integers(2, 5)))
+    return np.asarray(beep * sounding, np.float32) + hiss(count, rng)
 
 
-def _tone(hz: Floats) -> Floats:
-    return np.asarray(np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ))
+def _harmonic(hz: Floats, orders: int) -> Floats:
+    """A tone with its harmonics below an order."""
+    return np.asarray(sum(tone(n * hz) / n for n in range(1, orders)))
 
 
 def _ring(hz: float, decay_s: float) -> Floats:
@@ -84,7 +84,3 @@ def _struck(blows: Floats, rings: Sequence[Floats], rng: Generator) -> Waveform:
     spectrum = sum(rng.uniform(0.2, 1) * np.fft.rfft(one, size) for one in rings)
     found = np.fft.irfft(np.fft.rfft(blows, size) * spectrum, size)[: len(blows)]
     return np.asarray(found, np.float32) + hiss(len(blows), rng, 0.002)
-
-
-def _add(wave: Floats, start: int, sound: Floats) -> None:
-    wave[start : start + len(sound)] += sound[: len(wave) - start]
