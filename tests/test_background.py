@@ -72,7 +72,7 @@ def test_without_espeak_there_is_no_speech_and_it_is_said(monkeypatch, capsys, t
     assert "no speech" in capsys.readouterr().err
 
 
-def test_six_classes_are_kept_from_training_and_calibration(tmp_path):
+def test_some_classes_are_kept_from_training_and_calibration(tmp_path):
     assert calibration.UNHEARD < set(calibration.KINDS)
     rows = read_table(build.build(BackgroundConfig(hours=0.05, length_s=0.5), tmp_path), ("path",))
     assert len(rows) == 360

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
@@ -45,8 +46,10 @@ def test_some_mixtures_are_background_alone():
     assert np.abs(np.fft.rfft(without.draw())).argmax() > 4 * 3000
 
 
-def test_birds_are_paired_and_sing_at_other_speeds():
-    mixer = Mixer([tone(2000), tone(6000)], [], RATE, seed=0)
+@pytest.mark.parametrize("birdless", [0.0, 1.0], ids=["birds", "background alone"])
+def test_sounds_are_paired_and_played_at_other_speeds(birdless):
+    sounds = [tone(2000), tone(6000)]
+    mixer = Mixer(sounds, sounds if birdless else [], RATE, seed=0, birdless=birdless)
     peaks = set()
     paired = 0
     for _ in range(30):
@@ -94,6 +97,16 @@ def test_mixtures_are_heard_once_and_kept(world, ear, tmp_path):
     assert torch.equal(found.hints, again.hints)
     other = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=1)
     assert not torch.equal(found.hints, other.hints)
+
+
+def test_mixtures_are_made_again_when_a_recording_has_changed(world, ear, tmp_path):
+    first = next(one for one in read_dataset(world.data).items if one.kind == "audio")
+    item = replace(first, path=tmp_path / "song.wav")
+    found = []
+    for hz in (2000, 7000):
+        soundfile.write(item.path, tone(hz).astype(np.float32), RATE)
+        found.append(load_mixtures([item], 2, SPEC, tmp_path, tmp_path, seed=0).log_mels)
+    assert not torch.equal(*found)
 
 
 def config(world, **changes) -> PretrainConfig:

@@ -5,7 +5,7 @@ python scripts/backgrounds.py --output DIR [--hours 6] [--generator calibration|
 Every recording is 20 s of one class, or of two at unequal levels. The generators share no code
 and no voice, so that a calibration on one can be tested on the other. Of the calibration's
 recordings every fourth of a class is in split validation, the others in train (they make the
-background bank); six of its twenty classes are in split test only.
+background bank); three of its twenty classes are in split test only.
 """
 
 import csv

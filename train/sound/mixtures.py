@@ -22,9 +22,11 @@ from edge.contract.errors import AudioError
 from edge.source.framing import resample
 from train.data.dataset import Item
 from train.frontend import LogMel, LogMelSpec
+from train.sound.cache import file_key
 from train.sound.features import read_waveform
 from train.sound.hints import HintNetwork
 
+Recording = npt.NDArray[np.float16]
 _LENGTH_S = 4
 """A window of 3 s, and two steps of hints."""
 _SPEEDS = (36, 40, 44, 48, 48, 48, 52, 56, 60)
@@ -70,7 +72,7 @@ def load_mixtures(
     Raises:
         DatasetError: no such network.
     """
-    key = repr((count, spec, seed, birdless, [str(one.path.resolve()) for one in items]))
+    key = repr((count, spec, seed, birdless, [file_key(one.path) for one in items]))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     files = [kept / one for one in _FILES]
     if not all(one.is_file() for one in files):
@@ -96,8 +98,8 @@ class Mixer:
 
     def __init__(
         self,
-        birds: Sequence[npt.NDArray[np.float16]],
-        background: Sequence[npt.NDArray[np.float16]],
+        birds: Sequence[Recording],
+        background: Sequence[Recording],
         rate_hz: int,
         seed: int,
         birdless: float = 0.0,
@@ -111,7 +113,7 @@ class Mixer:
     def draw(self) -> Waveform:
         """A bird, mostly with another, sometimes over noise, or noise; float32[samples]."""
         alone = self._birdless and self._random.random() < self._birdless
-        mixed = self._colour(self._noise() if alone else self._song())
+        mixed = self._colour(self._alone() if alone else self._song())
         if self._random.random() < _HISSING:
             hiss = self._random.standard_normal(len(mixed), np.float32)
             mixed = self._add(mixed, hiss, _HISS_DB)
@@ -126,12 +128,23 @@ class Mixer:
             mixed = self._add(mixed, self._noise(), _NOISE_DB)
         return mixed
 
+    def _alone(self) -> Waveform:
+        mixed = self._varied(self._quiet())
+        if self._random.random() < _PAIRED:
+            mixed = self._add(mixed, self._noise(), _PAIR_DB)
+        return mixed
+
     def _noise(self) -> Waveform:
-        chosen = self._background[int(self._random.integers(len(self._background)))]
-        return self._cut(chosen, _LENGTH_S * self._rate_hz)
+        return self._cut(self._quiet(), _LENGTH_S * self._rate_hz)
+
+    def _quiet(self) -> Recording:
+        return self._background[int(self._random.integers(len(self._background)))]
 
     def _bird(self) -> Waveform:
-        chosen = self._birds[self._random.choice(len(self._birds), p=self._shares)]
+        return self._varied(self._birds[self._random.choice(len(self._birds), p=self._shares)])
+
+    def _varied(self, chosen: Recording) -> Waveform:
+        """A cut at another speed."""
         speed = int(self._random.choice(_SPEEDS))
         samples = _LENGTH_S * self._rate_hz
         cut = self._cut(chosen, -(-samples * speed // 48) + 1)
@@ -151,7 +164,7 @@ class Mixer:
         coloured = np.fft.irfft(spectrum * 10 ** (gains_db / 20), len(waveform))
         return coloured.astype(np.float32)
 
-    def _cut(self, recording: npt.NDArray[np.float16], samples: int) -> Waveform:
+    def _cut(self, recording: Recording, samples: int) -> Waveform:
         whole = repeat_pad(recording.astype(np.float32), samples)
         start = self._random.integers(len(whole) - samples + 1)
         return whole[start : start + samples]
@@ -163,8 +176,8 @@ class Mixer:
 
 
 def _mixer(items: Sequence[Item], rate_hz: int, seed: int, birdless: float) -> Mixer:
-    birds: list[npt.NDArray[np.float16]] = []
-    background: list[npt.NDArray[np.float16]] = []
+    birds: list[Recording] = []
+    background: list[Recording] = []
     for item in tqdm(items, "recordings to mix", disable=None):
         try:
             waveform = read_waveform(item, rate_hz).numpy().astype(np.float16)
