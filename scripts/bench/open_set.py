@@ -1,7 +1,7 @@
 """False matches an hour and what is found, over thresholds; and whether probabilities are true.
 
 python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--twin BUNDLE DIR ...]
-                                 [--hours 6] [--speech 1] [--seed 11] [--real DIR]
+                                 [--hours 6] [--speech 1] [--seeds 11 ...] [--real DIR]
                                  [--output FILE.png]
 
 Background that calibration never heard: another generator and other voices (train/background), of
@@ -173,11 +173,25 @@ def birds_of(args: argparse.Namespace, listening: Listening) -> Heard:
     return Heard("birds", windows, listening.calibration.probability(windows.score))
 
 
-def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
-    """Everything without a bird."""
+def mixed_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
+    """Hours of mixed background, and all of them together if they are several."""
     found = [
-        listening.hear("synthetic, mixed", synthetic(args.hours, args.seed)),
-        listening.hear("speech", synthetic(args.speech, args.seed + 1, ["speech"])),
+        listening.hear(f"synthetic, mixed, seed {seed}", synthetic(args.hours, seed))
+        for seed in args.seeds
+    ]
+    return found if len(found) == 1 else [together("synthetic, mixed, all seeds", found), *found]
+
+
+def together(name: str, parts: Sequence[Heard]) -> Heard:
+    """Several as one."""
+    windows = ScoredWindows.joined([one.windows for one in parts])
+    return Heard(name, windows, np.concatenate([one.probability for one in parts]))
+
+
+def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
+    """Everything else without a bird."""
+    found = [
+        listening.hear("speech", synthetic(args.speech, args.seeds[0] + 1, ["speech"])),
         listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
     ]
     for folder in args.background:
@@ -200,16 +214,16 @@ def main() -> None:
                         help="what the twins' banks are made of")  # fmt: skip
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--speech", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=_SEED, help="of the background")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[_SEED], help="of the background")
     parser.add_argument("--real", type=Path, default=Path("data/birds"))
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     listening = Listening(load_bundle(args.bundle))
     threshold = listening.calibration.threshold
-    birds, quiet = birds_of(args, listening), quiet_of(args, listening)
+    birds, mixed = birds_of(args, listening), mixed_of(args, listening)
     print(f"{machine()}; {args.bundle}, {_PRECISION}, threshold {threshold:.3f}\n")
     print("| background | hours | false matches | an hour |\n|---|---|---|---|")
-    for one in quiet:
+    for one in [*mixed, *quiet_of(args, listening)]:
         false = one.false(threshold)
         print(
             f"| {one.name} | {one.windows.hours:.2f} | {false} | {false / one.windows.hours:.2f} |"
@@ -229,7 +243,7 @@ def main() -> None:
     for one in judged:
         print(*truth_lines(one), sep="\n")
     if args.output:
-        plot(args.output, quiet[0], birds, threshold)
+        plot(args.output, mixed[0], birds, threshold)
 
 
 if __name__ == "__main__":
