@@ -6,8 +6,8 @@ python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--sp
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
 isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
-recordings and background, make at most one false match an hour of background, and are right three
-times of four among birds. Scores are taken as they are or among rivals (`edge.search.Scores`),
+recordings and background, make at most one false match an hour of background, and are right five
+times of six among birds. Scores are taken as they are or among rivals (`edge.search.Scores`),
 whichever reports more recordings rightly.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each

@@ -15,7 +15,7 @@ from gallery.reliability import fit_platt, isotonic_knots, log_loss, platt_knots
 Floats = npt.NDArray[np.floating]
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
-LEAST_RIGHT = 3 / 4
+LEAST_RIGHT = 5 / 6
 FREE = 0.02
 
 
@@ -126,9 +126,9 @@ def choose_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindo
     """The lowest threshold with at most one false match an hour of background, and few among birds.
 
     Of what is reported of recordings of birds at least LEAST_RIGHT must be right: where birds sing,
-    another bird is the commonest error, and a record that is wrong every third time isn't worth its
-    line. No site sounds as the calibration does: the threshold is raised beyond that as long as
-    it costs at most FREE of what was reported rightly.
+    another bird is the commonest error, and whoever reads too many wrong records reads no more. No
+    site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
+    most FREE of what was reported rightly.
     """
     quiet, sings = windows.part(windows.quiet), ~windows.quiet
     birds, chance = windows.part(sings), probability[sings]
