@@ -154,7 +154,7 @@ class Hearing:
     def _probability(self, scores: Scores) -> npt.NDArray[np.float64] | None:
         if self.calibration is None:
             return None
-        probability = self.calibration.probability(scores.mapped(self.calibration.rivals))
+        probability = self.calibration.probability(scores.score)
         if self._occurrence is None:
             return probability
         moment = clock.year_share() if self._live else None

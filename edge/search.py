@@ -18,8 +18,6 @@ _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
 _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
-_RIVALRY = 2.0
-"""The more of it, the fewer wrong reports among birds; from 2 on little changes."""
 SHORTLIST = 20
 """Species whose pictures are looked at then."""
 BANK_ROWS = 1024
@@ -35,21 +33,6 @@ class Scores:
     """float32[batch, species], standardised over the background where the bundle ships one."""
     similarity: Floats
     """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
-
-    @property
-    def among_rivals(self) -> Floats:
-        """float32[batch, species], the score less twice what it lies behind the window's best one.
-
-        What one bird explains is no evidence of another that is a little like it; of two that sing
-        at once the second loses little.
-        """
-        behind = self.score.max(axis=1, keepdims=True) - self.score
-        found: Floats = self.score - np.float32(_RIVALRY) * behind
-        return found
-
-    def mapped(self, rivals: bool) -> Floats:
-        """What a calibration maps to a probability: the score among rivals, or as it is."""
-        return self.among_rivals if rivals else self.score
 
 
 class Search:

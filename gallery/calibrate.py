@@ -7,8 +7,7 @@ Recordings that training never heard are scored window by window, alone and two 
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
 isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
 recordings and background, make at most one false match an hour of background, and are right five
-times of six among birds. Scores are taken as they are or among rivals (`edge.search.Scores`),
-whichever reports more recordings rightly.
+times of six among birds.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each
 on the test split of the data set whose training split made it, and all are fitted together.
@@ -17,9 +16,8 @@ on the test split of the data set whose training split made it, and all are fitt
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +39,8 @@ from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
 from gallery.takes import Take, mixtures, read_takes
 
-Scored = dict[tuple[str, bool], ScoredWindows]
-"""By species set, and whether the scores are those among rivals."""
+Scored = dict[str, ScoredWindows]
+"""By species set."""
 QUIET = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
@@ -95,9 +93,10 @@ def calibrate(
             parts.append(score_takes([*mixtures(sung, quiet)], ear, bundle, mixed=True))
         sets: dict[str, Any] = {}
         for name in bundle.manifest.species_sets:
-            found, line = _best(parts, name)
+            windows = ScoredWindows.joined([one[name] for one in parts])
+            found = fit_calibration(windows)
             sets[name] = found.to_json()
-            lines.append(f"{precision}, {name}: {line}")
+            lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
         calibrations[precision] = sets
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     write_bundle(bundle_path, bundle.manifest, contents)
@@ -109,22 +108,9 @@ def _quiet(folders: Sequence[Path], split: str, rate_hz: int) -> list[Take]:
     return [take for takes in found for take in takes]
 
 
-def _best(parts: Sequence[Scored], name: str) -> tuple[Calibration, str]:
-    """Scores as they are or among rivals, whichever reports more; and a line about it."""
-    fitted = []
-    for rivals in (False, True):
-        windows = ScoredWindows.joined([one[name, rivals] for one in parts])
-        fitted.append(_fitted(windows, rivals))
-    _, found, line = max(fitted, key=itemgetter(0))
-    return found, line
-
-
-def _fitted(windows: ScoredWindows, rivals: bool) -> tuple[int, Calibration, str]:
-    """How many recordings it reports rightly, the calibration, and a line about it."""
-    found, single = replace(fit_calibration(windows), rivals=rivals), windows.alone()
+def _line(found: Calibration, single: ScoredWindows) -> str:
     right, takes = true_matches(found.probability(single.score), single, found.threshold)
-    how = f"threshold {found.threshold:.3f}{' among rivals' if rivals else ''}"
-    return right, found, f"{how} reports {right} of {takes} recordings rightly"
+    return f"threshold {found.threshold:.3f} reports {right} of {takes} recordings rightly"
 
 
 @dataclass(frozen=True)
@@ -152,7 +138,7 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
 
 
 def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False) -> Scored:
-    """The windows of some takes over each of the target's species sets, among rivals or not."""
+    """The windows of some takes over each of the target's species sets."""
     spec, top = target.manifest.audio, ear.bundle.manifest.top_pictures
     embeddings, owners, heard = embed(takes, ear.encoder, spec)
     quiet = np.array([not takes[owner].species_ids for owner in owners])
@@ -163,9 +149,7 @@ def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = F
             [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
         )
         known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
-        scores = search.scores(embeddings)
-        for rivals in (False, True):
-            found[name, rivals] = ScoredWindows(scores.mapped(rivals), *known)
+        found[name] = ScoredWindows(search.scores(embeddings).score, *known)
     return found
 
 

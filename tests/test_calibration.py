@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,19 +72,9 @@ def test_an_entry_that_is_no_object_is_refused(entry: Any) -> None:
         Calibration.from_json(entry)
 
 
-def test_a_calibration_says_whether_it_is_among_rivals() -> None:
-    known = Calibration((0.0, 1.0), (0.1, 0.9), 0.5, rivals=True)
-    assert Calibration.from_json(known.to_json()) == known
-    before = {one: value for one, value in known.to_json().items() if one != "rivals"}
-    assert Calibration.from_json(before).rivals is False
-
-
-@pytest.mark.parametrize("rivals", [False, True])
-def test_a_probability_is_of_what_the_calibration_says(rivals: bool) -> None:
+def test_a_probability_is_of_what_the_calibration_says() -> None:
     hearing = Hearing(load_bundle(DEMO_BUNDLE))
     assert hearing.calibration
-    hearing.calibration = known = replace(hearing.calibration, rivals=rivals)
     noise = np.random.default_rng(0).normal(0, 0.1, 120_000).astype(np.float32)
     heard = hearing.hear([Window(0, noise)])[0]
-    mapped = heard.score - 2 * (heard.score.max() - heard.score) * rivals
-    assert heard.probability == pytest.approx(known.probability(mapped))
+    assert heard.probability == pytest.approx(hearing.calibration.probability(heard.score))

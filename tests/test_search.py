@@ -3,7 +3,7 @@ import pytest
 
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
-from edge.search import SHORTLIST, Scores, Search
+from edge.search import SHORTLIST, Search
 
 DIM = 16
 OWNERS = ["a", "b", "a", "c", "b", "a", "a", "c", "d"]
@@ -179,10 +179,3 @@ def test_a_species_without_a_picture_is_known_by_its_name_or_its_sound() -> None
     assert search.best_rows(anchor.astype(np.float32), 0, 3) == []
     pictured = Search(gallery(), ["a"], 2).scores(anchor[None].astype(np.float32))
     assert named.score[0, 1] == pytest.approx(pictured.score[0, 0])
-
-
-def test_the_windows_best_species_has_no_rival_nor_have_two_that_are_as_good() -> None:
-    score = np.array([[3.0, 1.0, 2.5], [4.0, 4.0, 0.0]], np.float32)
-    found = Scores(score, np.zeros_like(score)).among_rivals
-    assert found[0] == pytest.approx([3, -3, 1.5])
-    assert found[1] == pytest.approx([4, 4, -8])

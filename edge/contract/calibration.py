@@ -21,8 +21,6 @@ class Calibration:
     probabilities: tuple[float, ...]
     threshold: float
     """The default: a species passes a window at this probability."""
-    rivals: bool = False
-    """It maps a score among its rivals (`edge.search.Scores`), not the score itself."""
 
     def __post_init__(self) -> None:
         probabilities = (*self.probabilities, self.threshold)
@@ -54,7 +52,6 @@ class Calibration:
                 tuple(map(float, entry["scores"])),
                 tuple(map(float, entry["probabilities"])),
                 float(entry["threshold"]),
-                bool(entry.get("rivals", False)),
             )
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleError(f"calibration: {error}") from error

@@ -94,7 +94,6 @@ class Trial:
         known = starter.calibrated("fp32", starter.manifest.default_species_set)
         assert known is not None
         self._threshold = float(np.interp(known.threshold, known.probabilities, known.scores))
-        self._rivals = known.rivals
         self._ids = bundle.species_ids(bundle.manifest.default_species_set)
         self._best = self._searched(None, {}).scores(self.more.embeddings).score.max(axis=1)
 
@@ -120,8 +119,8 @@ class Trial:
     def _measure(self, search: Search, column: int, tested: list[int]) -> Result:
         found, core_found = (search.scores(one.embeddings) for one in (self.more, self._core))
         scores, core = self.more.best(found.score)[tested], self._core.best(core_found.score)
-        reported = self.more.best(found.mapped(self._rivals))[tested, column] >= self._threshold
-        taken = self._core.best(core_found.mapped(self._rivals))[:, column] >= self._threshold
+        reported = scores[:, column] >= self._threshold
+        taken = core[:, column] >= self._threshold
         known = [n for n, one in enumerate(self._core.species) if one in search.species_ids]
         right = [search.species_ids.index(self._core.species[n]) for n in known]
         return Result(

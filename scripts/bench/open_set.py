@@ -65,14 +65,13 @@ class Listening:
         if calibration is None or bank is None:
             raise SystemExit(f"{bundle.path}: not calibrated; python -m gallery.calibrate")
         encoder = open_encoder(bundle, _PRECISION, Running(threads=0))
-        self._key = (self.name, calibration.rivals)
         self.calibration, self._ear = calibration, Ear(bundle, encoder, bank)
 
     def hear(self, name: str, takes: Iterable[Take], ear: Ear | None = None) -> Heard:
         """Score takes, some at a time: hours of them don't fit in memory."""
         parts, left = [], iter(takes)
         while chunk := list(islice(left, _AT_ONCE)):
-            parts.append(score_takes(chunk, ear or self._ear, self.bundle)[self._key])
+            parts.append(score_takes(chunk, ear or self._ear, self.bundle)[self.name])
         windows = ScoredWindows.joined(parts)
         return Heard(name, windows, self.calibration.probability(windows.score))
 
