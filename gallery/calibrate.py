@@ -68,7 +68,7 @@ def calibrate(
             scored on, for a bundle that was trained on all of them.
 
     Returns:
-        A line a precision, for a person.
+        A line a precision and species set, for a person.
 
     Raises:
         BirdlistenError: a bundle or the recordings can't be used.

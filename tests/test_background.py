@@ -77,6 +77,7 @@ def test_some_classes_are_kept_from_training_and_calibration(tmp_path):
     rows = read_table(build.build(BackgroundConfig(hours=0.05, length_s=0.5), tmp_path), ("path",))
     assert len(rows) == 360
     assert any("+" in one["common_name"] for one in rows)
+    assert {one["split"] for one in rows} == {"train", "validation", "test"}
     for one in rows:
         unheard = [kind in calibration.UNHEARD for kind in one["common_name"].split("+")]
         assert set(unheard) == {one["split"] == "test"}

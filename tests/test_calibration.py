@@ -72,7 +72,7 @@ def test_an_entry_that_is_no_object_is_refused(entry: Any) -> None:
         Calibration.from_json(entry)
 
 
-def test_a_probability_is_of_what_the_calibration_says() -> None:
+def test_a_probability_is_that_of_the_score() -> None:
     hearing = Hearing(load_bundle(DEMO_BUNDLE))
     assert hearing.calibration
     noise = np.random.default_rng(0).normal(0, 0.1, 120_000).astype(np.float32)

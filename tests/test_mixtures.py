@@ -48,8 +48,9 @@ def test_some_mixtures_are_background_alone():
 
 @pytest.mark.parametrize("birdless", [0.0, 1.0], ids=["birds", "background alone"])
 def test_sounds_are_paired_and_played_at_other_speeds(birdless):
-    sounds = [tone(2000), tone(6000)]
-    mixer = Mixer(sounds, sounds if birdless else [], RATE, seed=0, birdless=birdless)
+    sounds, silence = [tone(2000), tone(6000)], [np.zeros(5 * RATE, np.float16)]
+    birds, background = (silence, sounds) if birdless else (sounds, [])
+    mixer = Mixer(birds, background, RATE, seed=0, birdless=birdless)
     peaks = set()
     paired = 0
     for _ in range(30):

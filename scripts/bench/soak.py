@@ -128,7 +128,7 @@ def main() -> None:
         clips = len(list(Path(folder, "clips").rglob("*.flac")))
     heard = int(re.findall(r"(\d+) windows heard", talk)[-1])
     lost = expected_windows(args.hours, load_bundle(args.bundle).manifest.audio) - heard
-    from_h = min(1.0, args.hours / 2)
+    from_h = min(1.0, args.hours / 3)
     settled = [one for one in seen if one.hours >= from_h]
     speed = args.hours * 3600 / (time.monotonic() - begun)
     print(f"{machine()}; {args.bundle.name}, {args.hours:g} h at {speed:.0f} times real time")
@@ -137,13 +137,13 @@ def main() -> None:
     print(f"hop changed or sound dropped: told {len(told)} times", *told[:3], sep="\n")
     reported = sum(isinstance(one, Detection) for one in records)
     print(f"records: {reported:,} detections, {len(records) - reported:,} rejected; {clips} clips")
+    hours = np.array([one.hours for one in settled])
     for name in ("rss_mb", "files"):
         values = np.array([getattr(one, name) for one in settled])
-        hours = np.array([one.hours for one in settled])
         early, late = values[hours < 2 * from_h], values[hours >= args.hours - from_h]
         print(
-            f"{name} after {from_h:g} h: the next {from_h:g} h {np.median(early):.1f}, the last "
-            f"{np.median(late):.1f} (medians), least {values.min():.1f}, most {values.max():.1f}"
+            f"{name}: median {np.median(early):.1f} in the hours {from_h:.3g} to {2 * from_h:.3g}, "
+            f"{np.median(late):.1f} in the last; least {values.min():.1f}, most {values.max():.1f}"
         )
     if args.output:
         plot(seen, args.output)

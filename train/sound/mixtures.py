@@ -27,6 +27,7 @@ from train.sound.features import read_waveform
 from train.sound.hints import HintNetwork
 
 Recording = npt.NDArray[np.float16]
+"""Samples of one."""
 _LENGTH_S = 4
 """A window of 3 s, and two steps of hints."""
 _SPEEDS = (36, 40, 44, 48, 48, 48, 52, 56, 60)
@@ -111,7 +112,7 @@ class Mixer:
         self._shares = roots / roots.sum()
 
     def draw(self) -> Waveform:
-        """A bird, mostly with another, sometimes over noise, or noise; float32[samples]."""
+        """Birds, one or two, some over background; or background alone; float32[samples]."""
         alone = self._birdless and self._random.random() < self._birdless
         mixed = self._colour(self._alone() if alone else self._song())
         if self._random.random() < _HISSING:
@@ -144,7 +145,7 @@ class Mixer:
         return self._varied(self._birds[self._random.choice(len(self._birds), p=self._shares)])
 
     def _varied(self, chosen: Recording) -> Waveform:
-        """A cut at another speed."""
+        """A cut, mostly at another speed."""
         speed = int(self._random.choice(_SPEEDS))
         samples = _LENGTH_S * self._rate_hz
         cut = self._cut(chosen, -(-samples * speed // 48) + 1)
