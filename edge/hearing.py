@@ -16,7 +16,7 @@ from edge.decision.occurrence import Occurrence, weighed
 from edge.encoder import Encoder, choose_precision, open_encoder
 from edge.gate import GateConfig, GateVerdict, judge
 from edge.overlay import Learnt, Overlay
-from edge.search import Scores, Search
+from edge.search import Search
 from edge.session import Running
 from edge.source.framing import Window
 
@@ -134,7 +134,7 @@ class Hearing:
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
         scores = self._search.scores(embeddings)
-        probability = self._probability(scores)
+        probability = self._probability(scores.score)
         return [
             Heard(
                 window.start_sample,
@@ -151,10 +151,10 @@ class Hearing:
         rejected = self._rejected
         return rejected is not None and bool((rejected @ embedding).max() >= LIKENESS)
 
-    def _probability(self, scores: Scores) -> npt.NDArray[np.float64] | None:
+    def _probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
         if self.calibration is None:
             return None
-        probability = self.calibration.probability(scores.score)
+        probability = self.calibration.probability(score)
         if self._occurrence is None:
             return probability
         moment = clock.year_share() if self._live else None

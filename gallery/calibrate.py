@@ -37,7 +37,7 @@ from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
 from gallery.curve import ScoredWindows, fit_calibration, true_matches
-from gallery.takes import Take, mixtures, read_takes
+from gallery.takes import Take, mixtures, read_background, read_takes
 
 Scored = dict[str, ScoredWindows]
 """By species set."""
@@ -75,11 +75,11 @@ def calibrate(
     """
     bundle = load_bundle(bundle_path)
     rate_hz = bundle.manifest.audio.sample_rate_hz
-    quiet = _quiet(backgrounds, QUIET, rate_hz)
+    quiet = read_background(backgrounds, QUIET, rate_hz)
     if not quiet:
         folders = ", ".join(map(str, backgrounds))
         raise DatasetError(f"{folders}: calibration needs background in split {QUIET}, has none")
-    bank_takes = _quiet(backgrounds, "train", rate_hz) or quiet
+    bank_takes = read_background(backgrounds, "train", rate_hz) or quiet
     birds = [_birds(one, rate_hz) for one in sources]
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
@@ -101,11 +101,6 @@ def calibrate(
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     write_bundle(bundle_path, bundle.manifest, contents)
     return lines
-
-
-def _quiet(folders: Sequence[Path], split: str, rate_hz: int) -> list[Take]:
-    found = [read_takes(one, split, rate_hz, birds=False) for one in folders]
-    return [take for takes in found for take in takes]
 
 
 def _line(found: Calibration, single: ScoredWindows) -> str:

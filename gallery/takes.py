@@ -1,7 +1,7 @@
 """Recordings to score: birds alone, two birds over background, and background."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,14 @@ def read_takes(
     rows = rows[:: -(-len(rows) // most) or 1] if most else rows
     takes = (_read_take(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
     return [one for one in takes if one is not None]
+
+
+def read_background(
+    folders: Sequence[Path], split: str, rate_hz: int, most: int | None = None
+) -> list[Take]:
+    """The recordings without a bird of several data sets, `most` of each; see `read_takes`."""
+    found = [read_takes(one, split, rate_hz, birds=False, most=most) for one in folders]
+    return [take for takes in found for take in takes]
 
 
 def _read_take(folder: Path, row: dict[str, str], rate_hz: int) -> Take | None:

@@ -21,10 +21,10 @@ import numpy as np
 from edge.contract.bundle import load_bundle
 from edge.search import Search
 from gallery.calibrate import embed, open_ear
-from gallery.takes import Take, read_takes
+from gallery.takes import Take, read_background, read_takes
 from train.birds.report import machine
 
-_K, _NEAREST, _TEMPERATURE = 10, 10, 0.1
+_K, _NEAREST, _TEMPERATURE, _RATE_HZ = 10, 10, 0.1, 48_000
 Correction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Cosines float32[windows, rows] and float32[background, rows] -> what they are worth."""
 
@@ -110,15 +110,13 @@ def main() -> None:
     parser.add_argument("--twin", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
     parser.add_argument("--background", type=Path, nargs="+", default=[Path("data/background")])
     args = parser.parse_args()
-
-    def takes(folders: list[Path], split: str, birds: bool, most: int | None = None) -> list[Take]:
-        found = [read_takes(one, split, 48_000, birds, most) for one in folders]
-        return [take for part in found for take in part]
-
-    bank = takes(args.background, "train", birds=False)
-    quiet = takes(args.background, "validation", birds=False, most=40)
+    bank = read_background(args.background, "train", _RATE_HZ)
+    quiet = read_background(args.background, "validation", _RATE_HZ, most=40)
     sources = [(Path(a), Path(b)) for a, b in args.twin] or [(args.bundle, args.recordings)]
-    heard = [listen(one, takes([data], "test", birds=True), quiet, bank) for one, data in sources]
+    heard = [
+        listen(one, read_takes(data, "test", _RATE_HZ, birds=True), quiet, bank)
+        for one, data in sources
+    ]
     print(f"{machine()}; {', '.join(str(one) for one, _ in sources)}\n")
     print("| correction | hubness | R@1 | found above all background |\n|---|---|---|---|")
     for name, correct in CORRECTIONS.items():

@@ -24,7 +24,7 @@ from edge.session import Running
 from gallery.calibrate import Ear, open_ear, score_takes
 from gallery.curve import ScoredWindows, false_matches, true_matches
 from gallery.reliability import brier, calibration_error, reliability
-from gallery.takes import Take, mixtures, read_takes
+from gallery.takes import Take, mixtures, read_background, read_takes
 from train.aviary.dataset import AviaryConfig, items, waveform
 from train.background.build import TEST, BackgroundConfig, backgrounds
 from train.birds.report import machine
@@ -158,11 +158,7 @@ def birds_of(args: argparse.Namespace, listening: Listening) -> Heard:
     if not args.twin:
         takes = read_takes(args.recordings, "test", rate_hz, birds=True)
         return listening.hear("birds", takes)
-    bank = [
-        one
-        for folder in args.background
-        for one in read_takes(folder, "train", rate_hz, birds=False)
-    ]
+    bank = read_background(args.background, "train", rate_hz)
     parts = []
     for bundle, folder in args.twin:
         ear = open_ear(load_bundle(Path(bundle)), _PRECISION, bank)
@@ -193,13 +189,13 @@ def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
         listening.hear("speech", synthetic(args.speech, args.seeds[0] + 1, ["speech"])),
         listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
     ]
-    for folder in args.background:
-        if folder != args.real and folder.is_dir():
-            unheard = read_takes(folder, "test", _RATE_HZ, birds=False)
-            found.append(listening.hear("classes kept from training and calibration", unheard))
-    if args.real.is_dir():
-        real = read_takes(args.real, "test", _RATE_HZ, birds=False)
-        found.append(listening.hear("real, held out", real))
+    kept = [one for one in args.background if one != args.real]
+    for name, folders in (
+        ("classes kept from training and calibration", kept),
+        ("real, held out", [args.real]),
+    ):
+        takes = read_background([one for one in folders if one.is_dir()], "test", _RATE_HZ)
+        found += [listening.hear(name, takes)] if takes else []
     return found
 
 
@@ -210,7 +206,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, default=Path("runs/long/aviary"))
     parser.add_argument("--twin", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
     parser.add_argument("--background", type=Path, nargs="+", default=[Path("data/background")],
-                        help="what the twins' banks are made of")  # fmt: skip
+                        help="train: the twins' banks; test: heard by nobody")  # fmt: skip
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--speech", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[_SEED], help="of the background")

@@ -122,14 +122,13 @@ def build(config: BackgroundConfig, output: Path) -> Path:
         The path of the manifest.
     """
     (output / "audio").mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, classes = [], len(makers(config.generator))
     made = tqdm(backgrounds(config), "backgrounds", config.count, disable=None)
     for n, one in enumerate(made):
         path = f"audio/{config.generator}-{n:04}.flac"
         write_flac(output / path, one.waveform)
-        rows.append(
-            (path, "audio", "", "+".join(one.kinds), _split(config, one.kinds[0], n), *_CREDIT)
-        )
+        split = _split(config, one.kinds[0], n // classes)
+        rows.append((path, "audio", "", "+".join(one.kinds), split, *_CREDIT))
     Taxonomy(()).save(output / "taxonomy.csv")
     manifest = output / "manifest.csv"
     with manifest.open("w", encoding="utf-8", newline="") as file:
@@ -139,10 +138,9 @@ def build(config: BackgroundConfig, output: Path) -> Path:
     return manifest
 
 
-def _split(config: BackgroundConfig, kind: str, number: int) -> str:
+def _split(config: BackgroundConfig, kind: str, rounds: int) -> str:
     if config.generator == TEST or kind in UNHEARD:
         return "test"
-    rounds = number // len(makers(config.generator))
     return "validation" if rounds % _EVERY == 1 else "train"
 
 

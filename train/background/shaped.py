@@ -58,7 +58,7 @@ def music(count: int, rng: Generator) -> Waveform:
 def _note(hz: float, length_s: float, rng: Generator) -> np.ndarray:
     time = seconds(int(length_s * RATE_HZ))
     orders = range(1, int(rng.integers(2, 9)))
-    tone = sum(np.sin(2 * np.pi * hz * n * time) / n ** rng.uniform(1, 2) for n in orders)
+    sound = sum(np.sin(2 * np.pi * hz * n * time) / n ** rng.uniform(1, 2) for n in orders)
     attack = np.minimum(1, time / rng.uniform(0.005, 0.08))
-    found: np.ndarray = tone * attack * np.exp(-time / (rng.uniform(0.2, 1.0) * length_s))
+    found: np.ndarray = sound * attack * np.exp(-time / (rng.uniform(0.2, 1.0) * length_s))
     return found
