@@ -1,7 +1,6 @@
 """The encoder as one ONNX graph: waveform in, unit embedding out."""
 
 import ast
-import re
 from typing import Any
 
 import onnx
@@ -11,14 +10,11 @@ from torch import Tensor, nn
 
 from edge.contract.errors import DatasetError
 from export.htsat import Htsat
+from export.scopes import LOG_MEL, PROJECTED, name_output
 from train.frontend import LogMel, LogMelSpec
 from train.student import Student
 from train.towers import ClapTower
 
-LOG_MEL = "log_mel"
-"""The front end's output within the graph: float32[batch, 1, frames, mel_bins] in dB."""
-PROJECTED = "projected"
-"""An embedding before its length is made 1: float32[batch, dim]."""
 _SCOPE_KEY = "pkg.torch.onnx.name_scopes"
 _SHORTEST = 1e-12
 _LOOKED_UP = "frontend.folded"
@@ -85,42 +81,10 @@ def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.Mo
     optimize_ir(program.model, should_fold=_should_fold)
     graph = program.model_proto
     _tidy(graph)
-    _name_output(graph, "frontend", LOG_MEL)
-    _name_output(graph, "projection", PROJECTED)
+    name_output(graph, "frontend", LOG_MEL)
+    name_output(graph, "projection", PROJECTED)
     onnx.checker.check_model(graph)
     return graph
-
-
-def frontend_nodes(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes up to the tower's first Conv.
-
-    What brings decibels near to 1 lies before it, in HTSAT as in a CNN.
-
-    Raises:
-        DatasetError: there is none, or no node of the front end's scope.
-    """
-    nodes = list(model.graph.node)
-    after = range(_scoped(model, "frontend")[-1] + 1, len(nodes))
-    end = next((n for n in after if nodes[n].op_type == "Conv"), None)
-    if end is None:
-        raise DatasetError("the graph has no Conv behind its front end; export it again")
-    return [one.name for one in nodes[:end]]
-
-
-def log_mel_of(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The front end alone, as it stands in a graph: waveform in, log-mel out."""
-    typed = onnx.shape_inference.infer_shapes(model)  # whoever quantises drops the types
-    part: onnx.ModelProto = onnx.utils.Extractor(typed).extract_model(["waveform"], [LOG_MEL])
-    return part
-
-
-def _name_output(model: onnx.ModelProto, room: str, new: str) -> None:
-    old = model.graph.node[_scoped(model, room)[-1]].output[0]
-    for node in model.graph.node:
-        for names in (node.input, node.output):
-            names[:] = [new if one == old else one for one in names]
-    for value in model.graph.value_info:
-        value.name = new if value.name == old else value.name
 
 
 def _should_fold(node: Any) -> bool | None:
@@ -143,11 +107,3 @@ def _module(node: onnx.NodeProto) -> str:
     noted = next((one.value for one in node.metadata_props if one.key == _SCOPE_KEY), "[]")
     modules: list[str] = ast.literal_eval(noted)[:-1]
     return next((one for one in reversed(modules) if one), "")
-
-
-def _scoped(model: onnx.ModelProto, room: str) -> list[int]:
-    """Places of a room's nodes."""
-    found = [n for n, one in enumerate(model.graph.node) if re.match(rf"{room}[./]", one.name)]
-    if not found:
-        raise DatasetError(f"the graph has no nodes named {room}; export it again")
-    return found

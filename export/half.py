@@ -13,8 +13,8 @@ import warnings
 import numpy as np
 import onnx
 
-from export.graph import PROJECTED, frontend_nodes
 from export.packing import pack
+from export.scopes import PROJECTED, frontend_nodes
 
 _SMALLEST_HALF = 6e-8
 

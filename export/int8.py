@@ -20,8 +20,8 @@ import numpy.typing as npt
 import onnx
 
 from edge.contract.errors import ConfigError
-from export.graph import frontend_nodes
 from export.packing import Weights, pack
+from export.scopes import frontend_nodes
 from export.signals import signals
 
 METHODS = ("dynamic", "weights", "static")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from export.graph import frontend_nodes
+from export.scopes import frontend_nodes
 
 Weights = npt.NDArray[Any]
 Packer = Callable[[Weights, int], tuple[Weights, npt.NDArray[np.float32] | None]]

@@ -1,6 +1,5 @@
 """One graph in every precision, each compared with torch before anybody gets it."""
 
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ from tqdm import tqdm
 
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import PRECISIONS, Manifest
+from export.fidelity import LIMITS, check
 from export.graph import to_onnx
 from export.half import to_half, to_half_weights
 from export.int8 import to_int8
-from export.parity import LIMITS, Parity, check, compare, reference_of
+from export.metadata import with_metadata
+from export.parity import compare, reference_of
 from export.recorded import cut, read_recorded
 from train.checkpoint import Checkpoint
 from train.towers import ClapTower
@@ -67,11 +68,11 @@ def make_encoders(
     encoders, found = {}, {}
     for precision in tqdm(variants.precisions, "precisions", disable=None):
         variant = _variant(graph, precision, methods[precision], windows)
-        encoder = _with_metadata(variant, manifest, precision, methods[precision])
+        encoder = with_metadata(variant, manifest, precision, methods[precision])
         parity = compare(reference, encoder, windows)
         if not variants.beyond_limits:
             check(parity, precision)
-        found[precision] = {"made_by": methods[precision], **_summary(parity, precision)}
+        found[precision] = {"made_by": methods[precision], **parity.summary(LIMITS[precision])}
         encoders[f"encoder.{precision}"] = encoder
     return encoders, found
 
@@ -103,36 +104,3 @@ def _windows(checkpoint: Checkpoint, variants: Variants) -> npt.NDArray[np.float
     rate_hz = checkpoint.audio.sample_rate_hz
     found = (cut(read_recorded(folder, one, rate_hz), checkpoint.audio) for one in _SPLITS)
     return next((one for one in found if one is not None), None)
-
-
-def _with_metadata(
-    model: onnx.ModelProto, manifest: Manifest, precision: str, method: str
-) -> bytes:
-    onnx.helper.set_model_props(
-        model,
-        {
-            "birdlisten.format": str(manifest.format_version),
-            "sample_rate_hz": str(manifest.audio.sample_rate_hz),
-            "window_samples": str(manifest.audio.window_samples),
-            "embedding_dim": str(manifest.embedding_dim),
-            "precision": precision,
-            "made_by": method,
-            "model_id": manifest.model_id,
-            "space_id": manifest.space_id,
-            "teacher": manifest.teacher,
-            "student": manifest.student,
-            "sha256": manifest.model_id,
-        },
-    )
-    file = io.BytesIO()
-    onnx.save_model(model, file)
-    return file.getvalue()
-
-
-def _summary(parity: Parity, precision: str) -> dict[str, Any]:
-    found = {"least_cosine_on_signals": min(parity.signals.values())}
-    if parity.recordings:
-        mean, least = parity.recordings
-        found |= {"mean_cosine_on_recordings": mean, "least_cosine_on_recordings": least}
-    shown = {name: round(value, 7) for name, value in found.items()}
-    return {**shown, "beyond_limits": parity.problems(LIMITS[precision])}

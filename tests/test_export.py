@@ -11,8 +11,8 @@ from edge.contract.bundle import load_bundle  # noqa: E402
 from edge.contract.errors import BundleError, ConfigError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from edge.encoder import open_encoder  # noqa: E402
+from export.fidelity import Limits  # noqa: E402
 from export.onnx import Label, export, main  # noqa: E402
-from export.parity import Limits  # noqa: E402
 from export.parity import main as parity  # noqa: E402
 from export.variants import Variants  # noqa: E402
 from gallery.build import build  # noqa: E402
@@ -143,7 +143,7 @@ def test_an_inexact_variant_is_written_only_if_asked_for_and_the_manifest_says_s
 ):
     run = distill(world.distillation("inexact", steps=1))
     strict = {"fp32": Limits(2.0, 2.0)}
-    monkeypatch.setattr("export.parity.LIMITS", strict)
+    monkeypatch.setattr("export.fidelity.LIMITS", strict)
     monkeypatch.setattr("export.variants.LIMITS", strict)
     arguments = ["--checkpoint", str(run), "--output", str(tmp_path / "b"), "--precision", "fp32"]
     assert main(arguments) == 1

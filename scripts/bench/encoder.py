@@ -29,9 +29,10 @@ from transformers import ClapAudioConfig
 
 from edge.encoder import Encoder
 from edge.session import Running, open_session
-from export.graph import Deployed, log_mel_of, to_onnx, trace
+from export.graph import Deployed, to_onnx, trace
 from export.half import to_half, to_half_weights
 from export.int8 import to_int8
+from export.scopes import log_mel_of
 from train.birds.report import machine
 from train.frontend import Hearing, LogMelSpec
 from train.student import Student
