@@ -1,7 +1,7 @@
 """What one window is like: gate, encoder, search and calibration, in that order."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy.typing as npt
 from edge import clock
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration
+from edge.contract.errors import BundleError
 from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, weighed
 from edge.encoder import Encoder, choose_precision, open_encoder
+from edge.fusion import Fusion
 from edge.gate import GateConfig, GateVerdict, judge
 from edge.overlay import Learnt, Overlay
 from edge.search import Search
@@ -40,6 +42,8 @@ class Heard:
     """float32[dim], of length 1."""
     rejected: bool = False
     """It sounds like what a person has rejected here."""
+    rival: Species | None = None
+    """Outside the chosen species, and more like the window than any of them."""
 
     @property
     def confidence(self) -> npt.NDArray[np.floating]:
@@ -85,7 +89,14 @@ class Hearing:
         self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
         self._rejected: npt.NDArray[np.float32] | None = None
         self._search = self._searched()
-        self._ids = self._search.species_ids  # stays: records count on its order
+        known = set(self._search.species_ids)
+        self._ids = [one for one in self._ids if one in known]  # stays: records count on its order
+        if not self._ids:
+            raise BundleError(f"{bundle.path}: knows nothing of any of the chosen species")
+        self._columns = self._chosen_columns()
+        self._table = bundle.taxonomy.by_id()
+        self.species: list[Species] = [self._table[one] for one in self._ids]
+        """Those that can be heard, in the order of the score fields."""
         self._gate = GateConfig(sample_rate_hz=bundle.manifest.audio.sample_rate_hz)
         self._occurrence, self._live = occurrence, live
 
@@ -94,35 +105,25 @@ class Hearing:
         """The onnxruntime provider that is really in use."""
         return self._encoder.provider
 
-    @property
-    def species(self) -> list[Species]:
-        """The species that can be heard, in the order of the score fields."""
-        table = self.bundle.taxonomy.by_id()
-        return [table[one] for one in self._search.species_ids]
-
     def refresh(self) -> None:
         """Take up what the station has learnt since; costs nothing if that is nothing."""
         if self._overlay is not None and self._overlay.changed():
             self._search = self._searched()
+            self._columns = self._chosen_columns()
 
-    def _searched(self) -> Search:
+    def _searched(self) -> Search | Fusion:
         learnt = Learnt() if self._overlay is None else self._overlay.load()
         shipped = self.bundle.background(self.precision)
         banks = [one for one in (shipped, learnt.background) if one is not None]
         known = learnt.rejected
         self._rejected = None if known is None else known.astype(np.float32)
-        return Search(
-            self.bundle.gallery,
-            self._ids,
-            self.bundle.manifest.top_pictures,
-            np.concatenate(banks) if banks else None,
-            anchors=self._anchors(),
-            exemplars=learnt.exemplars,
-        )
+        bank = np.concatenate(banks) if banks else None
+        return open_search(self.bundle, self._ids, self.calibration, bank, learnt.exemplars)
 
-    def _anchors(self) -> dict[str, npt.NDArray[np.float16]]:
-        known, anchors = self.bundle.taxonomy.ids, self.bundle.anchors
-        return {} if anchors is None else dict(zip(known, anchors, strict=True))
+    def _chosen_columns(self) -> npt.NDArray[np.intp]:
+        """Where the chosen species stand among those that are searched."""
+        place = {species: n for n, species in enumerate(self._search.species_ids)}
+        return np.array([place[species] for species in self._ids], np.intp)
 
     def warm_up(self) -> None:
         """Run the encoder once, so that the first bird finds it ready."""
@@ -134,18 +135,27 @@ class Hearing:
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
         scores = self._search.scores(embeddings)
-        probability = self._probability(scores.score)
+        chosen, similarity = (one[:, self._columns] for one in (scores.score, scores.similarity))
+        probability = self._probability(chosen)
         return [
             Heard(
                 window.start_sample,
-                scores.score[n],
-                scores.similarity[n],
+                chosen[n],
+                similarity[n],
                 None if probability is None else probability[n],
                 embeddings[n],
                 self._was_rejected(embeddings[n]),
+                self._rival(scores.score[n], float(chosen[n].max())),
             )
             for n, window in enumerate(windows)
         ]
+
+    def _rival(self, score: npt.NDArray[np.float32], best: float) -> Species | None:
+        """The species outside the chosen ones that a window is more like than any of them."""
+        first = int(score.argmax())
+        if score[first] <= best:
+            return None
+        return self._table[self._search.species_ids[first]]
 
     def _was_rejected(self, embedding: npt.NDArray[np.float32]) -> bool:
         rejected = self._rejected
@@ -158,7 +168,7 @@ class Hearing:
         if self._occurrence is None:
             return probability
         moment = clock.year_share() if self._live else None
-        return weighed(probability, self._occurrence.odds(self._search.species_ids, moment))
+        return weighed(probability, self._occurrence.odds(self._ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:
         """What the gate says of a window by itself, at a small part of the encoder's cost."""
@@ -166,8 +176,33 @@ class Hearing:
 
     def nearest(self, heard: Heard, species: int, count: int) -> list[tuple[GalleryRow, float]]:
         """The pictures of a species nearest to a window, with their cosine, best first."""
-        best = self._search.best_rows(heard.embedding, species, count)
+        best = self._search.best_rows(heard.embedding, int(self._columns[species]), count)
         return [(self.bundle.gallery.table[row], similarity) for row, similarity in best]
+
+
+def open_search(
+    bundle: Bundle,
+    chosen: Sequence[str],
+    calibration: Calibration | None,
+    bank: npt.NDArray[np.float16] | None,
+    exemplars: Mapping[str, npt.NDArray[np.float16]] | None = None,
+) -> Search | Fusion:
+    """What scores a bundle's species: the chosen ones, or all names if it was calibrated so.
+
+    Args:
+        bundle: with gallery and anchors.
+        chosen: ids of species.
+        calibration: says how evidence is weighted; None, or one without weights: by pictures alone.
+        bank: float16[m, dim] embeddings of windows without a bird, or None.
+        exemplars: confirmed sounds by species id.
+    """
+    top = bundle.manifest.top_pictures
+    known = bundle.taxonomy.ids
+    anchors = {} if bundle.anchors is None else dict(zip(known, bundle.anchors, strict=True))
+    weights = calibration.weights if calibration else None
+    if weights is None:
+        return Search(bundle.gallery, chosen, top, bank, anchors=anchors, exemplars=exemplars)
+    return Fusion(bundle.gallery, known, top, weights, anchors, bank, exemplars)
 
 
 def _finite(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

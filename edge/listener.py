@@ -112,6 +112,14 @@ class Listener:
         return Confirmer(self.spec, self._decision.caution, cautions)
 
     def passed(self, heard: Heard) -> dict[int, Hit[Heard]]:
+        """The species that reach their threshold, if nobody outside them is nearer."""
+        return {} if heard.rival else self.reaching(heard)
+
+    def outvoted(self, heard: Heard) -> dict[int, Hit[Heard]]:
+        """Those that reach it where a species that isn't listened for is nearer."""
+        return self.reaching(heard) if heard.rival else {}
+
+    def reaching(self, heard: Heard) -> dict[int, Hit[Heard]]:
         """The species that reach their threshold."""
         sure = heard.confidence
         passing = self._reaching(heard, 1.0)
@@ -119,7 +127,7 @@ class Listener:
 
     def near(self, heard: Heard) -> list[int]:
         """Those that come near to it."""
-        return self._reaching(heard, _NEARLY)
+        return [] if heard.rival else self._reaching(heard, _NEARLY)
 
     def _reaching(self, heard: Heard, share: float) -> list[int]:
         return np.flatnonzero(heard.confidence >= share * self._thresholds).tolist()
@@ -167,7 +175,7 @@ class _Records:
 
     def __init__(self, listener: Listener, reporter: Reporter) -> None:
         self._listener, self._reporter = listener, reporter
-        self._confirmer = listener.confirmer()
+        self._confirmer, self._outvoted = listener.confirmer(), listener.confirmer()
         self._spec = listener.spec
         self._going_on: dict[int, str] = {}
         self._newest: Window | None = None
@@ -178,7 +186,8 @@ class _Records:
         self._reporter.hear(window)
         if hop_samples != self._spec.hop_samples:
             self._spec = replace(self._spec, hop_samples=hop_samples)
-            self._confirmer.hop(self._spec)
+            for confirmer in (self._confirmer, self._outvoted):
+                confirmer.hop(self._spec)
             self._reporter.hop(self._spec)
         passed = self._listener.passed(heard) if heard else {}
         near = self._listener.near(heard) if heard else []
@@ -188,6 +197,9 @@ class _Records:
             found = self._report(one, window)
             self._going_on[one.species] = found.id
             yield from (found, evidence(found, one))
+        outvoted = self._listener.outvoted(heard) if heard else {}
+        others = self._outvoted.update(window.start_sample, outvoted)
+        yield from self._rivals(others, window)
         yield from self._rejections(window)
 
     def last(self) -> Iterator[Record]:
@@ -202,6 +214,7 @@ class _Records:
             if run is not None and run.end_sample == newest.end_sample:
                 end_s = self._reporter.seconds(newest.end_sample)
                 yield Extension(self._going_on[species], end_s, run.hits)
+        yield from self._rivals(self._outvoted.finish(), newest)
         yield from self._rejections(newest)
 
     def _extensions(self, near: Iterable[int], new: set[int]) -> Iterator[Extension]:
@@ -216,6 +229,17 @@ class _Records:
         for one in self._confirmer.take_failed():
             reason = f"passed in {one.hits} of the {one.hits_needed} windows needed"
             candidate = self._reporter.detection(one, newest)
+            yield from (Rejection(candidate, reason), evidence(candidate, one))
+
+    def _rivals(
+        self, outvoted: Iterable[Confirmed[Heard]], newest: Window
+    ) -> Iterator[Rejection | Evidence]:
+        """What would have been reported, had no other species been nearer."""
+        self._outvoted.take_failed()
+        for one in outvoted:
+            rival = one.best.evidence.rival
+            candidate = self._reporter.detection(one, newest)
+            reason = f"more like {rival.scientific_name}" if rival else "more like another"
             yield from (Rejection(candidate, reason), evidence(candidate, one))
 
     def _report(self, one: Confirmed[Heard], newest: Window, ended: bool = False) -> Detection:

@@ -67,7 +67,7 @@ class Search:
         anchors: Mapping[str, Rows] | None = None,
         exemplars: Mapping[str, Rows] | None = None,
     ) -> None:
-        held, named = _members(gallery), anchors or {}
+        held, named = members_of(gallery), anchors or {}
         heard = {one: rows for one, rows in (exemplars or {}).items() if one in species_ids}
         known = held.keys() | heard.keys() | named.keys()
         self.species_ids = [one for one in species_ids if one in known]
@@ -82,7 +82,7 @@ class Search:
         self._mean, self._deviation = _background_statistics(self.rows, bank)
         listed = len(self.rows) > many_rows and len(shown) > SHORTLIST
         self._prototypes = self._means() if listed else None
-        self._exemplars = _Exemplars(self.species_ids, heard, bank) if heard else None
+        self._exemplars = Exemplars(self.species_ids, heard, bank) if heard else None
 
     def scores(self, embeddings: Floats) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
@@ -174,7 +174,27 @@ class _Shown:
             self.numbers = np.array([-1])
 
 
-class _Exemplars:
+class Prototypes:
+    """One row a species, standardised over the background.
+
+    Args:
+        rows: float16[dim] or float32[dim] a species, of any length.
+        bank: float16[m, dim] embeddings of windows without a bird, or None.
+    """
+
+    def __init__(self, rows: Sequence[npt.NDArray[np.floating]], bank: Rows | None) -> None:
+        wide = [row.astype(np.float32) for row in rows]
+        self._rows = np.array([row / np.linalg.norm(row) for row in wide], np.float32)
+        usable = bank if bank is not None and len(bank) > 1 else None
+        self._mean, self._deviation = _background_statistics(self._rows, usable)
+
+    def scores(self, embeddings: Floats) -> tuple[Floats, Floats]:
+        """Cosine and standardised cosine, float32[batch, species] each."""
+        cosine = embeddings @ self._rows.T
+        return cosine, (cosine - self._mean) / self._deviation
+
+
+class Exemplars:
     """One prototype of each species that was confirmed by ear."""
 
     def __init__(
@@ -186,13 +206,11 @@ class _Exemplars:
         chosen = [one for one in species_ids if one in exemplars]
         self._columns = np.array([species_ids.index(one) for one in chosen], dtype=np.intp)
         means = [exemplars[one].astype(np.float32).mean(axis=0) for one in chosen]
-        self._rows = np.array([one / np.linalg.norm(one) for one in means], np.float32)
-        self._mean, self._deviation = _background_statistics(self._rows, bank)
+        self._prototypes = Prototypes(means, bank)
 
     def best(self, embeddings: Floats, shown: Scores) -> Scores:
         """The better of what was seen and what was heard of a species before."""
-        cosine = embeddings @ self._rows.T
-        heard = self._score(cosine)
+        cosine, heard = self._prototypes.scores(embeddings)
         better = heard > shown.score[:, self._columns]
         return Scores(
             self._put(shown.score, heard, better),
@@ -204,11 +222,8 @@ class _Exemplars:
         found[:, self._columns] = np.where(better, heard, shown[:, self._columns])
         return found
 
-    def _score(self, cosine: Floats) -> Floats:
-        return (cosine - self._mean) / self._deviation
 
-
-def _members(gallery: Gallery) -> dict[str, Places]:
+def members_of(gallery: Gallery) -> dict[str, Places]:
     """Row numbers of every species that has a picture."""
     rows: dict[str, list[int]] = {}
     for number, row in enumerate(gallery.table):

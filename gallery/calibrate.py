@@ -1,7 +1,7 @@
 """What a score means: background bank, score -> probability, and the default threshold.
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
-                                   [--twin BUNDLE DIR ...]
+                                   [--twin BUNDLE DIR ...] [--fuse] [--least-right 0.83]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
@@ -11,12 +11,15 @@ times of six among birds.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each
 on the test split of the data set whose training split made it, and all are fitted together.
+
+With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
+chosen species every name that the bundle knows: a window that is more like another is no match.
 """
 
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,20 +30,19 @@ from tqdm import tqdm
 
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
-from edge.contract.calibration import Calibration
+from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import DatasetError
 from edge.encoder import Encoder, open_encoder
 from edge.gate import Gate, GateConfig, lively
-from edge.search import BANK_ROWS, Search, thinned
+from edge.search import BANK_ROWS, thinned
 from edge.session import Running
 from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
-from gallery.curve import ScoredWindows, fit_calibration, true_matches
+from gallery.curve import LEAST_RIGHT, ScoredWindows, fit_calibration, true_matches
+from gallery.scoring import Ear, EmbeddedTakes, Scored, fit_weights, score
 from gallery.takes import Take, mixtures, read_background, read_takes
 
-Scored = dict[str, ScoredWindows]
-"""By species set."""
 QUIET = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
@@ -56,7 +58,11 @@ class Source:
 
 
 def calibrate(
-    bundle_path: Path, backgrounds: Sequence[Path], sources: Sequence[Source]
+    bundle_path: Path,
+    backgrounds: Sequence[Path],
+    sources: Sequence[Source],
+    fuse: bool = False,
+    least_right: float = LEAST_RIGHT,
 ) -> list[str]:
     """Write background bank and calibration of every precision into a bundle.
 
@@ -66,6 +72,8 @@ def calibrate(
             validation is scored beside the birds.
         sources: the bundle itself; or its twins, each trained without the recordings that it is
             scored on, for a bundle that was trained on all of them.
+        fuse: score by pictures and names, all names.
+        least_right: share of what is reported among birds that must be right.
 
     Returns:
         A line a precision and species set, for a person.
@@ -85,16 +93,18 @@ def calibrate(
     for precision in bundle.manifest.precisions:
         own = open_ear(bundle, precision, bank_takes)
         contents[f"background.{precision}"] = npy_bytes(own.bank)
-        parts = [score_takes(quiet, own, bundle)]
+        parts = [embed_takes(quiet, own)]
         for one, sung in zip(sources, birds, strict=True):
             twin = one.bundle != bundle_path
             ear = open_ear(load_bundle(one.bundle), precision, bank_takes) if twin else own
-            parts.append(score_takes(sung, ear, bundle))
-            parts.append(score_takes([*mixtures(sung, quiet)], ear, bundle, mixed=True))
+            parts.append(embed_takes(sung, ear))
+            parts.append(embed_takes([*mixtures(sung, quiet)], ear, mixed=True))
+        weights = fit_weights(parts) if fuse else None
+        scored = [score(part, bundle, weights) for part in parts]
         sets: dict[str, Any] = {}
         for name in bundle.manifest.species_sets:
-            windows = ScoredWindows.joined([one[name] for one in parts])
-            found = fit_calibration(windows)
+            windows = ScoredWindows.joined([one[name] for one in scored])
+            found = replace(fit_calibration(windows, least_right), weights=weights)
             sets[name] = found.to_json()
             lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
         calibrations[precision] = sets
@@ -106,15 +116,6 @@ def calibrate(
 def _line(found: Calibration, single: ScoredWindows) -> str:
     right, takes = true_matches(found.probability(single.score), single, found.threshold)
     return f"threshold {found.threshold:.3f} reports {right} of {takes} recordings rightly"
-
-
-@dataclass(frozen=True)
-class Ear:
-    """A bundle, one of its encoders, and background as it hears it."""
-
-    bundle: Bundle
-    encoder: Encoder
-    bank: npt.NDArray[np.float16]
 
 
 def open_ear(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> Ear:
@@ -132,20 +133,17 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
     return birds
 
 
-def score_takes(takes: Sequence[Take], ear: Ear, target: Bundle, mixed: bool = False) -> Scored:
+def score_takes(
+    takes: Sequence[Take], ear: Ear, target: Bundle, weights: Weights | None = None
+) -> Scored:
     """The windows of some takes over each of the target's species sets."""
-    spec, top = target.manifest.audio, ear.bundle.manifest.top_pictures
-    embeddings, owners, heard = embed(takes, ear.encoder, spec)
-    quiet = np.array([not takes[owner].species_ids for owner in owners])
-    found = {}
-    for name in target.manifest.species_sets:
-        search = Search(ear.bundle.gallery, target.species_ids(name), top, ear.bank)
-        there = np.array(
-            [[one in takes[owner].species_ids for one in search.species_ids] for owner in owners]
-        )
-        known = (there, owners, np.full(len(owners), mixed), quiet, heard, spec)
-        found[name] = ScoredWindows(search.scores(embeddings).score, *known)
-    return found
+    return score(embed_takes(takes, ear), target, weights)
+
+
+def embed_takes(takes: Sequence[Take], ear: Ear, mixed: bool = False) -> EmbeddedTakes:
+    """The windows of some takes as an ear hears them."""
+    found = embed(takes, ear.encoder, ear.bundle.manifest.audio)
+    return EmbeddedTakes(ear, tuple(one.species_ids for one in takes), *found, mixed)
 
 
 def _background_bank(
@@ -186,6 +184,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--background", type=Path, nargs="+", metavar="DIR", help="default: the recordings' folder"
     )
     parser.add_argument("--split", default=QUIET)
+    parser.add_argument("--fuse", action="store_true", help="score by pictures and names")
+    parser.add_argument(
+        "--least-right",
+        type=float,
+        default=LEAST_RIGHT,
+        metavar="SHARE",
+        help="of what is reported among birds (default 5/6)",
+    )
     parser.add_argument(
         "--twin", nargs=2, metavar=("BUNDLE", "DIR"), action="append", default=[], help="see above"
     )
@@ -194,7 +200,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         twins = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.twin]
         sources = twins or [Source(args.bundle, args.recordings, args.split)]
-        print("\n".join(calibrate(args.bundle, args.background or [args.recordings], sources)))
+        folders = args.background or [args.recordings]
+        print(*calibrate(args.bundle, folders, sources, args.fuse, args.least_right), sep="\n")
 
     return run(command)
 

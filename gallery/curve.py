@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.floating]
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
 LEAST_RIGHT = 5 / 6
+"""Share of what is reported among birds that must be right, unless another is asked for."""
 FREE = 0.02
 
 
@@ -76,11 +77,15 @@ class ScoredWindows:
         )
 
 
-def fit_calibration(windows: ScoredWindows) -> Calibration:
+def fit_calibration(windows: ScoredWindows, least_right: float = LEAST_RIGHT) -> Calibration:
     """The curve of all windows, and the threshold of those without mixtures.
 
     Of Platt's curve and the isotonic one it takes that which foretells the takes better that it was
     not fitted on.
+
+    Args:
+        windows: scored.
+        least_right: share of what is reported among birds that must be right.
 
     Raises:
         BundleError: the scores aren't finite, or higher ones are not more often right.
@@ -92,14 +97,15 @@ def fit_calibration(windows: ScoredWindows) -> Calibration:
         raise BundleError("calibration: needs recordings of two species at least; add some")
     if fit_platt(windows.score, windows.there)[0] <= 0:
         raise BundleError("calibration: higher scores are not more often right; train longer")
-    fit = min((platt_knots, isotonic_knots), key=lambda one: _held_out_loss(one, windows))
+    fit = min((platt_knots, isotonic_knots), key=lambda one: held_out_loss(one, windows))
     scores, probabilities = fit(windows.score, windows.there)
     mapped = Calibration(tuple(map(float, scores)), tuple(map(float, probabilities)), 0.0)
     single = whole.alone()
-    return replace(mapped, threshold=choose_threshold(mapped.probability(single.score), single))
+    probability = mapped.probability(single.score)
+    return replace(mapped, threshold=choose_threshold(probability, single, least_right))
 
 
-def _held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
+def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
     """Log loss on either half of the takes, fitted on the other."""
     even, losses = windows.take % 2 == 0, []
     for half in (even, ~even):
@@ -122,14 +128,22 @@ def false_matches(
     )
 
 
-def choose_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindows) -> float:
+def choose_threshold(
+    probability: npt.NDArray[np.floating],
+    windows: ScoredWindows,
+    least_right: float = LEAST_RIGHT,
+) -> float:
     """The lowest threshold with at most one false match an hour of background, and few among birds.
 
-    Of what is reported of recordings of birds at least LEAST_RIGHT must be right: where birds sing,
+    Of what is reported of recordings of birds at least that share must be right: where birds sing,
     another bird is the commonest error, and whoever reads too many wrong records reads no more. No
     site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
     most FREE of what was reported rightly.
     """
+    # Most of thousands of species pass nowhere at any threshold.
+    ever = (probability >= CANDIDATES[0]).any(axis=0) | windows.there.any(axis=0)
+    probability = probability[:, ever]
+    windows = replace(windows, score=windows.score[:, ever], there=windows.there[:, ever])
     quiet, sings = windows.part(windows.quiet), ~windows.quiet
     birds, chance = windows.part(sings), probability[sings]
     allowed: dict[float, int] = {}
@@ -140,7 +154,7 @@ def choose_threshold(probability: npt.NDArray[np.floating], windows: ScoredWindo
             true_matches(chance, birds, threshold)[0],
             false_matches(chance, birds, threshold),
         )
-        if right >= LEAST_RIGHT * (right + wrong):
+        if right >= least_right * (right + wrong):
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])
 

@@ -1,14 +1,13 @@
 """From scores to probabilities: Platt's logistic curve, or isotonic regression, and how good."""
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
-Curve = Callable[[Floats], npt.NDArray[np.float64]]
 _KNOTS = 64
+_ALONE, _BINS = 200_000, 4_000
+"""Pairs of highest score that are taken one by one where there are more; bins for the rest."""
 
 
 def fit_platt(score: Floats, there: Flags, steps: int = 100) -> tuple[float, float]:
@@ -16,19 +15,59 @@ def fit_platt(score: Floats, there: Flags, steps: int = 100) -> tuple[float, flo
 
     Targets are smoothed as Platt 1999 section 2.2 has them, so that a perfect split stays finite.
     """
-    present = int(there.sum())
-    target = np.where(there, (present + 1) / (present + 2), 1 / (there.size - present + 2))
-    inputs = np.stack([score.ravel(), np.ones(score.size)], axis=1).astype(np.float64)
+    value, count, hits = _grouped(score, there)
+    present, absent = hits.sum(), (count - hits).sum()
+    high, low = (present + 1) / (present + 2), 1 / (absent + 2)
+    target = (hits * high + (count - hits) * low) / count
+    inputs = np.stack([value, np.ones(len(value))], axis=1)
     weights = np.zeros(2)
     for _ in range(steps):
         probability = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (probability - target.ravel())
-        curvature = (inputs * (probability * (1 - probability))[:, None]).T @ inputs
+        gradient = inputs.T @ (count * (probability - target))
+        spread = count * probability * (1 - probability)
+        curvature = (inputs * spread[:, None]).T @ inputs
         step = np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
         weights -= step
         if np.abs(step).max() < 1e-8:
             break
     return float(weights[0]), float(weights[1])
+
+
+def _grouped(score: Floats, there: Flags) -> tuple[Floats, Floats, Floats]:
+    """Score, count and present of groups of pairs, by ascending score.
+
+    Each pair by itself, but for the lowest of very many: those are binned by score.
+    """
+    value, hits = score.ravel(), there.ravel()
+    if len(value) <= _ALONE:
+        return _sorted(value, hits)
+    place = len(value) - _ALONE
+    cut = np.partition(value, place)[place]
+    high, low = _sorted(value[value >= cut], hits[value >= cut]), value < cut
+    below = _binned(value[low], hits[low])
+    return (
+        np.concatenate([below[0], high[0]]),
+        np.concatenate([below[1], high[1]]),
+        np.concatenate([below[2], high[2]]),
+    )
+
+
+def _sorted(value: Floats, hits: Flags) -> tuple[Floats, Floats, Floats]:
+    order = np.argsort(value, kind="stable")
+    return value[order].astype(np.float64), np.ones(len(order)), hits[order].astype(np.float64)
+
+
+def _binned(value: Floats, hits: Flags) -> tuple[Floats, Floats, Floats]:
+    """Bins of equal width that hold anything."""
+    if not len(value):
+        return np.empty(0), np.empty(0), np.empty(0)
+    lowest, width = value.min(), max(float(np.ptp(value)), 1e-9) / _BINS
+    place = np.minimum(((value - lowest) / width).astype(np.int32), _BINS - 1)
+    count = np.bincount(place, minlength=_BINS)
+    total = np.bincount(place, value, _BINS)
+    present = np.bincount(place[hits], minlength=_BINS)
+    held = count > 0
+    return total[held] / count[held], count[held].astype(np.float64), present[held].astype(float)
 
 
 def platt_knots(score: Floats, there: Flags) -> tuple[Floats, Floats]:
@@ -44,12 +83,10 @@ def isotonic_knots(score: Floats, there: Flags) -> tuple[Floats, Floats]:
     Pool adjacent violators. The highest block is drawn towards 1/2 by one more of each kind
     as far as the one below allows, so that a few lucky windows make nothing certain.
     """
-    order = np.argsort(score, axis=None, kind="stable")
-    blocks: list[tuple[float, int, int]] = []  # sum of scores, count, present
-    for value, hit in zip(
-        score.ravel()[order].tolist(), there.ravel()[order].tolist(), strict=True
-    ):
-        block = (value, 1, int(hit))
+    blocks: list[tuple[float, float, float]] = []  # sum of scores, count, present
+    groups = (one.tolist() for one in _grouped(score, there))
+    for value, number, hits in zip(*groups, strict=True):
+        block = (value * number, number, hits)
         while blocks and blocks[-1][2] * block[1] >= block[2] * blocks[-1][1]:
             last = blocks.pop()
             block = (last[0] + block[0], last[1] + block[1], last[2] + block[2])

@@ -20,6 +20,7 @@ from gallery.reliability import (
     fit_platt,
     isotonic_knots,
     log_loss,
+    platt_knots,
     reliability,
 )
 from gallery.takes import Take, mixtures
@@ -185,3 +186,18 @@ def test_a_mixture_sings_with_both_birds_and_does_not_clip():
         spectrum = np.abs(np.fft.rfft(one.waveform))
         assert min(spectrum[500], spectrum[5000]) > 100 * np.median(spectrum)
         assert np.abs(one.waveform).max() <= 1
+
+
+def test_very_many_pairs_are_fitted_as_few_are(monkeypatch):
+    random = np.random.default_rng(2)
+    score = random.normal(0, 1, (300, 200)).astype(np.float32)
+    there = random.random(score.shape) < 0.01
+    score[there] += 4
+    curves = []
+    for alone in (score.size, 2_000):
+        monkeypatch.setattr("gallery.reliability._ALONE", alone)
+        asked = np.linspace(2.5, 6, 50)
+        for knots in (platt_knots, isotonic_knots):
+            curves.append(np.interp(asked, *knots(score, there)))
+    assert curves[2] == pytest.approx(curves[0], abs=0.01)
+    assert curves[3] == pytest.approx(curves[1], abs=0.08)

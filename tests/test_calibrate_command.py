@@ -81,3 +81,28 @@ def test_without_recordings_it_is_said_and_nothing_changes(
     assert str(named) in told
     assert "Traceback" not in told
     assert bundle_copy.manifest() == before
+
+
+def test_pictures_and_names_are_weighted_and_all_names_heard(
+    bundle_copy, recordings, background, capsys
+):
+    folders = ["--background", str(recordings), str(background)]
+    arguments = [str(bundle_copy.path), "--recordings", str(recordings), *folders]
+    assert main([*arguments, "--fuse", "--least-right", "0.9"]) == 0
+    bundle = load_bundle(bundle_copy.path)
+    for precision in ("fp32", "fp16", "int8"):
+        known = bundle.calibrated(precision, "all")
+        assert known is not None
+        assert known.weights is not None
+        assert known.weights.pictures + known.weights.anchor == 1
+    assert "recordings rightly" in capsys.readouterr().out
+
+
+def test_names_can_only_be_weighted_where_there_are_names(bundle_copy, recordings, capsys):
+    def nameless(manifest):
+        del manifest["roles"]["anchors"]
+
+    bundle_copy.edit(nameless)
+    arguments = [str(bundle_copy.path), "--recordings", str(recordings)]
+    assert main([*arguments, "--fuse"]) == 1
+    assert "--fuse" in capsys.readouterr().err

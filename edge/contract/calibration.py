@@ -10,6 +10,24 @@ from edge.contract.errors import BundleError
 
 
 @dataclass(frozen=True)
+class Weights:
+    """How much each kind of evidence counts in a species' score.
+
+    Raises:
+        BundleError: one is negative or not finite, or all are zero.
+    """
+
+    pictures: float
+    anchor: float
+    """Of the species' name."""
+
+    def __post_init__(self) -> None:
+        both = np.array([self.pictures, self.anchor])
+        if not (np.isfinite(both).all() and (both >= 0).all() and both.sum() > 0):
+            raise BundleError("calibration: weights must be from 0 up, and one above 0")
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A piecewise linear, non-decreasing map from score to probability.
 
@@ -21,6 +39,8 @@ class Calibration:
     probabilities: tuple[float, ...]
     threshold: float
     """The default: a species passes a window at this probability."""
+    weights: Weights | None = None
+    """What the score is made of; None: of pictures alone, and of the chosen species alone."""
 
     def __post_init__(self) -> None:
         probabilities = (*self.probabilities, self.threshold)
@@ -38,7 +58,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """The entry of calibration.json."""
-        return asdict(self)
+        entry = asdict(self)
+        return entry if self.weights else {k: v for k, v in entry.items() if k != "weights"}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> "Calibration":
@@ -52,6 +73,13 @@ class Calibration:
                 tuple(map(float, entry["scores"])),
                 tuple(map(float, entry["probabilities"])),
                 float(entry["threshold"]),
+                _weights(entry.get("weights")),
             )
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleError(f"calibration: {error}") from error
+
+
+def _weights(entry: dict[str, Any] | None) -> Weights | None:
+    if entry is None:
+        return None
+    return Weights(float(entry["pictures"]), float(entry["anchor"]))
