@@ -38,6 +38,7 @@ class Settings:
     """
 
     bundle: str = str(PACKAGED_BUNDLE)
+    """A folder, or the name of a packaged bundle or of one in the user's data folder."""
     species: str | None = None
     """Name of a species set, or a file with one scientific name a line."""
     include: str | None = None
@@ -118,6 +119,11 @@ class Settings:
             raise ConfigError(f"rate: {self.rate} Hz is not positive")
 
     @property
+    def bundle_path(self) -> Path:
+        """The bundle's directory."""
+        return find_bundle(self.bundle)
+
+    @property
     def station_path(self) -> Path:
         """The station's directory; under systemd, its state directory."""
         if self.station is None and "STATE_DIRECTORY" in os.environ:
@@ -151,6 +157,32 @@ def resolve(
     file = config or (Path(named) if named else beside if beside.is_file() else None)
     written = _typed(_read_yaml(file)) if file else {}
     return Settings(**{**written, **above})
+
+
+def data_folder() -> Path:
+    """Where a user's own bundles and networks lie: the XDG data directory's birdlisten."""
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "birdlisten"
+
+
+def find_bundle(name: str) -> Path:
+    """A folder, or for a plain name a packaged bundle or one of the user's.
+
+    Raises:
+        ConfigError: a plain name that is nowhere.
+    """
+    plain = Path(name).name == name
+    if not plain or Path(name).is_dir():
+        return Path(name)
+    folders = (PACKAGED_BUNDLE.parent, data_folder() / "bundles")
+    for folder in folders:
+        if (folder / name).is_dir():
+            return folder / name
+    held = sorted(one.name for folder in folders if folder.is_dir() for one in folder.iterdir())
+    raise ConfigError(
+        f"bundle: {name!r} is no folder here, and none of {', '.join(held)}{nearest(name, held)}"
+        f" (./scripts/ear {name} makes one of a ready network)"
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

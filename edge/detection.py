@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge import clock
 
 SCHEMA = 1
+NO_PICTURE = "(no picture yet)"
 _GREEN, _BOLD, _DIM, _RESET = "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -96,9 +97,9 @@ class Detection:
 
     def _picture(self) -> tuple[str, str]:
         if not self.pictures:
-            return "(no picture)", ""
+            return NO_PICTURE, ""
         best = self.pictures[0]
-        return best.file or best.url or "(no picture)", f"({best.author}, {best.licence})"
+        return best.file or best.url or NO_PICTURE, f"({best.author}, {best.licence})"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edge.detection import Detection, Picture
+from edge.detection import NO_PICTURE, Detection, Picture
 
 
 def explained(
@@ -33,7 +33,7 @@ def _lines(one: Detection, reason: str | None, review: tuple[str, str] | None) -
 
 
 def _picture(one: Picture) -> str:
-    shown = one.file or one.url or "(no picture)"
+    shown = one.file or one.url or NO_PICTURE
     return f"  {one.similarity:.3f}  {shown}  ({one.author}, {one.licence})"
 
 

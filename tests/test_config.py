@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.config import Settings, resolve
+from edge.config import DEMO_BUNDLE, Settings, find_bundle, resolve
 from edge.contract.errors import ConfigError
 
 
@@ -166,3 +166,17 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None) ->
 def test_yaml_cannot_run_code(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         resolve({}, {}, yaml(tmp_path, "bundle: !!python/object/apply:os.getcwd []"))
+
+
+def test_a_bundle_is_named_by_folder_by_package_or_by_the_users_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "data" / "birdlisten" / "bundles" / "mine"
+    own.mkdir(parents=True)
+    assert find_bundle("mine") == own
+    assert find_bundle("aviary") == DEMO_BUNDLE
+    assert find_bundle("somewhere/else") == Path("somewhere/else")
+    (tmp_path / "mine").mkdir()
+    assert find_bundle("mine") == Path("mine")
+    with pytest.raises(ConfigError, match=r"did you mean 'aviary'.*scripts/ear"):
+        find_bundle("aviari")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from edge.command.choice import Choice, machine, write_choice
 from edge.command.opening import hop_samples
@@ -29,7 +28,7 @@ def bench(settings: Settings, threads: Sequence[int]) -> int:
     Raises:
         BirdlistenError: the bundle can't be used, or no setting could be measured.
     """
-    bundle = load_bundle(Path(settings.bundle))
+    bundle = load_bundle(settings.bundle_path)
     audio, hop = bundle.manifest.audio, hop_samples(settings, bundle.manifest.audio)
     found = []
     if not settings.json:

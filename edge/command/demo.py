@@ -23,7 +23,7 @@ def demo(settings: Settings) -> int:
     """
     if settings.bundle == str(PACKAGED_BUNDLE):
         settings = replace(settings, bundle=str(DEMO_BUNDLE))
-    chorus = _chorus(Path(settings.bundle))
+    chorus = _chorus(settings.bundle_path)
     hearing = open_hearing(settings)
     _LOG.info("A dawn chorus of the %s:", hearing.bundle.manifest.name)
     listener = open_listener(settings, hearing)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from edge.command.clips import open_clips, open_cutter
 from edge.command.newest import Newest
@@ -59,7 +58,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
 
 def _listen(settings: Settings, hearing: Hearing | None, stop: Stop, notifier: Notifier) -> Hearing:
     """Listen until a signal comes; the device opens while the bundle is loaded."""
-    rate_hz, windows = load_manifest(Path(settings.bundle)).audio.sample_rate_hz, 0
+    rate_hz, windows = load_manifest(settings.bundle_path).audio.sample_rate_hz, 0
     with closing(Live(settings, rate_hz, stop.event)) as live:
         newest = Newest(settings, hearing)
         with (

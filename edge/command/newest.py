@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 from edge.command.opening import open_hearing, open_listener
 from edge.config import Settings
@@ -30,7 +29,7 @@ class Newest:
     """
 
     def __init__(self, settings: Settings, hearing: Hearing | None = None) -> None:
-        self._settings, self._manifest = settings, Path(settings.bundle) / FILE_NAME
+        self._settings, self._manifest = settings, settings.bundle_path / FILE_NAME
         self._seen = self._state()
         self.hearing = hearing or self._open()
 

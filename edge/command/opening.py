@@ -38,7 +38,7 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     Raises:
         BirdlistenError: bundle, precision, provider or species can't be used.
     """
-    bundle = load_bundle(Path(settings.bundle))
+    bundle = load_bundle(settings.bundle_path)
     named, ids = _species(settings.species, bundle.manifest.species_sets)
     strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
     if strangers:

@@ -7,7 +7,6 @@ them back.
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from edge.command.why import open_store
 from edge.config import Settings
@@ -72,7 +71,7 @@ def _reviewed(part: str, settings: Settings) -> Iterator[tuple[Store, Detection,
 
 
 def _species(name: str, settings: Settings) -> str:
-    found = named(load_bundle(Path(settings.bundle)).taxonomy, name)
+    found = named(load_bundle(settings.bundle_path).taxonomy, name)
     if len(found) != 1:
         raise ConfigError(f"{name!r} stands for {len(found)} species; name one")
     return found.pop()

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from edge.clip.voice import VoiceGate
 from edge.command.opening import hop_samples
@@ -22,7 +21,7 @@ _COMFORT = 0.8
 
 def check_bundle(settings: Settings) -> Iterator[Finding]:
     """Every file against its checksum; then how fast it hears, and on what."""
-    path = Path(settings.bundle)
+    path = settings.bundle_path
     try:
         bundle = load_bundle(path)
         for role in bundle.manifest.roles:
