@@ -14,7 +14,7 @@ from train.data.dataset import read_dataset  # noqa: E402
 from train.frontend import LogMelSpec  # noqa: E402
 from train.pretraining.audio_text import pretrain_student  # noqa: E402
 from train.pretraining.imitate import pretrain_imitator  # noqa: E402
-from train.sound.hints import DIM, NoHint  # noqa: E402
+from train.sound.hints import NoHint, load_hints  # noqa: E402
 from train.sound.mixtures import Mixer, load_mixtures  # noqa: E402
 from train.student import TOWER, TOWER_WEIGHTS, load_clap, open_start  # noqa: E402
 
@@ -66,38 +66,55 @@ def test_without_a_hint_nothing_is_added_to_the_loss():
     assert NoHint()(torch.ones(2, 3), torch.arange(2), torch.zeros(2)).item() == 0
 
 
+EAR, DIM = "birdnet-stm32n6", 256
+
+
 class Ear:
     """Stands for the hint's network: hears how loud each chunk is."""
 
     heard = 0
 
-    def __init__(self, folder):
-        pass
+    def __init__(self, recipe, file):
+        self.window_s = recipe.window_s
 
-    def embed(self, waveform, rate_hz):
+    def embed(self, waveform, rate_hz, step_s):
         Ear.heard += 1
-        starts = range(0, max(len(waveform) - 3 * rate_hz, 0) + 1, rate_hz // 2)
-        loud = [np.abs(waveform[start : start + 3 * rate_hz]).mean() for start in starts]
+        window, step = round(self.window_s * rate_hz), round(step_s * rate_hz)
+        starts = range(0, max(len(waveform) - window, 0) + 1, step)
+        loud = [np.abs(waveform[start : start + window]).mean() for start in starts]
         return np.repeat(np.array(loud, np.float16)[:, None], DIM, axis=1)
 
 
 @pytest.fixture
 def ear(monkeypatch):
-    monkeypatch.setattr("train.sound.mixtures.HintNetwork", Ear)
-    monkeypatch.setattr("train.sound.hints.HintNetwork", Ear)
+    monkeypatch.setattr("train.sound.mixtures.EarNetwork", Ear)
+    monkeypatch.setattr("train.sound.hints.EarNetwork", Ear)
 
 
 def test_mixtures_are_heard_once_and_kept(world, ear, tmp_path):
     items = [one for one in read_dataset(world.data).items if one.kind == "audio"][:4]
-    found = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=0)
+    found = load_mixtures(items, 3, SPEC, EAR, tmp_path, seed=0)
     heard = Ear.heard
-    again = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=0)
+    again = load_mixtures(items, 3, SPEC, EAR, tmp_path, seed=0)
     assert Ear.heard == heard
     assert found.log_mels.shape == (3, SPEC.frames(4 * RATE), 64)
     assert found.hints.shape == (3, 3, DIM)
     assert torch.equal(found.hints, again.hints)
-    other = load_mixtures(items, 3, SPEC, tmp_path, tmp_path, seed=1)
+    other = load_mixtures(items, 3, SPEC, EAR, tmp_path, seed=1)
     assert not torch.equal(found.hints, other.hints)
+
+
+def test_another_ear_gets_mixtures_and_hints_of_its_own(world, ear, tmp_path):
+    items = [one for one in read_dataset(world.data).items if one.kind == "audio"][:2]
+    small = load_mixtures(items, 2, SPEC, EAR, tmp_path, seed=0)
+    perch = load_mixtures(items, 2, SPEC, "perch", tmp_path, seed=0)
+    assert small.log_mels.shape[1] == SPEC.frames(4 * RATE)
+    assert perch.log_mels.shape[1] == SPEC.frames(6 * RATE)
+    assert small.hints.shape == perch.hints.shape == (2, 3, DIM)
+    heard = Ear.heard
+    for hint in (EAR, "perch", EAR):
+        assert len(load_hints(items, hint, tmp_path)) == 2
+    assert Ear.heard == heard + 4
 
 
 def test_mixtures_are_made_again_when_a_recording_has_changed(world, ear, tmp_path):
@@ -106,14 +123,14 @@ def test_mixtures_are_made_again_when_a_recording_has_changed(world, ear, tmp_pa
     found = []
     for hz in (2000, 7000):
         soundfile.write(item.path, tone(hz).astype(np.float32), RATE)
-        found.append(load_mixtures([item], 2, SPEC, tmp_path, tmp_path, seed=0).log_mels)
+        found.append(load_mixtures([item], 2, SPEC, EAR, tmp_path, seed=0).log_mels)
     assert not torch.equal(*found)
 
 
 def config(world, **changes) -> PretrainConfig:
     small = PretrainConfig(
         data=str(world.data),
-        hint="anywhere",
+        hint=EAR,
         cnn="mobilenetv3_small_050",
         mixtures=8,
         audio_steps=3,

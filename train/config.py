@@ -59,7 +59,8 @@ class PretrainConfig:
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
     hint: str = ""
-    """Folder of a bird-sound network to learn from (train/sound/hints.py); empty learns without."""
+    """An ear to learn from: the folder of its network, or its name in export/ears, which
+    ./scripts/ear has brought; empty learns without."""
     hint_weight: float = 1.0
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""

@@ -12,7 +12,7 @@ from edge.contract.errors import DatasetError
 _CNN = "cnn"
 _RANGE_DB = -70.0
 CNN_FEATURES = 256
-"""As many as a hint has (train/sound/hints.py), so that a CNN's features can be the hint itself."""
+"""As many as the small ear's hint has (train/ears): a CNN's features can be the hint itself."""
 
 
 class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]

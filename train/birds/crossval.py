@@ -1,6 +1,6 @@
 """Train every model of the report on every fold.
 
-python -m train.birds.crossval --hint FOLDER --tower FOLDER [--data data/birds] [--folds 0,1,2,3,4]
+python -m train.birds.crossval --hint EAR --tower FOLDER [--data data/birds] [--folds 0,1,2,3,4]
 
 CLAPs and imitator learn what trains in every fold once for all, and go on with each fold's own.
 What is there already is kept, so an interrupted run goes on where it stopped. The models lie in
@@ -72,7 +72,7 @@ class Sources:
     """Where a fold's training finds what it needs."""
 
     data: Path
-    hint: Path
+    hint: str
     tower: Path
 
 
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.birds.crossval", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/birds"))
-    parser.add_argument("--hint", type=Path, required=True, help="birdnet_stm32n6_100's folder")
+    parser.add_argument("--hint", required=True, help="folder of an ear, or its name")
     parser.add_argument("--tower", type=Path, required=True, help="inat_bird_mobilenetv2's folder")
     parser.add_argument("--output", type=Path, default=Path("runs/birds"))
     parser.add_argument("--folds", default=",".join(map(str, range(FOLDS))))

@@ -219,7 +219,7 @@ def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     oracle = Oracle(sounds.items, fold.scene.anchors, config, CACHE)
     _search(fold, ORACLE, oracle.hear(test.items), None, test.species)
     train = [one for one in sounds.items if one.species_id in core]
-    scores = probe_hints(train, test.items, core, Path(config.hint), CACHE)
+    scores = probe_hints(train, test.items, core, config.hint, CACHE)
     relevant = matches(test.species, core)
     fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
 

@@ -18,7 +18,7 @@ from train.engine.loop import LogScale, Schedule, fit, seed_everything
 from train.losses import anchor_softmax
 from train.measure.probe import fit_probe
 from train.measure.retrieval import Embeddings, Heard, Labelled
-from train.sound.hints import DIM, load_hints, statistics
+from train.sound.hints import load_hints, statistics
 from train.student import make_projection
 
 _STEPS, _BATCH, _LEARNING_RATE = 400, 256, 3e-3
@@ -37,20 +37,20 @@ class Oracle:
     def __init__(
         self, items: Sequence[Item], anchors: Labelled, config: DistillConfig, cache: Path
     ) -> None:
-        self._folder, self._cache = Path(config.hint), cache
-        hints, owner = _load(items, self._folder, self._cache)
+        self._hint, self._cache = config.hint, cache
+        hints, owner = _load(items, self._hint, self._cache)
         self._mean, self._deviation = statistics(hints)
         heard = sorted({one.species_id for one in items})
         labels = torch.tensor([heard.index(one.species_id) for one in items])[owner]
         place = {species: n for n, species in enumerate(anchors.species.tolist())}
         bank = torch.from_numpy(anchors.rows[[place[one] for one in heard]])
         seed_everything(config.seed)
-        self._head = make_projection(DIM, config.projection_hidden, bank.shape[1])
+        self._head = make_projection(hints.shape[1], config.projection_hidden, bank.shape[1])
         self._fit(hints, labels, 1 / torch.bincount(owner)[owner].double(), bank, config)
 
     def hear(self, items: Sequence[Item]) -> Heard:
         """Readable recordings in the teacher's space, a window every half second."""
-        hints, owner = _load(items, self._folder, self._cache)
+        hints, owner = _load(items, self._hint, self._cache)
         with torch.inference_mode():
             return Heard(self._embed(hints).numpy(), owner.numpy())
 
@@ -74,23 +74,23 @@ class Oracle:
 
 
 def probe_hints(
-    train: Sequence[Item], test: Sequence[Item], core: Sequence[str], folder: Path, cache: Path
+    train: Sequence[Item], test: Sequence[Item], core: Sequence[str], hint: str, cache: Path
 ) -> Embeddings:
     """Log-probability of core species by a linear classifier on the network's own embedding.
 
     Returns:
         float32[recordings of test, species], pooled by the maximum over windows.
     """
-    hints, owner = _load(train, folder, cache)
+    hints, owner = _load(train, hint, cache)
     labels = np.array([core.index(one.species_id) for one in train])[owner]
     fitted = fit_probe(hints.numpy(), labels)
-    hints, owner = _load(test, folder, cache)
+    hints, owner = _load(test, hint, cache)
     scores = fitted.log_probability(hints.numpy())
     return Heard(scores, owner.numpy()).loudest(scores)
 
 
-def _load(items: Sequence[Item], folder: Path, cache: Path) -> tuple[Tensor, Tensor]:
-    """float32[windows, 256] of readable recordings, and int64[windows]: whose each is."""
-    hints = load_hints(items, folder, cache)
+def _load(items: Sequence[Item], hint: str, cache: Path) -> tuple[Tensor, Tensor]:
+    """float32[windows, dim] of readable recordings, and int64[windows]: whose each is."""
+    hints = load_hints(items, hint, cache)
     lengths = torch.tensor([len(one) for one in hints])
     return torch.cat(hints).float(), torch.repeat_interleave(torch.arange(len(hints)), lengths)

@@ -1,6 +1,6 @@
 """Choose the CNN by cross-validation among recordings that no fold of the report tests.
 
-python -m train.birds.size --hint FOLDER [--cnns A,B] [--data data/birds] [--output runs/birds]
+python -m train.birds.size --hint EAR [--cnns A,B] [--data data/birds] [--output runs/birds]
 
 Each CNN learns to imitate the hint's network on two thirds of the species that train in every fold,
 and is asked what the network makes of the other third: recordings of species and by recordists
@@ -28,13 +28,14 @@ from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS
 from train.config import PretrainConfig, load_config
 from train.data.dataset import Dataset, Item, read_dataset
+from train.ears.recipe import locate
 from train.frontend import LogMelSpec
 from train.measure.metrics import Floats, bootstrap
 from train.plan import count_flops
 from train.pretrain import IMITATOR, pretrain
 from train.runs import CACHE
 from train.sound.features import crop, load_features
-from train.sound.hints import HEARD_S, STEP_S, load_hints, statistics
+from train.sound.hints import STEP_S, load_hints, statistics
 from train.student import CNN, embed_log_mels, open_start
 
 NOTE = "size.json"
@@ -62,7 +63,7 @@ def strangers(dataset: Dataset, part: int) -> list[Item]:
     return [one for one, author in birds if part_of(one.species_id) == part and author not in known]
 
 
-def imitate(cnn: str, part: int, dataset: Dataset, hint: Path, output: Path) -> Path:
+def imitate(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -> Path:
     """A CNN that imitates on the other thirds; what is there is kept."""
     folder = output / f"{cnn}-{part}"
     if not (folder / IMITATOR).is_dir():
@@ -79,14 +80,14 @@ def imitate(cnn: str, part: int, dataset: Dataset, hint: Path, output: Path) -> 
     return folder / IMITATOR
 
 
-def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: Path) -> list[float]:
+def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: str) -> list[float]:
     """Mean squared error of the standardised hint, a recording.
 
     Args:
         tower: folder of an imitator.
         items: whose recordings are asked about.
         known: recordings that say how hints are standardised.
-        hint: folder of the imitated network.
+        hint: the imitated ear.
     """
     start = open_start(str(tower), 0)
     model = start.student(1).tower.eval()
@@ -94,21 +95,22 @@ def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: Path
     log_mels = [one for one in load_features(items, start.spec, CACHE) if one is not None]
     found = []
     for log_mel, hints in zip(log_mels, load_hints(items, hint, CACHE), strict=True):
-        heard = embed_log_mels(model, [_windows(log_mel, len(hints), start.spec)])
+        windows = _windows(log_mel, len(hints), start.spec, locate(hint)[0].window_s)
+        heard = embed_log_mels(model, [windows])
         target = (hints.float() - mean) / deviation
         found.append(float((heard - target).square().mean()))
     return found
 
 
-def _windows(log_mel: Tensor, count: int, spec: LogMelSpec) -> Tensor:
+def _windows(log_mel: Tensor, count: int, spec: LogMelSpec, heard_s: float) -> Tensor:
     """The windows that the hints are of: float32[count, 1, frames, mel_bins]."""
-    frames = spec.frames(HEARD_S * spec.sample_rate_hz)
+    frames = spec.frames(round(heard_s * spec.sample_rate_hz))
     last, step = max(len(log_mel) - frames, 0), STEP_S * spec.sample_rate_hz / spec.hop_samples
     starts = (min(round(n * step), last) for n in range(count))
     return torch.stack([crop(log_mel, start, frames) for start in starts])[:, None]
 
 
-def compare(cnns: Sequence[str], data: Path, hint: Path, output: Path) -> dict[str, Any]:
+def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[str, Any]:
     """Train and ask every CNN on every third.
 
     Returns:
@@ -147,7 +149,7 @@ def _row(cnn: str, found: Floats, first: Floats) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.birds.size", description=__doc__)
-    parser.add_argument("--hint", type=Path, required=True, help="birdnet_stm32n6_100's folder")
+    parser.add_argument("--hint", required=True, help="folder of an ear, or its name")
     parser.add_argument("--cnns", default=",".join(_CNNS), help="as timm calls them")
     parser.add_argument("--data", type=Path, default=Path("data/birds"))
     parser.add_argument("--output", type=Path, default=Path("runs/birds"))

@@ -13,10 +13,11 @@ from edge.contract.errors import ConfigError
 from train.config import PretrainConfig
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset, Item
+from train.ears.recipe import locate
 from train.engine.loop import Schedule, choose_device, fit, mixed_precision
 from train.frontend import LogMelSpec
 from train.sound.clips import Clips
-from train.sound.hints import DIM, HintLoss, load_hints
+from train.sound.hints import HintLoss, load_hints
 from train.sound.mixtures import load_mixtures
 from train.sound.sampler import Augmentation, WindowSampler
 from train.sound.sounds import Sounds, load_sounds
@@ -37,7 +38,7 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
         DatasetError: there are no readable training recordings.
     """
     if not config.hint:
-        raise ConfigError("hint: names no folder; give the network to imitate: hint=FOLDER")
+        raise ConfigError("hint: names no ear; give the network to imitate: hint=FOLDER")
     start = open_start(config.init or CNN + config.cnn, config.frame_hop_samples)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
     heard, hints = _material(config, dataset, sounds, start.spec, cache)
@@ -47,8 +48,9 @@ def pretrain_imitator(config: PretrainConfig, dataset: Dataset, output: Path, ca
     sampler = WindowSampler(
         Clips(heard, device), labels, Clips((), device), hearing.frames, _VARIED, config.seed
     )
-    student = start.student(DIM).to(device)
-    tower, imitation = student.tower, HintLoss(hints, student.hidden, hearing).to(device)
+    student = start.student(hints[0].shape[1]).to(device)
+    heard_s = locate(config.hint)[0].window_s
+    tower, imitation = student.tower, HintLoss(hints, student.hidden, hearing, heard_s).to(device)
     tower.train()
 
     def loss() -> Tensor:
@@ -70,12 +72,11 @@ def _material(
     config: PretrainConfig, dataset: Dataset, sounds: Sounds, spec: LogMelSpec, cache: Path
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Log-mels and hints of the recordings, and then of the mixtures."""
-    network = Path(config.hint)
     items = [*sounds.items, *_background(config, dataset)]
     mixtures = load_mixtures(
-        items, config.mixtures, spec, network, cache, config.seed, config.birdless
+        items, config.mixtures, spec, config.hint, cache, config.seed, config.birdless
     )
-    hints = load_hints(sounds.items, network, cache)
+    hints = load_hints(sounds.items, config.hint, cache)
     return [*sounds.features, *mixtures.log_mels], [*hints, *mixtures.hints]
 
 

@@ -21,15 +21,17 @@ from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
 from edge.source.framing import resample
 from train.data.dataset import Item
+from train.ears.network import EarNetwork
+from train.ears.recipe import locate
 from train.frontend import LogMel, LogMelSpec
 from train.sound.cache import file_key
 from train.sound.features import read_waveform
-from train.sound.hints import HintNetwork
+from train.sound.hints import STEP_S
 
 Recording = npt.NDArray[np.float16]
 """Samples of one."""
-_LENGTH_S = 4
-"""A window of 3 s, and two steps of hints."""
+_STEPS = 2
+"""Of hints that a mixture is longer than a window."""
 _SPEEDS = (36, 40, 44, 48, 48, 48, 52, 56, 60)
 """In 48ths."""
 _PAIRED, _PAIR_DB = 0.7, (-12.0, 6.0)
@@ -47,14 +49,14 @@ class Mixtures:
     log_mels: Tensor
     """float16[mixtures, frames, mel_bins]."""
     hints: Tensor
-    """float16[mixtures, 3, 256]."""
+    """float16[mixtures, 3, dim]."""
 
 
 def load_mixtures(
     items: Sequence[Item],
     count: int,
     spec: LogMelSpec,
-    folder: Path,
+    hint: str,
     cache: Path,
     seed: int,
     birdless: float = 0.0,
@@ -65,7 +67,7 @@ def load_mixtures(
         items: recordings of birds, and some without.
         count: how many mixtures.
         spec: the student's front end.
-        folder: holds the hint's network.
+        hint: an ear, as `train.ears.recipe.locate` has it.
         cache: where to keep them.
         seed: makes them repeatable.
         birdless: share of the mixtures that are background alone.
@@ -73,12 +75,15 @@ def load_mixtures(
     Raises:
         DatasetError: no such network.
     """
-    key = repr((count, spec, seed, birdless, [file_key(one.path) for one in items]))
+    ear, network = locate(hint)
+    heard = [file_key(one.path) for one in items]
+    key = repr((ear.name, ear.window_s, count, spec, seed, birdless, heard))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     files = [kept / one for one in _FILES]
     if not all(one.is_file() for one in files):
-        mixer = _mixer(items, spec.sample_rate_hz, seed, birdless)
-        arrays = _hear(mixer, count, spec, HintNetwork(folder))
+        length_s = ear.window_s + _STEPS * STEP_S
+        mixer = _mixer(items, spec.sample_rate_hz, seed, birdless, length_s)
+        arrays = _hear(mixer, count, spec, EarNetwork(ear, network))
         kept.mkdir(parents=True, exist_ok=True)
         for file, array in zip(files, arrays, strict=True):
             write_atomic(file, npy_bytes(array))
@@ -86,7 +91,7 @@ def load_mixtures(
 
 
 class Mixer:
-    """Draws mixtures of 4 s.
+    """Draws mixtures.
 
     Args:
         birds: float16[samples] a recording; longer ones are drawn more often, by the square root.
@@ -95,6 +100,7 @@ class Mixer:
         seed: makes the sequence repeatable.
         birdless: share of the mixtures that are background alone; a bird-sound network tells much
             of it from birds, which is worth imitating, too.
+        length_s: of a mixture.
     """
 
     def __init__(
@@ -104,7 +110,9 @@ class Mixer:
         rate_hz: int,
         seed: int,
         birdless: float = 0.0,
+        length_s: float = 4.0,
     ) -> None:
+        self._samples = round(length_s * rate_hz)
         self._birds, self._background, self._rate_hz = birds, background, rate_hz
         self._birdless = birdless if background else 0.0
         self._random = np.random.default_rng(seed)
@@ -136,7 +144,7 @@ class Mixer:
         return mixed
 
     def _noise(self) -> Waveform:
-        return self._cut(self._quiet(), _LENGTH_S * self._rate_hz)
+        return self._cut(self._quiet(), self._samples)
 
     def _quiet(self) -> Recording:
         return self._background[int(self._random.integers(len(self._background)))]
@@ -147,7 +155,7 @@ class Mixer:
     def _varied(self, chosen: Recording) -> Waveform:
         """A cut, mostly at another speed."""
         speed = int(self._random.choice(_SPEEDS))
-        samples = _LENGTH_S * self._rate_hz
+        samples = self._samples
         cut = self._cut(chosen, -(-samples * speed // 48) + 1)
         if speed == 48:
             return cut[:samples]
@@ -176,7 +184,9 @@ class Mixer:
         return one + other * np.float32(loudness * level)
 
 
-def _mixer(items: Sequence[Item], rate_hz: int, seed: int, birdless: float) -> Mixer:
+def _mixer(
+    items: Sequence[Item], rate_hz: int, seed: int, birdless: float, length_s: float
+) -> Mixer:
     birds: list[Recording] = []
     background: list[Recording] = []
     for item in tqdm(items, "recordings to mix", disable=None):
@@ -185,11 +195,11 @@ def _mixer(items: Sequence[Item], rate_hz: int, seed: int, birdless: float) -> M
         except AudioError:
             continue  # load_features has named it
         (birds if item.species_id else background).append(waveform)
-    return Mixer(birds, background, rate_hz, seed, birdless)
+    return Mixer(birds, background, rate_hz, seed, birdless, length_s)
 
 
 def _hear(
-    mixer: Mixer, count: int, spec: LogMelSpec, network: HintNetwork
+    mixer: Mixer, count: int, spec: LogMelSpec, network: EarNetwork
 ) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
     frontend = LogMel(spec)
     log_mels, hints = [], []
@@ -197,5 +207,5 @@ def _hear(
         waveform = mixer.draw()
         with torch.inference_mode():
             log_mels.append(frontend(torch.from_numpy(waveform)[None])[0, 0].half().numpy())
-        hints.append(network.embed(waveform, spec.sample_rate_hz))
+        hints.append(network.embed(waveform, spec.sample_rate_hz, STEP_S))
     return np.stack(log_mels), np.stack(hints)

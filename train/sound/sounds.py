@@ -12,6 +12,7 @@ from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
 from train.config import DistillConfig, PretrainConfig
 from train.data.dataset import Dataset, Item
+from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.frontend import Hearing, LogMelSpec
 from train.sound.clips import Clips
@@ -75,11 +76,11 @@ class Sounds:
             ranks,
         )
 
-    def hint(self, folder: str, features: int, hearing: Hearing, cache: Path) -> HintLoss | NoHint:
+    def hint(self, hint: str, features: int, hearing: Hearing, cache: Path) -> HintLoss | NoHint:
         """What learning from another network's embedding of the same windows costs.
 
         Args:
-            folder: of the network; empty learns without.
+            hint: an ear, as `train.ears.recipe.locate` has it; empty learns without.
             features: width of the student's features.
             hearing: the student's.
             cache: where embeddings are kept.
@@ -87,9 +88,10 @@ class Sounds:
         Raises:
             BirdlistenError: the network isn't in the folder, or can't be run.
         """
-        if not folder:
+        if not hint:
             return NoHint()
-        return HintLoss(load_hints(self.items, Path(folder), cache), features, hearing)
+        hints = load_hints(self.items, hint, cache)
+        return HintLoss(hints, features, hearing, locate(hint)[0].window_s)
 
 
 def load_sounds(

@@ -1,0 +1,1 @@
+"""Ears: ready classifiers of sounds, as teachers and as listeners."""

@@ -1,0 +1,128 @@
+"""An ear run as it was published: TensorFlow Lite or onnxruntime, on the processor.
+
+The reference that a converted graph is compared with, and the teacher whose embedding a student
+imitates. It is never shipped.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.errors import DatasetError, MissingPackageError
+from edge.session import Running, open_session
+from edge.source.framing import resample
+from train.ears.recipe import Recipe, Spectrogram, check_file
+
+Rows = npt.NDArray[np.float32]
+LOGITS, EMBEDDING = "logits", "embedding"
+
+
+class EarNetwork:
+    """A ready classifier.
+
+    Args:
+        recipe: what is known of it.
+        file: TFLite or ONNX.
+
+    Raises:
+        DatasetError: the file is no such network, or lacks a tensor that the recipe names.
+        MissingPackageError: TensorFlow Lite is not installed.
+    """
+
+    def __init__(self, recipe: Recipe, file: Path) -> None:
+        if not file.is_file():
+            raise DatasetError(f"{file}: no such file; bring it: ./scripts/ear {recipe.name}")
+        check_file(file, recipe.model)
+        self.recipe = recipe
+        open_ = _open_tflite if file.suffix == ".tflite" else _open_onnx
+        self._run: Callable[[Rows, str], Rows] = open_(recipe, file)
+
+    def logits(self, windows: Rows) -> Rows:
+        """float32[batch, samples] -> float32[batch, labels]."""
+        return np.concatenate([self._run(self._fed(one), LOGITS) for one in windows])
+
+    def embed(self, waveform: Waveform, rate_hz: int, step_s: float) -> npt.NDArray[np.float16]:
+        """float16[n, dim]: the embedding of a window every step."""
+        recipe = self.recipe
+        whole = repeat_pad(resample(waveform, rate_hz, recipe.rate_hz), recipe.window_samples)
+        last = len(whole) - recipe.window_samples
+        starts = range(0, last + 1, round(step_s * recipe.rate_hz))
+        chunks = (whole[start : start + recipe.window_samples] for start in starts)
+        rows = [self._run(self._fed(chunk), EMBEDDING) for chunk in chunks]
+        return np.concatenate(rows).astype(np.float16)
+
+    def _fed(self, chunk: Waveform) -> Rows:
+        spec = self.recipe.spectrogram
+        return chunk[None] if spec is None else spectrogram(chunk, spec)[None, :, :, None]
+
+
+def spectrogram(chunk: Waveform, spec: Spectrogram) -> Rows:
+    """Magnitudes from 0 to 1, float32[fft_samples // 2 + 1, frames]."""
+    fft = spec.fft_samples
+    padded = np.pad(chunk, fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, fft)[:: spec.hop_samples]
+    window = np.hanning(fft + 1)[:-1].astype(np.float32)
+    magnitude = np.abs(np.fft.rfft(frames[: spec.frames] * window, axis=1)).T
+    low, high = magnitude.min(), magnitude.max()
+    return np.asarray((magnitude - low) / (high - low + 1e-10), np.float32)
+
+
+def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
+    interpreter = _interpreter(file)
+    details = {one["name"]: one for one in interpreter.get_tensor_details()}
+    source = interpreter.get_input_details()[0]["index"]
+    named = {LOGITS: recipe.logits, EMBEDDING: recipe.embedding}
+    for kind, name in named.items():
+        if name and name not in details:
+            raise DatasetError(f"{file}: has no tensor {name!r}, which the recipe calls {kind}")
+    places = {kind: details[name] if name else None for kind, name in named.items()}
+    places[LOGITS] = places[LOGITS] or interpreter.get_output_details()[0]
+
+    def run(fed: Rows, kind: str) -> Rows:
+        place = places[kind]
+        if place is None:
+            raise DatasetError(f"{recipe.name}: the recipe names no {kind}")
+        interpreter.set_tensor(source, fed)
+        interpreter.invoke()
+        return _real(interpreter.get_tensor(place["index"]), place["quantization"])
+
+    return run
+
+
+def _real(stored: npt.NDArray[Any], steps: tuple[float, int]) -> Rows:
+    """The numbers that a quantised tensor stands for."""
+    scale, zero = steps
+    return np.asarray((stored.astype(np.float32) - zero) * scale if scale else stored, np.float32)
+
+
+def _interpreter(file: Path) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingPackageError("this ear needs: pip install ai-edge-litert") from error
+    with warnings.catch_warnings():
+        # The embedding is an inner tensor, which is what this "debugging" option is for.
+        warnings.filterwarnings("ignore", "Warning: Enabling `experimental_preserve_all_tensors`")
+        try:
+            made = Interpreter(str(file), experimental_preserve_all_tensors=True)
+            made.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise DatasetError(f"{file}: not a TFLite network ({reason})") from error
+    return made
+
+
+def _open_onnx(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
+    session = open_session(file.read_bytes(), Running("cpu", threads=0))
+    source = session.get_inputs()[0].name
+    outputs = [one.name for one in session.get_outputs()]
+    names = {LOGITS: recipe.logits or outputs[0], EMBEDDING: recipe.embedding}
+    missing = [one for one in names.values() if one and one not in outputs]
+    if missing:
+        raise DatasetError(f"{file}: has no output {missing[0]!r}; it has {', '.join(outputs)}")
+    return lambda fed, kind: session.run([names[kind]], {source: fed})[0]
