@@ -1,0 +1,1 @@
+"""A ready classifier of species as a bundle: python -m export.ear."""

