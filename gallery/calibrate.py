@@ -2,12 +2,13 @@
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
                                    [--twin BUNDLE DIR ...] [--fuse] [--least-right 0.83]
+                                   [--false-per-hour 1]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
 isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
 recordings and background, make at most one false match an hour of background, and are right five
-times of six among birds.
+times of six among birds, or what else is asked for.
 
 A bundle that was trained on every recording there is has none left; then its twins are scored, each
 on the test split of the data set whose training split made it, and all are fitted together.
@@ -39,7 +40,7 @@ from edge.session import Running
 from edge.source.framing import Window, frame_waveform
 from edge.usage import Parser
 from gallery.command import run
-from gallery.curve import LEAST_RIGHT, ScoredWindows, fit_calibration, true_matches
+from gallery.curve import Limits, ScoredWindows, fit_calibration, true_matches
 from gallery.scoring import Ear, EmbeddedTakes, Scored, fit_weights, score
 from gallery.takes import Take, mixtures, read_background, read_takes
 
@@ -62,7 +63,7 @@ def calibrate(
     backgrounds: Sequence[Path],
     sources: Sequence[Source],
     fuse: bool = False,
-    least_right: float = LEAST_RIGHT,
+    limits: Limits | None = None,
 ) -> list[str]:
     """Write background bank and calibration of every precision into a bundle.
 
@@ -73,7 +74,7 @@ def calibrate(
         sources: the bundle itself; or its twins, each trained without the recordings that it is
             scored on, for a bundle that was trained on all of them.
         fuse: score by pictures and names, all names.
-        least_right: share of what is reported among birds that must be right.
+        limits: of the threshold.
 
     Returns:
         A line a precision and species set, for a person.
@@ -104,7 +105,7 @@ def calibrate(
         sets: dict[str, Any] = {}
         for name in bundle.manifest.species_sets:
             windows = ScoredWindows.joined([one[name] for one in scored])
-            found = replace(fit_calibration(windows, least_right), weights=weights)
+            found = replace(fit_calibration(windows, limits or Limits()), weights=weights)
             sets[name] = found.to_json()
             lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
         calibrations[precision] = sets
@@ -115,7 +116,8 @@ def calibrate(
 
 def _line(found: Calibration, single: ScoredWindows) -> str:
     right, takes = true_matches(found.probability(single.score), single, found.threshold)
-    return f"threshold {found.threshold:.3f} reports {right} of {takes} recordings rightly"
+    said = f"threshold {found.threshold:.3f} reports {right} of {takes} recordings rightly"
+    return said if right else f"{said}: none keeps to the limits (--least-right, --false-per-hour)"
 
 
 def open_ear(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> Ear:
@@ -185,12 +187,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--split", default=QUIET)
     parser.add_argument("--fuse", action="store_true", help="score by pictures and names")
+    usual = Limits()
     parser.add_argument(
         "--least-right",
         type=float,
-        default=LEAST_RIGHT,
+        default=usual.right,
         metavar="SHARE",
         help="of what is reported among birds (default 5/6)",
+    )
+    parser.add_argument(
+        "--false-per-hour",
+        type=float,
+        default=usual.false_per_hour,
+        metavar="N",
+        help="matches an hour of background that the threshold may allow (default 1)",
     )
     parser.add_argument(
         "--twin", nargs=2, metavar=("BUNDLE", "DIR"), action="append", default=[], help="see above"
@@ -201,7 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         twins = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.twin]
         sources = twins or [Source(args.bundle, args.recordings, args.split)]
         folders = args.background or [args.recordings]
-        print(*calibrate(args.bundle, folders, sources, args.fuse, args.least_right), sep="\n")
+        limits = Limits(args.least_right, args.false_per_hour)
+        print(*calibrate(args.bundle, folders, sources, args.fuse, limits), sep="\n")
 
     return run(command)
 

@@ -15,9 +15,21 @@ from gallery.reliability import fit_platt, isotonic_knots, log_loss, platt_knots
 Floats = npt.NDArray[np.floating]
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
-LEAST_RIGHT = 5 / 6
-"""Share of what is reported among birds that must be right, unless another is asked for."""
 FREE = 0.02
+"""Share of what was reported rightly that a margin of the threshold may cost."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the default threshold must keep to."""
+
+    right: float = 5 / 6
+    """Share of what is reported among birds that must be right, at least."""
+    false_per_hour: float = 1.0
+    """False matches an hour of background, at most."""
+
+
+_USUAL = Limits()
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class ScoredWindows:
         )
 
 
-def fit_calibration(windows: ScoredWindows, least_right: float = LEAST_RIGHT) -> Calibration:
+def fit_calibration(windows: ScoredWindows, limits: Limits = _USUAL) -> Calibration:
     """The curve of all windows, and the threshold of those without mixtures.
 
     Of Platt's curve and the isotonic one it takes that which foretells the takes better that it was
@@ -85,7 +97,7 @@ def fit_calibration(windows: ScoredWindows, least_right: float = LEAST_RIGHT) ->
 
     Args:
         windows: scored.
-        least_right: share of what is reported among birds that must be right.
+        limits: of the threshold.
 
     Raises:
         BundleError: the scores aren't finite, or higher ones are not more often right.
@@ -102,7 +114,7 @@ def fit_calibration(windows: ScoredWindows, least_right: float = LEAST_RIGHT) ->
     mapped = Calibration(tuple(map(float, scores)), tuple(map(float, probabilities)), 0.0)
     single = whole.alone()
     probability = mapped.probability(single.score)
-    return replace(mapped, threshold=choose_threshold(probability, single, least_right))
+    return replace(mapped, threshold=choose_threshold(probability, single, limits))
 
 
 def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
@@ -131,11 +143,11 @@ def false_matches(
 def choose_threshold(
     probability: npt.NDArray[np.floating],
     windows: ScoredWindows,
-    least_right: float = LEAST_RIGHT,
+    limits: Limits = _USUAL,
 ) -> float:
-    """The lowest threshold with at most one false match an hour of background, and few among birds.
+    """The lowest threshold with few false matches an hour of background, and few among birds.
 
-    Of what is reported of recordings of birds at least that share must be right: where birds sing,
+    Of what is reported of recordings of birds a large share must be right: where birds sing,
     another bird is the commonest error, and whoever reads too many wrong records reads no more. No
     site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
     most FREE of what was reported rightly.
@@ -148,13 +160,15 @@ def choose_threshold(
     birds, chance = windows.part(sings), probability[sings]
     allowed: dict[float, int] = {}
     for threshold in map(float, CANDIDATES):
-        if false_matches(probability[windows.quiet], quiet, threshold) > quiet.hours:
+        if false_matches(probability[windows.quiet], quiet, threshold) > (
+            limits.false_per_hour * quiet.hours
+        ):
             continue
         right, wrong = (
             true_matches(chance, birds, threshold)[0],
             false_matches(chance, birds, threshold),
         )
-        if right >= least_right * (right + wrong):
+        if right >= limits.right * (right + wrong):
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])
 

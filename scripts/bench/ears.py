@@ -1,0 +1,319 @@
+"""What an ear hears: first guesses, reports, noise, strangers and background, beside its original.
+
+python scripts/bench/ears.py BUNDLE --recordings data/birds [--archive data/archive]
+                             [--network FILE] [--hours 3] [--seeds 11 23 37 41]
+                             [--only recordings,noise,background,cost] [--output FILE.png]
+
+Recordings of the archive's sets, through gate, encoder, search and confirmation as the listener has
+them, over each of the bundle's species sets at its default threshold; and the network's own
+classifier on the same windows, at 0.7 (as its users set it) without any of that.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.taxonomy import read_table, slug
+from edge.encoder import open_encoder
+from edge.session import Running
+from edge.source.framing import frame_waveform, resample
+from edge.source.recording import read_recording
+from gallery.calibrate import embed_takes
+from gallery.curve import false_matches, true_matches
+from gallery.scoring import Ear, score
+from gallery.takes import Take, read_background
+from scripts.bench.open_set import signals, synthetic
+from train.birds.report import machine
+from train.ears.labels import read_labels
+from train.ears.network import EarNetwork
+from train.ears.recipe import Recipe, recipe_of
+
+_OWN = 0.7
+_RATIOS_DB = (None, 20, 10, 5, 0, -5)
+_AT_ONCE = 20
+
+
+@dataclass
+class Count:
+    """Recordings in one species set."""
+
+    takes: int = 0
+    first: int = 0
+    right: int = 0
+    wrong: int = 0
+    """Species that were reported and are not what the recording is of."""
+
+    def cells(self) -> str:
+        """Shares of the recordings, and wrong reports."""
+        if not self.takes:
+            return f"- | - | {self.wrong}"
+        return f"{self.first / self.takes:.3f} | {self.right / self.takes:.3f} | {self.wrong}"
+
+
+@dataclass
+class Hearing:
+    """A calibrated bundle."""
+
+    bundle: Bundle
+    precision: str = "fp32"
+    ear: Ear = field(init=False)
+
+    def __post_init__(self) -> None:
+        bank = self.bundle.background(self.precision)
+        if bank is None:
+            raise SystemExit(f"{self.bundle.path}: not calibrated; python -m gallery.calibrate")
+        encoder = open_encoder(self.bundle, self.precision, Running(threads=0))
+        self.ear = Ear(self.bundle, encoder, bank)
+        self.sets = tuple(self.bundle.manifest.species_sets)
+        self.known = {one: self.bundle.calibrated(self.precision, one) for one in self.sets}
+
+    def count(self, takes: Sequence[Take]) -> dict[str, Count]:
+        """What is heard in recordings, by species set."""
+        found = {one: Count() for one in self.sets}
+        left = iter(takes)
+        while chunk := list(islice(left, _AT_ONCE)):
+            part = embed_takes(chunk, self.ear)
+            weights = self.known[self.sets[0]].weights
+            for name, windows in score(part, self.bundle, weights).items():
+                known = self.known[name]
+                probability = known.probability(windows.score)
+                right, takes_in = true_matches(probability, windows, known.threshold)
+                counted = found[name]
+                counted.takes += takes_in
+                counted.right += right
+                counted.wrong += false_matches(probability, windows, known.threshold)
+                counted.first += _first(part.embeddings, windows, part.heard)
+        return found
+
+
+def _first(embeddings: np.ndarray, windows, gated: np.ndarray) -> int:
+    """In how many recordings the right species has the highest score of any window."""
+    found = 0
+    for take in np.unique(windows.take[windows.there.any(axis=1)]):
+        held = windows.take == take
+        use = held & gated if (held & gated).any() else held
+        best = windows.score[use].max(axis=0).argmax()
+        found += bool(windows.there[held][0, best])
+    return found
+
+
+class Original:
+    """The network's own classifier, over the same species sets."""
+
+    def __init__(self, recipe: Recipe, file: Path, bundle: Bundle) -> None:
+        self._network, self._bundle = EarNetwork(recipe, file), bundle
+        labels = read_labels(file.parent / recipe.labels.file, recipe.label_style)
+        named = [recipe.synonyms.get(o.scientific_name, o.scientific_name) for o in labels]
+        self._ids = [slug(name) for name in named]
+
+    def count(self, takes: Sequence[Take]) -> dict[str, Count]:
+        """As `Hearing.count`; a species is reported if any window of 3 s reaches the threshold."""
+        sets = self._bundle.manifest.species_sets
+        found = {one: Count() for one in sets}
+        spec = self._bundle.manifest.audio
+        for take in takes:
+            framed = frame_waveform(take.waveform, spec.sample_rate_hz, spec)
+            rows = np.stack([window.samples for window in framed])
+            best = self._network.logits(rows).max(axis=0)
+            for name in sets:
+                self._add(found[name], best, take, self._bundle.species_ids(name))
+        return found
+
+    def _add(self, count: Count, best: np.ndarray, take: Take, ids: Sequence[str]) -> None:
+        place = {one: n for n, one in enumerate(self._ids)}
+        held = [one for one in ids if one in place]
+        chance = best[[place[one] for one in held]]
+        reported = {held[n] for n in np.flatnonzero(1 / (1 + np.exp(-chance)) >= _OWN)}
+        present = take.species_ids & set(held)
+        count.wrong += len(reported - take.species_ids)
+        if present:
+            count.takes += 1
+            count.first += held[int(chance.argmax())] in present
+            count.right += bool(reported & present)
+
+
+def recordings_of(folder: Path, set_name: str, rate_hz: int) -> list[Take]:
+    """The readable recordings of one of the archive's sets."""
+    rows = read_table(folder / "manifest.csv", ("path", "kind", "scientific_name", "set"))
+    found = []
+    for row in rows:
+        if row["kind"] != "audio" or row["set"] != set_name:
+            continue
+        try:
+            waveform = resample(*read_recording(folder / row["path"]), rate_hz)
+        except ValueError:
+            continue
+        found.append(Take(waveform, frozenset([slug(row["scientific_name"])])))
+    return found
+
+
+def noisy(takes: Sequence[Take], noise: Sequence[Take], ratio_db: float | None) -> list[Take]:
+    """Recordings over background, at a ratio of their powers."""
+    if ratio_db is None:
+        return list(takes)
+    random, mixed = np.random.default_rng(5), []
+    for take in takes:
+        other = noise[random.integers(len(noise))].waveform
+        mixed.append(Take(_mixed(take.waveform, other, ratio_db), take.species_ids))
+    return mixed
+
+
+def _mixed(bird: Waveform, noise: Waveform, ratio_db: float) -> Waveform:
+    cut = repeat_pad(noise, len(bird))[: len(bird)]
+    power = [max(float(np.square(one).mean()), 1e-12) for one in (bird, cut)]
+    level = np.sqrt(power[0] / power[1] / 10 ** (ratio_db / 10))
+    mixed = bird + np.float32(level) * cut
+    return mixed / max(float(np.abs(mixed).max()), 1)
+
+
+def table(title: str, rows: Iterator[tuple[str, dict[str, Count]]], sets: Sequence[str]) -> None:
+    """A row a set of recordings; three columns a species set."""
+    print(f"\n### {title}\n")
+    heads = " | ".join(f"{one}: first | reported | wrong" for one in sets)
+    print(f"| recordings | {heads} |")
+    print("|---" * (1 + 3 * len(sets)) + "|")
+    for name, counts in rows:
+        print(f"| {name} | {' | '.join(counts[one].cells() for one in sets)} |", flush=True)
+
+
+def background(hearing: Hearing, args: argparse.Namespace) -> None:
+    """False matches an hour."""
+    print("\n### False matches\n")
+    sets = hearing.sets
+    print(f"| background | hours | {' | '.join(f'{one}: in all | an hour' for one in sets)} |")
+    print("|---" * (2 + 2 * len(sets)) + "|")
+    rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+    total: list[tuple[float, dict[str, int]]] = []
+    for seed in args.seeds:
+        mixed = synthetic(args.hours, seed)
+        total.append(_quiet(hearing, f"synthetic, mixed, seed {seed}", mixed))
+    hours = sum(one for one, _ in total)
+    counts = {name: sum(found[name] for _, found in total) for name in sets}
+    _row("synthetic, mixed, all seeds", hours, counts)
+    _quiet(hearing, "speech", synthetic(args.speech, args.seeds[0] + 1, ["speech"]))
+    _quiet(hearing, "silence, dither, DC, hum, white noise, clipped tone", signals())
+    for folder in args.background:
+        _quiet(hearing, f"{folder.name}, held out", read_background([folder], "test", rate_hz))
+
+
+def _quiet(hearing: Hearing, name: str, takes: Iterator[Take]) -> tuple[float, dict[str, int]]:
+    seconds, counts, left = 0.0, dict.fromkeys(hearing.sets, 0), iter(takes)
+    while chunk := list(islice(left, _AT_ONCE)):
+        rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+        seconds += sum(len(one.waveform) for one in chunk) / rate_hz
+        for one, found in hearing.count(chunk).items():
+            counts[one] += found.wrong
+    _row(name, seconds / 3600, counts)
+    return seconds / 3600, counts
+
+
+def _row(name: str, hours: float, counts: dict[str, int]) -> None:
+    cells = " | ".join(f"{one} | {one / max(hours, 1e-9):.2f}" for one in counts.values())
+    print(f"| {name} | {hours:.2f} | {cells} |", flush=True)
+
+
+def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
+    """Milliseconds a window in turns, one thread and two: the encoder, and its original."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    print("\n### Cost of a window, ms (median of 60 in turns)\n")
+    print("| threads | TFLite with XNNPACK | onnxruntime " + " | ratio |\n|---|---|---|---|")
+    window = np.random.default_rng(0).normal(0, 0.1, (1, recipe.window_samples))
+    window = window.astype(np.float32)
+    for threads in (1, 2):
+        encoder = open_encoder(bundle, "fp32", Running("cpu", threads=threads))
+        original = Interpreter(str(file), num_threads=threads)
+        original.allocate_tensors()
+        place = original.get_input_details()[0]["index"]
+        times: list[list[float]] = [[], []]
+        for _ in range(60):
+            begun = time.perf_counter()
+            original.set_tensor(place, window)
+            original.invoke()
+            middle = time.perf_counter()
+            encoder.encode(window)
+            times[0].append(middle - begun)
+            times[1].append(time.perf_counter() - middle)
+        theirs, ours = (1000 * float(np.median(one)) for one in times)
+        print(f"| {threads} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |", flush=True)
+
+
+def plot(output: Path, curves: dict[str, list[tuple[float, int]]], count: int) -> None:
+    """Recordings reported rightly against the ratio of bird to background."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), constrained_layout=True)
+    labels = ["clean" if one is None else f"{one:+}" for one in _RATIOS_DB]
+    for name, found in curves.items():
+        axes.plot(labels, [right / count for right, _ in found], "o-", label=name)
+    axes.set(ylim=(0, 1), xlabel="bird to background, dB", ylabel="recordings reported rightly")
+    axes.legend()
+    figure.savefig(output, dpi=80)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--recordings", type=Path, default=Path("data/birds"))
+    parser.add_argument("--network", type=Path, help="file of the network that it was made of")
+    parser.add_argument("--background", type=Path, nargs="+",
+                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
+    parser.add_argument("--hours", type=float, default=3.0)
+    parser.add_argument("--speech", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 23, 37, 41])
+    parser.add_argument("--only", default="recordings,noise,background,cost")
+    parser.add_argument("--output", type=Path, help="plot of the noise")
+    args = parser.parse_args()
+    chosen = args.only.split(",")
+    hearing = Hearing(load_bundle(args.bundle))
+    thresholds = ", ".join(f"{k} {v.threshold:.3f}" for k, v in hearing.known.items())
+    print(f"{machine()}; {args.bundle}; thresholds: {thresholds}")
+    rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+    recipe = recipe_of(args.network) if args.network else None
+    original = Original(recipe, args.network, hearing.bundle) if recipe else None
+    ways = {"": hearing, **({f", its own classifier at {_OWN}": original} if original else {})}
+    if "recordings" in chosen:
+        sets = {
+            one: recordings_of(args.recordings, one, rate_hz) for one in ("core", "more", "many")
+        }
+        rows = ((f"{k}{way}", by.count(v)) for k, v in sets.items() for way, by in ways.items())
+        table("Recordings", rows, hearing.sets)
+    if "noise" in chosen:
+        core = recordings_of(args.recordings, "core", rate_hz)
+        noise = read_background([args.recordings], "test", rate_hz)
+        curves: dict[str, list[tuple[float, int]]] = {}
+
+        def rows_of_noise() -> Iterator[tuple[str, dict[str, Count]]]:
+            for ratio in _RATIOS_DB:
+                mixed = noisy(core, noise, ratio)
+                for way, by in ways.items():
+                    found = by.count(mixed)
+                    counted = found[hearing.sets[0]]
+                    curves.setdefault(f"the bundle{way}" if not way else way[2:], []).append(
+                        (counted.right, counted.wrong)
+                    )
+                    yield f"{'clean' if ratio is None else f'{ratio:+} dB'}{way}", found
+
+        table("Over real background", rows_of_noise(), hearing.sets)
+        if args.output:
+            plot(args.output, curves, len(core))
+    if "background" in chosen:
+        background(hearing, args)
+    if "cost" in chosen and recipe is not None:
+        cost(hearing.bundle, recipe, args.network)
+
+
+if __name__ == "__main__":
+    main()
