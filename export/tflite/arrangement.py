@@ -91,15 +91,8 @@ def _concatenation(build: GraphBuilder, operator: Operator, inputs: Sequence[Val
     if not pictures:
         return build.emit("Concat", *(build.channels_last(one) for one in inputs), axis=axis)
     held = [build.channels_first(one) for one in inputs]
-    plain = [replace(one, shape=one.stored_shape, channels_first=False) for one in held]
-    made = build.emit("Concat", *plain, axis=_FIRST.index(axis))
-    return _seen(made)
-
-
-def _seen(made: Value) -> Value:
-    """A picture that lies channels first, as the network sees it."""
-    batch, channels, height, width = made.shape
-    return replace(made, shape=(batch, height, width, channels), channels_first=True)
+    made = build.emit("Concat", *(one.stored for one in held), axis=_FIRST.index(axis))
+    return made.as_picture()
 
 
 def _split(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> list[Value]:
@@ -185,10 +178,9 @@ def _pad(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Va
     value = build.computed(inputs[0])
     if value.channels_first:
         widths = widths[[*_FIRST]]
-    plain = replace(value, shape=value.stored_shape, channels_first=False)
     filling = [inputs[2]] if len(inputs) > 2 else []
-    made = build.emit("Pad", plain, build.integers(widths.T.reshape(-1)), *filling)
-    return _seen(made) if value.channels_first else made
+    made = build.emit("Pad", value.stored, build.integers(widths.T.reshape(-1)), *filling)
+    return made.as_picture() if value.channels_first else made
 
 
 def _mirror_pad(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
@@ -248,10 +240,9 @@ def _reduction(kind: str) -> Converter:
         over_space = value.channels_first and axes == [1, 2]
         if not over_space:
             value = build.channels_last(value)
-        plain = replace(value, shape=value.stored_shape, channels_first=False)
         places = build.integers([_FIRST.index(n) for n in axes] if over_space else axes)
-        made = build.emit(kind, plain, places, keepdims=int(kept))
-        return _seen(made) if over_space and kept else made
+        made = build.emit(kind, value.stored, places, keepdims=int(kept))
+        return made.as_picture() if over_space and kept else made
 
     return convert
 

@@ -57,6 +57,20 @@ class Value:
         """As it lies in the graph."""
         return tuple(self.shape[n] for n in _FIRST) if self.channels_first else self.shape
 
+    @property
+    def stored(self) -> "Value":
+        """The same numbers, taken as they lie in the graph."""
+        return replace(self, shape=self.stored_shape, channels_first=False, frames=None)
+
+    def laid_like(self, other: "Value") -> "Value":
+        """Numbers of another value's shape and layout."""
+        return replace(self, shape=other.shape, channels_first=other.channels_first)
+
+    def as_picture(self) -> "Value":
+        """[batch, channels, height, width] as the network sees it: channels last."""
+        shape = tuple(self.shape[n] for n in _LAST)
+        return replace(self, shape=shape, channels_first=True)
+
 
 class GraphBuilder:
     """Nodes and constants of a graph with one input, in the order in which they run."""
@@ -119,7 +133,7 @@ class GraphBuilder:
             return value
         if 1 in (value.shape[3], value.shape[1] * value.shape[2]):
             return self.reshape(value, value.shape)
-        return self.emit("Transpose", replace(value, shape=value.stored_shape), perm=_LAST)
+        return self.emit("Transpose", value.stored, perm=_LAST)
 
     def channels_first(self, value: Value) -> Value:
         """A picture with its channels before its height."""

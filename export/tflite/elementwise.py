@@ -18,7 +18,7 @@ def unary(kind: str, **attributes: object) -> Converter:
 
     def convert(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
         value = build.computed(inputs[0])
-        return _like(build.emit(kind, _plain(value), **attributes), value)
+        return build.emit(kind, value.stored, **attributes).laid_like(value)
 
     return convert
 
@@ -33,10 +33,7 @@ def binary(kind: str, pair: Pair | None = None) -> Converter:
             return windowed
         one, other, first = _alike(build, *inputs)
         made = make(build, one, other)
-        if first:
-            batch, channels, height, width = made.shape
-            made = replace(made, shape=(batch, height, width, channels), channels_first=True)
-        return activated(build, operator, made)
+        return activated(build, operator, made.as_picture() if first else made)
 
     return converted
 
@@ -47,9 +44,9 @@ def _alike(build: GraphBuilder, one: Value, other: Value) -> tuple[Value, Value,
     if not any(value.channels_first for value in held):
         return held[0], held[1], False
     if all(value.channels_first or value.constant is not None for value in held):
-        return _plain(_first(build, held[0])), _plain(_first(build, held[1])), True
+        return _first(build, held[0]).stored, _first(build, held[1]).stored, True
     if all(len(value.shape) == 4 for value in held):
-        first = [_plain(build.channels_first(value)) for value in held]
+        first = [build.channels_first(value).stored for value in held]
         return first[0], first[1], True
     return build.channels_last(held[0]), build.channels_last(held[1]), False
 
@@ -74,14 +71,6 @@ def _windowed(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) 
     made = build.emit("Mul", build.channels_last(frames), window)
     matrix = known.matrix * window.constant.astype(np.float64)
     return replace(made, frames=replace(known, matrix=matrix))
-
-
-def _plain(value: Value) -> Value:
-    return replace(value, shape=value.stored_shape, channels_first=False, frames=None)
-
-
-def _like(made: Value, value: Value) -> Value:
-    return replace(made, shape=value.shape, channels_first=value.channels_first)
 
 
 def _clip(kind: str) -> Converter:

@@ -1,7 +1,6 @@
 """Operators that change the type of numbers, and the steps of quantised ones."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +28,8 @@ def _real(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> V
 def _converted(build: GraphBuilder, value: Value, dtype: npt.DTypeLike) -> Value:
     value = build.computed(value)
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    plain = replace(value, shape=value.stored_shape, channels_first=False)
-    made = plain if np.dtype(value.dtype) == dtype else build.emit("Cast", plain, to=kind)
-    return replace(made, shape=value.shape, channels_first=value.channels_first)
+    same = np.dtype(value.dtype) == dtype
+    return value if same else build.emit("Cast", value.stored, to=kind).laid_like(value)
 
 
 def rounded(build: GraphBuilder, value: Value, steps: Quantisation, dtype: npt.DTypeLike) -> Value:
@@ -44,9 +42,8 @@ def rounded(build: GraphBuilder, value: Value, steps: Quantisation, dtype: npt.D
         raise DatasetError("a computed tensor is quantised channel by channel; that is not known")
     value = build.computed(value)
     ends = [build.constant(steps.scale[0]), build.constant(steps.zero_point[0].astype(dtype))]
-    plain = replace(value, shape=value.stored_shape, channels_first=False)
-    made = build.emit("DequantizeLinear", build.emit("QuantizeLinear", plain, *ends), *ends)
-    return replace(made, shape=value.shape, channels_first=value.channels_first)
+    steps_of = build.emit("QuantizeLinear", value.stored, *ends)
+    return build.emit("DequantizeLinear", steps_of, *ends).laid_like(value)
 
 
 KINDS = {"CAST": _cast, "DEQUANTIZE": _real, "QUANTIZE": _real}

@@ -30,14 +30,13 @@ def activated(build: GraphBuilder, operator: Operator, value: Value) -> Value:
 
 def activation(build: GraphBuilder, kind: str, value: Value) -> Value:
     """One of the activations that operators fuse; layout stays."""
-    made = replace(value, shape=value.stored_shape, channels_first=False)
     if kind == "RELU":
-        made = build.emit("Relu", made)
+        made = build.emit("Relu", value.stored)
     else:
         low, high = (0, 6) if kind == "RELU6" else (-1, 1)
         bounds = [build.constant(np.float32(one)) for one in (low, high)]
-        made = build.emit("Clip", made, *bounds)
-    return replace(made, shape=value.shape, channels_first=value.channels_first)
+        made = build.emit("Clip", value.stored, *bounds)
+    return made.laid_like(value)
 
 
 def convolution(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
@@ -89,12 +88,9 @@ def _windowed(
     """An operator that slides over height and width."""
     strides = [operator.option("StrideH"), operator.option("StrideW")]
     pads = _pads(operator, picture.shape[1:3], reach, strides)
-    first = build.channels_first(picture)
-    plain = replace(first, shape=first.stored_shape, channels_first=False)
-    made = build.emit(kind, plain, *held, strides=strides, pads=pads, **attributes)
-    batch, channels, height, width = made.shape
-    seen = replace(made, shape=(batch, height, width, channels), channels_first=True)
-    return activated(build, operator, seen)
+    first = build.channels_first(picture).stored
+    made = build.emit(kind, first, *held, strides=strides, pads=pads, **attributes)
+    return activated(build, operator, made.as_picture())
 
 
 def _pads(

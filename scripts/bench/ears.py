@@ -2,7 +2,8 @@
 
 python scripts/bench/ears.py BUNDLE --recordings data/birds [--archive data/archive]
                              [--network FILE] [--hours 3] [--seeds 11 23 37 41]
-                             [--only recordings,noise,background,cost] [--output FILE.png]
+                             [--only recordings,precisions,noise,background,cost]
+                             [--output FILE.png]
 
 Recordings of the archive's sets, through gate, encoder, search and confirmation as the listener has
 them, over each of the bundle's species sets at its default threshold; and the network's own
@@ -219,6 +220,24 @@ def _row(name: str, hours: float, counts: dict[str, int]) -> None:
     print(f"| {name} | {hours:.2f} | {cells} |", flush=True)
 
 
+def precisions(bundle: Bundle, takes: Sequence[Take]) -> None:
+    """Size of each precision, and whether it finds the same best species as FP32."""
+    print("\n### Precisions\n")
+    print("| precision | MB | same best species of all names | least cosine with FP32 |")
+    print("|---|---|---|---|")
+    embeddings = {}
+    for precision in bundle.manifest.precisions:
+        part = embed_takes(takes, Hearing(bundle, precision).ear)
+        embeddings[precision] = part.embeddings[part.heard]
+        anchors = bundle.anchors.astype(np.float32)
+        best = (embeddings[precision] @ anchors.T).argmax(axis=1)
+        first = (embeddings["fp32"] @ anchors.T).argmax(axis=1)
+        cosine = (embeddings[precision] * embeddings["fp32"]).sum(axis=1).min()
+        size = bundle.manifest.roles[f"encoder.{precision}"].bytes / 1e6
+        same = float((best == first).mean())
+        print(f"| {precision} | {size:.1f} | {same:.4f} | {cosine:.5f} |", flush=True)
+
+
 def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
     """Milliseconds a window in turns, one thread and two: the encoder, and its original."""
     from ai_edge_litert.interpreter import Interpreter
@@ -273,7 +292,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--speech", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 23, 37, 41])
-    parser.add_argument("--only", default="recordings,noise,background,cost")
+    parser.add_argument("--only", default="recordings,precisions,noise,background,cost")
     parser.add_argument("--output", type=Path, help="plot of the noise")
     args = parser.parse_args()
     chosen = args.only.split(",")
@@ -290,6 +309,8 @@ def main() -> None:
         }
         rows = ((f"{k}{way}", by.count(v)) for k, v in sets.items() for way, by in ways.items())
         table("Recordings", rows, hearing.sets)
+    if "precisions" in chosen:
+        precisions(hearing.bundle, recordings_of(args.recordings, "core", rate_hz))
     if "noise" in chosen:
         core = recordings_of(args.recordings, "core", rate_hz)
         noise = read_background([args.recordings], "test", rate_hz)
