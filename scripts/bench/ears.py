@@ -11,6 +11,9 @@ classifier on the same windows, at 0.7 (as its users set it) without any of that
 """
 
 import argparse
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.config import PACKAGED_BUNDLE
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.taxonomy import read_table, slug
@@ -264,6 +268,57 @@ def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
         print(f"| {threads} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |", flush=True)
 
 
+def listeners(bundles: Sequence[Path]) -> None:
+    """What a second of sound costs in turns, on one thread; and PSS of the whole listener."""
+    print("\n### Listeners\n")
+    print("| bundle | window, ms | hop, s | ms a second of sound | PSS at most, MB |")
+    print("|---|---|---|---|---|")
+    encoders = [
+        open_encoder(load_bundle(one), "fp32", Running("cpu", threads=1)) for one in bundles
+    ]
+    random, times = np.random.default_rng(0), [[] for _ in bundles]
+    for _ in range(40):
+        for encoder, found in zip(encoders, times, strict=True):
+            window = random.normal(0, 0.1, (1, encoder.window_samples)).astype(np.float32)
+            begun = time.perf_counter()
+            encoder.encode(window)
+            found.append(time.perf_counter() - begun)
+    for path, found in zip(bundles, times, strict=True):
+        spec, cost_ms = load_bundle(path).manifest.audio, 1000 * float(np.median(found))
+        hop_s = spec.hop_samples / spec.sample_rate_hz
+        row = f"{cost_ms:.1f} | {hop_s:g} | {cost_ms / hop_s:.1f} | {_memory_mb(path):.0f}"
+        print(f"| {path.name} | {row} |", flush=True)
+
+
+def _memory_mb(bundle: Path, seconds: int = 20) -> float:
+    """Largest sum of PSS over the listener's processes while it hears noise in real time."""
+    with tempfile.TemporaryDirectory() as station:
+        flags = ["--input", "-", "--bundle", str(bundle), "--station", station, "--quiet"]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "edge", "listen", *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        random, most = np.random.default_rng(0), 0.0
+        for _ in range(seconds):
+            time.sleep(1)
+            second = random.normal(0, 3000, 48_000).astype("<i2")
+            second[::2] //= 4
+            child.stdin.write(second.tobytes())
+            child.stdin.flush()
+            most = max(most, _pss_mb(child.pid))
+        child.stdin.close()
+        child.wait()
+    return most
+
+
+def _pss_mb(pid: int) -> float:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return own / 1000 + sum(_pss_mb(int(one)) for one in children)
+
+
 def plot(output: Path, curves: dict[str, list[tuple[float, int]]], count: int) -> None:
     """Recordings reported rightly against the ratio of bird to background."""
     import matplotlib
@@ -293,6 +348,7 @@ def main() -> None:
     parser.add_argument("--speech", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 23, 37, 41])
     parser.add_argument("--only", default="recordings,precisions,noise,background,cost")
+    parser.add_argument("--beside", type=Path, default=PACKAGED_BUNDLE, help="a bundle's cost")
     parser.add_argument("--output", type=Path, help="plot of the noise")
     args = parser.parse_args()
     chosen = args.only.split(",")
@@ -334,6 +390,8 @@ def main() -> None:
         background(hearing, args)
     if "cost" in chosen and recipe is not None:
         cost(hearing.bundle, recipe, args.network)
+    if "cost" in chosen:
+        listeners([args.beside, args.bundle])
 
 
 if __name__ == "__main__":
