@@ -81,7 +81,7 @@ class Detection:
         moment, name = self._moment(), f"{self.common_name} ({self.scientific_name})"
         shown, credit = self._picture()
         if not colour:
-            return "  ".join((moment, name, f"{strength:.2f}", shown, credit))
+            return "  ".join(filter(None, (moment, name, f"{strength:.2f}", shown, credit)))
         name = f"{_BOLD}{self.common_name}{_RESET} ({self.scientific_name})"
         return (
             f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{strength:.2f}{_RESET}  {shown}  "

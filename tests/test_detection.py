@@ -87,7 +87,7 @@ def test_a_picture_without_file_is_shown_by_its_address() -> None:
 
 
 def test_a_species_without_picture_says_so() -> None:
-    assert detection(pictures=()).to_text().rstrip().endswith("(no picture)")
+    assert detection(pictures=()).to_text().rstrip().endswith("(no picture yet)")
 
 
 def test_colour_changes_nothing_but_the_colour() -> None:

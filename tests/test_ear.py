@@ -111,7 +111,9 @@ def test_names_that_the_classifier_lacks_are_listed(made):
     _, out, _ = made()
     assert "not known to the ear: " in out
     assert "Strix aluco" in out
-    assert "Cuculus canorus" not in out.split("not known to the ear: ")[1]
+    lacking, coded = out.splitlines()[1:3]
+    assert "Cuculus canorus" not in lacking
+    assert coded.endswith("novus_ignotus, engine")
 
 
 def test_a_name_without_an_anchor_gets_a_code_far_from_all_others(made, tmp_path):
@@ -321,6 +323,12 @@ def test_an_ear_that_is_brought_is_found_by_its_name(shelf, tmp_path, capsys, bi
     assert found.code == 0
     shutil.rmtree(tmp_path / "data" / "birdlisten" / "bundles")
     assert fetch.main(["small", "--precision", "fp32"]) == 0  # the network is still there
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--rate", "44100"), ("--window", "9600")])
+def test_another_rate_or_window_than_the_recipes_is_refused(shelf, made, tmp_path, flag, value):
+    code, _, err = made("--recipe", "small", flag, value)
+    refused(code, err, tmp_path, f"{flag} {value}: Small hears")
 
 
 def test_an_ear_comes_out_of_a_wheel(shelf, tmp_path, monkeypatch, network):

@@ -35,6 +35,9 @@ from train.ears.recipe import (
     recipe_of,
 )
 
+_LISTED = 30
+"""Names that are written out."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
@@ -52,8 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifest, names = make_bundle(args.bundle, classifier, space, chosen)
         known = len(names.taxonomy) - len(names.coded)
         print(f"{args.bundle}: {len(names.taxonomy)} names, {known} of them with a text anchor")
-        if names.lacking:
-            print(f"not known to the ear: {', '.join(names.lacking)}")
+        for said, listed in (
+            ("not known to the ear", names.lacking),
+            ("without a text anchor, so told by a code", names.coded),
+        ):
+            if listed:
+                more = f", ... ({len(listed)} in all)" if len(listed) > _LISTED else ""
+                print(f"{said}: {', '.join(listed[:_LISTED])}{more}")
         print(f"licence {manifest.licence}; {recipe.credit}".rstrip("; "))
         if "calibration" not in manifest.roles:
             print("not calibrated: python -m gallery.calibrate; until then --threshold is a cosine")
@@ -103,6 +111,7 @@ def _recipe(args: Namespace) -> Recipe:
     known = find_recipe(named) if named else recipe_of(file)
     if known is not None:
         check_file(file, known.model)
+        _check_said(known, args)
     recipe = known or _unknown(file, args)
     said = {
         "label_style": args.label_style,
@@ -110,6 +119,16 @@ def _recipe(args: Namespace) -> Recipe:
         "name": args.name,
     }
     return replace(recipe, **{name: value for name, value in said.items() if value})
+
+
+def _check_said(recipe: Recipe, args: Namespace) -> None:
+    """Refuse another rate or window than the network hears."""
+    for flag, said, wanted in (
+        ("--rate", args.rate, recipe.rate_hz),
+        ("--window", args.window, recipe.window_samples),
+    ):
+        if said not in (None, wanted):
+            raise ConfigError(f"{flag} {said}: {recipe.title or recipe.name} hears {wanted}")
 
 
 def _unknown(file: Path, args: Namespace) -> Recipe:
