@@ -2,7 +2,7 @@
 
 python scripts/bench/ears.py BUNDLE --recordings data/birds [--archive data/archive]
                              [--network FILE] [--hours 3] [--seeds 11 23 37 41]
-                             [--only recordings,precisions,noise,background,cost]
+                             [--only recordings,crossed,precisions,noise,background,cost]
                              [--output FILE.png]
 
 Recordings of the archive's sets, through gate, encoder, search and confirmation as the listener has
@@ -31,10 +31,12 @@ from edge.session import Running
 from edge.source.framing import frame_waveform, resample
 from edge.source.recording import read_recording
 from gallery.calibrate import embed_takes
-from gallery.curve import false_matches, true_matches
+from gallery.curve import Limits, ScoredWindows, false_matches, fit_calibration, true_matches
 from gallery.scoring import Ear, score
-from gallery.takes import Take, read_background
+from gallery.takes import Take, read_background, read_takes
 from scripts.bench.open_set import signals, synthetic
+from train.birds.build import fold_folder
+from train.birds.folds import FOLDS
 from train.birds.report import machine
 from train.ears.labels import read_labels
 from train.ears.network import EarNetwork
@@ -198,6 +200,37 @@ def table(title: str, rows: Iterator[tuple[str, dict[str, Count]]], sets: Sequen
         print(f"| {name} | {' | '.join(counts[one].cells() for one in sets)} |", flush=True)
 
 
+def crossed(hearing: Hearing, args: argparse.Namespace) -> None:
+    """Each fold's recordists by a threshold that was fitted to the other folds'."""
+    spec = hearing.bundle.manifest.audio
+    weights = hearing.known[hearing.sets[0]].weights
+    quiet = read_background(args.background, "validation", spec.sample_rate_hz)
+    folds = [
+        read_takes(fold_folder(args.recordings, n), "test", spec.sample_rate_hz, birds=True)
+        for n in range(FOLDS)
+    ]
+    embedded = [embed_takes(one, hearing.ear) for one in (quiet, *folds)]
+    scored = [score(part, hearing.bundle, weights) for part in embedded]
+    print("\n### Threshold fitted to the other folds\n")
+    print("| species set | recordings | reported | wrong | thresholds |\n|---|---|---|---|---|")
+    for name in hearing.sets:
+        total, thresholds = Count(), []
+        for n in range(1, FOLDS + 1):
+            others = [one[name] for place, one in enumerate(scored) if place != n]
+            limits = Limits(args.least_right, args.false_per_hour)
+            found = fit_calibration(ScoredWindows.joined(others), limits)
+            held = scored[n][name]
+            probability = found.probability(held.score)
+            right, takes = true_matches(probability, held, found.threshold)
+            total.right += right
+            total.takes += takes
+            total.wrong += false_matches(probability, held, found.threshold)
+            thresholds.append(f"{found.threshold:.2f}")
+        share = total.right / total.takes
+        row = f"{total.takes} | {share:.3f} | {total.wrong} | {', '.join(thresholds)}"
+        print(f"| {name} | {row} |", flush=True)
+
+
 def background(hearing: Hearing, args: argparse.Namespace) -> None:
     """False matches an hour."""
     print("\n### False matches\n")
@@ -357,7 +390,9 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--speech", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 23, 37, 41])
-    parser.add_argument("--only", default="recordings,precisions,noise,background,cost")
+    parser.add_argument("--only", default="recordings,crossed,precisions,noise,background,cost")
+    parser.add_argument("--least-right", type=float, default=0.875, help="as it was calibrated")
+    parser.add_argument("--false-per-hour", type=float, default=8.0, help="likewise")
     parser.add_argument("--beside", type=Path, default=PACKAGED_BUNDLE, help="a bundle's cost")
     parser.add_argument("--output", type=Path, help="plot of the noise")
     args = parser.parse_args()
@@ -374,6 +409,8 @@ def main() -> None:
             one: recordings_of(args.recordings, one, rate_hz) for one in ("core", "more", "many")
         }
         table("Recordings", rows_of(sets, ways), hearing.sets)
+    if "crossed" in chosen:
+        crossed(hearing, args)
     if "precisions" in chosen:
         precisions(hearing.bundle, recordings_of(args.recordings, "core", rate_hz))
     if "noise" in chosen:
