@@ -46,7 +46,7 @@ class Device:
 
     @property
     def lasting(self) -> str:
-        """What finds it again: a name ends in the card's number, which changes with the others."""
+        """Name that finds it again: the card's number at its end changes with the others."""
         return self.usb_id or _CARD.sub("", self.name)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Device:
 
 
 class CaptureFault(Exception):
-    """Why no audio comes: `kind` is `absent`, `library` or `device`."""
+    """Reason that no audio comes: `kind` is `absent`, `library` or `device`."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -203,7 +203,7 @@ def _open_format(portaudio: Any, device: Device, rate_hz: int) -> tuple[int, int
 
 
 def _with_rates(device: Device) -> Device:
-    """What it can do, asked one by one: PortAudio knows no list."""
+    """Rates and channels of a device, asked one by one: PortAudio knows no list."""
     portaudio, good = _portaudio(), []
     for rate_hz in RATES_HZ:
         try:

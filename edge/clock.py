@@ -1,4 +1,4 @@
-"""What time it is, where, and whether the clock can be trusted (a Pi has no clock battery)."""
+"""Clock of the station: UTC, its zone, and its trust (a Pi has no clock battery)."""
 
 import ctypes
 import os
@@ -42,7 +42,7 @@ def milliseconds(iso: str) -> int:
 
 
 def year_share() -> float:
-    """How much of this year has passed, from 0 to 1 exclusive."""
+    """Share of this year that has passed, from 0 to 1 exclusive."""
     moment = now()
     begun, ended = (datetime(moment.year + n, 1, 1, tzinfo=timezone.utc) for n in (0, 1))
     return (moment - begun) / (ended - begun)
@@ -60,7 +60,7 @@ def time_zone() -> str:
 
 
 def synchronised() -> bool:
-    """Whether the kernel believes the clock is synchronised (adjtimex; False if unknown)."""
+    """Synchronisation of the clock as the kernel believes it (adjtimex; False if unknown)."""
     try:
         libc = ctypes.CDLL(None)
         state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))

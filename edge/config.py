@@ -160,7 +160,7 @@ def resolve(
 
 
 def data_folder() -> Path:
-    """Where a user's own bundles and networks lie: the XDG data directory's birdlisten."""
+    """Folder of a user's own bundles and networks: the XDG data directory's birdlisten."""
     data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(data) / "birdlisten"
 

@@ -123,7 +123,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Evidence:
-    """How the best window of a detection or a rejection was heard."""
+    """Embedding of the best window of a detection or a rejection."""
 
     id: str
     embedding: npt.NDArray[np.float16]
@@ -144,7 +144,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class ClipKept:
-    """Where the sound of a detection lies."""
+    """Place of a detection's sound."""
 
     id: str
     path: str

@@ -1,4 +1,4 @@
-"""What speaks for a record, or why it was not reported, in words."""
+"""Explanation of a record, or of a candidate that was not reported, in words."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from edge.detection import NO_PICTURE, Detection, Picture
 def explained(
     one: Detection, reason: str | None = None, review: tuple[str, str] | None = None
 ) -> str:
-    """What speaks for a record, in some lines.
+    """Explain a record in some lines.
 
     Args:
         one: what its record is, or would have been.

@@ -85,7 +85,7 @@ class Fusion:
 
 
 def _shares(weights: Weights, pictured: Places, named: Places, species: int) -> Floats:
-    """How much pictures and names count for each species, float32[2, species] of sum 1.
+    """Shares of pictures and names for each species, float32[2, species] of sum 1.
 
     A kind that counts for nothing still speaks where it is all there is.
     """

@@ -46,7 +46,7 @@ class GateConfig:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """What the gate says of a window."""
+    """Verdict of the gate on a window."""
 
     reason: str | None
     """Why the window is skipped (`silence`, `dc`, `flat_line`, `clipped`, `noise`), or None."""
@@ -143,7 +143,7 @@ def _clipped(samples: Waveform, config: GateConfig) -> bool:
 
 
 def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[np.float32]]:
-    """Whether a window is steady, smooth noise; and the median level of its bands in dB."""
+    """Steadiness and smoothness of a window, and the median level of its bands in dB."""
     edges = np.round(np.array(_EDGES_HZ) * _FRAME / config.sample_rate_hz).astype(int)
     edges = edges[edges <= _FRAME // 2]
     power = _spectra(samples)[:, edges[0] : edges[-1]]
@@ -163,7 +163,7 @@ def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
 
 
 def _crest_db(power: npt.NDArray[np.float32]) -> float:
-    """How far a bin stands out of those around it."""
+    """Height of the bin that stands out most of those around it."""
     level = _decibels(power)
     width = 2 * _AROUND + 1
     padded = np.pad(level, _AROUND, mode="reflect", reflect_type="odd")

@@ -1,4 +1,4 @@
-"""What one window is like: gate, encoder, search and calibration, in that order."""
+"""Recognition of a window: gate, encoder, search and calibration."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class Heard:
 
     @property
     def confidence(self) -> npt.NDArray[np.floating]:
-        """What the threshold is compared with: probability, or cosine if not calibrated."""
+        """Number that the threshold is compared with: probability, or cosine if not calibrated."""
         return self.similarity if self.probability is None else self.probability
 
 
@@ -121,7 +121,7 @@ class Hearing:
         return open_search(self.bundle, self._ids, self.calibration, bank, learnt.exemplars)
 
     def _chosen_columns(self) -> npt.NDArray[np.intp]:
-        """Where the chosen species stand among those that are searched."""
+        """Places of the chosen species among those that are searched."""
         place = {species: n for n, species in enumerate(self._search.species_ids)}
         return np.array([place[species] for species in self._ids], np.intp)
 
@@ -171,7 +171,7 @@ class Hearing:
         return weighed(probability, self._occurrence.odds(self._ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:
-        """What the gate says of a window by itself, at a small part of the encoder's cost."""
+        """Judge a window by itself, at a small part of the encoder's cost."""
         return judge(window.samples, self._gate)
 
     def nearest(self, heard: Heard, species: int, count: int) -> list[tuple[GalleryRow, float]]:
@@ -187,7 +187,7 @@ def open_search(
     bank: npt.NDArray[np.float16] | None,
     exemplars: Mapping[str, npt.NDArray[np.float16]] | None = None,
 ) -> Search | Fusion:
-    """What scores a bundle's species: the chosen ones, or all names if it was calibrated so.
+    """Open the search of a bundle: the chosen species, or all names if it was calibrated so.
 
     Args:
         bundle: with gallery and anchors.

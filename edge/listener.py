@@ -30,7 +30,7 @@ UNCALIBRATED_THRESHOLD = 0.5
 
 @dataclass
 class Tally:
-    """What a listener has heard so far."""
+    """Tally of a listener so far."""
 
     windows: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -171,7 +171,7 @@ class Listener:
 
 
 class _Records:
-    """What the windows of one source amount to."""
+    """Records of one source's windows."""
 
     def __init__(self, listener: Listener, reporter: Reporter) -> None:
         self._listener, self._reporter = listener, reporter
@@ -234,7 +234,7 @@ class _Records:
     def _rivals(
         self, outvoted: Iterable[Confirmed[Heard]], newest: Window
     ) -> Iterator[Rejection | Evidence]:
-        """What would have been reported, had no other species been nearer."""
+        """Candidates that would have been reported, had no other species been nearer."""
         self._outvoted.take_failed()
         for one in outvoted:
             rival = one.best.evidence.rival

@@ -1,4 +1,4 @@
-"""Where a listener's records go: first into the station's folder, then to stdout."""
+"""Sink of a listener's records: first the station's folder, then stdout."""
 
 import logging
 

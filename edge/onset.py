@@ -1,4 +1,4 @@
-"""When a song begins: windows tell it to a second, the sound in them to hundredths."""
+"""Onset of a song: windows tell it to a second, the sound in them to hundredths."""
 
 import numpy as np
 import numpy.typing as npt

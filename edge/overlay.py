@@ -1,4 +1,4 @@
-"""What a station has learnt: sounds that were confirmed, and its own background.
+"""Overlay of a station: sounds that were confirmed, and its own background.
 
     overlay/<model>/exemplars/<species_id>/<name>.npy     float16[windows, dim]
     overlay/<model>/background/<name>.npy                 float16[windows, dim]
@@ -29,7 +29,7 @@ _MODEL = 16
 
 @dataclass(frozen=True)
 class Learnt:
-    """What an overlay holds."""
+    """Content of an overlay."""
 
     exemplars: Mapping[str, Rows] = field(default_factory=dict)
     """float16[windows, dim] by species id."""
@@ -72,7 +72,7 @@ class Overlay:
         return bool(found)
 
     def changed(self) -> bool:
-        """Whether anything was added or taken back since the last `load`; costs some microseconds.
+        """True if anything was added or taken back since the last `load`; costs some microseconds.
 
         Files are written beside and renamed, so that a change shows in their folder's time.
         """

@@ -12,7 +12,7 @@ STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 
 @dataclass(frozen=True)
 class PaceConfig:
-    """When the hop changes."""
+    """Limits at which the hop changes."""
 
     full: float = 0.9
     """Share of a hop that inference may take before the hop widens."""

@@ -1,4 +1,4 @@
-"""What a confirmed species becomes: a record with its pictures, its rivals and its time."""
+"""Builder of records: a confirmed species with its pictures, its rivals and its time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PICTURES = 3
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the blocks come from."""
+    """Origin of the blocks."""
 
     source: str
     """Device name, file path or URL."""
@@ -92,7 +92,7 @@ class Reporter:
         )
 
     def _began(self, one: Confirmed[Heard], offset: int) -> int:
-        """Where sound rises near to what windows tell, if it does.
+        """Place where sound rises near to what windows tell, if it does.
 
         Records of one species lie a window less a hop apart and must not overlap.
         """
@@ -102,7 +102,7 @@ class Reporter:
         return one.onset_sample(self._spec) if found is None else max(found, 0)
 
     def _moment(self, onset: int, newest: Window) -> str | None:
-        """When a sample sounded, by sample counter and monotonic clock; None for a file."""
+        """Time of a sample, by sample counter and monotonic clock; None for a file."""
         if not self._origin.live:
             return None
         ended_ms = clock.now_ms() if newest.ended_ns is None else clock.utc_ms(newest.ended_ns)
@@ -111,7 +111,7 @@ class Reporter:
 
 
 def evidence(found: Detection, one: Confirmed[Heard]) -> Evidence:
-    """How its best window was heard."""
+    """Embedding of its best window."""
     return Evidence(found.id, one.best.evidence.embedding.astype(np.float16))
 
 

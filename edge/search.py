@@ -27,7 +27,7 @@ R = TypeVar("R", bound="np.generic")
 
 @dataclass(frozen=True)
 class Scores:
-    """What a batch of windows is like."""
+    """Scores of a batch of windows."""
 
     score: Floats
     """float32[batch, species], standardised over the background where the bundle ships one."""
@@ -156,7 +156,7 @@ def thinned(bank: npt.NDArray[R]) -> npt.NDArray[R]:
 
 
 class _Shown:
-    """What a species looks like: its pictures, else its name, else nothing.
+    """Rows of a species: its pictures, else its name, else nothing.
 
     Args:
         gallery: of all.

@@ -1,4 +1,4 @@
-"""How a graph is run; the only module that touches onnxruntime."""
+"""Inference sessions; the only module that touches onnxruntime."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ PROVIDERS = {"cpu": [CPU], "cuda": [CUDA, CPU], "tensorrt": [TENSORRT, CUDA, CPU
 
 @dataclass(frozen=True)
 class Running:
-    """How an encoder is run. The defaults cost least power (export/performance.md)."""
+    """Options of an encoder's session. The defaults cost least power (export/performance.md)."""
 
     provider: str = "auto"
     """`auto` takes CUDA where it can be had, and says what it got."""

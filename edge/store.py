@@ -126,7 +126,7 @@ class Store:
         return found[0]
 
     def embedding(self, record: str) -> npt.NDArray[np.float16]:
-        """How the best window of a record was heard, float16[dim].
+        """Embedding of the best window of a record, float16[dim].
 
         Raises:
             StoreError: it was not kept: the record is older than this was.
@@ -149,7 +149,7 @@ class Store:
                 self._database.execute(f"INSERT INTO reviews ({names}) VALUES (?, ?, ?, ?)", values)
 
     def verdict(self, record: str) -> tuple[str, str] | None:
-        """What was said of a record, and the note."""
+        """Review of a record: the verdict, and the note."""
         query = "SELECT verdict, note FROM reviews WHERE record = ?"
         with _told(self.path):
             found = self._database.execute(query, (record,)).fetchone()

@@ -23,7 +23,7 @@ class Tape:
         self.end = 0
 
     def add(self, window: Window) -> None:
-        """What is new of a window."""
+        """Samples that are new in a window."""
         start, samples = window.start_sample, window.samples[: window.real_samples]
         new = samples[max(self.end - start, 0) :]
         self.end = max(self.end, start + len(samples))

@@ -1,4 +1,4 @@
-"""What is found leaves in order, in a thread that a slow reader or disk may hold up."""
+"""Writer of records in order, in a thread that a slow reader or disk may hold up."""
 
 import queue
 import threading

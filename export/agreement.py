@@ -1,4 +1,4 @@
-"""Does a variant still find the same species? Through gallery, background and pooling."""
+"""Agreement of a variant with torch on the best species, through gallery and pooling."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a GPU would make of an FP16 graph, on a processor.
+"""Emulation of half arithmetic: an FP16 graph as a GPU runs it, on a processor.
 
 A processor's provider computes halves in float, so a graph that overflows on a GPU looks perfect.
 Here every value that a graph keeps as a half is rounded to one, after every operation.

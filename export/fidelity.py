@@ -1,4 +1,4 @@
-"""How far an exported graph is from what it was made from, and how far it may be.
+"""Fidelity of an exported graph to what it was made from, and its limits.
 
 Through `edge.encoder` as deployed; an FP16 graph is also run as a GPU would, rounding every half.
 """
@@ -29,7 +29,7 @@ Function = Callable[[Windows], Windows]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a variant must reach to be written."""
+    """Limits that a variant must reach to be written."""
 
     signals: float
     """Least cosine with the original on any signal."""
@@ -48,7 +48,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Parity:
-    """How far one variant is from what it was made from."""
+    """Distance of one variant from what it was made from."""
 
     signals: dict[str, float]
     """Cosine by signal; of an FP16 graph the worse of deployed and emulated."""
@@ -60,7 +60,7 @@ class Parity:
     """Mean and least cosine over windows of recordings."""
 
     def problems(self, limits: Limits) -> list[str]:
-        """What is outside the limits, in words."""
+        """Figures outside the limits, in words."""
         found = [
             f"cosine with the original is {cosine:.6f} on {name!r}, expected at least "
             f"{limits.signals}"

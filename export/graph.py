@@ -88,7 +88,7 @@ def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.Mo
 
 
 def _should_fold(node: Any) -> bool | None:
-    """Whether the exporter computes a constant; None leaves it to its own limits."""
+    """Decide if the exporter computes a constant; None leaves it to its own limits."""
     return False if _LOOKED_UP in node.metadata_props.get(_SCOPE_KEY, "") else None
 
 

@@ -168,7 +168,7 @@ class Merge(Move):
 
 
 def _sides(encoder: Any, stage: Any) -> list[int]:
-    """How many tokens a side of the square has, for every block of a stage."""
+    """Tokens on a side of the square, for every block of a stage."""
     sides = encoder.input_resolutions[list(encoder.layers).index(stage)]
     if len(set(sides)) > 1:
         raise DatasetError(f"HTSAT: expected a square of tokens, found {sides}")

@@ -1,4 +1,4 @@
-"""What an encoder's file says of itself, repeated from the manifest."""
+"""Metadata of an encoder's file, repeated from the manifest."""
 
 import io
 

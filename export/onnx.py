@@ -34,7 +34,7 @@ from train.runs import newest_run
 
 @dataclass(frozen=True)
 class Label:
-    """What a bundle says of itself; what is empty comes from the checkpoint."""
+    """Label of a bundle; whatever is empty comes from the checkpoint."""
 
     name: str = ""
     licence: str = ""
@@ -104,7 +104,7 @@ def _with_set(manifest: Manifest, file: Path, checkpoint: Checkpoint) -> Manifes
 
 
 def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a bundle of the same space and species keeps when it is exported anew."""
+    """Roles that a bundle of the same space and species keeps when it is exported anew."""
     if not (output / FILE_NAME).is_file():
         return {"roles": {}}
     old = load_manifest(output)

@@ -1,4 +1,4 @@
-"""Is an exported encoder still the same encoder, on every target?
+"""Parity of exported encoders with the checkpoint they were made from, on every target.
 
 python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DIR] [--split test] [--json]
 
@@ -80,7 +80,7 @@ def check_bundle(
 
 
 def reference_of(checkpoint: Checkpoint) -> WaveformStudent:
-    """What every variant is compared with."""
+    """Reference that every variant is compared with."""
     return WaveformStudent(checkpoint.frontend, checkpoint.student).eval()
 
 

@@ -31,7 +31,7 @@ _SPLITS = ("validation", "train")
 
 @dataclass(frozen=True)
 class Variants:
-    """Which encoders are written, and how they are made.
+    """Encoders to write, and the ways to make them.
 
     Raises:
         ConfigError: an unknown precision.
@@ -78,7 +78,7 @@ def make_encoders(
 
 
 def _methods(checkpoint: Checkpoint, variants: Variants) -> dict[str, str]:
-    """How each precision is made: as export/performance.md found best, if nothing else is said."""
+    """Method of each precision: as export/performance.md found best, if nothing else is said."""
     transformer = isinstance(checkpoint.student.tower, ClapTower)
     int8 = variants.int8 or ("dynamic" if transformer else "weights")
     return {"fp32": "export", "fp16": variants.fp16, "int8": int8}

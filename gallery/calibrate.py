@@ -1,4 +1,4 @@
-"""What a score means: background bank, score -> probability, and the default threshold.
+"""Calibration: background bank, score -> probability, and the default threshold.
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
                                    [--twin BUNDLE DIR ...] [--fuse] [--least-right 0.83]

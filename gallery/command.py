@@ -1,4 +1,4 @@
-"""How every command of the workshop ends: one clear line, never a traceback."""
+"""Runner of the workshop's commands: an error is one clear line, never a traceback."""
 
 import logging
 import sys

@@ -21,7 +21,7 @@ FREE = 0.02
 
 @dataclass(frozen=True)
 class Limits:
-    """What the default threshold must keep to."""
+    """Limits of the default threshold."""
 
     right: float = 5 / 6
     """Share of what is reported among birds that must be right, at least."""
@@ -52,7 +52,7 @@ class ScoredWindows:
 
     @property
     def hours(self) -> float:
-        """How long the takes are."""
+        """Length of the takes."""
         hop, window = self.spec.hop_samples, self.spec.window_samples
         samples = len(self.take) * hop + len(np.unique(self.take)) * (window - hop)
         return samples / self.spec.sample_rate_hz / 3600
@@ -132,7 +132,7 @@ def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWind
 def false_matches(
     probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
 ) -> int:
-    """How many wrong species the listener's confirmation would report, take by take."""
+    """Count of wrong species that the listener's confirmation would report, take by take."""
     wrong = (probability >= threshold) & ~windows.there & windows.heard[:, None]
     return sum(
         matches(wrong[windows.take == take], windows.spec)
@@ -195,7 +195,7 @@ def matches(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
 def true_matches(
     probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
 ) -> tuple[int, int]:
-    """How many takes of birds the listener's confirmation would report right, and how many are."""
+    """Counts of takes of birds: reported right by the listener's confirmation, and all."""
     right = (probability >= threshold) & windows.there & windows.heard[:, None]
     takes = np.unique(windows.take[windows.there.any(axis=1)])
     found = [matches(right[windows.take == take], windows.spec) > 0 for take in takes]

@@ -1,4 +1,4 @@
-"""What the published models are known to be, checked when they are loaded by their hub name."""
+"""Known facts of the published models, checked when they are loaded by their hub name."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which pictures go into a gallery, and whose they are."""
+"""Pictures that go into a gallery, with their credits."""
 
 import logging
 from collections.abc import Iterable, Iterator

@@ -185,7 +185,7 @@ def _load_folder(model: Any, folder: Path) -> None:
 
 
 def facts(model: Any) -> dict[str, Any]:
-    """What a known open_clip model is checked for."""
+    """Facts that a known open_clip model is checked for."""
     config, side = _preprocess_config(model), model.visual.image_size
     size = side if isinstance(side, tuple) else (side, side)
     with torch.inference_mode():

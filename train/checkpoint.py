@@ -53,12 +53,12 @@ class Checkpoint:
 
     @property
     def audio(self) -> AudioSpec:
-        """What a listener feeds it."""
+        """Audio that a listener feeds it."""
         return self.hearing.audio
 
     @property
     def hearing(self) -> Hearing:
-        """How its recordings are cut and heard."""
+        """Front end, and the windows that its recordings are cut into."""
         return Hearing(self.frontend, self.window_samples)
 
 

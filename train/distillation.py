@@ -57,12 +57,12 @@ class Distillation:
 
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """What learns."""
+        """Modules that learn."""
         return self._student, self._scale, self._hint
 
     @property
     def generators(self) -> tuple[torch.Generator, ...]:
-        """What batches are drawn with."""
+        """Sampler that batches are drawn with."""
         return self._sampler.generator, self._templates
 
     def loss(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Measure a distilled student: can it find the picture of what it hears?
+"""Measurement of a distilled student: retrieval of the picture of what it hears.
 
 python -m train.evaluate [--checkpoint DIR] [--data DATA] [--pictures DATA] [--split test]
     [--output FILE.json]
@@ -40,7 +40,7 @@ from train.sound.recordings import Recordings, hear, load_recordings
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out, and what it is drawn from."""
+    """Results, and the similarities they are drawn from."""
 
     report: dict[str, Any]
     """JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "queries",
@@ -98,7 +98,7 @@ def evaluate(
 
 
 def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
-    """What the listener's background bank is made of; None if the data set has none."""
+    """Windows of the listener's background bank; None if the data set has none."""
     items = dataset.select("audio", "train", ("",))
     return load_recordings(items, checkpoint.hearing, CACHE) if items else None
 

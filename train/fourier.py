@@ -50,7 +50,7 @@ class FoldedMel(nn.Module):
 
 
 class _EverySecond(nn.Module):
-    """What every second bin adds to the mel spectrum."""
+    """Contribution of every second bin to the mel spectrum."""
 
     circle: Tensor
     moments: Tensor

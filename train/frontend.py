@@ -49,14 +49,14 @@ class LogMelSpec:
 
 @dataclass(frozen=True)
 class Hearing:
-    """How a student hears: its front end, and how recordings are cut for it."""
+    """Input of a student: its front end, and the length of its window."""
 
     frontend: LogMelSpec
     window_samples: int
 
     @property
     def audio(self) -> AudioSpec:
-        """What a listener feeds it: HTSAT's 10 s advance by 3 s, other windows by a quarter."""
+        """Audio a listener feeds it: HTSAT's 10 s advance by 3 s, other windows by a quarter."""
         rate_hz, window = self.frontend.sample_rate_hz, self.window_samples
         hop = 3 * rate_hz if window == 10 * rate_hz else window // 4
         return AudioSpec(rate_hz, window, hop)

@@ -1,4 +1,4 @@
-"""How near species are in the tree of life, and what a label may lend its kin."""
+"""Nearness of species in the tree of life, and the share a label may lend its kin."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which objective a distillation minimises."""
+"""Objective that a distillation minimises."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a distillation would cost, before it is begun."""
+"""Plan of a distillation: its cost, before it is begun."""
 
 from collections.abc import Mapping
 
@@ -66,7 +66,7 @@ def count_flops(model: nn.Module, inputs: Tensor) -> int:
 
 
 def count_saved_bytes(model: nn.Module, inputs: Tensor) -> int:
-    """What a forward pass keeps for the backward pass, parameters aside."""
+    """Bytes that a forward pass keeps for the backward pass, parameters aside."""
     own = {one.untyped_storage().data_ptr() for one in model.parameters()}
     sizes: dict[int, int] = {}
 

@@ -1,4 +1,4 @@
-"""Where runs and caches live, and which run is the newest."""
+"""Folders of runs and caches, and the newest run."""
 
 import time
 from pathlib import Path

@@ -47,7 +47,7 @@ class Student(nn.Module):
         return self.project(self.features(log_mel))
 
     def features(self, log_mel: Tensor) -> Tensor:
-        """What the tower hears, before the projection: float32[batch, hidden]."""
+        """Features of the tower, before the projection: float32[batch, hidden]."""
         features: Tensor = self.tower(log_mel)
         return features
 
@@ -108,7 +108,7 @@ def load_clap(name: str) -> tuple[Any, Any]:
 
 
 def clap_facts(config: Any, extractor: Any) -> dict[str, Any]:
-    """What a known CLAP is checked for."""
+    """Facts that a known CLAP is checked for."""
     return {
         **vars(extractor),
         "enable_fusion": config.audio_config.enable_fusion,
@@ -130,7 +130,7 @@ def _check_kind(name: str, config: Any, extractor: Any, missing: Iterable[str]) 
 
 @dataclass(frozen=True)
 class Start:
-    """What a distillation starts from: a CLAP's audio tower, or a CNN that has learned nothing."""
+    """Start of a distillation: a CLAP's audio tower, or a CNN that has learned nothing."""
 
     audio_config: dict[str, Any]
     spec: LogMelSpec

@@ -35,7 +35,7 @@ class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
 
 
 def cnn_config(name: str) -> dict[str, Any]:
-    """What `make_tower` needs to know about a CNN.
+    """Configuration that `make_tower` needs of a CNN.
 
     Raises:
         DatasetError: timm knows none of that name.

@@ -11,7 +11,7 @@ from edge.tape import Tape
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """How much of a detection is kept."""
+    """Length of a clip around a detection."""
 
     before_s: float = 3.0
     """Sound before the detection's start."""

@@ -1,4 +1,4 @@
-"""What becomes of a clip: near speech nothing, else a file that the record knows of."""
+"""Sink of clips: near speech nothing is kept, else a file that the record knows of."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where clips are kept: clips/<species>/<time>-<id>.flac, with a spectrogram beside.
+"""Store of clips: clips/<species>/<time>-<id>.flac, with a spectrogram beside.
 
 The oldest go when there are too many, but each species keeps its last few. Files by other names are
 nobody's business here: they are left alone, and never stop a clean-up.
@@ -34,7 +34,7 @@ _Clip = tuple[float, int, str]
 
 @dataclass(frozen=True)
 class ShelfConfig:
-    """How much is kept for how long."""
+    """Retention of clips: bytes, age, and the newest that always stay."""
 
     format: str = "flac"
     """`flac`, or `opus` for a tenth of its size."""
@@ -173,7 +173,7 @@ def _both(clip: Path) -> tuple[Path, Path]:
 
 
 def _remove(clip: Path) -> bool:
-    """Whether it is gone; one that can't be removed is left to the next time."""
+    """Remove a clip; False leaves one that can't be removed to the next time."""
     try:
         for one in _both(clip):
             one.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where people speak: sound that holds speech, or lies beside it, is never written."""
+"""Voice detection: sound that holds speech, or lies beside it, is never written."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class VoiceGate:
         self._detector = _detector()
 
     def speaks(self, samples: npt.NDArray[np.int16], rate_hz: int) -> bool:
-        """Whether anybody speaks in int16[samples]."""
+        """Test int16[samples] for speech."""
         import soxr
 
         heard = soxr.resample(to_mono_float32(samples), rate_hz, _RATE_HZ)

@@ -1,1 +1,1 @@
-"""What `birdlisten` does, a module a command."""
+"""Commands of `birdlisten`, a module each."""

@@ -15,14 +15,14 @@ FILE_NAME = "bench.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What `precision: auto` means here, for one encoder."""
+    """Choice of the bench: precision and threads of `auto` here, for one encoder."""
 
     precision: str
     threads: int
 
 
 def machine() -> str:
-    """What a choice is good for: another board, or another onnxruntime, is measured anew."""
+    """Key of a choice: another board, or another onnxruntime, is measured anew."""
     return f"{_processor()}, {os.cpu_count()} cores, onnxruntime {runtime_version()}"
 
 
@@ -56,7 +56,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """What the board calls itself, or its processor."""
+    """Name of the board, or of its processor."""
     for file, key in (("/proc/device-tree/model", ""), ("/proc/cpuinfo", "model name")):
         try:
             lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()

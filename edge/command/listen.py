@@ -69,7 +69,7 @@ def _listen_to_files(settings: Settings, path: Path) -> int:
 
 
 def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> tuple[int, int]:
-    """How many files there were, and how many are bad."""
+    """Count of files, and of the bad ones."""
     results = Counter[bool]()
     try:
         with (

@@ -100,7 +100,7 @@ def _write(
 def _reloaded(
     settings: Settings, hearing: Hearing, reread: Callable[[], Settings] | None
 ) -> tuple[Settings, Hearing]:
-    """What is set now; if that can't be used, what was set before."""
+    """Settings as they are now; if these can't be used, those before."""
     try:
         new = reread() if reread else settings
         opened = open_hearing(new, live=True)

@@ -1,4 +1,4 @@
-"""What a run needs, opened as the settings have it: bundle, listener and store."""
+"""Opening of bundle, listener and store, as the settings have them."""
 
 import logging
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def _make_writable(text: str) -> None:
 
 
 def status() -> int:
-    """What systemd says of it; 0 if it runs."""
+    """Status that systemd gives; 0 if it runs."""
     return _systemctl("status", "--no-pager", NAME, check=False)
 
 

@@ -1,4 +1,4 @@
-"""How a person or systemd ends listening: soon, and with everything written."""
+"""End of listening by a person or systemd: soon, and with everything written."""
 
 import signal
 import threading
@@ -23,7 +23,7 @@ class Stop:
         """What ended it."""
 
     def take_reload(self) -> bool:
-        """Whether it shall only begin again, with the settings as they are now."""
+        """True if it shall only begin again, with the settings as they are now."""
         if self.signal != signal.SIGHUP:
             return False
         # What still waits for the old event shall end.

@@ -23,7 +23,7 @@ _LEVEL = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """What one setting costs."""
+    """Cost of one setting."""
 
     precision: str
     provider: str

@@ -1,1 +1,1 @@
-"""What a bundle is and what the four packages agree on: numpy and the standard library only."""
+"""Contract of the four packages, the bundle above all: numpy and the standard library only."""

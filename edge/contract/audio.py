@@ -1,4 +1,4 @@
-"""What a waveform is, and how it is cut into windows. Inside, time is counted in samples."""
+"""Waveforms, and the windows they are cut into. Inside, time is counted in samples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ Waveform = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AudioSpec:
-    """How an encoder hears.
+    """Rate, window and hop of an encoder.
 
     Raises:
         BundleError: a value is not positive, or the hop is longer than the window.
@@ -46,7 +46,7 @@ class AudioSpec:
 
     @property
     def overlap(self) -> int:
-        """How many windows at most hold one instant."""
+        """Windows that hold one instant, at most."""
         return -(-self.window_samples // self.hop_samples)
 
 

@@ -1,4 +1,4 @@
-"""What a score means: a monotone map to probability, and the threshold that goes with it."""
+"""Calibration: a monotone map from score to probability, and the threshold with it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from edge.contract.errors import BundleError
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each kind of evidence counts in a species' score.
+    """Weights of the kinds of evidence in a species' score.
 
     Raises:
         BundleError: one is negative or not finite, or all are zero.

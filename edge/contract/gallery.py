@@ -16,7 +16,7 @@ UNIT_TOLERANCE = 5e-3
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """Where one picture comes from."""
+    """Origin of one picture."""
 
     species_id: str
     picture: str

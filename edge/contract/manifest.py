@@ -159,5 +159,5 @@ def _check_entry(role: str, entry: FileEntry, space_id: str) -> None:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a file name is free of separators, leading dots and odd characters."""
+    """True for a file name without separators, leading dots and odd characters."""
     return bool(_PLAIN_NAME.fullmatch(name))

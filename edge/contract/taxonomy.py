@@ -99,7 +99,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """What stands in a text file; `#` begins a comment line.
+    """Lines of a text file; `#` begins a comment line.
 
     Raises:
         ConfigError: unreadable.

@@ -1,1 +1,1 @@
-"""When a species is reported."""
+"""Decision: the rules by which a species is reported."""

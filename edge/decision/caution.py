@@ -1,4 +1,4 @@
-"""How many windows must agree before a species is reported."""
+"""Caution: the windows that must agree before a species is reported."""
 
 import math
 
@@ -23,7 +23,7 @@ def check_rule(caution: int | None, threshold: float | None) -> None:
 
 
 def hits_needed(overlap: int, caution: int) -> int:
-    """In how many windows a species must pass.
+    """Windows in which a species must pass.
 
     Args:
         overlap: how many windows at most hold one instant, from the real hop.

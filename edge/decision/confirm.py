@@ -33,11 +33,11 @@ class Confirmed(Generic[T]):
     best: Hit[T]
 
     def middle_sample(self, spec: AudioSpec) -> int:
-        """Where the hop in the middle of the first window begins."""
+        """Start of the hop in the middle of the first window."""
         return self.start_sample + _margin(spec)
 
     def onset_sample(self, spec: AudioSpec) -> int:
-        """When the species began, as far as windows can tell.
+        """Onset of the species, as far as windows can tell.
 
         A window passes when the song is in its middle, so each speaks for the hop there, and the
         source's first one for all before it.
@@ -45,7 +45,7 @@ class Confirmed(Generic[T]):
         return self.middle_sample(spec) if self.start_sample else 0
 
     def offset_sample(self, spec: AudioSpec, newest_sample: int | None = None) -> int:
-        """When it ended; the source's last window speaks for all after its middle.
+        """End of it; the source's last window speaks for all after its middle.
 
         Args:
             spec: window and hop in use.

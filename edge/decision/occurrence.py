@@ -1,4 +1,4 @@
-"""How often a species is met here at this time of the year: a prior, never a wall."""
+"""Occurrence of species here at this time of the year: a prior, never a wall."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _NAME, _PLACE = "scientific_name", ("latitude", "longitude")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a station stands, in degrees."""
+    """Place of a station, in degrees."""
 
     latitude: float
     longitude: float
@@ -49,7 +49,7 @@ class Occurrence:
     """float64[parts] by species id."""
 
     def odds(self, species_ids: Sequence[str], year_share: float | None) -> Floats:
-        """What the odds of each species are multiplied with, never more than 1.
+        """Factor of each species' odds, never more than 1.
 
         Args:
             species_ids: whose.

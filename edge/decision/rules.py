@@ -1,4 +1,4 @@
-"""When a species is reported: threshold and caution, for all and for single species."""
+"""Rules of reporting: threshold and caution, for all and for single species."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from edge.decision.selection import named
 
 @dataclass(frozen=True)
 class Override:
-    """What holds for one species instead."""
+    """Rule for one species instead."""
 
     caution: int | None = None
     threshold: float | None = None
@@ -23,7 +23,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Decision:
-    """How a listener decides."""
+    """Decision of a listener: hop, threshold, caution and overrides."""
 
     hop_samples: int | None = None
     """Distance between windows; None takes the bundle's."""

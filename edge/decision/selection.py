@@ -1,4 +1,4 @@
-"""Which species are listened for: by species, genus, family or order."""
+"""Selection of the species listened for: by species, genus, family or order."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -62,7 +62,7 @@ def _listed(text: str) -> list[str]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a text that may be no path at all names a file."""
+    """True if a text that may be no path at all names a file."""
     try:
         return path.is_file()
     except OSError:  # a name longer than the file system allows

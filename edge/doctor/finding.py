@@ -1,4 +1,4 @@
-"""What one check has found."""
+"""Finding of one check."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Is the machine fit for a year on a pole: clock, disk, heat, memory?"""
+"""Checks of the machine for a year on a pole: clock, disk, heat, memory."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _TROUBLES = {0: "under-voltage", 1: "slowed down", 2: "throttled", 3: "too hot"}
 
 
 def check_clock() -> Finding:
-    """Whether records will have the right time."""
+    """Check that records will have the right time."""
     now, zone = clock.now(), clock.time_zone()
     found = f"{now:%Y-%m-%d %H:%M} UTC, zone {zone}"
     if now.year < _YEAR:
@@ -33,7 +33,7 @@ def check_clock() -> Finding:
 
 
 def check_disk(settings: Settings) -> Finding:
-    """Whether the station can keep records."""
+    """Check that the station can keep records."""
     station = settings.station_path
     folder = next(one for one in (station, *station.parents) if one.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
@@ -60,7 +60,7 @@ def check_heat(zones: Path = Path("/sys/class/thermal"), board: Path = _BOARD) -
 
 
 def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
-    """What is free for the listener."""
+    """Memory that is free for the listener."""
     lines = dict(one.split(":", 1) for one in table.read_text(encoding="ascii").splitlines())
     free = int(lines["MemAvailable"].split()[0]) / 1024
     advice = "the small bundle needs 150 MB: end other programs, or take a bigger board"
@@ -76,12 +76,12 @@ def check_helpers() -> Finding:
 
 
 def check_cores() -> Finding:
-    """How many processors there are."""
+    """Count of processors."""
     return Finding("processors", GOOD, f"{len(os.sched_getaffinity(0))}")
 
 
 def _damage(database: Path) -> str:
-    """What is wrong with the records, which a listener may be writing; empty if nothing is."""
+    """Faults of the records, which a listener may be writing; empty if there are none."""
     if not database.exists():
         return ""
     try:
@@ -100,7 +100,7 @@ def _celsius(sensor: Path) -> float:
 
 
 def _throttled(board: Path) -> list[str]:
-    """What a Raspberry Pi complains of; nothing on other boards."""
+    """Complaints of a Raspberry Pi; none on other boards."""
     try:
         bits = int(board.read_text(), 16)
     except (OSError, ValueError):

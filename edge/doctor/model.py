@@ -1,4 +1,4 @@
-"""Is the bundle whole, and is this machine fast enough for it?"""
+"""Checks of the bundle, and of this machine's speed with it."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def check_bundle(settings: Settings) -> Iterator[Finding]:
 
 
 def check_voice(settings: Settings) -> Finding:
-    """Whether clips can be kept free of speech."""
+    """Check that clips can be kept free of speech."""
     if not settings.clips or settings.voices == "keep":
         return Finding("voices", GOOD, "not asked for")
     try:

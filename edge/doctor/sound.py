@@ -1,4 +1,4 @@
-"""May this process record, from what, and is the sound any good?"""
+"""Checks of the sound: permission, devices, and the level of what is recorded."""
 
 import grp
 import math
@@ -27,7 +27,7 @@ _CLIPPED_SHARE = 1e-4
 
 @dataclass(frozen=True)
 class Level:
-    """How loud some seconds of sound are."""
+    """Level of some seconds of sound."""
 
     dbfs: float
     """Root mean square, in dB re full scale."""
@@ -41,7 +41,7 @@ class Level:
 
 
 def check_permission(folder: Path = Path("/dev/snd")) -> Finding:
-    """Whether sound cards may be opened."""
+    """Check that sound cards may be opened."""
     cards = sorted(folder.glob("pcm*c")) if folder.is_dir() else []
     if not cards:
         return Finding(
@@ -70,7 +70,7 @@ def _group(number: int) -> str:
 
 
 def check_devices(settings: Settings) -> Finding:
-    """Whether anything can be recorded from."""
+    """Check that anything can be recorded from."""
     try:
         devices = input_devices(settings.backend)
     except BirdlistenError as error:
@@ -120,7 +120,7 @@ def measure(samples: Waveform) -> Level:
 
 
 def judge_level(level: Level) -> Finding:
-    """What to do about a level."""
+    """Advice about a level."""
     found = f"{level.dbfs:.0f} dBFS, peak {level.peak_dbfs:.0f} dBFS"
     if level.flat:
         return Finding("level", BAD, "the signal does not move", "unmute it: alsamixer, F4, space")

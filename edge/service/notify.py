@@ -1,4 +1,4 @@
-"""What systemd is told: ready, alive, stopping (sd_notify(3)); nothing where it isn't there."""
+"""Messages to systemd: ready, alive, stopping (sd_notify(3)); none where it isn't there."""
 
 import os
 import socket

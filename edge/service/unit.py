@@ -61,7 +61,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class UnitConfig:
-    """What differs from station to station."""
+    """Settings of a unit that differ from station to station."""
 
     command: Sequence[str]
     """The listener with its arguments."""

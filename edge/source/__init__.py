@@ -1,1 +1,1 @@
-"""Where sound comes from: microphones, files, streams, as blocks and windows."""
+"""Sources of sound: microphones, files, streams, as blocks and windows."""

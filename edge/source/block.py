@@ -24,7 +24,7 @@ class Block:
 
     @property
     def end_sample(self) -> int:
-        """Where the next block begins if nothing is lost."""
+        """First sample of the next block if nothing is lost."""
         return self.first_sample + len(self.samples)
 
     @property

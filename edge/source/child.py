@@ -64,7 +64,7 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def status(self, patience_s: float = 2.0) -> int:
-        """How a process that has closed its stdout ended; killed if it doesn't end at all."""
+        """Exit status of a process that has closed its stdout; killed if it doesn't end at all."""
         try:
             return self._process.wait(patience_s)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What can go wrong with a live source, and go right again. Standard library only."""
+"""Faults of a live source that can pass. Standard library only."""
 
 
 class SourceFault(Exception):

@@ -11,7 +11,7 @@ _State = tuple[int, int]
 
 
 def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> Iterator[Path]:
-    """What is there, then what comes, until stopped.
+    """Files that are there, then those that come, until stopped.
 
     A file is finished when neither its size nor its time has changed from one look to the next. One
     that is written anew is yielded again.

@@ -25,7 +25,7 @@ class Window:
 
     @property
     def end_sample(self) -> int:
-        """Where it ends."""
+        """End of the window."""
         return self.start_sample + len(self.samples)
 
 

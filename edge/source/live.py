@@ -1,4 +1,4 @@
-"""Which live source the settings name: a microphone, a stream, or raw PCM on stdin."""
+"""Opening of the live source that the settings name: microphone, stream, or raw PCM on stdin."""
 
 import sys
 import threading
@@ -15,7 +15,7 @@ from edge.source.supervisor import Capture, Supervisor
 
 
 def is_live(source: str | None) -> bool:
-    """Whether an input sounds now, and can't wait; None is the microphone."""
+    """True if an input sounds now, and can't wait; None is the microphone."""
     return source is None or source == "-" or is_url(source)
 
 
@@ -38,7 +38,7 @@ class Live:
 
     @property
     def name(self) -> str:
-        """What it is called in records; a device is known once it is open."""
+        """Name in records; a device is known once it is open."""
         return "stdin" if self._capture is None else self._capture.name
 
     @property

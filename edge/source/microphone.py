@@ -89,7 +89,7 @@ class Microphone:
         return [*command, *(("--device", self._device) if self._device else ())]
 
     def _arecord_has_it(self) -> bool:
-        """Whether a device that PortAudio never had is there for arecord, by its name."""
+        """True if a device that PortAudio never had is there for arecord, by its name."""
         if self._known is not None or (self._device and _NUMBERED.fullmatch(self._device)):
             return False  # indices and USB ids are PortAudio's
         try:
@@ -130,7 +130,7 @@ def input_devices(backend: str = AUTO) -> list[Device]:
 
 
 def arecord_devices() -> list[Device]:
-    """What ALSA can record from at any rate and in mono, by `arecord -L`.
+    """Devices that ALSA can record from at any rate and in mono, by `arecord -L`.
 
     Raises:
         DeviceError: arecord is missing or hangs.

@@ -1,4 +1,4 @@
-"""When a station listens: quiet hours, by the clock or the sun, and a duty cycle to save power."""
+"""Schedule of a station: quiet hours, by the clock or the sun, and a duty cycle to save power."""
 
 import re
 import time
@@ -35,7 +35,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the sun rises."""
+    """Place whose sunrise counts."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -62,7 +62,7 @@ def _sun(latitude: float, longitude: float, zone: tzinfo, day: date, event: str)
 
 @dataclass(frozen=True)
 class Schedule:
-    """When to rest; by default never."""
+    """Times of rest; by default none."""
 
     quiet: tuple[Moment, Moment] | None = None
     """From and to, each day."""
@@ -73,7 +73,7 @@ class Schedule:
     monotonic: Callable[[], float] = time.monotonic
 
     def awake(self) -> bool:
-        """Whether it is time to listen."""
+        """True if it is time to listen."""
         return self._on_duty() and not self._quiet()
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ _LENGTH, _UNKNOWN = "Duration:", "Duration: N/A"
 
 
 def is_url(text: str) -> bool:
-    """Whether an input is a stream for ffmpeg (`rtsp://`, `http://`, ...)."""
+    """True for a stream that ffmpeg reads (`rtsp://`, `http://`, ...)."""
     return "://" in text
 
 

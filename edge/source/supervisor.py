@@ -20,7 +20,7 @@ _REST_S = 1.0
 
 @dataclass(frozen=True)
 class Patience:
-    """How patient the parent is with a source."""
+    """Patience of the parent with a source."""
 
     first_block_s: float = 8.0
     """A source may take this long to deliver its first block."""
@@ -54,7 +54,7 @@ class Capture(Protocol):
         ...
 
     def absent(self, error: SourceAbsent) -> BirdlistenError:
-        """What to tell a person who named a source that isn't there."""
+        """Advice for a person who named a source that isn't there."""
         ...
 
 
@@ -131,7 +131,7 @@ class Supervisor:
                     return
 
     def _base(self, block: Block, offset_s: float) -> int:
-        """Where a process begins to count; time never goes back.
+        """First sample of a process; time never goes back.
 
         The clock of a sound card that runs fast may be ahead of ours.
         """

@@ -163,7 +163,7 @@ def _copy_pictures(space: Space, output: Path) -> None:
 
 
 def _calibration(recipe: Recipe, model_id: str, precisions: Sequence[str]) -> dict[str, bytes]:
-    """What was measured here for this very encoder, if it was."""
+    """Banks and calibration that were measured here for this very encoder, if they were."""
     folder = recipe.folder / recipe.calibration
     note = folder / MEASURED
     if not recipe.calibration or not note.is_file():

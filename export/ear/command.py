@@ -132,7 +132,7 @@ def _check_said(recipe: Recipe, args: Namespace) -> None:
 
 
 def _unknown(file: Path, args: Namespace) -> Recipe:
-    """What can be read from a classifier that no recipe knows, and from the flags."""
+    """Recipe of an unknown classifier, from its input and the flags."""
     if args.rate is None:
         raise ConfigError(f"{file}: no recipe knows it; say what it hears: --rate HZ")
     shape = input_shape(file)

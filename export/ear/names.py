@@ -29,7 +29,7 @@ _ODD = re.compile(r"[^a-z0-9_-]")
 
 @dataclass(frozen=True)
 class Names:
-    """What a classifier's numbers stand for, in a teacher's space."""
+    """Names that a classifier's numbers stand for, in a teacher's space."""
 
     taxonomy: Taxonomy
     anchors: npt.NDArray[np.float16]

@@ -1,4 +1,4 @@
-"""What turns a classifier's logits into an embedding: probabilities times anchors, unit length.
+"""Tail of an ear: logits to an embedding, as probabilities times anchors at unit length.
 
 ConSE's convex combination of names (Norouzi et al. 2014, arXiv 1312.5650), with a constant weight
 on a direction of its own for "none of them": without it a window of noise would be the species

@@ -155,7 +155,7 @@ def _gather(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) ->
 
 
 def _frames(build: GraphBuilder, value: Value, places: Value, axis: int) -> Linear | None:
-    """What tf.signal.frame does: pieces of a signal, gathered in overlapping rows."""
+    """Frames as tf.signal.frame makes them: pieces of a signal, gathered in overlapping rows."""
     index = places.constant
     if index is None or index.ndim != 2 or axis != 1 or len(value.shape) != 3:
         return None

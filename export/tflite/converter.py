@@ -89,7 +89,7 @@ class _Conversion:
         return OPERATORS[operator.kind]
 
     def _value(self, place: int) -> Value:
-        """What an operator reads: computed before, or a constant."""
+        """Value that an operator reads: computed before, or a constant."""
         if place not in self._values:
             tensor = self._network.tensors[place]
             if tensor.data is None:
@@ -107,7 +107,7 @@ class _Conversion:
         return rounded(self._build, value, tensor.quantisation, tensor.dtype)
 
     def _place(self, name: str | None) -> int:
-        """Which tensor is asked for."""
+        """Place of the tensor that is asked for."""
         if name is None:
             return self._network.outputs[0]
         places = [n for n, one in enumerate(self._network.tensors) if one.name == name]

@@ -96,7 +96,7 @@ def _windowed(
 def _pads(
     operator: Operator, sizes: Sequence[int], reach: Sequence[int], strides: Sequence[int]
 ) -> list[int]:
-    """What SAME adds before height and width, and behind them."""
+    """Padding that SAME adds before height and width, and behind them."""
     if operator.option("Padding") != _SAME:
         return [0, 0, 0, 0]
     missing = [

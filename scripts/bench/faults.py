@@ -1,4 +1,4 @@
-"""How soon the listener hears again after a fault, what it says meanwhile, and what it loses.
+"""Recovery of the listener after faults: time, messages and loss.
 
 python scripts/bench/faults.py [--loops 50] [--only unplug,server,child,stall,garbage,ffmpeg]
 
@@ -68,7 +68,7 @@ class Listener:
             self.records += "id" in json.loads(line)
 
     def wait(self, met: Callable[[], bool]) -> bool:
-        """Whether it came to that in time."""
+        """True if it came to that in time."""
         deadline = time.monotonic() + _PATIENCE_S
         while not met() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -131,7 +131,7 @@ class Field:
         return time.monotonic()
 
     def garbage(self, listener: Listener) -> float:
-        """What comes is no audio."""
+        """Feed what is no audio."""
         self._flag.touch()
         os.kill(listener.child(), signal.SIGKILL)
         time.sleep(_AWAY_S)

@@ -61,7 +61,7 @@ CORRECTIONS: dict[str, Correction] = {
 
 @dataclass(frozen=True)
 class Sounds:
-    """What one bundle hears: cosines with all pictures of its default species."""
+    """Cosines of one bundle's windows with all pictures of its default species."""
 
     search: Search
     birds: np.ndarray

@@ -83,7 +83,7 @@ def synthetic(hours: float, seed: int, kinds: Sequence[str] = ()) -> Iterator[Ta
 
 
 def signals() -> Iterator[Take]:
-    """What a broken cable, a bad supply or an overload sounds like, ten seconds each."""
+    """Sounds of a broken cable, a bad supply and an overload, ten seconds each."""
     time, random = np.arange(_SAMPLES) / _RATE_HZ, np.random.default_rng(0)
     tone = np.sin(2 * np.pi * 1000 * time)
     hum = sum(np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5, 7))
@@ -103,7 +103,7 @@ def aviary_windows(seed: int) -> Iterator[Take]:
 
 
 def truth_lines(heard: Heard) -> Iterator[str]:
-    """How far probabilities can be believed: of all pairs, and of the best species of a window."""
+    """Reliability of probabilities: of all pairs, and of the best species of a window."""
     kept = heard.windows.heard
     probability, there = heard.probability[kept], heard.windows.there[kept]
     rows, best = np.arange(len(there)), probability.argmax(axis=1)

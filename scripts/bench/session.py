@@ -1,4 +1,4 @@
-"""What onnxruntime's settings cost: threads, spinning, arena and memory pattern.
+"""Cost of onnxruntime's settings: threads, spinning, arena and memory pattern.
 
 python scripts/bench/session.py BUNDLE [--precision int8]
 

@@ -96,7 +96,7 @@ def soak(bundle: Path, station: Path, hours: float) -> tuple[list[Look], str]:
 
 
 def expected_windows(hours: float, spec: AudioSpec) -> int:
-    """How many windows that much sound has; the last one is aligned to its end."""
+    """Windows of that much sound; the last one is aligned to its end."""
     hop, window = spec.hop_samples, spec.window_samples
     samples = round(hours * 3600 / _BLOCK_S) * _BLOCK_S * spec.sample_rate_hz
     whole = (samples - window) // hop + 1

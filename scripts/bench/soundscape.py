@@ -28,7 +28,7 @@ from train.birds.report import machine
 
 @dataclass(frozen=True)
 class Found:
-    """What became of one event."""
+    """Result of one event."""
 
     ratio_db: int | None
     """None: detections where nobody sang."""
@@ -39,7 +39,7 @@ class Found:
 
 
 def detections(bundle: Path, sound: Path, station: Path) -> list[Detection]:
-    """What the listener reports, with the ends that its database has."""
+    """Reports of the listener, with the ends that its database has."""
     command = [sys.executable, "-m", "edge", "listen", "--quiet", "--bundle", str(bundle)]
     subprocess.run(
         [*command, "--input", str(sound), "--station", str(station)],

@@ -1,4 +1,4 @@
-"""How fast the trainer is: BioLingual's tower at full size, forward, backward and step.
+"""Speed of the trainer: BioLingual's tower at full size, forward, backward and step.
 
 python scripts/bench/trainer.py [--batches 32,64,128,256] [--steps 20] [--device auto]
     [--output FILE.md]
@@ -96,7 +96,7 @@ def pictures_per_second(device: torch.device, steps: int) -> float:
 
 
 def hot_spots(batch: int, compiled: bool, device: torch.device) -> str:
-    """Where a step's time goes."""
+    """Parts of a step's time."""
     running, learning = training(batch, compiled, str(device))
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     for _ in range(_WARM[device.type]):

@@ -12,7 +12,7 @@ from train.aviary.plumage import Build
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Where the parts of one bird are; the body's centre is the origin."""
+    """Places of the parts of one bird; the body's centre is the origin."""
 
     build: Build
 

@@ -1,4 +1,4 @@
-"""What is behind and under the bird: out-of-focus landscapes, branches, trunks and grass."""
+"""Backdrops behind and under the bird: out-of-focus landscapes, branches, trunks and grass."""
 
 from collections.abc import Mapping
 

@@ -50,7 +50,7 @@ def mix(colour: str, other: str, share: float) -> str:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the bird's coordinates lie on the picture."""
+    """Transform from the bird's coordinates to the picture's."""
 
     origin_px: tuple[float, float]
     unit_px: float

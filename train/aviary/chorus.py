@@ -54,7 +54,7 @@ class Chorus:
 
 @dataclass(frozen=True)
 class Turn:
-    """When a singer is to sing, in seconds."""
+    """Time at which a singer is to sing, in seconds."""
 
     singer: int
     start_s: float

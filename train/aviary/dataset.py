@@ -35,7 +35,7 @@ _IN_PROCESS = 64
 
 @dataclass(frozen=True)
 class AviaryConfig:
-    """What a data set holds; the same configuration always gives the same data."""
+    """Configuration of a data set; the same one always gives the same data."""
 
     seed: int = 0
     species: tuple[str, ...] = SPECIES_IDS

@@ -21,7 +21,7 @@ _OWLS = frozenset({"strix_aluco", "bubo_bubo", "asio_otus"})
 
 @dataclass(frozen=True)
 class Light:
-    """How a picture is lit."""
+    """Light of a picture."""
 
     brightness: float
     warmth: float

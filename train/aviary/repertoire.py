@@ -1,4 +1,4 @@
-"""Who sings what: species, individual singers, and bouts of song."""
+"""Repertoires: species, individual singers, and bouts of song."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

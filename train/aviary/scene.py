@@ -12,7 +12,7 @@ from train.aviary.song import RATE_HZ, Waveform, samples
 
 @dataclass(frozen=True)
 class Place:
-    """Where a singer sits, seen from the microphone."""
+    """Place of a singer, seen from the microphone."""
 
     distance_m: float
     reverberation_s: float

@@ -43,7 +43,7 @@ _CREDIT = ("CC0", "birdlisten backgrounds (synthetic)")
 
 @dataclass(frozen=True)
 class BackgroundConfig:
-    """What to make.
+    """Configuration of the recordings to make.
 
     Raises:
         ConfigError: an unknown generator, or not a minute of sound.
@@ -62,7 +62,7 @@ class BackgroundConfig:
 
     @property
     def count(self) -> int:
-        """How many recordings."""
+        """Count of recordings."""
         return round(self.hours * 3600 / self.length_s)
 
 

@@ -14,7 +14,7 @@ def seconds(count: int) -> NDArray[np.float64]:
 
 
 def hiss(count: int, rng: Generator, level: float = 0.01) -> Waveform:
-    """What a microphone adds to every sound."""
+    """Colour and noise that a microphone adds to every sound."""
     return np.asarray(level * coloured(count, np.ones_like, rng), np.float32)
 
 

@@ -27,7 +27,7 @@ VOICES = {
 
 
 def available() -> bool:
-    """Whether espeak-ng is installed."""
+    """True if espeak-ng is installed."""
     return shutil.which(PROGRAM) is not None
 
 

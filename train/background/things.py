@@ -79,7 +79,7 @@ def _ring(hz: float, decay_s: float) -> Floats:
 
 
 def _struck(blows: Floats, rings: Sequence[Floats], rng: Generator) -> Waveform:
-    """What rings when it is struck."""
+    """Ringing of a thing that is struck."""
     size = len(blows) + max(map(len, rings))
     spectrum = sum(rng.uniform(0.2, 1) * np.fft.rfft(one, size) for one in rings)
     found = np.fft.irfft(np.fft.rfft(blows, size) * spectrum, size)[: len(blows)]

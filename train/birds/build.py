@@ -50,12 +50,12 @@ def build(archive: Path, output: Path) -> list[Path]:
 
 
 def base_folder(output: Path) -> Path:
-    """Where what trains in every fold lies, given where everything lies."""
+    """Folder of the data that trains in every fold, given the folder of everything."""
     return output.with_name(f"{output.name}-base")
 
 
 def fold_folder(output: Path, fold: int) -> Path:
-    """Where a fold lies, given where everything lies."""
+    """Folder of a fold, given the folder of everything."""
     return output.with_name(f"{output.name}-fold{fold}")
 
 

@@ -31,7 +31,7 @@ def paired(one: Sequence[float], other: Sequence[float]) -> dict[str, float]:
 def differences(
     table: Table, method: str, others: Sequence[str], tasks: Sequence[str], metric: str
 ) -> list[Row]:
-    """How much better a method is than each other, paired by query."""
+    """Gain of a method over each other one, paired by query."""
     return [
         {
             "task": task,

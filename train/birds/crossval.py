@@ -69,7 +69,7 @@ ORACLE_OF = "CNN, hint"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a fold's training finds what it needs."""
+    """Sources of a fold's training."""
 
     data: Path
     hint: str
@@ -116,7 +116,7 @@ def _base(output: Path, name: str, part: str) -> Path:
 
 
 def student_folder(output: Path, row: Row) -> Path:
-    """Where a row's checkpoint lies."""
+    """Folder of a row's checkpoint."""
     return output / row.name.lower().replace(", ", "-").replace(" ", "-")
 
 

@@ -38,7 +38,7 @@ def split(rows: Sequence[Row], fold: int) -> Split:
 
 
 def base(rows: Sequence[Row]) -> list[Row]:
-    """What is in `train` of every fold: nothing of core, nor of an author who is tested there.
+    """Rows in `train` of every fold: none of core, nor of an author who is tested there.
 
     A model may learn from it once, for all folds.
     """
@@ -76,7 +76,7 @@ def author_folds(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def _crowding(held: Counter[str], own: Counter[str]) -> tuple[int, int]:
-    """How many rows of the same species, then of any, a fold holds already."""
+    """Rows of the same species, then of any, that a fold holds already."""
     return sum(held[name] * count for name, count in own.items()), held.total()
 
 

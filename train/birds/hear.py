@@ -17,7 +17,7 @@ BASELINES_OF = "HTSAT, hint"
 def ears(
     row: Row, checkpoint: Checkpoint, choice: Sequence[str]
 ) -> Callable[[Sequence[Tensor]], dict[str, Embeddings]]:
-    """How one row of the report hears; with the baselines if it is the one they belong to.
+    """Embedder of one row of the report; with the baselines if it is the one they belong to.
 
     Args:
         row: of the report.

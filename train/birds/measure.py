@@ -47,7 +47,7 @@ MARGIN = "margin"
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out of one fold."""
+    """Result of one fold."""
 
     table: Table = field(default_factory=dict)
     guesses: Guesses = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Fold:
-    """What all rows of a fold are measured on, and what came out."""
+    """Material that all rows of a fold are measured on, and the results."""
 
     dataset: Dataset
     scene: Scene
@@ -122,7 +122,7 @@ def alignment(similarity: Embeddings, relevant: npt.NDArray[np.bool_]) -> Values
 
 
 def _teacher(fold: Fold) -> None:
-    """How well the teacher itself knows pictures by name: the ceiling of every student."""
+    """Teacher's own accuracy on pictures by name: the ceiling of every student."""
     scene = fold.scene
     sights = {
         "photographers it knows": (scene.taught, scene.anchors.of(scene.core)),
@@ -184,7 +184,7 @@ def _search(
 
 
 def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
-    """Is discriminability kept? The same linear probe before and after distillation."""
+    """Discriminability kept: the same linear probe before and after distillation."""
     items = fold.dataset.select("audio", TRAIN, fold.scene.core)
     train = load_recordings(items, checkpoint.hearing, CACHE)
     for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
@@ -212,7 +212,7 @@ def _alignments(
 
 
 def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
-    """What the hint's network would reach in the student's place, by names and by labels."""
+    """Accuracy of the hint's network in the student's place, by names and by labels."""
     config, core = DistillConfig(**checkpoint.config), fold.scene.core
     left = left_out(config, fold.dataset)
     sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE, left)

@@ -46,7 +46,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
 
 
 def _before(report: Mapping[str, Any]) -> str:
-    """What an earlier report said of the chosen student, beside what this one says."""
+    """Comparison of an earlier report on the chosen student with this one."""
     earlier = report["before"]
     if not earlier:
         return ""

@@ -1,4 +1,4 @@
-"""Where a photograph of Wikimedia Commons is described, from its attribution."""
+"""Address of a photograph's page on Wikimedia Commons, from its attribution."""
 
 import re
 from urllib.parse import quote, unquote

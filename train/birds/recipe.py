@@ -1,4 +1,4 @@
-"""What the starter's recipe reaches: its five twins, each on recordists that it never heard.
+"""Figures of the starter's recipe: its five twins, each on recordists that it never heard.
 
 python -m train.birds.recipe [--data data/birds] [--models runs/starter]
 

@@ -97,7 +97,7 @@ def summarise(
 
 
 def chosen_figures(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What a report says of the chosen student."""
+    """Summary of the chosen student in a report."""
     rows = [one for one in report["rows"] if one["method"] == CHOSEN and one["task"] in TASKS]
     return {"date": report["date"], "rows": rows}
 
@@ -111,7 +111,7 @@ def machine() -> str:
 
 
 def _size(models: Path) -> Mapping[str, Any]:
-    """What train.birds.size found, if it was asked."""
+    """Findings of train.birds.size, if it was asked."""
     note = models / SIZE_NOTE
     found: Mapping[str, Any] = {"recordings": 0, "rows": []}
     return read_json(note) if note.is_file() else found

@@ -14,7 +14,7 @@ from train.measure.retrieval import Labelled
 
 @dataclass(frozen=True)
 class Scene:
-    """What a fold holds; `core` are the species that queries are asked about."""
+    """Embeddings of a fold; `core` are the species that queries are asked about."""
 
     core: tuple[str, ...]
     anchors: Labelled
@@ -30,7 +30,7 @@ class Scene:
 
     @property
     def galleries(self) -> dict[str, Labelled]:
-        """What core recordings are searched in, by name."""
+        """Galleries that core recordings are searched in, by name."""
         everyone = [*self.core, *sorted(set(self.others.species.tolist()))]
         return {
             "T": self.anchors.of(self.core),
@@ -49,7 +49,7 @@ class Scene:
 
     @property
     def unseen_galleries(self) -> dict[str, Labelled]:
-        """What recordings of unseen species are searched in."""
+        """Galleries that recordings of unseen species are searched in."""
         hidden = sorted(set(self.unseen.species.tolist()))
         return {"T": self.anchors.of(hidden), "I": self.unseen}
 

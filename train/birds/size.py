@@ -47,7 +47,7 @@ _SCHEDULE = ("audio_steps=600", "mixtures=2000")
 
 
 def part_of(species_id: str) -> int:
-    """Which third a species is in."""
+    """Third that a species is in."""
     return int(hashlib.sha256(species_id.encode()).hexdigest(), 16) % PARTS
 
 

@@ -1,4 +1,4 @@
-"""What a corpus holds, counted by decoding every file of it."""
+"""Inspection of a corpus, by decoding every file of it."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor

@@ -100,7 +100,7 @@ class Recipe:
 
     @property
     def window_s(self) -> float:
-        """How much it hears at a time, in seconds."""
+        """Length of its window in seconds."""
         return self.window_samples / self.rate_hz
 
     @property
@@ -203,7 +203,7 @@ def check_file(file: Path, wanted: SourceFile) -> None:
 
 
 def ears_folder() -> Path:
-    """Where networks that a user brought are kept (XDG data, birdlisten/ears)."""
+    """Folder of the networks that a user brought (XDG data, birdlisten/ears)."""
     return data_folder() / "ears"
 
 

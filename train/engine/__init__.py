@@ -1,1 +1,1 @@
-"""How a training runs: steps, ranks, resuming, validating, writing down."""
+"""Engine of a training: steps, ranks, resuming, validating, writing down."""

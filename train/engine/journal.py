@@ -1,4 +1,4 @@
-"""What a training says of itself, step by step: JSON lines, and TensorBoard beside them."""
+"""Journal of a training, step by step: JSON lines, and TensorBoard beside them."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

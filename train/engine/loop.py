@@ -24,7 +24,7 @@ _MAX_LOG_SCALE = math.log(100)
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, how fast and how evenly to learn."""
+    """Schedule of learning: steps, rate, warm-up and accumulation."""
 
     steps: int
     learning_rate: float

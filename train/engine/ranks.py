@@ -20,14 +20,14 @@ from edge.contract.errors import ConfigError
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process this is, and of how many."""
+    """Rank of this process, and the count of all."""
 
     rank: int = 0
     world: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """True for the one that writes."""
         return self.rank == 0
 
     @property
@@ -77,7 +77,7 @@ class Ranks:
             gradient.copy_(mean.view_as(gradient))
 
     def collect(self, thing: Any) -> list[Any]:
-        """What every rank has, in order."""
+        """Values of every rank, in order."""
         if self.world == 1:
             return [thing]
         things: list[Any] = [None] * self.world
@@ -118,5 +118,5 @@ def joined() -> Iterator[Ranks]:
 
 
 def _device() -> torch.device:
-    """Where messages have to be."""
+    """Device that messages have to be on."""
     return torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")

@@ -24,7 +24,7 @@ class Resumable(Protocol):
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where and how often a training is kept."""
+    """Place and pace of a training's snapshots."""
 
     file: Path
     every: int

@@ -19,7 +19,7 @@ SPLIT = "validation"
 
 @dataclass(frozen=True)
 class Validation:
-    """What weights are judged by, and when a training ends early."""
+    """Validation of weights, and early stopping on it."""
 
     score: Callable[[], float]
     """Higher is better; must not change the training."""
@@ -30,11 +30,11 @@ class Validation:
     name: str = "validation_mAP"
 
     def due(self, step: int, steps: int) -> bool:
-        """Whether it is time."""
+        """True if it is time."""
         return step % self.every == 0 or step == steps
 
     def over(self, stale: int) -> bool:
-        """Whether there is no hope left."""
+        """True if patience has run out."""
         return 0 < self.patience <= stale
 
 

@@ -1,1 +1,1 @@
-"""What a student is asked, what others answer, and how it is shown."""
+"""Measurement of a student: protocol, metrics, baselines and plots."""

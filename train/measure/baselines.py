@@ -1,4 +1,4 @@
-"""What distillation must beat: chains and maps between the two text spaces."""
+"""Baselines of distillation: chains and maps between the two text spaces."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which family is taken for which: counts, and a picture of them."""
+"""Confusion of families: counts, and a picture of them."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -34,7 +34,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Names:
-    """What the methods that go by names may use."""
+    """Texts that the methods that go by names may use."""
 
     known: Texts
     """What the maps between the text spaces learn from."""
@@ -94,7 +94,7 @@ class OwnSpace:
 
 
 def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: Names) -> dict[str, Embeddings]:
-    """What the CLAP hears, carried over by names: each caption of a species to its anchor."""
+    """Embeddings of the CLAP, carried over by names: each caption of a species to its anchor."""
     audio, known = own.hear(log_mels), own.read(names.known.species)
     texts, anchors = np.concatenate(list(known)), np.tile(names.known.anchors, (len(known), 1))
     choice = unit(own.read(names.choice.species).mean(axis=0))

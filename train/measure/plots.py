@@ -33,7 +33,7 @@ def families(task: Task, protocol: Protocol) -> bytes:
 
 
 def similarities(tasks: Sequence[Task]) -> bytes:
-    """How similar what belongs together is, and what doesn't: a histogram a task, as PNG."""
+    """Histograms of similarity, a task each, as PNG: pairs that belong together, and others."""
     figure, axes = _axes(len(tasks))
     for task, axis in zip(tasks, axes, strict=True):
         right = task.relevant

@@ -72,7 +72,7 @@ def fit_probe(features: Embeddings, labels: npt.NDArray[np.intp]) -> Probe:
 def probe_tasks(
     checkpoint: Checkpoint, dataset: Dataset, test: Recordings, protocol: Protocol, cache: Path
 ) -> dict[str, Task]:
-    """How well species can be told by a student's features, before and after distillation.
+    """Linear probe of a student's features, before and after distillation.
 
     The probe learns from the training split; without one there are no tasks.
     """

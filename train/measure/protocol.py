@@ -1,4 +1,4 @@
-"""What is asked of a student: which recordings, among which pictures and names.
+"""Protocol of retrieval: recordings asked about, among pictures and names.
 
 SSW60 (Van Horn et al. 2022): the test recordings, each among the test photographs of NABirds, and
 of iNat21. iNatSounds has no photographs: they come from iNat21, whose species it shares. BirdSet:
@@ -48,7 +48,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What every method is asked alike."""
+    """Questions that every method is asked alike."""
 
     texts: Texts
     """Names of the species that are heard or pictured, and their anchors."""
@@ -95,7 +95,7 @@ def make_protocol(
     teacher: Teacher,
     cache: Path,
 ) -> Protocol:
-    """What a split asks.
+    """Questions of a split.
 
     Args:
         dataset: of the recordings.

@@ -1,4 +1,4 @@
-"""What is found: per query, so that queries can be pooled and methods compared.
+"""Retrieval per query, so that queries can be pooled and methods compared.
 
 A recording is what its windows say together: similarities are pooled by the maximum.
 """

@@ -31,7 +31,7 @@ _KEPT_BYTES = 2**28
 
 @dataclass(frozen=True)
 class Computed:
-    """What became of one recording."""
+    """Result of one recording."""
 
     sha256: str
     """Of the file."""
@@ -42,7 +42,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Job:
-    """What is done with every recording."""
+    """Job that is done with every recording."""
 
     compute: Callable[[Item], Array]
     known: frozenset[str]
@@ -82,7 +82,7 @@ def load_each(
 
 
 def file_key(path: Path) -> str:
-    """What tells a file from others, and from what it was before it changed."""
+    """Key that tells a file from others, and from what it was before it changed."""
     stat = path.stat() if path.is_file() else None
     text = f"{path.resolve()} {stat and (stat.st_size, stat.st_mtime_ns)}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -102,7 +102,7 @@ def _fill(writer: Writer, missing: dict[str, Item], job: Job, title: str) -> Non
 
 @contextmanager
 def _mapping(job: Job, count: int) -> Iterator[Callable[[Iterable[Item]], Iterable[Computed]]]:
-    """What does a job with every item: here if they are few, else in a process a core."""
+    """Run a job with every item: here if they are few, else in a process a core."""
     if count <= _FEW:
         yield lambda items: map(job, items)
         return

@@ -72,7 +72,7 @@ class Clips:
 
 
 def fits(log_mels: Sequence[Tensor], device: torch.device) -> bool:
-    """Whether a GPU has memory for all of them."""
+    """True if a GPU has memory for all of them."""
     if device.type != "cuda" or not log_mels:
         return False
     wanted = sum(one.nbytes for one in log_mels)

@@ -44,7 +44,7 @@ _FILES = ("log-mels.npy", "hints.npy")
 
 @dataclass(frozen=True)
 class Mixtures:
-    """What the student hears, and what the network made of it."""
+    """Log-mels that the student hears, and the network's embeddings of the same sound."""
 
     log_mels: Tensor
     """float16[mixtures, frames, mel_bins]."""

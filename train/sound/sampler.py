@@ -20,7 +20,7 @@ _NUMBERS = 16
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How a window is varied; probabilities a window."""
+    """Augmentation of a window; probabilities a window."""
 
     gain_db: float = 8.0
     """Level is shifted by up to this, either way."""

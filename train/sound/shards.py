@@ -26,7 +26,7 @@ _BYTES = 2
 
 @dataclass(frozen=True)
 class Place:
-    """Where an array lies."""
+    """Place of an array."""
 
     sha256: str
     """Of the file it was made from."""
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def end(self) -> int:
-        """Where the next array begins."""
+        """Offset of the next array."""
         return self.offset + math.prod(self.shape)
 
 
 class Shards:
-    """What a folder holds; read whenever, written under `writing` by one process at a time.
+    """Content of a folder; read whenever, written under `writing` by one process at a time.
 
     Args:
         folder: made when something is written.
@@ -147,7 +147,7 @@ class Writer:
 
 
 def shard_file(folder: Path, shard: int) -> Path:
-    """Where a shard lies."""
+    """Path of a shard."""
     return folder / f"shard-{shard:05d}.f16"
 
 

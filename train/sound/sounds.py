@@ -77,7 +77,7 @@ class Sounds:
         )
 
     def hint(self, hint: str, features: int, hearing: Hearing, cache: Path) -> HintLoss | NoHint:
-        """What learning from another network's embedding of the same windows costs.
+        """Loss of learning from another network's embedding of the same windows.
 
         Args:
             hint: an ear, as `train.ears.recipe.locate` has it; empty learns without.
