@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import PACKAGED_BUNDLE
+from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.taxonomy import read_table, slug
@@ -334,7 +334,9 @@ def listeners(bundles: Sequence[Path]) -> None:
 
 
 def _memory_mb(bundle: Path, seconds: int = 20) -> float:
-    """Largest sum of PSS over the listener's processes while it hears noise in real time."""
+    """Largest sum of PSS over the listener's processes while birds sing in real time."""
+    chorus = resample(*read_recording(DEMO_BUNDLE / "chorus.flac"), 48_000)
+    pcm = (repeat_pad(chorus, seconds * 48_000) * 32_000).astype("<i2")
     with tempfile.TemporaryDirectory() as station:
         flags = ["--input", "-", "--bundle", str(bundle), "--station", station, "--quiet"]
         child = subprocess.Popen(
@@ -342,11 +344,9 @@ def _memory_mb(bundle: Path, seconds: int = 20) -> float:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
-        random, most = np.random.default_rng(0), 0.0
-        for _ in range(seconds):
+        most = 0.0
+        for second in np.split(pcm[: seconds * 48_000], seconds):
             time.sleep(1)
-            second = random.normal(0, 3000, 48_000).astype("<i2")
-            second[::2] //= 4
             child.stdin.write(second.tobytes())
             child.stdin.flush()
             most = max(most, _pss_mb(child.pid))
