@@ -61,7 +61,7 @@ def make_bundle(
     names = join_names(classifier.labels, recipe, space.taxonomy, space.anchors)
     graph = open_graph(classifier)
     encoder = add_tail(graph, names, recipe.activation, recipe.none)
-    manifest = _manifest(output, classifier, space, names)
+    manifest = _manifest(classifier, space, names)
     encoders, parity = make_encoders(encoder, classifier, names, manifest, precisions)
     contents = {
         "taxonomy": _taxonomy_bytes(names.taxonomy),
@@ -76,7 +76,7 @@ def make_bundle(
     return written, names
 
 
-def _manifest(output: Path, classifier: Classifier, space: Space, names: Names) -> Manifest:
+def _manifest(classifier: Classifier, space: Space, names: Names) -> Manifest:
     recipe, like = classifier.recipe, space.like
     spec = AudioSpec(recipe.rate_hz, recipe.window_samples, recipe.hop)
     synthetic = bool(like and like.manifest.provenance.get("synthetic"))

@@ -7,7 +7,7 @@ where no known anchor lies, so that it can be told from all others and is near t
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,33 +61,28 @@ def join_names(
     Raises:
         DatasetError: two labels are the same species.
     """
-    wide = anchors.astype(np.float32)
-    events = np.array([one.scientific_name in recipe.events for one in labels])
-    species = [_species(one, recipe, known) for one in labels]
-    held = {one.species_id for one in known.species}
-    heard = [one for one, event in zip(species, events, strict=True) if not event]
-    new = [one for one in heard if one.species_id not in held]
+    held = known.by_id()
+    species = [_species(label, recipe, held) for label in labels]
+    events = [label.scientific_name in recipe.events for label in labels]
+    heard = [bird for bird, event in zip(species, events, strict=True) if not event]
     _check_distinct(heard)
-    basis = _used(wide)
-    codes = [_code(one.species_id, basis) for one in new]
-    whole = np.concatenate([wide, np.array(codes, np.float32).reshape(-1, wide.shape[1])])
-    taxonomy = Taxonomy((*known.species, *new))
-    stored = whole.astype(np.float16)
-    none = _code(_NONE, basis)
-    place = {one: n for n, one in enumerate(taxonomy.ids)}
-    directions = np.array(
-        [
-            none if event else stored[place[one.species_id]]
-            for one, event in zip(species, events, strict=True)
-        ],
-        np.float32,
+    new = [bird for bird in heard if bird.species_id not in held]
+    basis = _used(anchors.astype(np.float32))
+    codes = np.array([_code(bird.species_id, basis) for bird in new], np.float32)
+    stored = np.concatenate([anchors, codes.reshape(-1, anchors.shape[1])]).astype(np.float16)
+    taxonomy, none = Taxonomy((*known.species, *new)), _code(_NONE, basis)
+    row = dict(zip(taxonomy.ids, stored, strict=True))
+    named = zip(species, events, strict=True)
+    directions = [none if event else row[bird.species_id] for bird, event in named]
+    ids = {bird.species_id for bird in heard}
+    return Names(
+        taxonomy=taxonomy,
+        anchors=stored,
+        directions=np.array(directions, np.float32),
+        none=none,
+        coded=tuple(bird.species_id for bird in new),
+        lacking=tuple(b.scientific_name for b in known.species if b.species_id not in ids),
     )
-    lacking = tuple(
-        one.scientific_name
-        for one in known.species
-        if one.species_id not in {bird.species_id for bird in heard}
-    )
-    return Names(taxonomy, stored, directions, none, tuple(o.species_id for o in new), lacking)
 
 
 def _check_distinct(species: Sequence[Species]) -> None:
@@ -101,15 +96,14 @@ def _check_distinct(species: Sequence[Species]) -> None:
         seen[one.species_id] = one.scientific_name
 
 
-def _species(label: Label, recipe: Recipe, known: Taxonomy) -> Species:
+def _species(label: Label, recipe: Recipe, known: Mapping[str, Species]) -> Species:
     """The taxonomy's own line, or one with the ranks that a name shows."""
     name = recipe.synonyms.get(label.scientific_name, label.scientific_name)
     species_id = _ODD.sub("-", Label(name, "").species_id)
-    held = known.by_id().get(species_id) if species_id else None
-    if held is not None:
-        return held
+    if species_id in known:
+        return known[species_id]
     genus, _, epithet = name.partition(" ")
-    kin = next((one for one in known.species if one.genus == genus), None)
+    kin = next((one for one in known.values() if one.genus == genus), None)
     class_ = recipe.known_class(genus)
     order, family = (kin.order, kin.family) if kin else ("", "")
     phylum = "Arthropoda" if class_ == "Insecta" else "Chordata"

@@ -1,6 +1,6 @@
 """Figures of an ear: first guesses, reports, noise and background, beside its original.
 
-python scripts/bench/ears.py BUNDLE --recordings data/birds [--archive data/archive]
+python scripts/bench/ears.py BUNDLE [--recordings data/birds]
                              [--network FILE] [--hours 3] [--seeds 11 23 37 41]
                              [--only recordings,crossed,precisions,noise,background,cost]
                              [--output FILE.png]
