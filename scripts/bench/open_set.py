@@ -71,7 +71,8 @@ class Listening:
         """Score takes, some at a time: hours of them don't fit in memory."""
         parts, left = [], iter(takes)
         while chunk := list(islice(left, _AT_ONCE)):
-            parts.append(score_takes(chunk, ear or self._ear, self.bundle)[self.name])
+            scored = score_takes(chunk, ear or self._ear, self.bundle, self.calibration.weights)
+            parts.append(scored[self.name])
         windows = ScoredWindows.joined(parts)
         return Heard(name, windows, self.calibration.probability(windows.score))
 
