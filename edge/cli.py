@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from edge.arguments import NOT_SETTINGS, parse
+from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
 from edge.config import Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
@@ -47,12 +47,12 @@ def _listen(args: argparse.Namespace, settings: Settings) -> int:
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.identify import identify, to_json, to_text
-    from edge.command.opening import open_hearing
+    from edge.command.opening import open_recognizer
 
-    hearing = open_hearing(settings)
+    recognizer = open_recognizer(settings)
     failed = 0
     for file in args.files:
-        record = identify(file, hearing, args.top)
+        record = identify(file, recognizer, args.top)
         print(to_json(record) if settings.json else to_text(record), flush=True)
         if "error" in record:
             failed += 1

@@ -1,14 +1,14 @@
 """The settings of a run: flag > BIRDLISTEN_* environment > YAML file > default."""
 
-import difflib
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from edge.contract.errors import ConfigError
+from edge.contract.names import nearest
 from edge.decision.caution import DEFAULT_CAUTION, check_rule
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
@@ -145,7 +145,7 @@ def resolve(
     Raises:
         ConfigError: an unknown key, an impossible value, or an unreadable file.
     """
-    names = [one.name for one in fields(Settings)]
+    names = [field.name for field in fields(Settings)]
     surrounding = {
         name: environment[f"BIRDLISTEN_{name.upper()}"]
         for name in names
@@ -178,17 +178,11 @@ def find_bundle(name: str) -> Path:
     for folder in folders:
         if (folder / name).is_dir():
             return folder / name
-    held = sorted(one.name for folder in folders if folder.is_dir() for one in folder.iterdir())
+    held = sorted(entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir())
     raise ConfigError(
         f"bundle: {name!r} is no folder here, and none of {', '.join(held)}{nearest(name, held)}"
         f" (./scripts/ear {name} makes one of a ready network)"
     )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing if no name is near."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -200,7 +194,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not readable as YAML ({_first_line(error)})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
-    names = [one.name for one in fields(Settings)]
+    names = [field.name for field in fields(Settings)]
     for key in content:
         if key not in names:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), names)}")
@@ -213,7 +207,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any, hint: Any) -> Any:
-    kinds = [one for one in get_args(hint) or (hint,)]
+    kinds = [kind for kind in get_args(hint) or (hint,)]
     if value is None and type(None) in kinds:
         return None
     if not isinstance(value, (str, int, float)) or (kinds[0] is int and isinstance(value, float)):

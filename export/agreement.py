@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.bundle import Bundle
-from edge.encoder import open_encoder
-from edge.search import Search
-from edge.session import Running
-from export.recorded import Recorded, windows_of
+from edge.recognition.encoder import open_encoder
+from edge.recognition.runtime import RuntimeOptions
+from edge.recognition.search import Search
+from export.recordings import LabelledRecording, windows_of
 from train.measure.metrics import average_precision, class_average
-from train.measure.retrieval import Heard
+from train.measure.retrieval import PooledEmbeddings
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,7 +32,7 @@ def agreement(
     bundle: Bundle,
     precision: str,
     reference: Callable[[Floats], Floats],
-    recorded: Sequence[Recorded],
+    recorded: Sequence[LabelledRecording],
 ) -> dict[str, Agreement]:
     """Compare a variant with torch, by species set; sets without a recording are left out.
 
@@ -42,15 +42,15 @@ def agreement(
         reference: float32[windows, samples] -> float32[windows, dim] of torch.
         recorded: recordings of birds.
     """
-    encoder = open_encoder(bundle, precision, Running("cpu", threads=0))
-    parts = [windows_of(one, bundle.manifest.audio) for one in recorded]
-    exact = [reference(one) for one in parts]
-    variant = [encoder.encode(one) for one in parts]
+    encoder = open_encoder(bundle, precision, RuntimeOptions("cpu", threads=0))
+    parts = [windows_of(recording, bundle.manifest.audio) for recording in recorded]
+    exact = [reference(windows) for windows in parts]
+    variant = [encoder.encode(windows) for windows in parts]
     found = {}
     for name in bundle.manifest.species_sets:
-        searches = [_search(bundle, name, one) for one in ("fp32", precision)]
+        searches = [_search(bundle, name, chosen) for chosen in ("fp32", precision)]
         ids = set(searches[0].species_ids)
-        known = [n for n, one in enumerate(recorded) if one.species_ids & ids]
+        known = [n for n, recording in enumerate(recorded) if recording.species_ids & ids]
         if known:
             sides = ([exact[n] for n in known], [variant[n] for n in known])
             found[name] = _compared(searches, sides, [recorded[n] for n in known])
@@ -63,19 +63,22 @@ def _search(bundle: Bundle, species_set: str, precision: str) -> Search:
 
 
 def _compared(
-    searches: Sequence[Search], sides: Sequence[list[Floats]], recorded: Sequence[Recorded]
+    searches: Sequence[Search], sides: Sequence[list[Floats]], recorded: Sequence[LabelledRecording]
 ) -> Agreement:
-    owners = np.repeat(np.arange(len(recorded)), [len(one) for one in sides[0]])
+    owners = np.repeat(np.arange(len(recorded)), [len(side) for side in sides[0]])
     ids = searches[0].species_ids
-    there = np.array([[one in take.species_ids for one in ids] for take in recorded])
+    present = np.array(
+        [[species in recording.species_ids for species in ids] for recording in recorded]
+    )
     scores = [
-        one.scores(np.concatenate(side)).score for one, side in zip(searches, sides, strict=True)
+        search.scores(np.concatenate(side)).score
+        for search, side in zip(searches, sides, strict=True)
     ]
     same = float((scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean())
-    exact, variant = (_mean_ap(one, owners, there) for one in scores)
+    exact, variant = (_mean_ap(score, owners, present) for score in scores)
     return Agreement(same, 100 * (exact - variant), len(owners))
 
 
-def _mean_ap(score: Floats, owners: npt.NDArray[np.intp], there: npt.NDArray[np.bool_]) -> float:
-    pooled = Heard(score, owners).loudest(score)
-    return class_average(average_precision(pooled, there), there.argmax(axis=1))
+def _mean_ap(score: Floats, owners: npt.NDArray[np.intp], present: npt.NDArray[np.bool_]) -> float:
+    pooled = PooledEmbeddings(score, owners).loudest(score)
+    return class_average(average_precision(pooled, present), present.argmax(axis=1))

@@ -17,15 +17,15 @@ def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     typed = onnx.shape_inference.infer_shapes(model, data_prop=True)
     halves = {
-        one.name
-        for one in (*typed.graph.value_info, *typed.graph.output)
-        if one.type.tensor_type.elem_type == TensorProto.FLOAT16
+        value.name
+        for value in (*typed.graph.value_info, *typed.graph.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT16
     }
     emulated = onnx.ModelProto()
     emulated.CopyFrom(model)
     del emulated.graph.value_info[:]
-    for one in emulated.graph.initializer:
-        _widen(one)
+    for tensor in emulated.graph.initializer:
+        _widen(tensor)
     for output in emulated.graph.output:
         output.type.tensor_type.elem_type = TensorProto.FLOAT
     nodes = [step for node in model.graph.node for step in _steps(node, halves)]

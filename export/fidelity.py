@@ -1,6 +1,7 @@
 """Fidelity of an exported graph to what it was made from, and its limits.
 
-Through `edge.encoder` as deployed; an FP16 graph is also run as a GPU would, rounding every half.
+Through `edge.recognition.encoder` as deployed; an FP16 graph is also run as a GPU would, rounding
+every half.
 """
 
 import logging
@@ -13,8 +14,8 @@ import numpy.typing as npt
 import onnx
 
 from edge.contract.errors import DatasetError
-from edge.encoder import Encoder
-from edge.session import Running, open_session
+from edge.recognition.encoder import Encoder
+from edge.recognition.runtime import RuntimeOptions, open_session
 from export.emulate import rounded
 from export.scopes import log_mel_of
 from export.signals import signals
@@ -28,7 +29,7 @@ Function = Callable[[Windows], Windows]
 
 
 @dataclass(frozen=True)
-class Limits:
+class FidelityLimits:
     """Limits that a variant must reach to be written."""
 
     signals: float
@@ -40,9 +41,9 @@ class Limits:
 
 
 LIMITS = {
-    "fp32": Limits(0.99999, 0.99999),
-    "fp16": Limits(0.9999, 0.99999),
-    "int8": Limits(0.98, 0.999),
+    "fp32": FidelityLimits(0.99999, 0.99999),
+    "fp16": FidelityLimits(0.9999, 0.99999),
+    "int8": FidelityLimits(0.98, 0.999),
 }
 
 
@@ -59,7 +60,7 @@ class Parity:
     recordings: tuple[float, float] | None
     """Mean and least cosine over windows of recordings."""
 
-    def problems(self, limits: Limits) -> list[str]:
+    def problems(self, limits: FidelityLimits) -> list[str]:
         """Figures outside the limits, in words."""
         found = [
             f"cosine with the original is {cosine:.6f} on {name!r}, expected at least "
@@ -78,7 +79,7 @@ class Parity:
             found.append(f"mean cosine with the original on recordings is {mean}")
         return found
 
-    def summary(self, limits: Limits) -> dict[str, Any]:
+    def summary(self, limits: FidelityLimits) -> dict[str, Any]:
         """The figures that a manifest keeps."""
         found = {"least_cosine_on_signals": min(self.signals.values())}
         if self.recordings:
@@ -102,7 +103,7 @@ def compare_graph(
         recorded: float32[windows, samples] of recordings.
         log_mel: the original's front end; None compares embeddings only.
     """
-    model, encoder = onnx.load_from_string(graph), Encoder(graph, Running("cpu", threads=0))
+    model, encoder = onnx.load_from_string(graph), Encoder(graph, RuntimeOptions("cpu", threads=0))
     made = signals(encoder.window_samples)
     hard = np.stack(list(made.values()))
     ways: list[Function] = [encoder.encode]
@@ -121,7 +122,7 @@ def compare_graph(
 
 def _worst(cosines: Windows) -> list[float]:
     """Of several ways, [ways, signals]; not a number is the worst there is."""
-    return [float(one) for one in np.nan_to_num(cosines, nan=-1).min(axis=0)]
+    return [float(cosine) for cosine in np.nan_to_num(cosines, nan=-1).min(axis=0)]
 
 
 def _recordings(
@@ -139,11 +140,15 @@ def _log_mel_differences(log_mel: Function, model: onnx.ModelProto, hard: Window
     expected = log_mel(hard)
     audible = expected > expected.max(axis=(1, 2, 3), keepdims=True) - _AUDIBLE_DB
     difference = np.where(audible, np.abs(found - expected), 0)
-    return [float(one) for one in np.nan_to_num(difference, nan=np.inf).max(axis=(1, 2, 3))]
+    return [
+        float(decibels) for decibels in np.nan_to_num(difference, nan=np.inf).max(axis=(1, 2, 3))
+    ]
 
 
 def _holds_halves(model: onnx.ModelProto) -> bool:
-    return any(one.data_type == onnx.TensorProto.FLOAT16 for one in model.graph.initializer) or any(
+    return any(
+        tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer
+    ) or any(
         attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT16
         for node in model.graph.node
         for attribute in node.attribute
@@ -152,7 +157,9 @@ def _holds_halves(model: onnx.ModelProto) -> bool:
 
 def _plainly(model: onnx.ModelProto) -> Function:
     """Run a graph on a processor as it is written, without optimisation."""
-    session = open_session(model.SerializeToString(), Running("cpu", threads=0, optimised=False))
+    session = open_session(
+        model.SerializeToString(), RuntimeOptions("cpu", threads=0, optimised=False)
+    )
     return lambda windows: session.run(None, {"waveform": windows})[0]
 
 
@@ -163,7 +170,7 @@ def in_batches(function: Function, windows: Windows) -> Windows:
     )
 
 
-def check(parity: Parity, precision: str, limits: Limits | None = None) -> None:
+def check(parity: Parity, precision: str, limits: FidelityLimits | None = None) -> None:
     """Refuse a variant that isn't the same encoder.
 
     Args:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from edge.contract.errors import DatasetError
 from export.htsat import Htsat
 from export.scopes import LOG_MEL, PROJECTED, name_output
-from train.frontend import LogMel, LogMelSpec
-from train.student import Student
-from train.towers import ClapTower
+from train.model.frontend import LogMel, LogMelSpec
+from train.model.student import Student
+from train.model.towers import ClapTower
 
 _SCOPE_KEY = "pkg.torch.onnx.name_scopes"
 _SHORTEST = 1e-12
@@ -98,12 +98,12 @@ def _tidy(model: onnx.ModelProto) -> None:
         node.name = f"{_module(node)}/{node.op_type}_{number}"
     graph = model.graph
     noted = (*graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output)
-    for one in (*noted, graph, model):
-        del one.metadata_props[:]
+    for holder in (*noted, graph, model):
+        del holder.metadata_props[:]
 
 
 def _module(node: onnx.NodeProto) -> str:
     """The deepest module that an operation came from, such as `tower.blocks.3.widen`."""
-    noted = next((one.value for one in node.metadata_props if one.key == _SCOPE_KEY), "[]")
+    noted = next((entry.value for entry in node.metadata_props if entry.key == _SCOPE_KEY), "[]")
     modules: list[str] = ast.literal_eval(noted)[:-1]
-    return next((one for one in reversed(modules) if one), "")
+    return next((module for module in reversed(modules) if module), "")

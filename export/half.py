@@ -47,7 +47,7 @@ def _cut(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto, list
     made = {out for node in model.graph.node if node.name in names for out in node.output}
     cutter = onnx.utils.Extractor(model)
     everything = cutter.extract_model(["waveform"], [PROJECTED])
-    rest = [one for one in everything.graph.node if one.name not in names]
+    rest = [node for node in everything.graph.node if node.name not in names]
     crossing = sorted(made.intersection(name for node in rest for name in node.input))
     front = cutter.extract_model(["waveform"], crossing)
     return front, cutter.extract_model(crossing, [PROJECTED]), crossing
@@ -68,11 +68,11 @@ def _halved(tower: onnx.ModelProto) -> onnx.ModelProto:
     return half
 
 
-def _joined(one: onnx.ModelProto, other: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    for part in (one, other):
+def _joined(graph: onnx.ModelProto, other: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
+    for part in (graph, other):
         del part.graph.value_info[:]  # both describe what crosses; nothing needs it to run
     merged: onnx.ModelProto = onnx.compose.merge_models(
-        one, other, io_map=[(name, name) for name in names]
+        graph, other, io_map=[(name, name) for name in names]
     )
     return merged
 

@@ -39,14 +39,15 @@ class Htsat(nn.Module):
         layers = [block for stage in encoder.layers for block in stage.blocks]
         sides = [side for stage in encoder.layers for side in _sides(encoder, stage)]
         orders = [
-            _order(side, *_windows(one, side)) for one, side in zip(layers, sides, strict=True)
+            _order(side, *_windows(layer, side)) for layer, side in zip(layers, sides, strict=True)
         ]
-        self.picture = Picture(encoder, frames)
+        self.picture = FoldedSpectrogram(encoder, frames)
         self.patches = encoder.patch_embed.proj
         self.norm_of_patches = encoder.patch_embed.norm
         self.register_buffer("first", orders[0], False)
         self.blocks = nn.ModuleList(
-            Block(one, side, order) for one, side, order in zip(layers, sides, orders, strict=True)
+            SwinBlock(layer, side, order)
+            for layer, side, order in zip(layers, sides, orders, strict=True)
         )
         merges = [stage.downsample for stage in encoder.layers for _ in stage.blocks]
         ends = [sides[n] != sides[n + 1] for n in range(len(sides) - 1)]
@@ -67,7 +68,7 @@ class Htsat(nn.Module):
         return features
 
 
-class Picture(nn.Module):
+class FoldedSpectrogram(nn.Module):
     """Normalised log-mel, stretched in time and folded to a square."""
 
     scale: Tensor
@@ -89,14 +90,14 @@ class Picture(nn.Module):
         """float32[batch, 1, frames, mel_bins] -> float32[batch, 1, spec_size, spec_size]."""
         normal = log_mel[:, 0] * self.scale + self.shift
         parts = [
-            normal[:, one] * tap[:, None] for one, tap in zip(self.rows, self.taps, strict=True)
+            normal[:, row] * tap[:, None] for row, tap in zip(self.rows, self.taps, strict=True)
         ]
         stretched = torch.stack(parts).sum(dim=0)
         folded = stretched.reshape(normal.shape[0], self.fold, -1, normal.shape[2]).transpose(2, 3)
         return folded.flatten(1, 2)[:, None]
 
 
-class Block(nn.Module):
+class SwinBlock(nn.Module):
     """Attention within windows, and a perceptron: float32[batch, tokens, dim] -> the same."""
 
     bias: Tensor
@@ -132,8 +133,8 @@ class Block(nn.Module):
         if self.mask is not None:
             apart = weights.reshape(-1, *self.mask.shape[:1], *weights.shape[1:]) + self.mask
             weights = apart.flatten(0, 1)
-        heard = functional.softmax(weights, dim=-1) @ value
-        mixed: Tensor = self.out_projection(heard.transpose(1, 2).reshape(tokens.shape))
+        attended = functional.softmax(weights, dim=-1) @ value
+        mixed: Tensor = self.out_projection(attended.transpose(1, 2).reshape(tokens.shape))
         return mixed
 
 
@@ -198,8 +199,8 @@ def _joined(attention: Any) -> nn.Linear:
     scales = (1 / math.sqrt(attention.attention_head_size), 1.0, 1.0)
     joined = nn.Linear(attention.all_head_size, 3 * attention.all_head_size)
     pairs = list(zip(parts, scales, strict=True))
-    joined.weight = nn.Parameter(torch.cat([one.weight * scale for one, scale in pairs]), False)
-    joined.bias = nn.Parameter(torch.cat([one.bias * scale for one, scale in pairs]), False)
+    joined.weight = nn.Parameter(torch.cat([part.weight * scale for part, scale in pairs]), False)
+    joined.bias = nn.Parameter(torch.cat([part.bias * scale for part, scale in pairs]), False)
     return joined
 
 

@@ -103,15 +103,15 @@ def _reader(windows: Windows) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
     some = windows[:: -(-len(windows) // _CALIBRATION) or 1]
-    heard = [*some, *signals(windows.shape[1]).values()]
+    samples = [*some, *signals(windows.shape[1]).values()]
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._left: Iterator[Windows] = iter(heard)
+            self._left: Iterator[Windows] = iter(samples)
 
         def get_next(self) -> dict[str, Windows] | None:
-            one = next(self._left, None)
-            return None if one is None else {"waveform": one[None]}
+            window = next(self._left, None)
+            return None if window is None else {"waveform": window[None]}
 
     return Reader()
 
@@ -123,7 +123,7 @@ def _rounded(weights: Weights, axis: int) -> tuple[Weights, npt.NDArray[np.float
     """
     if weights.size < (_SMALL_LINEAR if weights.ndim == 2 else _SMALL):
         return weights.astype(np.float16), None
-    others = tuple(one for one in range(weights.ndim) if one != axis)
+    others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     scale = np.abs(weights).max(axis=others, keepdims=True) / np.float32(127)
     scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
     return np.round(weights / scale).astype(np.int8), scale

@@ -20,20 +20,20 @@ from typing import Any
 
 import numpy as np
 
+from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import FILE_NAME, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
-from edge.usage import Parser
 from export.int8 import METHODS
 from export.variants import HALVES, Variants, make_encoders
 from gallery.command import run
-from train.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
+from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
 
 
 @dataclass(frozen=True)
-class Label:
+class BundleLabel:
     """Label of a bundle; whatever is empty comes from the checkpoint."""
 
     name: str = ""
@@ -50,7 +50,7 @@ def export(
     checkpoint_path: Path,
     output: Path,
     variants: Variants | None = None,
-    label: Label | None = None,
+    label: BundleLabel | None = None,
 ) -> Manifest:
     """Write encoders, taxonomy and anchors into a bundle.
 
@@ -68,7 +68,7 @@ def export(
         OSError: the disk is full; a bundle that was there stays as it was.
     """
     checkpoint, variants = load_checkpoint(checkpoint_path), variants or Variants()
-    manifest = _manifest(checkpoint, checkpoint_path, output, label or Label())
+    manifest = _manifest(checkpoint, checkpoint_path, output, label or BundleLabel())
     contents = {
         "taxonomy": (checkpoint_path / TAXONOMY).read_bytes(),
         "anchors": npy_bytes(checkpoint.anchors.astype(np.float16)),
@@ -78,7 +78,7 @@ def export(
     return write_bundle(output, replace(manifest, provenance=provenance), {**contents, **encoders})
 
 
-def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: Label) -> Manifest:
+def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLabel) -> Manifest:
     manifest = Manifest(
         name=label.name or checkpoint.dataset,
         licence=label.licence or " AND ".join(checkpoint.licences),
@@ -96,9 +96,9 @@ def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: Label) ->
 
 def _with_set(manifest: Manifest, file: Path, checkpoint: Checkpoint) -> Manifest:
     ids = read_names(file)
-    strangers = sorted(set(ids) - set(checkpoint.taxonomy.ids))
-    if strangers:
-        raise ConfigError(f"{file}: not in the checkpoint's taxonomy: {', '.join(strangers)}")
+    unknown = sorted(set(ids) - set(checkpoint.taxonomy.ids))
+    if unknown:
+        raise ConfigError(f"{file}: not in the checkpoint's taxonomy: {', '.join(unknown)}")
     sets = {file.stem: ids, **manifest.species_sets}
     return replace(manifest, species_sets=sets, default_species_set=file.stem)
 
@@ -116,7 +116,7 @@ def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return {"roles": roles, **sets}
 
 
-def _provenance(checkpoint: Checkpoint, label: Label) -> dict[str, Any]:
+def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:
     known = {
         "dataset": checkpoint.dataset,
         "synthetic": checkpoint.synthetic,
@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         checkpoint = args.checkpoint or newest_run()
         output = args.output or checkpoint / "bundle"
-        label = Label(args.name, args.licence, args.species, args.figures)
+        label = BundleLabel(args.name, args.licence, args.species, args.figures)
         chosen = args.precision.split(",")
         variants = Variants(chosen, args.fp16, args.int8, args.recordings, args.beyond_limits)
         export(checkpoint, output, variants, label)

@@ -28,8 +28,10 @@ def pack(model: onnx.ModelProto, packer: Packer) -> onnx.ModelProto:
     packed.CopyFrom(model)
     graph = packed.graph
     spared = set(frontend_nodes(model))
-    weighted = [one for one in graph.node if one.op_type in _WEIGHTED and one.name not in spared]
-    stored = {one.name: one for one in graph.initializer}
+    weighted = [
+        node for node in graph.node if node.op_type in _WEIGHTED and node.name not in spared
+    ]
+    stored = {tensor.name: tensor for tensor in graph.initializer}
     unpacking: list[onnx.NodeProto] = []
     for node in weighted:
         weights = stored.pop(node.input[1], None)
@@ -59,5 +61,5 @@ def _replace(
 
 
 def _output_axis(node: onnx.NodeProto) -> int:
-    turned = any(one.name == "transB" and one.i for one in node.attribute)
+    turned = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
     return 0 if node.op_type == "Conv" or turned else 1

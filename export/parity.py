@@ -2,9 +2,10 @@
 
 python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DIR] [--split test] [--json]
 
-Every precision is compared with torch in FP32, through `edge.encoder` as deployed: the log-mel and
-the embedding, on signals that break front ends and on recordings. An FP16 graph is also run as a
-GPU would, rounding every half, for a processor computes halves in float and hides what overflows.
+Every precision is compared with torch in FP32, through `edge.recognition.encoder` as deployed: the
+log-mel and the embedding, on signals that break front ends and on recordings. An FP16 graph is also
+run as a GPU would, rounding every half, for a processor computes halves in float and hides what
+overflows.
 With recordings of species in the gallery, the best species and mAP are compared, too.
 """
 
@@ -16,15 +17,15 @@ from pathlib import Path
 
 import torch
 
+from edge.command.parser import Parser
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import DatasetError
-from edge.usage import Parser
 from export.agreement import Agreement, agreement
 from export.fidelity import LIMITS, Function, Parity, Windows, compare_graph, in_batches
-from export.recorded import Recorded, cut, read_recorded
+from export.recordings import LabelledRecording, cut, read_recorded
 from gallery.command import run
-from train.checkpoint import Checkpoint, load_checkpoint, model_id
-from train.student import WaveformStudent
+from train.model.checkpoint import Checkpoint, load_checkpoint, model_id
+from train.model.student import WaveformStudent
 
 
 def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = None) -> Parity:
@@ -54,7 +55,7 @@ def _torch(student: WaveformStudent) -> Function:
 
 
 def check_bundle(
-    path: Path, checkpoint_path: Path, recorded: Sequence[Recorded]
+    path: Path, checkpoint_path: Path, recorded: Sequence[LabelledRecording]
 ) -> dict[str, tuple[Parity, dict[str, Agreement]]]:
     """Compare every precision of a bundle with the checkpoint that it was made from.
 
@@ -71,11 +72,11 @@ def check_bundle(
     windows = cut(recorded, bundle.manifest.audio)
     encode = _torch(student)
     return {
-        one: (
-            compare(student, bundle.encoder_bytes(one), windows),
-            agreement(bundle, one, lambda w: in_batches(encode, w), recorded),
+        precision: (
+            compare(student, bundle.encoder_bytes(precision), windows),
+            agreement(bundle, precision, lambda w: in_batches(encode, w), recorded),
         )
-        for one in bundle.manifest.precisions
+        for precision in bundle.manifest.precisions
     }
 
 
@@ -87,7 +88,9 @@ def reference_of(checkpoint: Checkpoint) -> WaveformStudent:
 def _row(precision: str, parity: Parity, agreed: dict[str, Agreement]) -> str:
     least = min(parity.signals, key=lambda name: parity.signals[name])
     recorded = "{:.6f} | {:.6f}".format(*parity.recordings) if parity.recordings else "- | -"
-    sets = (f"{name} {one.top1:.2%}, {one.mAP_loss:+.2f}" for name, one in agreed.items())
+    sets = (
+        f"{name} {figures.top1:.2%}, {figures.mAP_loss:+.2f}" for name, figures in agreed.items()
+    )
     return (
         f"| {precision} | {parity.signals[least]:.6f} ({least}) | {recorded} | {parity.error:.1e} "
         f"| {max(parity.log_mel_db.values()):.1e} | {'; '.join(sets) or '-'} |"
@@ -115,13 +118,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = check_bundle(args.bundle, args.checkpoint or args.bundle.parent, recorded)
         if args.json:
             plain = {
-                precision: {**asdict(parity), "sets": {k: asdict(one) for k, one in sets.items()}}
+                precision: {
+                    **asdict(parity),
+                    "sets": {k: asdict(figures) for k, figures in sets.items()},
+                }
                 for precision, (parity, sets) in found.items()
             }
             print(json.dumps(plain, indent=1))
         else:
-            print(_HEAD, *(_row(k, *one) for k, one in found.items()), sep="\n")
-        wrong = [f"{k}: {p}" for k, (one, _) in found.items() for p in one.problems(LIMITS[k])]
+            print(_HEAD, *(_row(k, *row) for k, row in found.items()), sep="\n")
+        wrong = [
+            f"{k}: {p}" for k, (parity, _) in found.items() for p in parity.problems(LIMITS[k])
+        ]
         if wrong:
             raise DatasetError("\n".join(wrong))
 

@@ -26,7 +26,7 @@ def frontend_nodes(model: onnx.ModelProto) -> list[str]:
     end = next((n for n in after if nodes[n].op_type == "Conv"), None)
     if end is None:
         raise DatasetError("the graph has no Conv behind its front end; export it again")
-    return [one.name for one in nodes[:end]]
+    return [node.name for node in nodes[:end]]
 
 
 def log_mel_of(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -41,14 +41,14 @@ def name_output(model: onnx.ModelProto, room: str, new: str) -> None:
     old = model.graph.node[_scoped(model, room)[-1]].output[0]
     for node in model.graph.node:
         for names in (node.input, node.output):
-            names[:] = [new if one == old else one for one in names]
+            names[:] = [new if name == old else name for name in names]
     for value in model.graph.value_info:
         value.name = new if value.name == old else value.name
 
 
 def _scoped(model: onnx.ModelProto, room: str) -> list[int]:
     """Places of a room's nodes."""
-    found = [n for n, one in enumerate(model.graph.node) if re.match(rf"{room}[./]", one.name)]
+    found = [n for n, node in enumerate(model.graph.node) if re.match(rf"{room}[./]", node.name)]
     if not found:
         raise DatasetError(f"the graph has no nodes named {room}; export it again")
     return found

@@ -22,4 +22,4 @@ def signals(samples: int) -> dict[str, npt.NDArray[np.float32]]:
         "chirps over quiet noise": 0.3 * chirp + 1e-4 * noise,
         "chirps and hum": 0.3 * chirp + 0.3 * np.sin(2 * np.pi * 100 * time_s),
     }
-    return {name: one.astype(np.float32) for name, one in made.items()}
+    return {name: signal.astype(np.float32) for name, signal in made.items()}

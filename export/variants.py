@@ -19,9 +19,9 @@ from export.half import to_half, to_half_weights
 from export.int8 import to_int8
 from export.metadata import with_metadata
 from export.parity import compare, reference_of
-from export.recorded import cut, read_recorded
-from train.checkpoint import Checkpoint
-from train.towers import ClapTower
+from export.recordings import cut, read_recorded
+from train.model.checkpoint import Checkpoint
+from train.model.towers import ClapTower
 
 _LOG = logging.getLogger(__name__)
 HALVES = ("arithmetic", "weights")
@@ -48,9 +48,11 @@ class Variants:
     """Write what isn't the same encoder, too; the manifest says so."""
 
     def __post_init__(self) -> None:
-        for one in self.precisions:
-            if one not in PRECISIONS:
-                raise ConfigError(f"--precision: {one!r} is not one of {', '.join(PRECISIONS)}")
+        for precision in self.precisions:
+            if precision not in PRECISIONS:
+                raise ConfigError(
+                    f"--precision: {precision!r} is not one of {', '.join(PRECISIONS)}"
+                )
 
 
 def make_encoders(
@@ -102,5 +104,5 @@ def _windows(checkpoint: Checkpoint, variants: Variants) -> npt.NDArray[np.float
         _LOG.warning("%s is not here: compared on signals only; see --recordings", folder)
         return None
     rate_hz = checkpoint.audio.sample_rate_hz
-    found = (cut(read_recorded(folder, one, rate_hz), checkpoint.audio) for one in _SPLITS)
-    return next((one for one in found if one is not None), None)
+    found = (cut(read_recorded(folder, split, rate_hz), checkpoint.audio) for split in _SPLITS)
+    return next((windows for windows in found if windows is not None), None)

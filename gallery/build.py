@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from edge.command.parser import Parser, positive
 from edge.contract.bundle import npy_bytes, read_role, write_bundle
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy
-from edge.usage import Parser, positive
 from gallery.command import run
 from gallery.records import PictureRecord, read_pictures, read_records
 from gallery.teacher import Teacher, load_teacher
@@ -66,7 +66,7 @@ def build(
     records = _limited(read_records(pictures, taxonomy, split), limit)
     table = Thumbnails(bundle / ".pictures-new") if thumbnails else Links()
     opened = read_pictures(tqdm(records, "pictures", disable=None))
-    rows = teacher.embed_images(table.add(*one) for one in opened)
+    rows = teacher.embed_images(table.add(*picture) for picture in opened)
     gallery = Gallery(rows.astype(np.float16), tuple(table.rows))
     contents = {"gallery.rows": npy_bytes(gallery.rows), "gallery.table": gallery.table_csv()}
     written = write_bundle(bundle, manifest, contents)
@@ -125,10 +125,10 @@ def _entry(record: PictureRecord, name: str) -> GalleryRow:
 def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:
     taken: Counter[str] = Counter()
     kept = []
-    for one in records:
-        if limit is None or taken[one.species_id] < limit:
-            kept.append(one)
-            taken[one.species_id] += 1
+    for record in records:
+        if limit is None or taken[record.species_id] < limit:
+            kept.append(record)
+            taken[record.species_id] += 1
     return kept
 
 

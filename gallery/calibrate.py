@@ -1,7 +1,7 @@
 """Calibration: background bank, score -> probability, and the default threshold.
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
-                                   [--twin BUNDLE DIR ...] [--fuse] [--least-right 0.83]
+                                   [--fold BUNDLE DIR ...] [--fuse] [--least-right 0.83]
                                    [--false-per-hour 1]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
@@ -10,8 +10,9 @@ isotonic. The threshold is the lowest at which the listener's own gate and confi
 recordings and background, make at most one false match an hour of background, and are right five
 times of six among birds, or what else is asked for.
 
-A bundle that was trained on every recording there is has none left; then its twins are scored, each
-on the test split of the data set whose training split made it, and all are fitted together.
+A bundle that was trained on every recording there is has none left; then the models of its
+cross-validation are scored out of fold: each on the test split of the data set whose training split
+made it, and all are fitted together.
 
 With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
 chosen species every name that the bundle knows: a window that is more like another is no match.
@@ -29,22 +30,32 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from edge.command.parser import Parser
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import DatasetError
-from edge.encoder import Encoder, open_encoder
-from edge.gate import Gate, GateConfig, lively
-from edge.search import BANK_ROWS, thinned
-from edge.session import Running
+from edge.dsp.gate import Gate, GateConfig, passing
+from edge.recognition.encoder import Encoder, open_encoder
+from edge.recognition.runtime import RuntimeOptions
+from edge.recognition.search import BANK_ROWS, thinned
 from edge.source.framing import Window, frame_waveform
-from edge.usage import Parser
+from gallery.calibration.recordings import (
+    LabelledRecording,
+    mixtures,
+    read_background,
+    read_recordings,
+)
+from gallery.calibration.scoring import EmbeddedRecordings, Scored, ScoringModel, fit_weights, score
+from gallery.calibration.threshold import (
+    ScoredWindows,
+    ThresholdLimits,
+    fit_calibration,
+    true_matches,
+)
 from gallery.command import run
-from gallery.curve import Limits, ScoredWindows, fit_calibration, true_matches
-from gallery.scoring import Ear, EmbeddedTakes, Scored, fit_weights, score
-from gallery.takes import Take, mixtures, read_background, read_takes
 
-QUIET = "validation"
+VALIDATION = "validation"
 """Split of the background that is scored."""
 _BATCH = 8
 
@@ -63,7 +74,7 @@ def calibrate(
     backgrounds: Sequence[Path],
     sources: Sequence[Source],
     fuse: bool = False,
-    limits: Limits | None = None,
+    limits: ThresholdLimits | None = None,
 ) -> list[str]:
     """Write background bank and calibration of every precision into a bundle.
 
@@ -71,8 +82,8 @@ def calibrate(
         bundle_path: the bundle.
         backgrounds: data sets with recordings without a bird: split train makes the bank, split
             validation is scored beside the birds.
-        sources: the bundle itself; or its twins, each trained without the recordings that it is
-            scored on, for a bundle that was trained on all of them.
+        sources: the bundle itself; or the models of its folds, each trained without the
+            recordings that it is scored on, for a bundle that was trained on all of them.
         fuse: score by pictures and names, all names.
         limits: of the threshold.
 
@@ -84,28 +95,34 @@ def calibrate(
     """
     bundle = load_bundle(bundle_path)
     rate_hz = bundle.manifest.audio.sample_rate_hz
-    quiet = read_background(backgrounds, QUIET, rate_hz)
-    if not quiet:
+    background = read_background(backgrounds, VALIDATION, rate_hz)
+    if not background:
         folders = ", ".join(map(str, backgrounds))
-        raise DatasetError(f"{folders}: calibration needs background in split {QUIET}, has none")
-    bank_takes = read_background(backgrounds, "train", rate_hz) or quiet
-    birds = [_birds(one, rate_hz) for one in sources]
+        raise DatasetError(
+            f"{folders}: calibration needs background in split {VALIDATION}, has none"
+        )
+    bank_recordings = read_background(backgrounds, "train", rate_hz) or background
+    birds = [_birds(source, rate_hz) for source in sources]
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
-        own = open_ear(bundle, precision, bank_takes)
+        own = open_model(bundle, precision, bank_recordings)
         contents[f"background.{precision}"] = npy_bytes(own.bank)
-        parts = [embed_takes(quiet, own)]
-        for one, sung in zip(sources, birds, strict=True):
-            twin = one.bundle != bundle_path
-            ear = open_ear(load_bundle(one.bundle), precision, bank_takes) if twin else own
-            parts.append(embed_takes(sung, ear))
-            parts.append(embed_takes([*mixtures(sung, quiet)], ear, mixed=True))
+        parts = [embed_recordings(background, own)]
+        for source, sung in zip(sources, birds, strict=True):
+            out_of_fold = source.bundle != bundle_path
+            model = (
+                open_model(load_bundle(source.bundle), precision, bank_recordings)
+                if out_of_fold
+                else own
+            )
+            parts.append(embed_recordings(sung, model))
+            parts.append(embed_recordings([*mixtures(sung, background)], model, mixed=True))
         weights = fit_weights(parts) if fuse else None
         scored = [score(part, bundle, weights) for part in parts]
         sets: dict[str, Any] = {}
         for name in bundle.manifest.species_sets:
-            windows = ScoredWindows.joined([one[name] for one in scored])
-            found = replace(fit_calibration(windows, limits or Limits()), weights=weights)
+            windows = ScoredWindows.joined([by_set[name] for by_set in scored])
+            found = replace(fit_calibration(windows, limits or ThresholdLimits()), weights=weights)
             sets[name] = found.to_json()
             lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
         calibrations[precision] = sets
@@ -115,19 +132,23 @@ def calibrate(
 
 
 def _line(found: Calibration, single: ScoredWindows) -> str:
-    right, takes = true_matches(found.probability(single.score), single, found.threshold)
-    said = f"threshold {found.threshold:.3f} reports {right} of {takes} recordings rightly"
+    right, recordings = true_matches(found.probability(single.score), single, found.threshold)
+    said = f"threshold {found.threshold:.3f} reports {right} of {recordings} recordings rightly"
     return said if right else f"{said}: none keeps to the limits (--least-right, --false-per-hour)"
 
 
-def open_ear(bundle: Bundle, precision: str, bank_takes: Sequence[Take]) -> Ear:
+def open_model(
+    bundle: Bundle, precision: str, bank_recordings: Sequence[LabelledRecording]
+) -> ScoringModel:
     """Open an encoder, and let it hear the background."""
-    encoder = open_encoder(bundle, precision, Running(threads=0))
-    return Ear(bundle, encoder, _background_bank(bank_takes, encoder, bundle.manifest.audio))
+    encoder = open_encoder(bundle, precision, RuntimeOptions(threads=0))
+    return ScoringModel(
+        bundle, encoder, _background_bank(bank_recordings, encoder, bundle.manifest.audio)
+    )
 
 
-def _birds(source: Source, rate_hz: int) -> list[Take]:
-    birds = read_takes(source.recordings, source.split, rate_hz, birds=True)
+def _birds(source: Source, rate_hz: int) -> list[LabelledRecording]:
+    birds = read_recordings(source.recordings, source.split, rate_hz, birds=True)
     if not birds:
         raise DatasetError(
             f"{source.recordings}: calibration needs recordings of birds in split {source.split}"
@@ -136,45 +157,56 @@ def _birds(source: Source, rate_hz: int) -> list[Take]:
 
 
 def score_takes(
-    takes: Sequence[Take], ear: Ear, target: Bundle, weights: Weights | None = None
+    recordings: Sequence[LabelledRecording],
+    model: ScoringModel,
+    target: Bundle,
+    weights: Weights | None = None,
 ) -> Scored:
     """The windows of some takes over each of the target's species sets."""
-    return score(embed_takes(takes, ear), target, weights)
+    return score(embed_recordings(recordings, model), target, weights)
 
 
-def embed_takes(takes: Sequence[Take], ear: Ear, mixed: bool = False) -> EmbeddedTakes:
+def embed_recordings(
+    recordings: Sequence[LabelledRecording], model: ScoringModel, mixed: bool = False
+) -> EmbeddedRecordings:
     """The windows of some takes as an ear hears them."""
-    found = embed(takes, ear.encoder, ear.bundle.manifest.audio)
-    return EmbeddedTakes(ear, tuple(one.species_ids for one in takes), *found, mixed)
+    found = embed(recordings, model.encoder, model.bundle.manifest.audio)
+    return EmbeddedRecordings(
+        model, tuple(recording.species_ids for recording in recordings), *found, mixed
+    )
 
 
 def _background_bank(
-    takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
+    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
 ) -> npt.NDArray[np.float16]:
     """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
-    total = sum(len(one.waveform) for one in takes) // spec.hop_samples
-    windows = (one for take in takes for one in lively([*_windows(take, spec)], GateConfig()))
+    total = sum(len(recording.waveform) for recording in recordings) // spec.hop_samples
+    windows = (
+        window
+        for recording in recordings
+        for window in passing([*_windows(recording, spec)], GateConfig())
+    )
     chosen = islice(windows, 0, None, max(1, -(-total // BANK_ROWS)))
-    rows = [encoder.encode(one.samples[None]) for one in tqdm(chosen, "bank", disable=None)]
+    rows = [encoder.encode(window.samples[None]) for window in tqdm(chosen, "bank", disable=None)]
     return thinned(np.concatenate(rows).astype(np.float16))
 
 
 def embed(
-    takes: Sequence[Take], encoder: Encoder, spec: AudioSpec
+    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """float32[windows, dim], the take of every window, and whether it passes the gate."""
-    rows, owners, heard = [], [], []
-    for owner, take in enumerate(tqdm(takes, "windows", disable=None)):
-        windows, gate = _windows(take, spec), Gate(spec.sample_rate_hz)
+    rows, owners, audible = [], [], []
+    for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
+        windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
         while chunk := list(islice(windows, _BATCH)):
-            rows.append(encoder.encode(np.stack([one.samples for one in chunk])))
+            rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
             owners += [owner] * len(chunk)
-            heard += [gate.judge(one).reason is None for one in chunk]
-    return np.concatenate(rows), np.array(owners), np.array(heard)
+            audible += [gate.judge(window).reason is None for window in chunk]
+    return np.concatenate(rows), np.array(owners), np.array(audible)
 
 
-def _windows(take: Take, spec: AudioSpec) -> Iterator[Window]:
-    return frame_waveform(take.waveform, spec.sample_rate_hz, spec)
+def _windows(recording: LabelledRecording, spec: AudioSpec) -> Iterator[Window]:
+    return frame_waveform(recording.waveform, spec.sample_rate_hz, spec)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -185,9 +217,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--background", type=Path, nargs="+", metavar="DIR", help="default: the recordings' folder"
     )
-    parser.add_argument("--split", default=QUIET)
+    parser.add_argument("--split", default=VALIDATION)
     parser.add_argument("--fuse", action="store_true", help="score by pictures and names")
-    usual = Limits()
+    usual = ThresholdLimits()
     parser.add_argument(
         "--least-right",
         type=float,
@@ -203,15 +235,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="matches an hour of background that the threshold may allow (default 1)",
     )
     parser.add_argument(
-        "--twin", nargs=2, metavar=("BUNDLE", "DIR"), action="append", default=[], help="see above"
+        "--fold",
+        "--twin",
+        nargs=2,
+        metavar=("BUNDLE", "DIR"),
+        action="append",
+        default=[],
+        help="see above",
     )
     args = parser.parse_args(argv)
 
     def command() -> None:
-        twins = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.twin]
-        sources = twins or [Source(args.bundle, args.recordings, args.split)]
+        folds = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.fold]
+        sources = folds or [Source(args.bundle, args.recordings, args.split)]
         folders = args.background or [args.recordings]
-        limits = Limits(args.least_right, args.false_per_hour)
+        limits = ThresholdLimits(args.least_right, args.false_per_hour)
         print(*calibrate(args.bundle, folders, sources, args.fuse, limits), sep="\n")
 
     return run(command)

@@ -56,7 +56,7 @@ def read_records(folder: Path, taxonomy: Taxonomy, split: str | None = None) -> 
     manifest = folder / "manifest.csv"
     found = _from_manifest(manifest, split) if manifest.is_file() else _from_folders(folder)
     known = set(taxonomy.ids)
-    records = [one for one in found if one.species_id in known]
+    records = [record for record in found if record.species_id in known]
     if not records:
         raise DatasetError(
             f"{folder}: no pictures of the bundle's species; expected a manifest.csv with columns "
@@ -123,8 +123,8 @@ def _from_manifest(manifest: Path, split: str | None) -> list[PictureRecord]:
 def _from_folders(folder: Path) -> list[PictureRecord]:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
-    files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in folder.glob("*/*") if file.suffix.lower() in SUFFIXES)
     return [
-        PictureRecord(one, slug(one.parent.name.replace("_", " ")), "", "unknown", "unknown")
-        for one in files
+        PictureRecord(file, slug(file.parent.name.replace("_", " ")), "", "unknown", "unknown")
+        for file in files
     ]

@@ -77,7 +77,7 @@ class Teacher:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed sentences: float32[n, dim], unit rows."""
         chunks = (self.tokenize(list(texts[n : n + _BATCH])) for n in range(0, len(texts), _BATCH))
-        rows = [self.model.encode_text(one.to(self._device), normalize=True) for one in chunks]
+        rows = [self.model.encode_text(chunk.to(self._device), normalize=True) for chunk in chunks]
         return torch.cat(rows).float().cpu().numpy()
 
     @property
@@ -92,7 +92,7 @@ class Teacher:
     def anchors(self, species: Sequence[Species]) -> Embeddings:
         """Text anchors, float32[templates, species, dim] in the order of `TEMPLATES`."""
         return np.stack(
-            [self.embed_texts([sentence(name, one) for one in species]) for name in TEMPLATES]
+            [self.embed_texts([sentence(name, bird) for bird in species]) for name in TEMPLATES]
         )
 
 
@@ -175,7 +175,7 @@ def _load_folder(model: Any, folder: Path) -> None:
     """Load weights strictly, but for the projector of the replayed pictures."""
     from open_clip.factory import load_checkpoint
 
-    files = [one for name in _WEIGHTS if (one := folder / name).is_file()]
+    files = [file for name in _WEIGHTS if (file := folder / name).is_file()]
     if not files:
         raise FileNotFoundError(f"expected {' or '.join(_WEIGHTS)}")
     keys = load_checkpoint(model, str(files[0]), strict=False)

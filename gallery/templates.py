@@ -9,11 +9,15 @@ from collections.abc import Callable
 from edge.contract.taxonomy import Species
 
 TEMPLATES: dict[str, Callable[[Species], str]] = {
-    "sci": lambda one: f"a photo of {one.scientific_name}.",
-    "com": lambda one: f"a photo of {one.common_name}.",
-    "taxon": lambda one: f"a photo of {_ranks(one)}.",
-    "sci_com": lambda one: f"a photo of {one.scientific_name} with common name {one.common_name}.",
-    "taxon_com": lambda one: f"a photo of {_ranks(one)} with common name {one.common_name}.",
+    "sci": lambda species: f"a photo of {species.scientific_name}.",
+    "com": lambda species: f"a photo of {species.common_name}.",
+    "taxon": lambda species: f"a photo of {_ranks(species)}.",
+    "sci_com": lambda species: (
+        f"a photo of {species.scientific_name} with common name {species.common_name}."
+    ),
+    "taxon_com": lambda species: (
+        f"a photo of {_ranks(species)} with common name {species.common_name}."
+    ),
 }
 
 

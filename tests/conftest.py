@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,10 @@ from edge.contract.calibration import Calibration
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 from edge.contract.taxonomy import Species, Taxonomy
-from tests.pulse import Pulse
+from tests.support.factories import DIM, BundleFolder, Ended, unit_rows
+from tests.support.pulse import Pulse
 
 NAMES = ("Cuculus canorus", "Strix aluco", "Parus major")
-DIM = 8
 SPEC = AudioSpec(sample_rate_hz=8000, window_samples=8000, hop_samples=2000)
 
 
@@ -39,37 +37,10 @@ def _listening_to_the_aviary(monkeypatch: pytest.MonkeyPatch) -> None:
 def _loggers_as_found() -> Iterator[None]:
     """Commands that run within the test process set the levels of our loggers."""
     loggers = [logging.getLogger(name) for name in ("", "edge", "gallery", "train", "export")]
-    levels = [one.level for one in loggers]
+    levels = [logger.level for logger in loggers]
     yield
-    for one, level in zip(loggers, levels, strict=True):
-        one.setLevel(level)
-
-
-class BundleFolder:
-    """A bundle on disk that tests edit and break."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def manifest(self) -> dict[str, Any]:
-        return json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
-
-    def write(self, manifest: Any) -> None:
-        (self.path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
-        manifest = self.manifest()
-        change(manifest)
-        self.write(manifest)
-
-    def file(self, role: str) -> Path:
-        return self.path / self.manifest()["roles"][role]["file"]
-
-    def put(self, role: str, content: bytes) -> None:
-        """Give a role other content, with size and hash to match."""
-        self.file(role).write_bytes(content)
-        size = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
-        self.edit(lambda manifest: manifest["roles"][role].update(size))
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
@@ -96,11 +67,6 @@ def taxonomy() -> Taxonomy:
     )
 
 
-def unit_rows(count: int, seed: int) -> np.ndarray:
-    rows = np.random.default_rng(seed).normal(size=(count, DIM))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
-
-
 @pytest.fixture
 def small_manifest() -> Manifest:
     return Manifest(
@@ -121,8 +87,8 @@ def small_manifest() -> Manifest:
 def small_contents(taxonomy: Taxonomy, tmp_path: Path) -> dict[str, bytes]:
     """Every role of a bundle of three species; its encoder is bytes that no test may run."""
     table = tuple(
-        GalleryRow(one.species_id, f"{one.species_id}_{n}.jpg", "https://x", "me", "CC0")
-        for one in taxonomy.species
+        GalleryRow(species.species_id, f"{species.species_id}_{n}.jpg", "https://x", "me", "CC0")
+        for species in taxonomy.species
         for n in range(2)
     )
     taxonomy.save(tmp_path / "taxonomy.csv")
@@ -166,19 +132,6 @@ def pitch() -> Callable[[np.ndarray, int], float]:
     return measure
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def records(self) -> list[dict[str, Any]]:
-        """The JSON lines of stdout, which may hold nothing else."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
 @pytest.fixture
 def birdlisten(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -189,7 +142,7 @@ def birdlisten(
 
     def run(*arguments: object) -> Ended:
         try:
-            code = main([str(one) for one in arguments])
+            code = main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = int(stop.code or 0)
         written = capsys.readouterr()
@@ -219,6 +172,6 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny aviary with a tiny teacher and student; only for tests that have torch."""
-    from tests.world import make_world
+    from tests.support.world import make_world
 
     return make_world(tmp_path_factory.mktemp("world"))

@@ -2,19 +2,27 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
-from edge.config import nearest
 from edge.contract.errors import ConfigError
+from edge.contract.names import nearest
 
 C = TypeVar("C")
-LOSSES = ("anchor_softmax", "kin_softmax", "multi_positive", "info_nce")
-_PROBABILITIES = ("mix", "background")
+LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "info_nce")
+_PROBABILITIES = ("mix", "background_prob")
+_FORMER = {
+    "background": "background_prob",
+    "backgrounds": "extra_backgrounds",
+    "big": "large_student",
+    "big_weight": "large_student_weight",
+    "keep_every": "snapshot_every",
+}
+"""Settings that had another name; files and checkpoints of then are still read."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class PretrainConfig:
     """How many mixtures of recordings it hears beside (train/sound/mixtures.py)."""
     birdless: float = 0.0
     """Share of the mixtures that are background alone."""
-    backgrounds: str = ""
+    extra_backgrounds: str = ""
     """Data set of more recordings without a bird for them, such as scripts/backgrounds.py makes."""
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
@@ -64,13 +72,13 @@ class PretrainConfig:
     hint_weight: float = 1.0
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""
-    background: float = 0.4
+    background_prob: float = 0.4
     """Probability that a background recording is added."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
-        numbers = [one.name for one in fields(self) if type(one.default) in (int, float)]
+        numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
         free = ("seed", "species_weight", "birdless", *_PROBABILITIES)
         _check_positive(self, [name for name in numbers if name not in free])
         _check_share(self, ("birdless", *_PROBABILITIES))
@@ -102,9 +110,9 @@ class DistillConfig:
     """File with a scientific name a line: only these are learned, and told from each other; empty
     learns all. Some hundred names with a recording each cost the few that matter their place."""
     loss: str = "anchor_softmax"
-    """One of LOSSES; the equations are in train/losses.py. `info_nce` is the paper's."""
+    """One of LOSSES (equations: train/distillation/losses.py). `info_nce` is the paper's."""
     smoothing: float = 0.05
-    """What a label lends to all others alike, or with `kin_softmax` to its kin."""
+    """What a label lends to all others alike, or with `hierarchical_softmax` to its kin."""
     temperature: float = 0.07
     """Of the softmax at the start; learned, as in CLIP."""
     pull: float = 6.0
@@ -113,17 +121,17 @@ class DistillConfig:
     outliers: float = 0.17
     """Windows of background alone, as a share of the batch on top of it; they learn to be near no
     anchor, so that rain is not a rare bird."""
-    backgrounds: str = ""
+    extra_backgrounds: str = ""
     """Data set of more recordings without a bird, such as scripts/backgrounds.py makes."""
     species_weight: float = 0.0
     hint: str = ""
     hint_weight: float = 1.0
     mix: float = 0.25
-    background: float = 0.4
+    background_prob: float = 0.4
     """As in pretraining."""
-    big: str = ""
-    """Checkpoint of a big student whose embeddings a small one imitates beside the loss."""
-    big_weight: float = 1.0
+    large_student: str = ""
+    """Checkpoint of a large student whose embeddings a small one imitates beside the loss."""
+    large_student_weight: float = 1.0
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
     tower_share: float = 1.0
@@ -140,7 +148,7 @@ class DistillConfig:
     """Batches whose gradients make one step."""
     ema: float = 0.0
     """Decay of a moving average of the weights, such as 0.999, which is saved; 0 averages none."""
-    keep_every: int = 0
+    snapshot_every: int = 0
     """Steps after which the training is kept in `output`; the same command goes on from there."""
     validate_every: int = 0
     """Steps after which the validation split is asked; its best weights are saved. 0: never."""
@@ -181,15 +189,24 @@ def load_config(kind: type[C], file: Path | None, overrides: Sequence[str]) -> C
             raise ConfigError(f"{text!r}: expected key=value")
         values[name] = _parse(text, value)
     hints = get_type_hints(kind)
+    values = renamed(values)
     for name in values:
         if name not in hints:
             raise ConfigError(f"unknown setting {name!r}{nearest(str(name), hints)}")
     return kind(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
 
 
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their names of today."""
+    found = {_FORMER.get(name, name): value for name, value in values.items()}
+    if found.get("loss") == "kin_softmax":
+        found["loss"] = "hierarchical_softmax"
+    return found
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A configuration as JSON-ready values, in order."""
-    return {one.name: asdict(config)[one.name] for one in fields(config)}
+    return {field.name: asdict(config)[field.name] for field in fields(config)}
 
 
 def _check_positive(config: Any, names: Sequence[str]) -> None:

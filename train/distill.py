@@ -12,24 +12,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.usage import Parser
+from edge.command.parser import Parser
 from gallery.command import run
 from gallery.teacher import Embeddings, load_teacher, mean_anchors
-from train.anchors import cached_anchors
-from train.big import open_big
-from train.checkpoint import Checkpoint, save_checkpoint
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
-from train.distillation import Distillation
-from train.engine.loop import Schedule, fit, seed_everything
+from train.distillation.anchors import cached_anchors
+from train.distillation.large_student import open_large_student
+from train.distillation.plan import plan, to_text
+from train.distillation.step import Distillation
+from train.engine.loop import LearningSchedule, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
-from train.engine.resume import Keeping
-from train.engine.validation import Validation, name_retrieval
-from train.plan import plan, to_text
+from train.engine.resume import Snapshots
+from train.engine.stopping import Validation
+from train.measure.validation import name_retrieval
+from train.model.checkpoint import Checkpoint, save_checkpoint
+from train.model.student import open_student
 from train.runs import CACHE, new_run, synthetic_name
-from train.sound.sounds import Sounds, check_unheard, left_out, load_sounds
-from train.student import open_start
+from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
 
 KEPT = "training.pt"
 """Of a distillation that hasn't ended yet."""
@@ -51,35 +52,44 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     dataset = open_dataset(config.data)
     output = Path(ranks.collect(str(_output(config, dataset)))[0])
     check_unheard(config.student, config.held_out)
-    start = open_start(config.student, config.frame_hop_samples)
+    start = open_student(config.student, config.frame_hop_samples)
     teacher = load_teacher(config.teacher)
-    hearing = start.hearing(config.window_s)
+    input_spec = start.input_spec(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
-    quiet = open_dataset(config.backgrounds) if config.backgrounds else None
-    sounds = load_sounds(dataset, start.spec, CACHE, left_out(config, dataset), quiet=quiet)
+    background = open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None
+    sounds = load_sounds(
+        dataset, start.spec, CACHE, left_out(config, dataset), background=background
+    )
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
-    hint = sounds.hint(config.hint, student.hidden, hearing, CACHE)
+    hint = sounds.hint(config.hint, student.hidden, input_spec, CACHE)
     if not ranks.first:
         seed_everything(config.seed + ranks.rank)  # its own dropout
     checkpoint = Checkpoint(
         student,
-        hearing.frontend,
-        hearing.window_samples,
+        input_spec.frontend,
+        input_spec.window_samples,
         teacher.space_id,
         dataset.taxonomy,
         mean_anchors(anchors),
         dataset.name,
         dataset.synthetic,
         sounds.licences,
-        sounds.heard_with(config.student),
+        sounds.seen_with(config.student),
         {**to_dict(config), "output": ""},
     )
-    big = open_big(config, teacher.space_id, hearing)
+    large_student = open_large_student(config, teacher.space_id, input_spec)
     judged = _validation(config, checkpoint, dataset)
     output.mkdir(parents=True, exist_ok=True)
     running = Distillation(
-        student, sounds, _of(sounds, dataset, anchors), hearing.frames, config, hint, big, ranks
+        student,
+        sounds,
+        _of(sounds, dataset, anchors),
+        input_spec.frames,
+        config,
+        hint,
+        large_student,
+        ranks,
     )
     _fit(running, config, output, judged, ranks)
     student.eval().cpu()
@@ -108,7 +118,7 @@ def _fit(
     judged: Validation | None,
     ranks: Ranks,
 ) -> None:
-    schedule = Schedule(
+    schedule = LearningSchedule(
         config.steps,
         config.learning_rate,
         config.weight_decay,
@@ -117,23 +127,23 @@ def _fit(
         config.ema,
     )
     settings = json.dumps(to_dict(config), sort_keys=True)
-    keeping = Keeping(output / KEPT, config.keep_every, settings, running.generators, ranks)
+    keeping = Snapshots(output / KEPT, config.snapshot_every, settings, running.generators, ranks)
     fit(
         running.modules,
         running.loss,
         schedule,
         "distil",
         output / "metrics.jsonl",
-        keeping if config.keep_every else None,
+        keeping if config.snapshot_every else None,
         judged,
         ranks,
     )
 
 
-def _of(sounds: Sounds, dataset: Dataset, anchors: Embeddings) -> Embeddings:
+def _of(sounds: TrainingSet, dataset: Dataset, anchors: Embeddings) -> Embeddings:
     """The anchors of the species that are heard, in the order of the labels."""
     place = {species: n for n, species in enumerate(dataset.taxonomy.ids)}
-    return anchors[:, [place[one.species_id] for one in sounds.species]]
+    return anchors[:, [place[species.species_id] for species in sounds.species]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,23 +19,23 @@ from typing import Any
 
 import numpy as np
 
+from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
-from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher
-from train.checkpoint import Checkpoint, load_checkpoint
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
+from train.distillation.taxonomic_distance import rank_hits
 from train.engine.loop import choose_device
-from train.kinship import kin_hits
-from train.measure.methods import DISTILLED, Names, Texts, methods
+from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods
 from train.measure.metrics import bootstrap, ranked_metrics
 from train.measure.page import to_html, to_markdown
 from train.measure.probe import probe_tasks
 from train.measure.protocol import Flags, Protocol, Task, asked_items, make_protocol
-from train.measure.retrieval import Heard
+from train.measure.recordings import Recordings, embed, load_recordings
+from train.measure.retrieval import PooledEmbeddings
+from train.model.checkpoint import Checkpoint, load_checkpoint
 from train.runs import CACHE, newest_run
-from train.sound.recordings import Recordings, hear, load_recordings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Evaluation:
     """JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "queries",
     and a metric each}]}."""
     protocol: Protocol
-    heard: Heard
+    embedded: PooledEmbeddings
     """By the distilled student."""
     tasks: dict[str, Task]
     """Of the distilled student, by name."""
@@ -68,15 +68,21 @@ def evaluate(
     """
     checkpoint, dataset = load_checkpoint(checkpoint_path), open_dataset(data)
     checkpoint.student.to(choose_device("auto"))
-    recordings = load_recordings(asked_items(dataset, split), checkpoint.hearing, CACHE)
+    recordings = load_recordings(asked_items(dataset, split), checkpoint.input_spec, CACHE)
     pictured = open_dataset(pictures) if pictures else dataset
     teacher = _teacher(checkpoint)
     protocol = make_protocol(dataset, pictured, split, recordings, teacher, CACHE)
-    known = Texts(checkpoint.taxonomy.species, checkpoint.anchors).of(checkpoint.heard)
-    names, quiet = Names(known, protocol.texts), background(dataset, checkpoint)
-    heard = hear(recordings, quiet, lambda one: methods(checkpoint, one, names))
-    seen = np.array([one.species_id in checkpoint.heard for one in protocol.texts.species])
-    asked = {name: {one.name: one for one in protocol.tasks(*each)} for name, each in heard.items()}
+    known = SpeciesTexts(checkpoint.taxonomy.species, checkpoint.anchors).of(
+        checkpoint.seen_species
+    )
+    names, background = TextSets(known, protocol.texts), background_of(dataset, checkpoint)
+    embedded = embed(recordings, background, lambda log_mels: methods(checkpoint, log_mels, names))
+    seen = np.array(
+        [species.species_id in checkpoint.seen_species for species in protocol.texts.species]
+    )
+    asked = {
+        name: {task.name: task for task in protocol.tasks(*each)} for name, each in embedded.items()
+    }
     asked[DISTILLED] |= probe_tasks(checkpoint, dataset, recordings, protocol, CACHE)
     rows = [
         row
@@ -90,17 +96,17 @@ def evaluate(
         "synthetic": dataset.synthetic,
         "split": split,
         "recordings": len(recordings.items),
-        "pictures": sum(len(one.rows) for one in protocol.galleries.values()),
+        "pictures": sum(len(gallery.rows) for gallery in protocol.galleries.values()),
         "held_out": list(checkpoint.config["held_out"]),
         "rows": rows,
     }
-    return Evaluation(report, protocol, heard[DISTILLED][0], asked[DISTILLED])
+    return Evaluation(report, protocol, embedded[DISTILLED][0], asked[DISTILLED])
 
 
-def background(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
+def background_of(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
     """Windows of the listener's background bank; None if the data set has none."""
     items = dataset.select("audio", "train", ("",))
-    return load_recordings(items, checkpoint.hearing, CACHE) if items else None
+    return load_recordings(items, checkpoint.input_spec, CACHE) if items else None
 
 
 def _teacher(checkpoint: Checkpoint) -> Teacher:
@@ -113,7 +119,7 @@ def _teacher(checkpoint: Checkpoint) -> Teacher:
     return teacher
 
 
-def _rows(method: str, task: Task, texts: Texts, seen: Flags) -> Iterator[dict[str, Any]]:
+def _rows(method: str, task: Task, texts: SpeciesTexts, seen: Flags) -> Iterator[dict[str, Any]]:
     """A row a group of queries: of species that the student heard in training, and of others."""
     answerable: Flags = np.any(task.relevant, axis=1)
     heard_before: Flags = np.any(task.asked & seen, axis=1)
@@ -124,12 +130,12 @@ def _rows(method: str, task: Task, texts: Texts, seen: Flags) -> Iterator[dict[s
             yield {**names, "queries": int(queries.sum()), **_figures(task.only(queries), texts)}
 
 
-def _figures(task: Task, texts: Texts) -> dict[str, Any]:
+def _figures(task: Task, texts: SpeciesTexts) -> dict[str, Any]:
     values = ranked_metrics(task.similarity, task.relevant)
-    kin = kin_hits(task.similarity.argmax(axis=1), task.asked, task.held, texts.species)
+    kin = rank_hits(task.similarity.argmax(axis=1), task.asked, task.held, texts.species)
     first = task.asked.argmax(axis=1)
     averaged = bootstrap(values["mAP"], classes=first)
-    figures = {name: asdict(bootstrap(one)) for name, one in {**values, **kin}.items()}
+    figures = {name: asdict(bootstrap(queries)) for name, queries in {**values, **kin}.items()}
     return {**figures, "mAP by species": asdict(averaged)}
 
 
@@ -150,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.write_text(json.dumps(found.report, indent=2) + "\n", encoding="utf-8")
         table = to_markdown(found.report)
         output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
-        page = to_html(found.report, found.protocol, found.heard, found.tasks)
+        page = to_html(found.report, found.protocol, found.embedded, found.tasks)
         output.with_suffix(".html").write_text(page, encoding="utf-8")
         print(table)
 

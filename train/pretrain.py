@@ -1,27 +1,27 @@
 """Train the small models that stand where BioCLIP-2 and BioLingual stand.
 
-python -m train.pretrain [--only teacher|student|imitator] [--config FILE] [key=value ...]
+python -m train.pretrain [--only teacher|student|backbone] [--config FILE] [key=value ...]
 
-The imitator, a tower that begins as a bird-sound network's pupil, is only made when asked for.
+The backbone, an audio tower pretrained by feature distillation from a bird-sound network (the
+hint), is only made when asked for.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.usage import Parser
+from edge.command.parser import Parser
 from gallery.command import run
 from train.config import PretrainConfig, add_config_flags, load_config
 from train.data.corpora import open_dataset
 from train.engine.loop import seed_everything
 from train.pretraining.audio_text import pretrain_student
+from train.pretraining.feature_distillation import BACKBONE, pretrain_backbone
 from train.pretraining.image_text import pretrain_teacher
-from train.pretraining.imitate import pretrain_imitator
 from train.pretraining.locked_tower import pretrain_over_tower
 from train.runs import CACHE, synthetic_name
 
 PARTS = ("teacher", "student")
-IMITATOR = "imitator"
 
 
 def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]:
@@ -44,16 +44,21 @@ def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]
     if "student" in parts:
         seed_everything(config.seed)
         written.append(pretrain_student(config, dataset, output, CACHE))
-    if IMITATOR in parts:
+    if "backbone" in parts:
         seed_everything(config.seed)
-        written.append(pretrain_imitator(config, dataset, output, CACHE))
+        written.append(pretrain_backbone(config, dataset, output, CACHE))
     return written
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.pretrain", description=__doc__)
-    parser.add_argument("--only", choices=(*PARTS, IMITATOR), help="default: teacher, then student")
+    parser.add_argument(
+        "--only",
+        choices=(*PARTS, "backbone"),
+        type=lambda part: "backbone" if part == BACKBONE else part,
+        help="default: teacher, then student",
+    )
     add_config_flags(parser)
     args = parser.parse_args(argv)
 

@@ -30,10 +30,10 @@ class VoiceGate:
         """Test int16[samples] for speech."""
         import soxr
 
-        heard = soxr.resample(to_mono_float32(samples), rate_hz, _RATE_HZ)
-        chunks = heard[: len(heard) // _CHUNK * _CHUNK].reshape(-1, _CHUNK)
+        speech = soxr.resample(to_mono_float32(samples), rate_hz, _RATE_HZ)
+        chunks = speech[: len(speech) // _CHUNK * _CHUNK].reshape(-1, _CHUNK)
         self._detector.reset()
-        spoken = [self._detector.process_samples(one.tolist()) >= _SPEECH for one in chunks]
+        spoken = [self._detector.process_samples(chunk.tolist()) >= _SPEECH for chunk in chunks]
         return bool(np.convolve(spoken or [False], np.ones(_SPAN)).max() >= _LEAST)
 
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from edge.command.choice import Choice, machine, write_choice
+from edge.command.bench_choice import BenchChoice, machine, write_choice
 from edge.command.opening import hop_samples
-from edge.command.trial import Trial
 from edge.config import Settings
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
+from edge.recognition.trial import BenchTrial
 
 _WINDOWS = 20
 _COMFORT = 0.5
@@ -43,27 +43,27 @@ def bench(settings: Settings, threads: Sequence[int]) -> int:
         raise BirdlistenError("bench: no setting could be measured")
     best = recommend(found, hop / audio.sample_rate_hz)
     file = write_choice(
-        settings.station_path, bundle.manifest.model_id, Choice(best.precision, best.threads)
+        settings.station_path, bundle.manifest.model_id, BenchChoice(best.precision, best.threads)
     )
     if settings.json:
-        rows = [{**asdict(one), **costs(one, audio, hop)} for one in found]
+        rows = [{**asdict(trial), **costs(trial, audio, hop)} for trial in found]
         print(json.dumps({"machine": machine(), "trials": rows, "recommended": asdict(best)}))
     else:
         print(f"best here: {best.precision}, threads {best.threads}; kept in {file}")
     return 0
 
 
-def recommend(trials: Sequence[Trial], hop_s: float) -> Trial:
+def recommend(trials: Sequence[BenchTrial], hop_s: float) -> BenchTrial:
     """The one that costs least of those fast enough; the fastest, if none is."""
-    fast = [one for one in trials if one.window_ms <= 1000 * hop_s * _COMFORT]
+    fast = [trial for trial in trials if trial.window_ms <= 1000 * hop_s * _COMFORT]
     if not fast:
-        return min(trials, key=lambda one: one.window_ms)
-    least = min(one.cpu_ms for one in fast)
-    near = [one for one in fast if one.cpu_ms <= least * _NEARLY]
-    return min(near, key=lambda one: (_EXACT.index(one.precision), one.threads))
+        return min(trials, key=lambda trial: trial.window_ms)
+    least = min(trial.cpu_ms for trial in fast)
+    near = [trial for trial in fast if trial.cpu_ms <= least * _NEARLY]
+    return min(near, key=lambda trial: (_EXACT.index(trial.precision), trial.threads))
 
 
-def costs(trial: Trial, audio: AudioSpec, hop: int) -> dict[str, dict[str, float]]:
+def costs(trial: BenchTrial, audio: AudioSpec, hop: int) -> dict[str, dict[str, float]]:
     """Per second and hour of audio, at the hop and without overlap."""
     return {
         name: {
@@ -76,19 +76,19 @@ def costs(trial: Trial, audio: AudioSpec, hop: int) -> dict[str, dict[str, float
     }
 
 
-def _trials(settings: Settings, bundle: Bundle, threads: Sequence[int]) -> Iterator[Trial]:
+def _trials(settings: Settings, bundle: Bundle, threads: Sequence[int]) -> Iterator[BenchTrial]:
     """One process a setting; what can't be had here is named and left out."""
     shipped = bundle.manifest.precisions
     precisions = shipped if settings.precision == "auto" else (settings.precision,)
     for precision in precisions:
         for count in threads:
-            command = [sys.executable, "-m", "edge.command.trial", str(bundle.path), precision]
+            command = [sys.executable, "-m", "edge.recognition.trial", str(bundle.path), precision]
             arguments = (settings.provider, str(count), str(_WINDOWS))
             done = subprocess.run([*command, *arguments], capture_output=True, text=True)
             if done.returncode:
                 print(f"{precision}, threads {count}: {done.stderr.strip()}"[:300], file=sys.stderr)
             else:
-                yield Trial(**json.loads(done.stdout.splitlines()[-1]))
+                yield BenchTrial(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _head(audio: AudioSpec, hop: int) -> str:
@@ -96,7 +96,7 @@ def _head(audio: AudioSpec, hop: int) -> str:
     return f"precision  threads  {hops}  | no overlap: ms/s   load s  peak MB  provider"
 
 
-def _line(trial: Trial, audio: AudioSpec, hop: int) -> str:
+def _line(trial: BenchTrial, audio: AudioSpec, hop: int) -> str:
     at_hop, alone = costs(trial, audio, hop).values()
     return (
         f"{trial.precision:9}  {trial.threads:7d}  {at_hop['ms_per_s']:16.2f}  "

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.command.listen import listen_to_file
-from edge.command.opening import open_hearing, open_listener
+from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
-from edge.detection import Detection, Record, print_detection
-from edge.writer import Writer
+from edge.records.detection import Detection, Record, print_detection
+from edge.records.writer import Writer
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ def demo(settings: Settings) -> int:
     if settings.bundle == str(PACKAGED_BUNDLE):
         settings = replace(settings, bundle=str(DEMO_BUNDLE))
     chorus = _chorus(settings.bundle_path)
-    hearing = open_hearing(settings)
-    _LOG.info("A dawn chorus of the %s:", hearing.bundle.manifest.name)
-    listener = open_listener(settings, hearing)
+    recognizer = open_recognizer(settings)
+    _LOG.info("A dawn chorus of the %s:", recognizer.bundle.manifest.name)
+    listener = open_listener(settings, recognizer)
     found: set[str] = set()
 
     def show(record: Record) -> None:
@@ -35,10 +35,10 @@ def demo(settings: Settings) -> int:
             print_detection(record, settings.json)
 
     with Writer(show) as writer:
-        heard = listen_to_file(chorus, listener, writer.write)
+        scores = listen_to_file(chorus, listener, writer.write)
     _LOG.info("%s", listener.tally)
     _compare(chorus.with_suffix(".csv"), found)
-    return 0 if heard else 1
+    return 0 if scores else 1
 
 
 def _chorus(bundle: Path) -> Path:

@@ -27,13 +27,15 @@ def doctor(settings: Settings, seconds: float) -> int:
         seconds: to record for the level; 0 records nothing.
     """
     found = []
-    for one in _findings(settings, seconds):
-        found.append(one)
+    for finding in _findings(settings, seconds):
+        found.append(finding)
         if not settings.json:
-            print(one.to_text(sys.stdout.isatty()), flush=True)
-    counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in (BAD, DOUBT)}
+            print(finding.to_text(sys.stdout.isatty()), flush=True)
+    counts = {
+        verdict: sum(finding.verdict == verdict for finding in found) for verdict in (BAD, DOUBT)
+    }
     if settings.json:
-        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        print(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
     else:
         print(f"{counts[BAD]} bad, {counts[DOUBT]} doubtful, of {len(found)} checks")
     return 1 if counts[BAD] else 0

@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import AudioError
-from edge.hearing import Heard, Hearing
+from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
 
 _BATCH = 8
 
 
-def identify(path: Path, hearing: Hearing, top: int) -> dict[str, Any]:
+def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
     """The record of one file: `source` and `top`, or `source` and `error`.
 
     Species rank by the maximum over windows of the species score; gated windows count only if
     there are no others.
     """
     try:
-        best = _best_windows(path, hearing)
+        best = _best_windows(path, recognizer)
     except AudioError as error:
         return {"source": str(path), "error": str(error)}
     order = sorted(best, key=lambda species: -best[species].score[species])[:top]
-    return {"source": str(path), "top": [_entry(n, best[n], hearing) for n in order]}
+    return {"source": str(path), "top": [_entry(n, best[n], recognizer) for n in order]}
 
 
 def to_text(record: dict[str, Any]) -> str:
@@ -32,8 +32,8 @@ def to_text(record: dict[str, Any]) -> str:
     if "error" in record:
         return f"{record['source']}: not identified"
     names = (
-        f"{one['common_name']} ({one['scientific_name']}) {_strength(one):.2f}"
-        for one in record["top"]
+        f"{entry['common_name']} ({entry['scientific_name']}) {_strength(entry):.2f}"
+        for entry in record["top"]
     )
     return f"{record['source']}: " + ", ".join(names)
 
@@ -43,35 +43,35 @@ def to_json(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
-def _best_windows(path: Path, hearing: Hearing) -> dict[int, Heard]:
+def _best_windows(path: Path, recognizer: Recognizer) -> dict[int, WindowScores]:
     """The window in which each species scores best; a file of any length fits in memory."""
-    lively: dict[int, Heard] = {}
-    gated: dict[int, Heard] = {}
-    windows = frame_blocks(read_blocks(path), hearing.bundle.manifest.audio)
+    lively: dict[int, WindowScores] = {}
+    gated: dict[int, WindowScores] = {}
+    windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
     while chunk := list(islice(windows, _BATCH)):
-        for window, heard in zip(chunk, hearing.hear(chunk), strict=True):
-            _keep_best(gated if hearing.judge(window).reason else lively, heard)
+        for window, scores in zip(chunk, recognizer.score(chunk), strict=True):
+            _keep_best(gated if recognizer.judge(window).reason else lively, scores)
     return lively or gated
 
 
-def _keep_best(best: dict[int, Heard], heard: Heard) -> None:
-    for species, score in enumerate(heard.score):
+def _keep_best(best: dict[int, WindowScores], scores: WindowScores) -> None:
+    for species, score in enumerate(scores.score):
         if species not in best or score > best[species].score[species]:
-            best[species] = heard
+            best[species] = scores
 
 
-def _entry(species: int, heard: Heard, hearing: Hearing) -> dict[str, Any]:
-    known = hearing.species[species]
-    probability = None if heard.probability is None else float(heard.probability[species])
-    rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
+def _entry(species: int, scores: WindowScores, recognizer: Recognizer) -> dict[str, Any]:
+    known = recognizer.species[species]
+    probability = None if scores.probability is None else float(scores.probability[species])
+    rate_hz = recognizer.bundle.manifest.audio.sample_rate_hz
     return {
         "species_id": known.species_id,
         "scientific_name": known.scientific_name,
         "common_name": known.common_name,
-        "score": round(float(heard.score[species]), 4),
-        "similarity": round(float(heard.similarity[species]), 4),
+        "score": round(float(scores.score[species]), 4),
+        "similarity": round(float(scores.similarity[species]), 4),
         "probability": None if probability is None else round(probability, 4),
-        "start_s": round(heard.start_sample / rate_hz, 3),
+        "start_s": round(scores.start_sample / rate_hz, 3),
     }
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from edge import clock
-from edge.command.opening import open_hearing, open_listener
+from edge.command.opening import open_listener, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import AudioError
-from edge.overlay import Overlay
-from edge.search import thinned
+from edge.recognition.overlay import Overlay
+from edge.recognition.search import thinned
 from edge.source.block import Block
 from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks
+from edge.system import clock
 
 
 def learn_background(settings: Settings, minutes: float) -> int:
@@ -26,15 +26,15 @@ def learn_background(settings: Settings, minutes: float) -> int:
         AudioError: there was nothing to learn from.
         BirdlistenError: source or bundle can't be used.
     """
-    hearing = open_hearing(settings, live=True)
-    blocks, name = _source(settings, hearing.bundle.manifest.audio.sample_rate_hz)
-    listener = open_listener(settings, hearing)
-    quiet = [heard.embedding for heard in listener.quiet(_first(blocks, minutes * 60))]
+    recognizer = open_recognizer(settings, live=True)
+    blocks, name = _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz)
+    listener = open_listener(settings, recognizer)
+    quiet = [scores.embedding for scores in listener.quiet(_first(blocks, minutes * 60))]
     if not quiet:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
     kept = thinned(np.stack(quiet)).astype(np.float16)
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
-    manifest = hearing.bundle.manifest
+    manifest = recognizer.bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
     overlay.add_background(label, kept)
     print(f"{label}: {len(kept)} windows of {name} are background here from now on")

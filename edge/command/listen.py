@@ -8,17 +8,17 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from edge.command.live import listen_live, tell
-from edge.command.opening import open_hearing, open_listener, open_store
+from edge.command.opening import open_listener, open_recognizer, open_store
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError, ConfigError
-from edge.listener import Listener
-from edge.logbook import Logbook
-from edge.reporter import Origin
+from edge.pipeline.builder import Origin
+from edge.pipeline.listener import Listener
+from edge.records.sink import RecordSink
+from edge.records.writer import Writer
 from edge.source.folder import watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
-from edge.writer import Writer
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,11 +58,11 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
 
 
 def _listen_to_files(settings: Settings, path: Path) -> int:
-    listener = open_listener(settings, open_hearing(settings))
+    listener = open_listener(settings, open_recognizer(settings))
     with stopping() if settings.watch else nullcontext(Stop()) as stop:
-        heard, failed = _work_off(settings, _files(settings, path, stop), listener)
-    if failed and heard > 1:
-        _LOG.error("%d of %d files could not be used", failed, heard)
+        scores, failed = _work_off(settings, _files(settings, path, stop), listener)
+    if failed and scores > 1:
+        _LOG.error("%d of %d files could not be used", failed, scores)
     if stop.interrupted:
         raise KeyboardInterrupt
     return 1 if failed else 0
@@ -74,7 +74,7 @@ def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> 
     try:
         with (
             open_store(settings) as store,
-            Writer(Logbook(store, settings.json, settings.explain)) as writer,
+            Writer(RecordSink(store, settings.json, settings.explain)) as writer,
         ):
             for file in files:
                 results[listen_to_file(file, listener, writer.write)] += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge.command.choice import read_choice
+from edge.command.bench_choice import read_choice
 from edge.config import Settings
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
@@ -14,21 +14,21 @@ from edge.contract.errors import (
     StoreError,
 )
 from edge.contract.taxonomy import read_names
-from edge.decision.occurrence import Occurrence, Place, read_occurrence
+from edge.decision.occurrence import Coordinates, Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import is_file, select
-from edge.hearing import Hearing
-from edge.listener import Listener
-from edge.overlay import Overlay
-from edge.session import Running
-from edge.store import Store
+from edge.pipeline.listener import Listener
+from edge.recognition.overlay import Overlay
+from edge.recognition.recognizer import Recognizer
+from edge.recognition.runtime import RuntimeOptions
+from edge.records.store import Store
 
 _LOG = logging.getLogger(__name__)
 ENGINES = "engines"
 """Folder in the station: what TensorRT has compiled."""
 
 
-def open_hearing(settings: Settings, live: bool = False) -> Hearing:
+def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
     """Load the bundle that the settings name and make it ready.
 
     Args:
@@ -40,38 +40,40 @@ def open_hearing(settings: Settings, live: bool = False) -> Hearing:
     """
     bundle = load_bundle(settings.bundle_path)
     named, ids = _species(settings.species, bundle.manifest.species_sets)
-    strangers = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
-    if strangers:
-        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(strangers))
+    unknown = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
+    if unknown:
+        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(unknown))
     if settings.include is not None or settings.exclude is not None:
         begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
     met, manifest = _occurrence(settings), bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
-    hearing = Hearing(bundle, *_running(settings, bundle, live), named, ids, met, live, overlay)
-    if met and hearing.calibration is None:
+    recognizer = Recognizer(
+        bundle, *_running(settings, bundle, live), named, ids, met, live, overlay
+    )
+    if met and recognizer.calibration is None:
         _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
     _LOG.info(
         "bundle %s: %d species, %s on %s",
         bundle.manifest.name,
-        len(hearing.species),
-        hearing.precision,
-        hearing.provider,
+        len(recognizer.species),
+        recognizer.precision,
+        recognizer.provider,
     )
-    return hearing
+    return recognizer
 
 
 def _occurrence(settings: Settings) -> Occurrence | None:
     latitude, longitude = settings.latitude, settings.longitude
     if (latitude is None) != (longitude is None):
         raise ConfigError("--latitude and --longitude go together")
-    place = None if latitude is None or longitude is None else Place(latitude, longitude)
+    place = None if latitude is None or longitude is None else Coordinates(latitude, longitude)
     return (
         None if settings.occurrence is None else read_occurrence(Path(settings.occurrence), place)
     )
 
 
-def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Running]:
+def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, RuntimeOptions]:
     """Precision and manner: as set, else as the bench found best here, else by kind of source."""
     station = settings.station_path
     on_cpu = settings.provider in ("auto", "cpu")
@@ -81,20 +83,20 @@ def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, Runni
         precision = known.precision
     if threads is None:
         threads = known.threads if known and live else int(live)
-    return precision, Running(settings.provider, threads, station / ENGINES)
+    return precision, RuntimeOptions(settings.provider, threads, station / ENGINES)
 
 
-def open_listener(settings: Settings, hearing: Hearing) -> Listener:
+def open_listener(settings: Settings, recognizer: Recognizer) -> Listener:
     """A listener with the settings' hop and threshold.
 
     Raises:
         ConfigError: the hop is longer than the bundle's window, or a rule can't be used.
     """
-    hop = hop_samples(settings, hearing.bundle.manifest.audio)
-    file, taxonomy = settings.overrides, hearing.bundle.taxonomy
+    hop = hop_samples(settings, recognizer.bundle.manifest.audio)
+    file, taxonomy = settings.overrides, recognizer.bundle.taxonomy
     rules = {} if file is None else read_overrides(Path(file), taxonomy)
     max_cpu = None if settings.max_cpu is None else settings.max_cpu / 100
-    return Listener(hearing, Decision(hop, settings.threshold, settings.caution, rules), max_cpu)
+    return Listener(recognizer, Decision(hop, settings.threshold, settings.caution, rules), max_cpu)
 
 
 def hop_samples(settings: Settings, spec: AudioSpec) -> int:

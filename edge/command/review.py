@@ -13,10 +13,10 @@ from edge.config import Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError
 from edge.decision.selection import named
-from edge.detection import Detection, Rejection
-from edge.overlay import Overlay
-from edge.search import Rows
-from edge.store import CONFIRMED, REJECTED, Store
+from edge.recognition.overlay import Overlay
+from edge.recognition.search import Rows
+from edge.records.detection import Detection, Rejection
+from edge.records.store import CONFIRMED, REJECTED, Store
 
 
 def confirm(part: str, settings: Settings, name: str | None = None) -> int:

@@ -59,7 +59,7 @@ class Stop:
 def stopping() -> Iterator[Stop]:
     """Take the signals over while a live source is listened to; in the main thread only."""
     stop = Stop()
-    taken = {one: stop.take for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    taken = {number: stop.take for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     taken[signal.SIGALRM] = stop.late
     before = {number: signal.signal(number, handler) for number, handler in taken.items()}
     try:

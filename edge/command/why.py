@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 from edge.config import Settings
 from edge.contract.errors import StoreError
-from edge.detection import Detection, Rejection
-from edge.explanation import explained
-from edge.store import FILE_NAME, Store
+from edge.records.detection import Detection, Rejection
+from edge.records.explanation import explained
+from edge.records.store import FILE_NAME, Store
 
 _LISTED = 20
 _SHOWN = 12
@@ -23,7 +23,7 @@ def why(part: str | None, settings: Settings) -> int:
     """
     with closing(open_store(settings)) as store:
         found = [store.find(part)] if part else store.last(_LISTED)
-        told = [(*_parts(one), store.verdict(_parts(one)[0].id)) for one in found]
+        told = [(*_parts(entry), store.verdict(_parts(entry)[0].id)) for entry in found]
     for candidate, reason, review in told:
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}
@@ -48,6 +48,6 @@ def _parts(record: Detection | Rejection) -> tuple[Detection, str | None]:
     return (record.candidate, record.reason) if isinstance(record, Rejection) else (record, None)
 
 
-def _listed(one: Detection, reason: str | None) -> str:
-    moment = one.detected_at or f"{one.start_s:9.1f} s"
-    return f"{one.id[-_SHOWN:]}  {moment}  {one.common_name}  {reason or 'reported'}"
+def _listed(record: Detection, reason: str | None) -> str:
+    moment = record.detected_at or f"{record.start_s:9.1f} s"
+    return f"{record.id[-_SHOWN:]}  {moment}  {record.common_name}  {reason or 'reported'}"

@@ -29,7 +29,7 @@ class AudioSpec:
 
     def __post_init__(self) -> None:
         numbers = (self.sample_rate_hz, self.window_samples, self.hop_samples)
-        if not all(type(one) is int for one in numbers):
+        if not all(type(number) is int for number in numbers):
             raise BundleError(f"audio: rate, window and hop must be whole numbers, found {self}")
         if min(self.sample_rate_hz, self.window_samples, self.hop_samples) <= 0:
             raise BundleError(f"audio: rate, window and hop must be positive, found {self}")

@@ -218,7 +218,7 @@ def _load(path: Path, manifest: Manifest) -> Bundle:
 
 def _table(path: Path) -> tuple[GalleryRow, ...]:
     rows = tuple(
-        GalleryRow(*(one[c] for c in TABLE_COLUMNS)) for one in read_table(path, TABLE_COLUMNS)
+        GalleryRow(*(row[c] for c in TABLE_COLUMNS)) for row in read_table(path, TABLE_COLUMNS)
     )
     for row in rows:
         if row.picture and not is_plain_name(row.picture):
@@ -260,9 +260,9 @@ def _check_ids(bundle: Bundle) -> None:
         raise BundleError(f"anchors: {len(bundle.anchors)} rows for {len(bundle.taxonomy)} species")
     known = set(bundle.taxonomy.ids)
     for name, ids in bundle.manifest.species_sets.items():
-        strangers = sorted(set(ids or ()) - known)
-        if strangers:
-            raise BundleError(f"species set {name!r}: not in the taxonomy: {strangers[:3]}")
+        unknown = sorted(set(ids or ()) - known)
+        if unknown:
+            raise BundleError(f"species set {name!r}: not in the taxonomy: {unknown[:3]}")
 
 
 def _named_files(path: Path) -> set[str]:

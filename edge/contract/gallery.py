@@ -52,9 +52,9 @@ class Gallery:
 
     def check_species(self, taxonomy: Taxonomy) -> None:
         """Refuse rows of a species that the taxonomy doesn't hold."""
-        strangers = sorted({row.species_id for row in self.table} - set(taxonomy.ids))
-        if strangers:
-            raise BundleError(f"gallery.table: species missing from the taxonomy: {strangers[:3]}")
+        unknown = sorted({row.species_id for row in self.table} - set(taxonomy.ids))
+        if unknown:
+            raise BundleError(f"gallery.table: species missing from the taxonomy: {unknown[:3]}")
 
     def table_csv(self) -> bytes:
         """The table as CSV (UTF-8, LF); line n + 1 describes row n."""

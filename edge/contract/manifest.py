@@ -70,7 +70,7 @@ class Manifest:
     @property
     def precisions(self) -> tuple[str, ...]:
         """The encoder precisions shipped, best first."""
-        return tuple(one for one in PRECISIONS if f"encoder.{one}" in self.roles)
+        return tuple(precision for precision in PRECISIONS if f"encoder.{precision}" in self.roles)
 
     def to_json(self) -> str:
         """The text of manifest.json."""
@@ -119,7 +119,7 @@ def _read_json(directory: Path) -> dict[str, Any]:
 
 
 def _parse(content: dict[str, Any]) -> Manifest:
-    known = {one.name: content[one.name] for one in fields(Manifest) if one.name in content}
+    known = {field.name: content[field.name] for field in fields(Manifest) if field.name in content}
     roles = {role: _entry(role, entry) for role, entry in content["roles"].items()}
     manifest = Manifest(**{**known, "audio": AudioSpec(**content["audio"]), "roles": roles})
     for name in ("name", "licence", "model_id", "space_id", "teacher", "student"):

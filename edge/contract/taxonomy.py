@@ -44,7 +44,7 @@ class Taxonomy:
 
     def __post_init__(self) -> None:
         count = Counter(self.ids)
-        doubled = sorted(one for one, times in count.items() if times > 1)
+        doubled = sorted(name for name, times in count.items() if times > 1)
         if doubled or "" in count:
             raise BundleError(f"taxonomy: ids must be unique and not empty, found twice: {doubled}")
 
@@ -54,22 +54,24 @@ class Taxonomy:
     @property
     def ids(self) -> tuple[str, ...]:
         """All ids in order."""
-        return tuple(one.species_id for one in self.species)
+        return tuple(species.species_id for species in self.species)
 
     def by_id(self) -> dict[str, Species]:
         """Species keyed by id."""
-        return {one.species_id: one for one in self.species}
+        return {species.species_id: species for species in self.species}
 
     def by_scientific_name(self) -> dict[str, Species]:
         """Species keyed by scientific name."""
-        return {one.scientific_name: one for one in self.species}
+        return {species.scientific_name: species for species in self.species}
 
     def save(self, path: Path) -> None:
         """Write the table as CSV (UTF-8, LF)."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows([getattr(one, _field(c)) for c in COLUMNS] for one in self.species)
+            writer.writerows(
+                [getattr(species, _field(c)) for c in COLUMNS] for species in self.species
+            )
 
     @classmethod
     def load(cls, path: Path) -> "Taxonomy":

@@ -99,7 +99,7 @@ class Confirmer(Generic[T]):
         self._hop_samples = spec.hop_samples
         self.hits_needed = hits_needed(spec.overlap, self._caution)
         others = self._cautions.items()
-        self._others = {species: hits_needed(spec.overlap, one) for species, one in others}
+        self._others = {species: hits_needed(spec.overlap, caution) for species, caution in others}
 
     def update(
         self, start_sample: int, passed: dict[int, Hit[T]], near: Iterable[int] = ()
@@ -116,11 +116,13 @@ class Confirmer(Generic[T]):
             The species confirmed by this window, in order.
         """
         self._windows_seen += 1
-        self._near = {one: self._near.get(one, start_sample) for one in {*passed, *near}}
+        self._near = {
+            species: self._near.get(species, start_sample) for species in {*passed, *near}
+        }
         for species in [s for s, run in self._runs.items() if self._over(run, start_sample)]:
             self._end(species, self._runs.pop(species), self._needed(species))
         found = (self._hit(species, hit, self._needed(species)) for species, hit in passed.items())
-        confirmed = [one for one in found if one is not None]
+        confirmed = [run for run in found if run is not None]
         self._prolong(start_sample + self._window_samples)
         return confirmed
 
@@ -168,7 +170,7 @@ class Confirmer(Generic[T]):
         run.hits.append(hit)
         if run.confirmed is None:
             oldest = hit.start_sample - self._window_samples
-            run.hits = [one for one in run.hits if one.start_sample > oldest]
+            run.hits = [hit for hit in run.hits if hit.start_sample > oldest]
             return self._confirm(species, run, needed) if len(run.hits) >= needed else None
         # Only the ends of a long run are kept: memory stays bounded.
         run.hits = [run.best, hit]

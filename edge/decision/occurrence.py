@@ -20,7 +20,7 @@ _NAME, _PLACE = "scientific_name", ("latitude", "longitude")
 
 
 @dataclass(frozen=True)
-class Place:
+class Coordinates:
     """Place of a station, in degrees."""
 
     latitude: float
@@ -33,7 +33,7 @@ class Place:
                 "and -180 to 180 degrees"
             )
 
-    def angle(self, other: "Place") -> float:
+    def angle(self, other: "Coordinates") -> float:
         """Between two places, as seen from the middle of the earth, in radians."""
         here, there = math.radians(self.latitude), math.radians(other.latitude)
         apart = math.radians(other.longitude - self.longitude)
@@ -58,7 +58,7 @@ class Occurrence:
         Returns:
             float64[species].
         """
-        met = np.array([self._met(one, year_share) for one in species_ids])
+        met = np.array([self._met(species, year_share) for species in species_ids])
         return np.clip(met / COMMON, RAREST, 1)
 
     def _met(self, species_id: str, year_share: float | None) -> float:
@@ -73,7 +73,7 @@ def weighed(probability: Floats, odds: Floats) -> Floats:
     return probability * odds / (1 - probability + probability * odds)
 
 
-def read_occurrence(path: Path, place: Place | None) -> Occurrence:
+def read_occurrence(path: Path, place: Coordinates | None) -> Occurrence:
     """Read a table of species by parts of the year.
 
     Args:
@@ -88,7 +88,7 @@ def read_occurrence(path: Path, place: Place | None) -> Occurrence:
         rows = read_table(path, (_NAME,))
     except (BundleError, OSError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    parts = sorted((one for one in (rows[0] if rows else {}) if one.isdigit()), key=int)
+    parts = sorted((column for column in (rows[0] if rows else {}) if column.isdigit()), key=int)
     if not parts:
         raise ConfigError(f"{path}: no columns named 1, 2, ... for the parts of the year")
     try:
@@ -99,20 +99,20 @@ def read_occurrence(path: Path, place: Place | None) -> Occurrence:
 
 
 def _shares(row: Mapping[str, str], parts: Sequence[str]) -> Floats:
-    found = np.array([float(row[one] or 0) for one in parts])
+    found = np.array([float(row[part] or 0) for part in parts])
     if not ((found >= 0) & (found <= 1)).all():
         raise ConfigError(f"{row[_NAME]}: expected shares from 0 to 1, found {found.max():g}")
     return found
 
 
-def _nearest(rows: list[dict[str, str]], place: Place | None) -> list[dict[str, str]]:
+def _nearest(rows: list[dict[str, str]], place: Coordinates | None) -> list[dict[str, str]]:
     """The rows of the place that is nearest."""
     if not set(_PLACE) <= set(rows[0]):
         return rows
-    places = [Place(*(float(row[one]) for one in _PLACE)) for row in rows]
+    places = [Coordinates(*(float(row[column]) for column in _PLACE)) for row in rows]
     if len(set(places)) == 1:
         return rows
     if place is None:
         raise ConfigError("holds several places; say which: --latitude and --longitude")
     best = min(set(places), key=place.angle)
-    return [row for row, one in zip(rows, places, strict=True) if one == best]
+    return [row for row, there in zip(rows, places, strict=True) if there == best]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge.config import nearest
 from edge.contract.errors import ConfigError
+from edge.contract.names import nearest
 from edge.contract.taxonomy import Species, Taxonomy, read_lines, slug
 
 
@@ -26,7 +26,7 @@ def select(
     chosen -= set() if exclude is None else named(taxonomy, exclude)
     if not chosen:
         raise ConfigError("include and exclude leave no species to listen for")
-    return [one for one in ids if one in chosen]
+    return [species_id for species_id in ids if species_id in chosen]
 
 
 def named(taxonomy: Taxonomy, text: str) -> set[str]:
@@ -36,9 +36,9 @@ def named(taxonomy: Taxonomy, text: str) -> set[str]:
         ConfigError: a name is no species, genus, family or order of the taxonomy.
     """
     groups: dict[str, set[str]] = {}
-    for one in taxonomy.species:
-        for name in _names(one):
-            groups.setdefault(slug(name), set()).add(one.species_id)
+    for species in taxonomy.species:
+        for name in _names(species):
+            groups.setdefault(slug(name), set()).add(species.species_id)
     found: set[str] = set()
     for name in _listed(text):
         if slug(name) not in groups:
@@ -48,14 +48,20 @@ def named(taxonomy: Taxonomy, text: str) -> set[str]:
     return found
 
 
-def _names(one: Species) -> Iterable[str]:
-    names = (one.scientific_name, one.common_name, one.genus, one.family, one.order)
+def _names(species: Species) -> Iterable[str]:
+    names = (
+        species.scientific_name,
+        species.common_name,
+        species.genus,
+        species.family,
+        species.order,
+    )
     return filter(None, names)
 
 
 def _listed(text: str) -> list[str]:
     lines = read_lines(Path(text)) if is_file(Path(text)) else text.split(",")
-    names = [one.strip() for one in lines if one.strip()]
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise ConfigError(f"{text!r}: names no species")
     return names

@@ -6,10 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from edge import clock
 from edge.config import Settings
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
-from edge.store import FILE_NAME
+from edge.records.store import FILE_NAME
+from edge.system import clock
 
 _MEGABYTE = 1e6
 _YEAR = 2025
@@ -35,7 +35,7 @@ def check_clock() -> Finding:
 def check_disk(settings: Settings) -> Finding:
     """Check that the station can keep records."""
     station = settings.station_path
-    folder = next(one for one in (station, *station.parents) if one.exists())
+    folder = next(parent for parent in (station, *station.parents) if parent.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         advice = "choose another --station, or make it writable"
         return Finding("station", BAD, f"{folder} can't be written", advice)
@@ -61,7 +61,7 @@ def check_heat(zones: Path = Path("/sys/class/thermal"), board: Path = _BOARD) -
 
 def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
     """Memory that is free for the listener."""
-    lines = dict(one.split(":", 1) for one in table.read_text(encoding="ascii").splitlines())
+    lines = dict(line.split(":", 1) for line in table.read_text(encoding="ascii").splitlines())
     free = int(lines["MemAvailable"].split()[0]) / 1024
     advice = "the small bundle needs 150 MB: end other programs, or take a bigger board"
     return judged("memory", free >= _LEAST_MB, f"{free:.0f} MB available", advice, DOUBT)
@@ -69,7 +69,7 @@ def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
 
 def check_helpers() -> Finding:
     """Programs that some sources need."""
-    missing = [one for one in ("ffmpeg", "arecord") if shutil.which(one) is None]
+    missing = [program for program in ("ffmpeg", "arecord") if shutil.which(program) is None]
     found = f"missing: {', '.join(missing)}" if missing else "ffmpeg, arecord"
     advice = "ffmpeg is for streams, arecord stands in for PortAudio: apt install ffmpeg alsa-utils"
     return judged("helpers", not missing, found, advice, DOUBT)

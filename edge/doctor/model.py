@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from edge.clip.voice import VoiceGate
 from edge.command.opening import hop_samples
-from edge.command.trial import Trial
 from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle, read_role
 from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
-from edge.encoder import choose_precision
+from edge.recognition.encoder import choose_precision
+from edge.recognition.trial import BenchTrial
 
 _WINDOWS = 5
 _COMFORT = 0.8
@@ -62,14 +62,14 @@ def _speed(settings: Settings, bundle: Bundle) -> Finding:
     return Finding("speed", BAD, found, f"--provider {settings.provider} is not really used")
 
 
-def _trial(settings: Settings, bundle: Bundle) -> Trial:
+def _trial(settings: Settings, bundle: Bundle) -> BenchTrial:
     """In a process of its own, so that a provider that crashes is one more finding."""
     precision = choose_precision(bundle, settings.precision, settings.provider)
     threads = str(settings.threads or 1)
-    command = [sys.executable, "-m", "edge.command.trial", str(bundle.path), precision]
+    command = [sys.executable, "-m", "edge.recognition.trial", str(bundle.path), precision]
     ended = subprocess.run(
         [*command, settings.provider, threads, str(_WINDOWS)], capture_output=True, text=True
     )
     if ended.returncode:
         raise BirdlistenError(ended.stderr.strip() or f"the encoder crashed ({ended.returncode})")
-    return Trial(**json.loads(ended.stdout))
+    return BenchTrial(**json.loads(ended.stdout))

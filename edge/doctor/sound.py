@@ -14,7 +14,7 @@ from edge.config import Settings
 from edge.contract.audio import Waveform
 from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
-from edge.gate import GateConfig
+from edge.dsp.gate import GateConfig
 from edge.source.fault import SourceFault
 from edge.source.microphone import Microphone, input_devices
 from edge.source.supervisor import Patience
@@ -50,7 +50,7 @@ def check_permission(folder: Path = Path("/dev/snd")) -> Finding:
             f"no capture device in {folder}",
             "plug in a microphone; in a container add --device /dev/snd; a sound server works too",
         )
-    closed = [one for one in cards if not os.access(one, os.R_OK | os.W_OK)]
+    closed = [card for card in cards if not os.access(card, os.R_OK | os.W_OK)]
     if not closed:
         return Finding("permission", GOOD, f"{len(cards)} capture devices can be opened")
     owner = _group(closed[0].stat().st_gid)
@@ -75,7 +75,7 @@ def check_devices(settings: Settings) -> Finding:
         devices = input_devices(settings.backend)
     except BirdlistenError as error:
         return Finding("devices", BAD, str(error), "install what is missing")
-    names = ", ".join(one.name for one in devices)
+    names = ", ".join(device.name for device in devices)
     return judged(
         "devices", bool(devices), names or "none", "plug in a microphone; try --backend arecord"
     )
@@ -101,13 +101,13 @@ def check_sound(settings: Settings, seconds: float) -> Iterator[Finding]:
 
 
 def _record(microphone: Microphone, seconds: float) -> tuple[Waveform, int]:
-    heard: list[Waveform] = []
+    recorded: list[Waveform] = []
     with closing(microphone.blocks(Patience())) as blocks:
         for block in blocks:
-            heard.append(block.samples)
+            recorded.append(block.samples)
             if block.end_sample >= seconds * block.rate_hz:
                 break
-    return np.concatenate(heard), block.rate_hz
+    return np.concatenate(recorded), block.rate_hz
 
 
 def measure(samples: Waveform) -> Level:

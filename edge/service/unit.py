@@ -75,7 +75,7 @@ class UnitConfig:
 
 def unit_text(config: UnitConfig) -> str:
     """The whole unit file."""
-    command = " ".join(_quoted(one) for one in config.command)
+    command = " ".join(_quoted(word) for word in config.command)
     writable = f"ReadWritePaths={_quoted(config.station)}\n" if config.station else ""
     return _TEMPLATE.format(
         command=command,

@@ -74,7 +74,7 @@ class Child:
     def said(self, mark: str = "") -> str:
         """The last line on stderr that holds a mark; empty if there is none."""
         self._pump.join(timeout=0.2 if self._process.poll() is None else 1.0)
-        return next((one for one in reversed(self._lines) if mark in one), "")
+        return next((line for line in reversed(self._lines) if mark in line), "")
 
     def _drain(self, stderr: IO[bytes]) -> None:
         """Read for ever what a library may flood; the first bytes go to the debug log."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from edge.contract.audio import AudioSpec, Waveform, repeat_pad
 from edge.source.block import Block
+from edge.source.resampling import Resampler
 
 
 @dataclass(frozen=True)
@@ -82,30 +82,6 @@ class Framer:
         self._start += samples
 
 
-class Resampler:
-    """Streaming sinc resampling; the total length is exact after `finish`."""
-
-    def __init__(self, source_hz: int, target_hz: int) -> None:
-        import soxr
-
-        same = source_hz == target_hz
-        self._stream: Any = (
-            None if same else soxr.ResampleStream(source_hz, target_hz, 1, "float32")
-        )
-
-    def push(self, samples: Waveform) -> Waveform:
-        """Resample a block; the output lags a few milliseconds."""
-        if self._stream is None:
-            return samples
-        resampled: Waveform = self._stream.resample_chunk(samples)
-        return resampled
-
-    def finish(self) -> Waveform:
-        """The samples still held back."""
-        rest: Waveform = np.empty(0, np.float32)
-        return rest if self._stream is None else self._stream.resample_chunk(rest, last=True)
-
-
 class _Segment:
     """A run of blocks without a gap."""
 
@@ -163,13 +139,3 @@ def frame_blocks(
 def frame_waveform(waveform: Waveform, rate_hz: int, spec: AudioSpec) -> Iterator[Window]:
     """Frame a whole recording, float32[samples] at any rate."""
     return frame_blocks([Block(waveform, rate_hz, 0)], spec)
-
-
-def resample(waveform: Waveform, rate_hz: int, target_hz: int) -> Waveform:
-    """Resample a whole recording, float32[samples]: what `Resampler` gives, in half the time."""
-    import soxr
-
-    if rate_hz == target_hz:
-        return waveform
-    resampled: Waveform = soxr.resample(waveform, rate_hz, target_hz)
-    return resampled

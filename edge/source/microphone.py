@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.capture import CaptureFault, Device, choose_device
 from edge.contract.audio import Waveform
 from edge.contract.errors import BirdlistenError, DeviceError
 from edge.source import pcm
 from edge.source.block import Block
+from edge.source.capture import CaptureFault, Device, choose_device
 from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.raw import pcm_blocks
@@ -82,7 +82,7 @@ class Microphone:
                 yield Block(samples, rate_hz, frame.first_sample, frame.monotonic_ns)
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "edge.capture", "--rate", str(self._rate_hz)]
+        command = [sys.executable, "-m", "edge.source.capture", "--rate", str(self._rate_hz)]
         if self._known is not None:
             name, index = self._known
             return [*command, "--device", name, "--prefer", str(index)]
@@ -143,8 +143,10 @@ def arecord_devices() -> list[Device]:
         raise DeviceError("arecord is missing: sudo apt install alsa-utils") from error
     except subprocess.TimeoutExpired as error:
         raise DeviceError(f"arecord -L hangs for {_LIST_S:.0f} s; unplug the sound card") from error
-    usable = [one for one in listed.stdout.splitlines() if one.startswith(_CONVERTING)]
-    return [Device(n, one, 1, 48_000, "arecord", one == "default") for n, one in enumerate(usable)]
+    usable = [line for line in listed.stdout.splitlines() if line.startswith(_CONVERTING)]
+    return [
+        Device(n, name, 1, 48_000, "arecord", name == "default") for n, name in enumerate(usable)
+    ]
 
 
 def describe_devices(backend: str = AUTO) -> str:
@@ -155,23 +157,23 @@ def describe_devices(backend: str = AUTO) -> str:
             "No input device is connected. Plug in a microphone, or hear a recorded chorus: "
             "birdlisten demo"
         )
-    return "\n".join(["Input devices (* default):", *(f"  {one}" for one in devices)])
+    return "\n".join(["Input devices (* default):", *(f"  {device}" for device in devices)])
 
 
 def _portaudio_devices() -> list[Device]:
-    with Child([sys.executable, "-m", "edge.capture", "--list"]) as child:
+    with Child([sys.executable, "-m", "edge.source.capture", "--list"]) as child:
         try:
             content = json.loads(pcm.read_all(child.pipe, _LIST_S) or b"[]")
         except (ValueError, SourceFault) as error:
             raise DeviceError(f"the devices can't be listed ({error})") from error
     if isinstance(content, dict):
         raise DeviceError(content["message"])
-    return [Device(**one) for one in content]
+    return [Device(**fields) for fields in content]
 
 
 def as_json(devices: list[Device]) -> str:
     """A JSON list."""
-    return json.dumps([asdict(one) for one in devices])
+    return json.dumps([asdict(device) for device in devices])
 
 
 def _checked(frame: pcm.Frame) -> pcm.Frame:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
 from edge.source.block import Block
-from edge.source.framing import resample
+from edge.source.resampling import resample
 
 _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")

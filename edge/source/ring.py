@@ -6,8 +6,8 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from edge.complaint import Complaint
 from edge.source.block import Block
+from edge.system.throttle import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 _AHEAD_S = 5.0
@@ -48,7 +48,7 @@ class Ring:
         self._error: BaseException | None = None
         self.dropped_s = 0.0
         """Seconds of audio lost because inference was too slow."""
-        self._complaint = Complaint(_LOG)
+        self._complaint = RateLimitedLog(_LOG)
         self._seen = time.monotonic()
         self._thread = threading.Thread(target=self._read, daemon=True)
 

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge import clock
 from edge.contract.errors import ConfigError
+from edge.system import clock
 
 _MOMENT = re.compile(r"(\d{1,2}):(\d\d)|(sunrise|sunset)([+-]\d{1,3})?")
 _DUTY = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
@@ -24,7 +24,7 @@ class Moment:
     sun: str | None = None
     """`sunrise` or `sunset`."""
 
-    def on(self, day: date, place: "Place") -> datetime | None:
+    def on(self, day: date, place: "Site") -> datetime | None:
         """That moment of a day; None where the sun doesn't rise or set."""
         if self.sun:
             begun = place.sun(day, self.sun)
@@ -34,7 +34,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Place:
+class Site:
     """Place whose sunrise counts."""
 
     latitude: float | None = None
@@ -68,7 +68,7 @@ class Schedule:
     """From and to, each day."""
     duty: tuple[float, float] | None = None
     """Minutes to listen of how many, by the monotonic clock: no clock battery is needed."""
-    place: Place = Place()
+    place: Site = Site()
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
 
@@ -95,7 +95,7 @@ class Schedule:
 
     def _holds(self, moment: datetime, day: date) -> bool:
         assert self.quiet is not None
-        begin, end = (one.on(day, self.place) for one in self.quiet)
+        begin, end = (moment.on(day, self.place) for moment in self.quiet)
         if begin is None or end is None:
             return False
         if end <= begin:
@@ -121,9 +121,9 @@ def read_schedule(
         ConfigError: it can't be read, or the sun's place is missing.
     """
     hours = None if quiet is None else _read_quiet(quiet)
-    if hours and any(one.sun for one in hours) and None in (latitude, longitude):
+    if hours and any(moment.sun for moment in hours) and None in (latitude, longitude):
         raise ConfigError(f"quiet_hours: {quiet!r} needs --latitude and --longitude")
-    place = Place(latitude, longitude, _zone()) if hours else Place()
+    place = Site(latitude, longitude, _zone()) if hours else Site()
     return Schedule(hours, _read_duty(duty), place)
 
 

@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.complaint import Complaint
 from edge.contract.errors import BirdlistenError
 from edge.source.block import Block
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.schedule import ALWAYS, Schedule
+from edge.system.throttle import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 _REST_S = 1.0
@@ -85,7 +85,7 @@ class Supervisor:
         self._backoff_s = self._patience.backoff_s
         self._end: Block | None = None
         """The last one."""
-        self._complaint = Complaint(_LOG)
+        self._complaint = RateLimitedLog(_LOG)
 
     def blocks(self) -> Iterator[Block]:
         """Blocks for ever; after a fault comes one without samples, then `first_sample` jumps.

@@ -117,7 +117,7 @@ def _provenance(classifier: Classifier, names: Names, synthetic: bool) -> dict[s
 
 def _species_sets(space: Space, names: Names) -> tuple[dict[str, list[str] | None], str]:
     """Those of the other bundle, all birds, and everything; birds are the default."""
-    birds = [one.species_id for one in names.taxonomy.species if one.class_ in ("Aves", "")]
+    birds = [bird.species_id for bird in names.taxonomy.species if bird.class_ in ("Aves", "")]
     held = space.like.manifest.species_sets if space.like else {}
     kept = {name: ids for name, ids in held.items() if ids is not None}
     if 0 < len(birds) < len(names.taxonomy):
@@ -131,7 +131,7 @@ def _model_id(classifier: Classifier, space: Space) -> str:
     parts = {
         "format": FORMAT,
         "classifier": sha256_of(classifier.file),
-        "labels": [asdict(one) for one in classifier.labels],
+        "labels": [asdict(label) for label in classifier.labels],
         "tail": [recipe.logits, recipe.activation, recipe.none],
         "names": [dict(recipe.synonyms), list(recipe.events)],
         "space": space.space_id,
@@ -174,6 +174,7 @@ def _calibration(recipe: Recipe, model_id: str, precisions: Sequence[str]) -> di
         )
         return {}
     banks = {
-        f"background.{one}": (folder / f"background.{one}.npy").read_bytes() for one in precisions
+        f"background.{precision}": (folder / f"background.{precision}.npy").read_bytes()
+        for precision in precisions
     }
     return {**banks, "calibration": (folder / "calibration.json").read_bytes()}

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge.command.parser import Parser, positive
 from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import PRECISIONS
 from edge.contract.taxonomy import Taxonomy
-from edge.usage import Parser, positive
 from export.ear.assemble import Space, make_bundle
 from export.ear.encoders import Classifier, input_shape
 from gallery.command import run
@@ -96,9 +96,9 @@ def precisions(text: str) -> list[str]:
         ConfigError: one that there is not.
     """
     chosen = text.split(",")
-    for one in chosen:
-        if one not in PRECISIONS:
-            raise ConfigError(f"--precision: {one!r} is not one of {', '.join(PRECISIONS)}")
+    for precision in chosen:
+        if precision not in PRECISIONS:
+            raise ConfigError(f"--precision: {precision!r} is not one of {', '.join(PRECISIONS)}")
     return chosen
 
 

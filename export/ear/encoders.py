@@ -13,15 +13,15 @@ from tqdm import tqdm
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import DatasetError
 from edge.contract.manifest import Manifest
-from edge.source.framing import resample
 from edge.source.recording import read_recording
+from edge.source.resampling import resample
 from export.ear.names import Names
 from export.ear.tail import embed, read_graph
-from export.fidelity import Limits, check, compare_graph
+from export.fidelity import FidelityLimits, check, compare_graph
 from export.half import to_half_weights
 from export.int8 import to_int8
 from export.metadata import with_metadata
-from export.recorded import Recorded, windows_of
+from export.recordings import LabelledRecording, windows_of
 from export.tflite.converter import convert
 from export.tflite.reader import read_network
 from train.ears.labels import Label
@@ -30,9 +30,9 @@ from train.ears.recipe import Recipe
 
 _CHORUS = Path(__file__).parents[2] / "edge" / "bundles" / "aviary" / "chorus.flac"
 _LIMITS = {
-    "fp32": Limits(0.9999, 0.99999),
-    "fp16": Limits(0.9999, 0.9999),
-    "int8": Limits(0.98, 0.999),
+    "fp32": FidelityLimits(0.9999, 0.99999),
+    "fp16": FidelityLimits(0.9999, 0.9999),
+    "int8": FidelityLimits(0.98, 0.999),
 }
 """A constant or a pure tone leaves most of a spectrum to rounding, which a network may blow up: two
 right implementations differ there by more than two of our own do."""
@@ -73,7 +73,7 @@ def open_graph(classifier: Classifier) -> onnx.ModelProto:
         )
     dims = graph.graph.output[0].type.tensor_type.shape.dim
     if len(dims) != 2 or dims[1].dim_value != len(classifier.labels):
-        found = [one.dim_value or "batch" for one in dims]
+        found = [dim.dim_value or "batch" for dim in dims]
         raise DatasetError(
             f"{file}: gives {found}, the labels are {len(classifier.labels)}; they belong to "
             "another network"
@@ -87,7 +87,7 @@ def input_shape(file: Path) -> list[int]:
         network = read_network(file)
         return [*network.tensors[network.inputs[0]].shape]
     graph = read_graph(_bytes(file), str(file)).graph
-    return [one.dim_value for one in graph.input[0].type.tensor_type.shape.dim]
+    return [dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim]
 
 
 def _bytes(file: Path) -> bytes:
@@ -135,4 +135,4 @@ def _recorded(spec: AudioSpec) -> npt.NDArray[np.float32] | None:
     if not _CHORUS.is_file():
         return None
     waveform = resample(*read_recording(_CHORUS), spec.sample_rate_hz)
-    return windows_of(Recorded(waveform, frozenset()), spec)
+    return windows_of(LabelledRecording(waveform, frozenset()), spec)

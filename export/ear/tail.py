@@ -58,7 +58,9 @@ def add_tail(model: onnx.ModelProto, names: Names, activation: str, none: float)
         "shortest": np.array(_SHORTEST, np.float32),
         "axis": np.array([-1], np.int64),
     }
-    graph.initializer.extend(numpy_helper.from_array(one, f"tail.{k}") for k, one in held.items())
+    graph.initializer.extend(
+        numpy_helper.from_array(tensor, f"tail.{k}") for k, tensor in held.items()
+    )
     graph.node.extend(_nodes(activation))
     del graph.output[:], graph.value_info[:]
     shape = ["batch", names.directions.shape[1]]
@@ -87,21 +89,21 @@ def _nodes(activation: str) -> list[onnx.NodeProto]:
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
     for node in graph.node:
         for ends in (node.input, node.output):
-            ends[:] = [new if one == old else one for one in ends]
+            ends[:] = [new if name == old else name for name in ends]
 
 
 def _name_rooms(graph: onnx.GraphProto) -> None:
     """Name what lies before the first convolution in two dimensions the front end's."""
-    wide = {one.name for one in graph.initializer if len(one.dims) == 4}
+    wide = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 4}
     first = next(
-        (n for n, one in enumerate(graph.node)
-         if one.op_type == "Conv" and one.input[1] in wide), 0
+        (n for n, node in enumerate(graph.node)
+         if node.op_type == "Conv" and node.input[1] in wide), 0
     )  # fmt: skip
     start = helper.make_node("Identity", ["waveform"], ["waveform.start"], f"{FRONTEND}/start")
     for n, node in enumerate(graph.node):
         room = FRONTEND if n < first else "tower"
         node.name = f"{room}/{node.op_type}_{n}"
-        node.input[:] = ["waveform.start" if one == "waveform" else one for one in node.input]
+        node.input[:] = ["waveform.start" if name == "waveform" else name for name in node.input]
     graph.node.insert(0, start)
 
 
@@ -133,11 +135,13 @@ def read_graph(content: bytes, path: str, output: str = "") -> onnx.ModelProto:
             f"{path}: not a whole ONNX file ({reason}); download it again"
         ) from error
     graph = model.graph
-    stored = {one.name for one in graph.initializer}
-    inputs = [one for one in graph.input if one.name not in stored]
+    stored = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in stored]
     dims = list(inputs[0].type.tensor_type.shape.dim) if len(inputs) == 1 else []
     if len(dims) != 2 or inputs[0].type.tensor_type.elem_type != TensorProto.FLOAT:
-        found = [f"{one.name}: {len(one.type.tensor_type.shape.dim)} dimensions" for one in inputs]
+        found = [
+            f"{value.name}: {len(value.type.tensor_type.shape.dim)} dimensions" for value in inputs
+        ]
         raise DatasetError(f"{path}: inputs {found}, expected one float32[batch, samples]")
     if dims[0].HasField("dim_value"):
         raise DatasetError(
@@ -151,7 +155,7 @@ def read_graph(content: bytes, path: str, output: str = "") -> onnx.ModelProto:
 
 
 def _keep_output(graph: onnx.GraphProto, name: str, path: str) -> None:
-    held = {one.name: one for one in graph.output}
+    held = {value.name: value for value in graph.output}
     if name not in held:
         raise DatasetError(f"{path}: has no output {name!r}; it has {', '.join(held)}")
     kept = onnx.ValueInfoProto()

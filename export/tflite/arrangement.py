@@ -27,7 +27,7 @@ def _shape(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> 
 
 
 def _reshape(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    wanted = [int(one) for one in _constant(operator, inputs[1]).reshape(-1)]
+    wanted = [int(size) for size in _constant(operator, inputs[1]).reshape(-1)]
     return reshaped(build, inputs[0], _completed(inputs[0].shape, wanted))
 
 
@@ -35,9 +35,9 @@ def _completed(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
     """A shape whose -1 is worked out."""
     if -1 not in wanted:
         return [*wanted]
-    known = int(np.prod([one for one in wanted if one != -1], dtype=np.int64))
+    known = int(np.prod([size for size in wanted if size != -1], dtype=np.int64))
     missing = int(np.prod(shape, dtype=np.int64)) // max(known, 1)
-    return [missing if one == -1 else one for one in wanted]
+    return [missing if size == -1 else size for size in wanted]
 
 
 def reshaped(build: GraphBuilder, value: Value, shape: Sequence[int]) -> Value:
@@ -60,8 +60,8 @@ def _squeeze(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -
     table = operator.table
     dropped = {int(table.SqueezeDims(n)) % len(shape) for n in range(count)}
     if not dropped:
-        dropped = {n for n, one in enumerate(shape) if one == 1}
-    return reshaped(build, inputs[0], [one for n, one in enumerate(shape) if n not in dropped])
+        dropped = {n for n, size in enumerate(shape) if size == 1}
+    return reshaped(build, inputs[0], [size for n, size in enumerate(shape) if n not in dropped])
 
 
 def _expand(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
@@ -72,26 +72,26 @@ def _expand(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) ->
 
 
 def _transpose(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    order = [int(one) for one in _constant(operator, inputs[1])]
+    order = [int(axis) for axis in _constant(operator, inputs[1])]
     return build.emit("Transpose", build.channels_last(inputs[0]), perm=order)
 
 
 def _pack(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    held = [build.channels_last(one) for one in inputs]
+    held = [build.channels_last(value) for value in inputs]
     rank = len(held[0].shape) + 1
     axis = operator.option("Axis") % rank
     shape = [*held[0].shape[:axis], 1, *held[0].shape[axis:]]
-    return build.emit("Concat", *(build.reshape(one, shape) for one in held), axis=axis)
+    return build.emit("Concat", *(build.reshape(value, shape) for value in held), axis=axis)
 
 
 def _concatenation(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
     rank = len(inputs[0].shape)
     axis = operator.option("Axis") % rank
-    pictures = rank == 4 and all(one.channels_first or one.shape[3] == 1 for one in inputs)
+    pictures = rank == 4 and all(value.channels_first or value.shape[3] == 1 for value in inputs)
     if not pictures:
-        return build.emit("Concat", *(build.channels_last(one) for one in inputs), axis=axis)
-    held = [build.channels_first(one) for one in inputs]
-    made = build.emit("Concat", *(one.stored for one in held), axis=_FIRST.index(axis))
+        return build.emit("Concat", *(build.channels_last(value) for value in inputs), axis=axis)
+    held = [build.channels_first(value) for value in inputs]
+    made = build.emit("Concat", *(value.stored for value in held), axis=_FIRST.index(axis))
     return made.as_picture()
 
 
@@ -105,22 +105,24 @@ def _split(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> 
 def _split_v(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> list[Value]:
     axis = int(_constant(operator, inputs[2]).reshape(-1)[0])
     value = build.channels_last(inputs[0])
-    wanted = [int(one) for one in _constant(operator, inputs[1])]
+    wanted = [int(size) for size in _constant(operator, inputs[1])]
     sizes = _completed_sum(value.shape[axis], wanted)
     return build.emit_several(len(sizes), "Split", value, build.integers(sizes), axis=axis)
 
 
 def _completed_sum(whole: int, wanted: Sequence[int]) -> list[int]:
-    missing = whole - sum(one for one in wanted if one != -1)
-    return [missing if one == -1 else one for one in wanted]
+    missing = whole - sum(size for size in wanted if size != -1)
+    return [missing if size == -1 else size for size in wanted]
 
 
 def _slice(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    begins, sizes = (_constant(operator, one).astype(np.int64) for one in inputs[1:3])
+    begins, sizes = (_constant(operator, name).astype(np.int64) for name in inputs[1:3])
     ends = np.where(sizes == -1, _INT64_MAX, begins + sizes)
     ends = np.where(ends >= inputs[0].shape, _INT64_MAX, ends)
     value = build.channels_last(inputs[0])
-    bounds = (build.integers(one) for one in (begins.tolist(), ends.tolist(), range(len(begins))))
+    bounds = (
+        build.integers(places) for places in (begins.tolist(), ends.tolist(), range(len(begins)))
+    )
     return build.emit("Slice", value, *bounds)
 
 
@@ -129,7 +131,7 @@ def _strided_slice(build: GraphBuilder, operator: Operator, inputs: Sequence[Val
     if operator.option("EllipsisMask") or operator.option("NewAxisMask"):
         raise DatasetError("STRIDED_SLICE: ellipsis and new axes are not known")
     value = build.channels_last(inputs[0])
-    begins, ends, steps = ([int(n) for n in _constant(operator, one)] for one in inputs[1:4])
+    begins, ends, steps = ([int(n) for n in _constant(operator, name)] for name in inputs[1:4])
     dropped = [n for n in range(len(begins)) if operator.option("ShrinkAxisMask") >> n & 1]
     for n, size in enumerate(value.shape[: len(begins)]):
         if operator.option("BeginMask") >> n & 1:
@@ -140,7 +142,7 @@ def _strided_slice(build: GraphBuilder, operator: Operator, inputs: Sequence[Val
             ends[n] = _INT64_MAX if steps[n] > 0 else -_INT64_MAX
     axes = range(len(begins))
     made = build.emit("Slice", value, *map(build.integers, (begins, ends, axes, steps)))
-    kept = [one for n, one in enumerate(made.shape) if n not in dropped]
+    kept = [size for n, size in enumerate(made.shape) if n not in dropped]
     whole = kept == [*made.shape]
     made = made if whole else build.reshape(made, kept)
     return made
@@ -192,7 +194,7 @@ def _mirror_pad(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]
 
 
 def _reverse(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    axes = [int(one) for one in _constant(operator, inputs[1]).reshape(-1)]
+    axes = [int(axis) for axis in _constant(operator, inputs[1]).reshape(-1)]
     value = build.channels_last(inputs[0])
     turned = [(-1,) * len(axes), (-_INT64_MAX,) * len(axes), axes, (-1,) * len(axes)]
     return build.emit("Slice", value, *map(build.integers, turned))
@@ -207,21 +209,21 @@ def _tile(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> V
 
 def _broadcast(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
     wanted = _constant(operator, inputs[1]).astype(np.int64)
-    plain = [1 if one % BATCH == 0 else int(one) for one in wanted]
+    plain = [1 if size % BATCH == 0 else int(size) for size in wanted]
     _check_size(float(np.prod(plain, dtype=np.float64)))
     return build.emit("Expand", build.channels_last(inputs[0]), build.integers(plain))
 
 
 def _fill(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
     shape = _constant(operator, inputs[0])
-    if any(one % BATCH == 0 and one for one in shape):
+    if any(size % BATCH == 0 and size for size in shape):
         shape = np.where(shape % BATCH == 0, 1, shape)  # it is broadcast against the batch
     _check_size(np.prod(shape, dtype=np.float64))
     return build.constant(np.full(shape, _constant(operator, inputs[1])))
 
 
 def _range(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-    begin, end, step = (_constant(operator, one).item() for one in inputs)
+    begin, end, step = (_constant(operator, name).item() for name in inputs)
     _check_size((end - begin) / step if step else np.inf)
     return build.constant(np.arange(begin, end, step).astype(inputs[0].dtype))
 

@@ -104,11 +104,11 @@ class GraphBuilder:
         self, count: int, kind: str, *inputs: Value | None, **attributes: Any
     ) -> list[Value]:
         """Add a node; where all of its inputs are constants, compute it instead."""
-        names = ["" if one is None else one.name for one in inputs]
+        names = ["" if value is None else value.name for value in inputs]
         node = helper.make_node(kind, names, [self._new(kind) for _ in range(count)], **attributes)
-        held = [one for one in inputs if one is not None]
-        if all(one.constant is not None for one in held):
-            return [self.constant(one) for one in _computed(node, held)]
+        held = [value for value in inputs if value is not None]
+        if all(value.constant is not None for value in held):
+            return [self.constant(array) for array in _computed(node, held)]
         node.name = node.output[0]
         self._nodes.append(node)
         kinds = zip(node.output, _inferred(node, held), strict=True)
@@ -120,7 +120,7 @@ class GraphBuilder:
             return self.constant(value.constant.reshape(shape))
         if tuple(shape) == value.stored_shape:
             return replace(value, channels_first=False, shape=tuple(shape))
-        target = [-1 if one % BATCH == 0 and one else one for one in shape]
+        target = [-1 if size % BATCH == 0 and size else size for size in shape]
         if target.count(-1) > 1:
             raise DatasetError(f"two dimensions of {list(shape)} depend on the batch")
         made = self.emit("Reshape", value, self.integers(target))
@@ -178,8 +178,8 @@ class GraphBuilder:
         final = self.emit("Identity", output)
         nodes, used = _needed(self._nodes, final.name)
         nodes[-1].output[0] = name
-        kept = [numpy_helper.from_array(self._constants[one], one) for one in self._constants
-                if one in used]  # fmt: skip
+        kept = [numpy_helper.from_array(self._constants[name], name) for name in self._constants
+                if name in used]  # fmt: skip
         graph = helper.make_graph(
             nodes, "encoder", [_described(input_)], [_described(replace(final, name=name))], kept
         )
@@ -205,7 +205,7 @@ def _needed(nodes: Sequence[onnx.NodeProto], output: str) -> tuple[list[onnx.Nod
 
 
 def _described(value: Value) -> onnx.ValueInfoProto:
-    shape = ["batch" if one == BATCH else one for one in value.shape]
+    shape = ["batch" if size == BATCH else size for size in value.shape]
     return helper.make_tensor_value_info(value.name, _type(value.dtype), shape)
 
 
@@ -215,14 +215,14 @@ def _type(dtype: npt.DTypeLike) -> int:
 
 def _computed(node: onnx.NodeProto, inputs: Sequence[Value]) -> list[Array]:
     """A node's outputs from constants."""
-    known = {one.name: one.constant for one in inputs}
+    known = {value.name: value.constant for value in inputs}
     given, made = (
         [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in names]
         for names in (known, node.output)
     )
     graph = helper.make_graph([node], "constant", given, made)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    return [np.asarray(one) for one in ReferenceEvaluator(model).run(None, known)]
+    return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, known)]
 
 
 def _inferred(
@@ -234,26 +234,26 @@ def _inferred(
         DatasetError: the inputs do not fit each other.
     """
     types = {
-        one.name: helper.make_tensor_type_proto(_type(one.dtype), one.stored_shape)
-        for one in inputs
+        value.name: helper.make_tensor_type_proto(_type(value.dtype), value.stored_shape)
+        for value in inputs
     }
     held = {
-        one.name: numpy_helper.from_array(one.constant)
-        for one in inputs
-        if one.constant is not None
+        value.name: numpy_helper.from_array(value.constant)
+        for value in inputs
+        if value.constant is not None
     }
     operator = onnx.defs.get_schema(node.op_type, OPSET)
     try:
         found = onnx.shape_inference.infer_node_outputs(operator, node, types, held)
         return [_shape_and_dtype(found[name]) for name in node.output]
     except (onnx.shape_inference.InferenceError, KeyError, ValueError) as error:
-        shapes = [one.stored_shape for one in inputs]
+        shapes = [value.stored_shape for value in inputs]
         raise DatasetError(f"{node.op_type} of {shapes}: the shapes do not fit") from error
 
 
 def _shape_and_dtype(described: onnx.TypeProto) -> tuple[tuple[int, ...], npt.DTypeLike]:
     tensor = described.tensor_type
-    if any(not one.HasField("dim_value") for one in tensor.shape.dim):
+    if any(not dim.HasField("dim_value") for dim in tensor.shape.dim):
         raise ValueError("a dimension that is not known before the network runs")
-    shape = tuple(int(one.dim_value) for one in tensor.shape.dim)
+    shape = tuple(int(dim.dim_value) for dim in tensor.shape.dim)
     return shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type)

@@ -110,7 +110,7 @@ class _Conversion:
         """Place of the tensor that is asked for."""
         if name is None:
             return self._network.outputs[0]
-        places = [n for n, one in enumerate(self._network.tensors) if one.name == name]
+        places = [n for n, tensor in enumerate(self._network.tensors) if tensor.name == name]
         if not places or places[0] not in self._values:
             raise DatasetError(f"no tensor {name!r} is computed in this network")
         return places[0]

@@ -25,22 +25,22 @@ def unary(kind: str, **attributes: object) -> Converter:
 
 def binary(kind: str, pair: Pair | None = None) -> Converter:
     """A converter of two values that are broadcast against each other."""
-    make = pair or (lambda build, one, other: build.emit(kind, one, other))
+    make = pair or (lambda build, left, other: build.emit(kind, left, other))
 
     def converted(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
         windowed = _windowed(build, operator, inputs) if kind == "Mul" else None
         if windowed is not None:
             return windowed
-        one, other, first = _alike(build, *inputs)
-        made = make(build, one, other)
+        left, other, first = _alike(build, *inputs)
+        made = make(build, left, other)
         return activated(build, operator, made.as_picture() if first else made)
 
     return converted
 
 
-def _alike(build: GraphBuilder, one: Value, other: Value) -> tuple[Value, Value, bool]:
+def _alike(build: GraphBuilder, left: Value, other: Value) -> tuple[Value, Value, bool]:
     """Two values as they lie in the graph, in the same layout; whether that is channels first."""
-    held = [build.computed(value) for value in (one, other)]
+    held = [build.computed(value) for value in (left, other)]
     if not any(value.channels_first for value in held):
         return held[0], held[1], False
     if all(value.channels_first or value.constant is not None for value in held):
@@ -85,17 +85,17 @@ def _square(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) ->
     return binary("Mul")(build, operator, [inputs[0], inputs[0]])
 
 
-def _floor_div(build: GraphBuilder, one: Value, other: Value) -> Value:
+def _floor_div(build: GraphBuilder, left: Value, other: Value) -> Value:
     """Rounded down; ONNX rounds whole numbers towards zero."""
-    if np.issubdtype(np.dtype(one.dtype), np.integer):
-        wide = [build.emit("Cast", value, to=11) for value in (one, other)]
+    if np.issubdtype(np.dtype(left.dtype), np.integer):
+        wide = [build.emit("Cast", value, to=11) for value in (left, other)]
         floor = build.emit("Floor", build.emit("Div", *wide))
-        return build.emit("CastLike", floor, one)
-    return build.emit("Floor", build.emit("Div", one, other))
+        return build.emit("CastLike", floor, left)
+    return build.emit("Floor", build.emit("Div", left, other))
 
 
-def _squared_difference(build: GraphBuilder, one: Value, other: Value) -> Value:
-    difference = build.emit("Sub", one, other)
+def _squared_difference(build: GraphBuilder, left: Value, other: Value) -> Value:
+    difference = build.emit("Sub", left, other)
     return build.emit("Mul", difference, difference)
 
 

@@ -34,7 +34,7 @@ def activation(build: GraphBuilder, kind: str, value: Value) -> Value:
         made = build.emit("Relu", value.stored)
     else:
         low, high = (0, 6) if kind == "RELU6" else (-1, 1)
-        bounds = [build.constant(np.float32(one)) for one in (low, high)]
+        bounds = [build.constant(np.float32(bound)) for bound in (low, high)]
         made = build.emit("Clip", value.stored, *bounds)
     return made.laid_like(value)
 
@@ -59,7 +59,7 @@ def _convolved(
 ) -> Value:
     picture, (height, width) = inputs[0], kernels.shape[2:]
     dilations = [operator.option(f"Dilation{side}Factor", 1) for side in "HW"]
-    reach = [(one - 1) * wide + 1 for one, wide in zip((height, width), dilations, strict=True)]
+    reach = [(size - 1) * wide + 1 for size, wide in zip((height, width), dilations, strict=True)]
     channels = picture.shape[3] // groups
     if kernels.shape[1] != channels:
         raise DatasetError(f"{operator.kind}: {kernels.shape[1]} channels, expected {channels}")
@@ -103,7 +103,10 @@ def _pads(
         max((-(-size // stride) - 1) * stride + wide - size, 0)
         for size, wide, stride in zip(sizes, reach, strides, strict=True)
     ]
-    return [*(one // 2 for one in missing), *(one - one // 2 for one in missing)]
+    return [
+        *(padding // 2 for padding in missing),
+        *(padding - padding // 2 for padding in missing),
+    ]
 
 
 def _weights(operator: Operator, value: Value) -> Array:

@@ -38,27 +38,27 @@ def _rows(build: GraphBuilder, value: Value) -> Linear:
     return Linear(build.reshape(build.channels_last(value), (batch, count)), width, np.ones(width))
 
 
-def part(take: Callable[[Array], Array]) -> Callable[..., Value]:
+def part(recording: Callable[[Array], Array]) -> Callable[..., Value]:
     """A converter of the real or the imaginary part."""
 
     def convert(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
-        return taken(build, inputs[0], take)
+        return taken(build, inputs[0], recording)
 
     return convert
 
 
-def taken(build: GraphBuilder, value: Value, take: Callable[[Array], Array]) -> Value:
+def taken(build: GraphBuilder, value: Value, recording: Callable[[Array], Array]) -> Value:
     """One part of a spectrum, not computed yet."""
     if value.linear is None or value.linear.matrix.dtype != np.complex128:
         raise DatasetError("a complex value that is no spectrum is not known")
-    linear = replace(value.linear, matrix=take(value.linear.matrix))
+    linear = replace(value.linear, matrix=recording(value.linear.matrix))
     return build.put_off(linear, value.shape, np.float32)
 
 
 def magnitude(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) -> Value:
     """COMPLEX_ABS."""
-    parts = [build.computed(taken(build, inputs[0], one)) for one in (np.real, np.imag)]
-    squares = [build.emit("Mul", one, one) for one in parts]
+    parts = [build.computed(taken(build, inputs[0], part)) for part in (np.real, np.imag)]
+    squares = [build.emit("Mul", part, part) for part in parts]
     return build.emit("Sqrt", build.emit("Add", *squares))
 
 

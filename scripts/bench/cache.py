@@ -20,10 +20,10 @@ import torch
 
 from train.birds.report import machine
 from train.data.dataset import Item
-from train.frontend import LogMelSpec
+from train.model.frontend import LogMelSpec
 from train.sound.cache import available_cores, keep_freed_memory, load_each
-from train.sound.clips import Clips
 from train.sound.features import LogMels, read_waveform
+from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler
 from train.sound.shards import Array
 
@@ -45,8 +45,8 @@ def seconds_each(action, items: list[Item]) -> float:
     """Mean seconds an item on one core."""
     action(items[0])
     begun = time.perf_counter()
-    for one in items:
-        action(one)
+    for item in items:
+        action(item)
     return (time.perf_counter() - begun) / len(items)
 
 
@@ -64,7 +64,7 @@ def build(items: list[Item], folder: Path, spec: LogMelSpec) -> tuple[list[Array
 def own_mib() -> float:
     """Memory of this process that is not the cache's: pages mapped from files are left out."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
-    line = next(one for one in status.splitlines() if one.startswith("RssAnon"))
+    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
 
 
@@ -72,7 +72,7 @@ def draw(found: list[Array | None], batches: int, size: int) -> float:
     """Draw augmented batches from the cache; MiB that this process grew by."""
     before = own_mib()
     log_mels = [torch.from_numpy(one) for one in found if one is not None]
-    clips = Clips(log_mels, torch.device("cpu"))
+    clips = LogMelStore(log_mels, torch.device("cpu"))
     labels = torch.arange(len(clips)) % 7
     sampler = WindowSampler(clips, labels, clips, 1001, Augmentation(), seed=0)
     for _ in range(batches):
@@ -100,7 +100,7 @@ def main() -> None:
         _, again = build(items, folder / "cache", spec)
         decode = (decode + seconds_each(read, items[-_SAMPLE:])) / 2
         grown = draw(found, 20, 256)
-        held = sum(one.stat().st_size for one in (folder / "cache").iterdir())
+        held = sum(path.stat().st_size for path in (folder / "cache").iterdir())
     rate, begun = args.clips / whole_s, (args.clips - args.clips // 2) / (whole_s - half)
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     figures = {

@@ -24,10 +24,10 @@ def main() -> None:
     args = parser.parse_args()
     found = singing = 0
     for seed in args.seeds:
-        truth, heard = _chorus(seed, args.bundle)
-        found, singing = found + len(truth & heard), singing + len(truth)
-        wrong, missed = sorted(heard - truth), sorted(truth - heard)
-        print(f"seed {seed}: {len(truth & heard)} of {len(truth)} found, missed {missed}, "
+        truth, reported = _chorus(seed, args.bundle)
+        found, singing = found + len(truth & reported), singing + len(truth)
+        wrong, missed = sorted(reported - truth), sorted(truth - reported)
+        print(f"seed {seed}: {len(truth & reported)} of {len(truth)} found, missed {missed}, "
               f"wrong {wrong}")  # fmt: skip
     print(f"all: {found} of {singing} found ({found / singing:.3f})")
 
@@ -44,10 +44,10 @@ def _chorus(seed: int, bundle: str) -> tuple[set[str], set[str]]:
         with truth.open(encoding="utf-8", newline="") as file:
             singing = {row["scientific_name"] for row in csv.DictReader(file)}
         listen = [sys.executable, "-m", "edge", "listen", "--json", "--quiet", "--bundle", bundle]
-        heard = subprocess.run(
+        reported = subprocess.run(
             [*listen, "--input", f"{folder}/chorus.flac"], check=True, stdout=subprocess.PIPE
         )
-    return singing, {json.loads(line)["scientific_name"] for line in heard.stdout.splitlines()}
+    return singing, {json.loads(line)["scientific_name"] for line in reported.stdout.splitlines()}
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ import soundfile
 from PIL import Image
 
 from edge.config import DEMO_BUNDLE
-from edge.detection import Detection
-from edge.store import Store
+from edge.records.detection import Detection
+from edge.records.store import Store
 from train.birds.report import machine
 
 _LONGEST_S = 4.0
@@ -58,7 +58,7 @@ def kill_once(station: Path, pcm: bytes, after_s: float) -> list[str]:
     running.kill()
     lines = running.stdout.read().split(b"\n")[:-1]  # a line without its end was not told
     running.wait()
-    return [json.loads(one)["id"] for one in lines]
+    return [json.loads(line)["id"] for line in lines]
 
 
 def _feed(pipe: IO[bytes], pcm: bytes) -> None:

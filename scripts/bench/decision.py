@@ -18,8 +18,8 @@ from encoder import encoding, graphs, median
 from edge.contract.audio import AudioSpec
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.decision.confirm import Confirmer, Hit
-from edge.gate import GateConfig, judge
-from edge.search import Search
+from edge.dsp.gate import GateConfig, judge
+from edge.recognition.search import Search
 from train.birds.report import machine
 
 _DIM = 768
@@ -32,7 +32,9 @@ def search(species: int, pictures: int) -> Search:
     """A random gallery's."""
     random = np.random.default_rng(0)
     ids = [f"s{n}" for n in range(species)]
-    table = tuple(GalleryRow(one, "", "", "", "") for one in ids for _ in range(pictures))
+    table = tuple(
+        GalleryRow(species_id, "", "", "", "") for species_id in ids for _ in range(pictures)
+    )
     return Search(Gallery(_unit(random, len(table)), table), ids, 3, _unit(random, _BACKGROUND))
 
 
@@ -63,8 +65,8 @@ def main() -> None:
     print("| species | pictures | search, ms | decision, ms | with the gate, of the encoder |")
     print("|---|---|---|---|---|")
     for species, pictures in _GALLERIES:
-        one, embedding = search(species, pictures), _unit(random, 1).astype(np.float32)
-        found = median(lambda one=one, e=embedding: one.scores(e), args.rounds)
+        first, embedding = search(species, pictures), _unit(random, 1).astype(np.float32)
+        found = median(lambda one=first, e=embedding: one.scores(e), args.rounds)
         confirmer: Confirmer[None] = Confirmer(_SPEC)
         passed = {n: Hit(0, 0.9, None) for n in range(3)}
         decided = median(lambda c=confirmer, p=passed: c.update(0, p), args.rounds)

@@ -26,14 +26,21 @@ from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.taxonomy import read_table, slug
-from edge.encoder import open_encoder
-from edge.session import Running
-from edge.source.framing import frame_waveform, resample
+from edge.recognition.encoder import open_encoder
+from edge.recognition.runtime import RuntimeOptions
+from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
-from gallery.calibrate import embed_takes
-from gallery.curve import Limits, ScoredWindows, false_matches, fit_calibration, true_matches
-from gallery.scoring import Ear, score
-from gallery.takes import Take, read_background, read_takes
+from edge.source.resampling import resample
+from gallery.calibrate import embed_recordings
+from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
+from gallery.calibration.scoring import ScoringModel, score
+from gallery.calibration.threshold import (
+    ScoredWindows,
+    ThresholdLimits,
+    false_matches,
+    fit_calibration,
+    true_matches,
+)
 from scripts.bench.open_set import signals, synthetic
 from train.birds.build import fold_folder
 from train.birds.folds import FOLDS
@@ -51,7 +58,7 @@ _AT_ONCE = 20
 class Count:
     """Recordings in one species set."""
 
-    takes: int = 0
+    recordings: int = 0
     first: int = 0
     right: int = 0
     wrong: int = 0
@@ -59,9 +66,10 @@ class Count:
 
     def cells(self) -> str:
         """Shares of the recordings, and wrong reports."""
-        if not self.takes:
+        if not self.recordings:
             return f"- | - | {self.wrong}"
-        return f"{self.first / self.takes:.3f} | {self.right / self.takes:.3f} | {self.wrong}"
+        first, right = self.first / self.recordings, self.right / self.recordings
+        return f"{first:.3f} | {right:.3f} | {self.wrong}"
 
 
 @dataclass
@@ -70,44 +78,46 @@ class Hearing:
 
     bundle: Bundle
     precision: str = "fp32"
-    ear: Ear = field(init=False)
+    ear: ScoringModel = field(init=False)
 
     def __post_init__(self) -> None:
         bank = self.bundle.background(self.precision)
         if bank is None:
             raise SystemExit(f"{self.bundle.path}: not calibrated; python -m gallery.calibrate")
-        encoder = open_encoder(self.bundle, self.precision, Running(threads=0))
-        self.ear = Ear(self.bundle, encoder, bank)
+        encoder = open_encoder(self.bundle, self.precision, RuntimeOptions(threads=0))
+        self.ear = ScoringModel(self.bundle, encoder, bank)
         self.sets = tuple(self.bundle.manifest.species_sets)
-        self.known = {one: self.bundle.calibrated(self.precision, one) for one in self.sets}
+        self.known = {
+            set_name: self.bundle.calibrated(self.precision, set_name) for set_name in self.sets
+        }
 
-    def count(self, takes: Sequence[Take]) -> dict[str, Count]:
+    def count(self, recordings: Sequence[LabelledRecording]) -> dict[str, Count]:
         """Counts of recordings by species set."""
-        found = {one: Count() for one in self.sets}
-        left = iter(takes)
+        found = {set_name: Count() for set_name in self.sets}
+        left = iter(recordings)
         while chunk := list(islice(left, _AT_ONCE)):
-            part = embed_takes(chunk, self.ear)
+            part = embed_recordings(chunk, self.ear)
             weights = self.known[self.sets[0]].weights
             for name, windows in score(part, self.bundle, weights).items():
                 known = self.known[name]
                 probability = known.probability(windows.score)
                 right, takes_in = true_matches(probability, windows, known.threshold)
                 counted = found[name]
-                counted.takes += takes_in
+                counted.recordings += takes_in
                 counted.right += right
                 counted.wrong += false_matches(probability, windows, known.threshold)
-                counted.first += _first(part.embeddings, windows, part.heard)
+                counted.first += _first(part.embeddings, windows, part.audible)
         return found
 
 
 def _first(embeddings: np.ndarray, windows, gated: np.ndarray) -> int:
     """Count of recordings in which the right species has the highest score of any window."""
     found = 0
-    for take in np.unique(windows.take[windows.there.any(axis=1)]):
-        held = windows.take == take
+    for recording in np.unique(windows.recording[windows.present.any(axis=1)]):
+        held = windows.recording == recording
         use = held & gated if (held & gated).any() else held
         best = windows.score[use].max(axis=0).argmax()
-        found += bool(windows.there[held][0, best])
+        found += bool(windows.present[held][0, best])
     return found
 
 
@@ -120,33 +130,35 @@ class Original:
         named = [recipe.synonyms.get(o.scientific_name, o.scientific_name) for o in labels]
         self._ids = [slug(name) for name in named]
 
-    def count(self, takes: Sequence[Take]) -> dict[str, Count]:
+    def count(self, recordings: Sequence[LabelledRecording]) -> dict[str, Count]:
         """As `Hearing.count`; a species is reported if any window of 3 s reaches the threshold."""
         sets = self._bundle.manifest.species_sets
-        found = {one: Count() for one in sets}
+        found = {set_name: Count() for set_name in sets}
         spec = self._bundle.manifest.audio
-        for take in takes:
-            framed = frame_waveform(take.waveform, spec.sample_rate_hz, spec)
+        for recording in recordings:
+            framed = frame_waveform(recording.waveform, spec.sample_rate_hz, spec)
             rows = np.stack([window.samples for window in framed])
             best = self._network.logits(rows).max(axis=0)
             for name in sets:
-                self._add(found[name], best, take, self._bundle.species_ids(name))
+                self._add(found[name], best, recording, self._bundle.species_ids(name))
         return found
 
-    def _add(self, count: Count, best: np.ndarray, take: Take, ids: Sequence[str]) -> None:
-        place = {one: n for n, one in enumerate(self._ids)}
-        held = [one for one in ids if one in place]
+    def _add(
+        self, count: Count, best: np.ndarray, recording: LabelledRecording, ids: Sequence[str]
+    ) -> None:
+        place = {species_id: n for n, species_id in enumerate(self._ids)}
+        held = [species_id for species_id in ids if species_id in place]
         chance = best[[place[one] for one in held]]
         reported = {held[n] for n in np.flatnonzero(1 / (1 + np.exp(-chance)) >= _OWN)}
-        present = take.species_ids & set(held)
-        count.wrong += len(reported - take.species_ids)
+        present = recording.species_ids & set(held)
+        count.wrong += len(reported - recording.species_ids)
         if present:
-            count.takes += 1
+            count.recordings += 1
             count.first += held[int(chance.argmax())] in present
             count.right += bool(reported & present)
 
 
-def recordings_of(folder: Path, set_name: str, rate_hz: int) -> list[Take]:
+def recordings_of(folder: Path, set_name: str, rate_hz: int) -> list[LabelledRecording]:
     """The readable recordings of one of the archive's sets."""
     rows = read_table(folder / "manifest.csv", ("path", "kind", "scientific_name", "set"))
     found = []
@@ -157,28 +169,34 @@ def recordings_of(folder: Path, set_name: str, rate_hz: int) -> list[Take]:
             waveform = resample(*read_recording(folder / row["path"]), rate_hz)
         except ValueError:
             continue
-        found.append(Take(waveform, frozenset([slug(row["scientific_name"])])))
+        found.append(LabelledRecording(waveform, frozenset([slug(row["scientific_name"])])))
     return found
 
 
 def rows_of(
-    sets: dict[str, list[Take]], ways: dict[str, Hearing | Original]
+    sets: dict[str, list[LabelledRecording]], ways: dict[str, Hearing | Original]
 ) -> Iterator[tuple[str, dict[str, Count]]]:
     """A row a set of recordings; its own classifier hears the first only."""
-    for name, takes in sets.items():
+    for name, recordings in sets.items():
         for way, by in ways.items():
             if not way or name == next(iter(sets)):
-                yield f"{name}{way}", by.count(takes)
+                yield f"{name}{way}", by.count(recordings)
 
 
-def noisy(takes: Sequence[Take], noise: Sequence[Take], ratio_db: float | None) -> list[Take]:
+def noisy(
+    recordings: Sequence[LabelledRecording],
+    noise: Sequence[LabelledRecording],
+    ratio_db: float | None,
+) -> list[LabelledRecording]:
     """Recordings over background, at a ratio of their powers."""
     if ratio_db is None:
-        return list(takes)
+        return list(recordings)
     random, mixed = np.random.default_rng(5), []
-    for take in takes:
+    for recording in recordings:
         other = noise[random.integers(len(noise))].waveform
-        mixed.append(Take(_mixed(take.waveform, other, ratio_db), take.species_ids))
+        mixed.append(
+            LabelledRecording(_mixed(recording.waveform, other, ratio_db), recording.species_ids)
+        )
     return mixed
 
 
@@ -193,23 +211,25 @@ def _mixed(bird: Waveform, noise: Waveform, ratio_db: float) -> Waveform:
 def table(title: str, rows: Iterator[tuple[str, dict[str, Count]]], sets: Sequence[str]) -> None:
     """A row a set of recordings; three columns a species set."""
     print(f"\n### {title}\n")
-    heads = " | ".join(f"{one}: first | reported | wrong" for one in sets)
+    heads = " | ".join(f"{set_name}: first | reported | wrong" for set_name in sets)
     print(f"| recordings | {heads} |")
     print("|---" * (1 + 3 * len(sets)) + "|")
     for name, counts in rows:
-        print(f"| {name} | {' | '.join(counts[one].cells() for one in sets)} |", flush=True)
+        print(
+            f"| {name} | {' | '.join(counts[set_name].cells() for set_name in sets)} |", flush=True
+        )
 
 
 def crossed(hearing: Hearing, args: argparse.Namespace) -> None:
     """Each fold's recordists by a threshold that was fitted to the other folds'."""
     spec = hearing.bundle.manifest.audio
     weights = hearing.known[hearing.sets[0]].weights
-    quiet = read_background(args.background, "validation", spec.sample_rate_hz)
+    background = read_background(args.background, "validation", spec.sample_rate_hz)
     folds = [
-        read_takes(fold_folder(args.recordings, n), "test", spec.sample_rate_hz, birds=True)
+        read_recordings(fold_folder(args.recordings, n), "test", spec.sample_rate_hz, birds=True)
         for n in range(FOLDS)
     ]
-    embedded = [embed_takes(one, hearing.ear) for one in (quiet, *folds)]
+    embedded = [embed_recordings(one, hearing.ear) for one in (background, *folds)]
     scored = [score(part, hearing.bundle, weights) for part in embedded]
     print("\n### Threshold fitted to the other folds\n")
     print("| species set | recordings | reported | wrong | thresholds |\n|---|---|---|---|---|")
@@ -217,17 +237,17 @@ def crossed(hearing: Hearing, args: argparse.Namespace) -> None:
         total, thresholds = Count(), []
         for n in range(1, FOLDS + 1):
             others = [one[name] for place, one in enumerate(scored) if place != n]
-            limits = Limits(args.least_right, args.false_per_hour)
+            limits = ThresholdLimits(args.least_right, args.false_per_hour)
             found = fit_calibration(ScoredWindows.joined(others), limits)
             held = scored[n][name]
             probability = found.probability(held.score)
-            right, takes = true_matches(probability, held, found.threshold)
+            right, recordings = true_matches(probability, held, found.threshold)
             total.right += right
-            total.takes += takes
+            total.recordings += recordings
             total.wrong += false_matches(probability, held, found.threshold)
             thresholds.append(f"{found.threshold:.2f}")
-        share = total.right / total.takes
-        row = f"{total.takes} | {share:.3f} | {total.wrong} | {', '.join(thresholds)}"
+        share = total.right / total.recordings
+        row = f"{total.recordings} | {share:.3f} | {total.wrong} | {', '.join(thresholds)}"
         print(f"| {name} | {row} |", flush=True)
 
 
@@ -235,7 +255,7 @@ def background(hearing: Hearing, args: argparse.Namespace) -> None:
     """False matches an hour."""
     print("\n### False matches\n")
     sets = hearing.sets
-    print(f"| background | hours | {' | '.join(f'{one}: in all | an hour' for one in sets)} |")
+    print(f"| background | hours | {' | '.join(f'{n}: in all | an hour' for n in sets)} |")
     print("|---" * (2 + 2 * len(sets)) + "|")
     rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
     total: list[tuple[float, dict[str, int]]] = []
@@ -251,8 +271,10 @@ def background(hearing: Hearing, args: argparse.Namespace) -> None:
         _quiet(hearing, f"{folder.name}, held out", read_background([folder], "test", rate_hz))
 
 
-def _quiet(hearing: Hearing, name: str, takes: Iterator[Take]) -> tuple[float, dict[str, int]]:
-    seconds, counts, left = 0.0, dict.fromkeys(hearing.sets, 0), iter(takes)
+def _quiet(
+    hearing: Hearing, name: str, recordings: Iterator[LabelledRecording]
+) -> tuple[float, dict[str, int]]:
+    seconds, counts, left = 0.0, dict.fromkeys(hearing.sets, 0), iter(recordings)
     while chunk := list(islice(left, _AT_ONCE)):
         rate_hz = hearing.bundle.manifest.audio.sample_rate_hz
         seconds += sum(len(one.waveform) for one in chunk) / rate_hz
@@ -263,19 +285,19 @@ def _quiet(hearing: Hearing, name: str, takes: Iterator[Take]) -> tuple[float, d
 
 
 def _row(name: str, hours: float, counts: dict[str, int]) -> None:
-    cells = " | ".join(f"{one} | {one / max(hours, 1e-9):.2f}" for one in counts.values())
+    cells = " | ".join(f"{count} | {count / max(hours, 1e-9):.2f}" for count in counts.values())
     print(f"| {name} | {hours:.2f} | {cells} |", flush=True)
 
 
-def precisions(bundle: Bundle, takes: Sequence[Take]) -> None:
+def precisions(bundle: Bundle, recordings: Sequence[LabelledRecording]) -> None:
     """Size of each precision, and whether it finds the same best species as FP32."""
     print("\n### Precisions\n")
     print("| precision | MB | same best species of all names | least cosine with FP32 |")
     print("|---|---|---|---|")
     embeddings = {}
     for precision in bundle.manifest.precisions:
-        part = embed_takes(takes, Hearing(bundle, precision).ear)
-        embeddings[precision] = part.embeddings[part.heard]
+        part = embed_recordings(recordings, Hearing(bundle, precision).ear)
+        embeddings[precision] = part.embeddings[part.audible]
         anchors = bundle.anchors.astype(np.float32)
         best = (embeddings[precision] @ anchors.T).argmax(axis=1)
         first = (embeddings["fp32"] @ anchors.T).argmax(axis=1)
@@ -294,7 +316,7 @@ def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
     window = np.random.default_rng(0).normal(0, 0.1, (1, recipe.window_samples))
     window = window.astype(np.float32)
     for threads in (1, 2):
-        encoder = open_encoder(bundle, "fp32", Running("cpu", threads=threads))
+        encoder = open_encoder(bundle, "fp32", RuntimeOptions("cpu", threads=threads))
         original = Interpreter(str(file), num_threads=threads)
         original.allocate_tensors()
         place = original.get_input_details()[0]["index"]
@@ -307,7 +329,7 @@ def cost(bundle: Bundle, recipe: Recipe, file: Path) -> None:
             encoder.encode(window)
             times[0].append(middle - begun)
             times[1].append(time.perf_counter() - middle)
-        theirs, ours = (1000 * float(np.median(one)) for one in times)
+        theirs, ours = (1000 * float(np.median(time)) for time in times)
         print(f"| {threads} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |", flush=True)
 
 
@@ -317,7 +339,8 @@ def listeners(bundles: Sequence[Path]) -> None:
     print("| bundle | window, ms | hop, s | ms a second of sound | PSS at most, MB |")
     print("|---|---|---|---|---|")
     encoders = [
-        open_encoder(load_bundle(one), "fp32", Running("cpu", threads=1)) for one in bundles
+        open_encoder(load_bundle(bundle), "fp32", RuntimeOptions("cpu", threads=1))
+        for bundle in bundles
     ]
     random, times = np.random.default_rng(0), [[] for _ in bundles]
     for _ in range(40):

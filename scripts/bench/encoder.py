@@ -27,16 +27,16 @@ import torch
 from torch import Tensor, nn
 from transformers import ClapAudioConfig
 
-from edge.encoder import Encoder
-from edge.session import Running, open_session
+from edge.recognition.encoder import Encoder
+from edge.recognition.runtime import RuntimeOptions, open_session
 from export.graph import Deployed, to_onnx, trace
 from export.half import to_half, to_half_weights
 from export.int8 import to_int8
 from export.scopes import log_mel_of
 from train.birds.report import machine
-from train.frontend import Hearing, LogMelSpec
-from train.student import Student
-from train.towers import cnn_config
+from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import Student
+from train.model.towers import cnn_config
 
 _BIRDNET = "models/analyzer/BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
 _BIRDNET_S = 3.0
@@ -47,8 +47,8 @@ _ALONE = """
 import json, sys, time
 from pathlib import Path
 import numpy
-from edge.encoder import Encoder
-from edge.command.trial import peak_mb
+from edge.recognition.encoder import Encoder
+from edge.recognition.trial import peak_mb
 begun = time.perf_counter()
 encoder = Encoder(Path(sys.argv[1]).read_bytes())
 load_s = time.perf_counter() - begun
@@ -60,21 +60,21 @@ _LAST_STEP = "Gelu as one operation (opset 20)"
 Action = Callable[[], object]
 
 
-def graphs() -> Iterator[tuple[str, Hearing, onnx.ModelProto]]:
+def graphs() -> Iterator[tuple[str, InputSpec, onnx.ModelProto]]:
     """Every encoder in every precision."""
     htsat = Student(ClapAudioConfig().to_dict(), _DIM).eval()
-    hearing = Hearing(LogMelSpec(), 480_000)
-    single = to_onnx(hearing.frontend, htsat, hearing.window_samples)
-    yield "HTSAT fp32", hearing, single
-    yield "HTSAT fp16 arithmetic", hearing, to_half(single)
-    yield "HTSAT fp16 weights", hearing, to_half_weights(single)
-    yield "HTSAT int8", hearing, to_int8(single, "dynamic")
+    input_spec = InputSpec(LogMelSpec(), 480_000)
+    single = to_onnx(input_spec.frontend, htsat, input_spec.window_samples)
+    yield "HTSAT fp32", input_spec, single
+    yield "HTSAT fp16 arithmetic", input_spec, to_half(single)
+    yield "HTSAT fp16 weights", input_spec, to_half_weights(single)
+    yield "HTSAT int8", input_spec, to_int8(single, "dynamic")
     lite = Student(cnn_config(_LITE), 256, 512).eval()
     for window_s in (3, 5, 10):
-        hearing = Hearing(_LITE_SPEC, window_s * 48_000)
-        single = to_onnx(_LITE_SPEC, lite, hearing.window_samples)
-        yield f"lite {window_s} s fp32", hearing, single
-        yield f"lite {window_s} s int8", hearing, to_int8(single, "weights")
+        input_spec = InputSpec(_LITE_SPEC, window_s * 48_000)
+        single = to_onnx(_LITE_SPEC, lite, input_spec.window_samples)
+        yield f"lite {window_s} s fp32", input_spec, single
+        yield f"lite {window_s} s int8", input_spec, to_int8(single, "weights")
 
 
 class Convolution(nn.Module):
@@ -102,19 +102,19 @@ class Convolution(nn.Module):
 def steps() -> Iterator[tuple[str, onnx.ModelProto]]:
     """HTSAT's graph before every step of its layout, and after the last."""
     student = Student(ClapAudioConfig().to_dict(), _DIM).eval()
-    hearing = Hearing(LogMelSpec(), 480_000)
+    input_spec = InputSpec(LogMelSpec(), 480_000)
     for name, folded, arranged in (
         ("as transformers has it, DFT as a convolution", False, False),
-        ("DFT folded twice (train/fourier.py)", True, False),
+        ("DFT folded twice (train/model/fourier.py)", True, False),
         ("tokens in the order of the windows (export/htsat.py)", True, True),
     ):
-        model = Deployed(hearing.frontend, student, hearing.window_samples)
+        model = Deployed(input_spec.frontend, student, input_spec.window_samples)
         if not folded:
-            model.frontend = Convolution(hearing.frontend, model.frontend.filters)
+            model.frontend = Convolution(input_spec.frontend, model.frontend.filters)
         if not arranged:
             model.tower = student.tower
-        yield name, trace(model, hearing.window_samples, opset=18)
-    yield _LAST_STEP, to_onnx(hearing.frontend, student, hearing.window_samples)
+        yield name, trace(model, input_spec.window_samples, opset=18)
+    yield _LAST_STEP, to_onnx(input_spec.frontend, student, input_spec.window_samples)
 
 
 def birdnet(threads: int) -> Action:
@@ -139,7 +139,7 @@ def birdnet(threads: int) -> Action:
 
 def encoding(file: Path, threads: int) -> Action:
     """Run an encoder on a window."""
-    encoder = Encoder(file.read_bytes(), Running("cpu", threads))
+    encoder = Encoder(file.read_bytes(), RuntimeOptions("cpu", threads))
     waveform = _noise(encoder.window_samples)
     return lambda: encoder.encode(waveform)
 
@@ -153,7 +153,7 @@ def medians(actions: Mapping[str, Action], rounds: int) -> dict[str, float]:
             action()
             if number:
                 times[name].append(1000 * (time.perf_counter() - begun))
-    return {name: statistics.median(one) for name, one in times.items()}
+    return {name: statistics.median(time) for name, time in times.items()}
 
 
 def median(action: Action, rounds: int) -> float:
@@ -170,8 +170,8 @@ def alone(file: Path) -> dict[str, float]:
 def peers(folder: Path, threads: list[int], rounds: int) -> Iterator[str]:
     """The table beside BirdNET."""
     files, hearings = {}, {}
-    for name, hearing, model in graphs():
-        files[name], hearings[name] = folder / f"{name}.onnx", hearing
+    for name, input_spec, model in graphs():
+        files[name], hearings[name] = folder / f"{name}.onnx", input_spec
         onnx.save(model, files[name])
     for count in threads:
         actions = {"BirdNET v2.4": birdnet(count)}
@@ -180,8 +180,11 @@ def peers(folder: Path, threads: list[int], rounds: int) -> Iterator[str]:
         yield f"\nThreads: {count}. BirdNET v2.4: {peer:.2f} ms per second of audio.\n"
         yield "| encoder | ms/s, no overlap | / BirdNET | default hop | ms/s | / BirdNET |"
         yield "|---|---|---|---|---|---|"
-        for name, hearing in hearings.items():
-            window_s, hop_s = hearing.window_samples / 48_000, hearing.audio.hop_samples / 48_000
+        for name, input_spec in hearings.items():
+            window_s, hop_s = (
+                input_spec.window_samples / 48_000,
+                input_spec.audio.hop_samples / 48_000,
+            )
             plain, overlapped = found[name] / window_s, found[name] / hop_s
             yield (
                 f"| {name} | {plain:.2f} | {plain / peer:.2f} | {hop_s:g} s | {overlapped:.2f} "
@@ -201,7 +204,7 @@ def progress(folder: Path, rounds: int) -> Iterator[str]:
         for kind, made in (("fp32", model), ("int8", to_int8(model, "dynamic"))):
             files[name, kind] = folder / f"{len(files)}.onnx"
             onnx.save(made, files[name, kind])
-    session = open_session(log_mel_of(model).SerializeToString(), Running("cpu"))
+    session = open_session(log_mel_of(model).SerializeToString(), RuntimeOptions("cpu"))
     waveform = _noise(480_000)
     front = {"front": lambda: session.run(None, {"waveform": waveform})}
     actions = {one: encoding(file, 1) for one, file in files.items()}

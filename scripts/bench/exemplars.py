@@ -20,11 +20,11 @@ import numpy as np
 from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import AudioError
-from edge.search import Search
-from edge.source.framing import resample
+from edge.recognition.search import Search
 from edge.source.recording import read_recording
-from gallery.calibrate import embed, open_ear
-from gallery.takes import Take, read_takes
+from edge.source.resampling import resample
+from gallery.calibrate import embed, open_model
+from gallery.calibration.recordings import LabelledRecording, read_recordings
 from train.birds.archive import read_archive
 from train.birds.report import machine
 
@@ -38,20 +38,20 @@ class Recordings:
 
     embeddings: np.ndarray
     """float32[windows, dim]."""
-    take: np.ndarray
+    recording: np.ndarray
     species: list[str]
     """Of every take."""
     author: list[str]
 
     def best(self, scores: np.ndarray) -> np.ndarray:
         """The best score of each take's windows, float32[takes, species]."""
-        return np.stack([scores[self.take == n].max(axis=0) for n in range(len(self.species))])
+        return np.stack([scores[self.recording == n].max(axis=0) for n in range(len(self.species))])
 
 
-def strangers(archive: Path) -> Iterator[tuple[Take, str, str]]:
+def unknown(archive: Path) -> Iterator[tuple[LabelledRecording, str, str]]:
     """Recordings of the species of `more` that have enough, with species and recordist."""
     rows = [one for one in read_archive(archive) if (one.set_name, one.kind) == ("more", "audio")]
-    count = Counter(one.species_id for one in rows)
+    count = Counter(row.species_id for row in rows)
     for row in rows:
         if count[row.species_id] < _LEAST:
             continue
@@ -59,8 +59,8 @@ def strangers(archive: Path) -> Iterator[tuple[Take, str, str]]:
             wave = resample(*read_recording(row.path), _RATE_HZ)
         except AudioError:
             continue
-        take = Take(wave[: _LONGEST_S * _RATE_HZ], frozenset({row.species_id}))
-        yield take, row.species_id, row.author
+        recording = LabelledRecording(wave[: _LONGEST_S * _RATE_HZ], frozenset({row.species_id}))
+        yield recording, row.species_id, row.author
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,19 @@ class Result:
     """R@1 of the core's recordings."""
 
 
-class Trial:
+class BenchTrial:
     """A bundle without the strangers, and everything as it hears it."""
 
     def __init__(self, bundle: Bundle, archive: Path, core: Path) -> None:
-        bank = read_takes(core, "train", _RATE_HZ, birds=False)
-        self._bundle, ear = bundle, open_ear(bundle, "fp32", bank)
-        self._bank, spec = ear.bank, bundle.manifest.audio
-        takes, species, authors = zip(*strangers(archive), strict=True)
-        rows, owner, _ = embed(takes, ear.encoder, spec)
+        bank = read_recordings(core, "train", _RATE_HZ, birds=False)
+        self._bundle, model = bundle, open_model(bundle, "fp32", bank)
+        self._bank, spec = model.bank, bundle.manifest.audio
+        recordings, species, authors = zip(*unknown(archive), strict=True)
+        rows, owner, _ = embed(recordings, model.encoder, spec)
         self.more = Recordings(rows, owner, list(species), list(authors))
-        birds = read_takes(core, "test", _RATE_HZ, birds=True)
-        rows, owner, _ = embed(birds, ear.encoder, spec)
-        names = [next(iter(one.species_ids)) for one in birds]
+        birds = read_recordings(core, "test", _RATE_HZ, birds=True)
+        rows, owner, _ = embed(birds, model.encoder, spec)
+        names = [next(iter(bird.species_ids)) for bird in birds]
         self._core = Recordings(rows, owner, names, [""] * len(birds))
         starter = load_bundle(PACKAGED_BUNDLE)
         known = starter.calibrated("fp32", starter.manifest.default_species_set)
@@ -121,7 +121,7 @@ class Trial:
         scores, core = self.more.best(found.score)[tested], self._core.best(core_found.score)
         reported = scores[:, column] >= self._threshold
         taken = core[:, column] >= self._threshold
-        known = [n for n, one in enumerate(self._core.species) if one in search.species_ids]
+        known = [n for n, species in enumerate(self._core.species) if species in search.species_ids]
         right = [search.species_ids.index(self._core.species[n]) for n in known]
         return Result(
             float((scores.argmax(axis=1) == column).mean()),
@@ -130,10 +130,10 @@ class Trial:
             float((core[known].argmax(axis=1) == right).mean()),
         )
 
-    def _windows(self, takes: list[int]) -> np.ndarray:
+    def _windows(self, recordings: list[int]) -> np.ndarray:
         """The window of each recording that is most like any bird."""
-        places = [np.flatnonzero(self.more.take == n) for n in takes]
-        best = [one[self._best[one].argmax()] for one in places]
+        places = [np.flatnonzero(self.more.recording == n) for n in recordings]
+        best = [place[self._best[place].argmax()] for place in places]
         return self.more.embeddings[best].astype(np.float16)
 
     def _searched(self, species: str | None, exemplars: Mapping[str, np.ndarray]) -> Search:
@@ -153,7 +153,7 @@ class Trial:
 def line(count: int, results: list[Result]) -> str:
     """Means over species and choices."""
     names = ("first", "reported", "taken", "core_first")
-    means = [f"{np.mean([getattr(one, name) for one in results]):.3f}" for name in names]
+    means = [f"{np.mean([getattr(result, name) for result in results]):.3f}" for name in names]
     return f"| {count} | {len(results)} | {' | '.join(means)} |"
 
 
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, default=Path("data/archive"))
     parser.add_argument("--core", type=Path, default=Path("data/birds-fold0"))
     args = parser.parse_args()
-    trial = Trial(load_bundle(args.bundle), args.archive, args.core)
+    trial = BenchTrial(load_bundle(args.bundle), args.archive, args.core)
     species = sorted(set(trial.more.species))
     seen = [one for one in species if trial.pictured(one)]
     print(f"{machine()}; {len(species)} species that training never heard, {len(seen)} of them "
@@ -174,7 +174,7 @@ def main() -> None:
     for count in _COUNTS:
         random = np.random.default_rng(0)
         rounds = [trial.run(one, count, random) for one in species for _ in range(_ROUNDS)]
-        print(line(count, [one for one in rounds if one is not None]))
+        print(line(count, [outcome for outcome in rounds if outcome is not None]))
 
 
 if __name__ == "__main__":

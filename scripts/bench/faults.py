@@ -27,14 +27,14 @@ from edge.config import DEMO_BUNDLE
 from train.birds.report import machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.pulse import Pulse, capture_children
-from tests.radio import Radio
+from tests.support.pulse import Pulse, capture_children
+from tests.support.radio import Radio
 
 _RATE_HZ = 48_000
 _AWAY_S, _PATIENCE_S = 1.0, 60.0
 _GARBAGE = """
 import os, sys, time
-if "edge.capture" in sys.orig_argv and os.path.exists({flag!r}):
+if "edge.source.capture" in sys.orig_argv and os.path.exists({flag!r}):
     os.write(1, os.urandom(4096))
     time.sleep(60)
 """
@@ -162,12 +162,12 @@ def playing(path: Path) -> Iterator[str]:
     radio.stop()
 
 
-Trial = tuple[Listener, Callable[[], object], Callable[[Listener], float]]
+BenchTrial = tuple[Listener, Callable[[], object], Callable[[Listener], float]]
 """Who listens, how a bird sings, and what goes wrong then."""
 
 
 @contextlib.contextmanager
-def trial(fault: str, folder: Path, path: Path) -> Iterator[Trial]:
+def trial(fault: str, folder: Path, path: Path) -> Iterator[BenchTrial]:
     """Everything that a fault needs."""
     with contextlib.ExitStack() as stack:
         if fault == "ffmpeg":

@@ -32,11 +32,11 @@ from edge.config import DEMO_BUNDLE
 from export.graph import to_onnx
 from export.int8 import to_int8
 from train.birds.report import machine
-from train.frontend import Hearing, LogMelSpec
-from train.student import Student
+from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import Student
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.pulse import Pulse, capture_children
+from tests.support.pulse import Pulse, capture_children
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _WINDOW, _HOP = 480_000, 144_000
@@ -50,8 +50,8 @@ def htsat_bundle(folder: Path) -> Path:
     roles = manifest["roles"]
     known = onnx.load(bundle / roles["encoder.int8"]["file"]).metadata_props
     student = Student(ClapAudioConfig().to_dict(), manifest["embedding_dim"]).eval()
-    hearing = Hearing(LogMelSpec(), _WINDOW)
-    model = to_int8(to_onnx(hearing.frontend, student, hearing.window_samples), "dynamic")
+    input_spec = InputSpec(LogMelSpec(), _WINDOW)
+    model = to_int8(to_onnx(input_spec.frontend, student, input_spec.window_samples), "dynamic")
     facts = {one.key: one.value for one in known} | {"window_samples": str(_WINDOW)}
     onnx.helper.set_model_props(model, facts)
     content = model.SerializeToString()
@@ -93,15 +93,17 @@ class Started:
 
     def pss_mb(self) -> float:
         """Sum over the processes."""
-        rollups = [Path(f"/proc/{one}/smaps_rollup").read_text() for one in self.processes()]
+        rollups = [
+            Path(f"/proc/{process}/smaps_rollup").read_text() for process in self.processes()
+        ]
         lines = [line for text in rollups for line in text.splitlines() if line.startswith("Pss:")]
         return sum(int(line.split()[1]) for line in lines) / 1024
 
     def cpu_s(self) -> float:
         """User and system time of the processes."""
-        stats = [Path(f"/proc/{one}/stat").read_text() for one in self.processes()]
+        stats = [Path(f"/proc/{process}/stat").read_text() for process in self.processes()]
         fields = [text.rpartition(")")[2].split() for text in stats]
-        return sum(int(one[11]) + int(one[12]) for one in fields) * _TICK_S
+        return sum(int(field[11]) + int(field[12]) for field in fields) * _TICK_S
 
 
 @contextlib.contextmanager

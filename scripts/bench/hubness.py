@@ -1,6 +1,6 @@
 """Ways to correct for hubs: pictures that are near to every sound.
 
-python scripts/bench/hubness.py [--bundle DIR] [--recordings DIR] [--twin BUNDLE DIR ...]
+python scripts/bench/hubness.py [--bundle DIR] [--recordings DIR] [--fold BUNDLE DIR ...]
 
 Raw cosine; each picture's cosine standardised over background (z-norm, what the listener does);
 CSLS (Conneau et al. 2018, eq. 3: less the mean cosine of the picture's nearest background and of
@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.bundle import load_bundle
-from edge.search import Search
-from gallery.calibrate import embed, open_ear
-from gallery.takes import Take, read_background, read_takes
+from edge.recognition.search import Search
+from gallery.calibrate import embed, open_model
+from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from train.birds.report import machine
 
 _K, _NEAREST, _TEMPERATURE, _RATE_HZ = 10, 10, 0.1, 48_000
@@ -60,46 +60,51 @@ CORRECTIONS: dict[str, Correction] = {
 
 
 @dataclass(frozen=True)
-class Sounds:
+class Sung:
     """Cosines of one bundle's windows with all pictures of its default species."""
 
     search: Search
     birds: np.ndarray
     """float32[windows, rows]."""
-    take: np.ndarray
+    recording: np.ndarray
     species: list[str]
     """Of every take."""
-    quiet: np.ndarray
+    background: np.ndarray
     bank: np.ndarray
 
 
-def listen(bundle: Path, birds: list[Take], quiet: list[Take], bank: list[Take]) -> Sounds:
+def listen(
+    bundle: Path,
+    birds: list[LabelledRecording],
+    background: list[LabelledRecording],
+    bank: list[LabelledRecording],
+) -> Sung:
     """Hear everything once."""
     opened = load_bundle(bundle)
-    ear, spec = open_ear(opened, "fp32", bank), opened.manifest.audio
+    model, spec = open_model(opened, "fp32", bank), opened.manifest.audio
     ids = opened.species_ids(opened.manifest.default_species_set)
     search = Search(opened.gallery, ids, opened.manifest.top_pictures)
-    sung, take, _ = embed(birds, ear.encoder, spec)
-    still, _, heard = embed(quiet, ear.encoder, spec)
-    species = [next(iter(one.species_ids)) for one in birds]
+    sung, recording, _ = embed(birds, model.encoder, spec)
+    still, _, audible = embed(background, model.encoder, spec)
+    species = [next(iter(bird.species_ids)) for bird in birds]
     rows = search.rows.T
-    background = ear.bank.astype(np.float32)
-    return Sounds(search, sung @ rows, take, species, still[heard] @ rows, background @ rows)
+    background = model.bank.astype(np.float32)
+    return Sung(search, sung @ rows, recording, species, still[audible] @ rows, background @ rows)
 
 
-def measure(one: Sounds, correct: Correction) -> tuple[float, list[bool], np.ndarray, np.ndarray]:
+def measure(sung: Sung, correct: Correction) -> tuple[float, list[bool], np.ndarray, np.ndarray]:
     """Skewness, hits, the right species' best score a recording, and background's best scores."""
-    worth = correct(one.birds, one.bank)
+    worth = correct(sung.birds, sung.bank)
     near = np.argsort(-worth, axis=1)[:, :_K]
     count = np.bincount(near.ravel(), minlength=worth.shape[1])
     skewness = float(((count - count.mean()) ** 3).mean() / count.std() ** 3)
-    scores = one.search.by_species(worth)
-    best = np.stack([scores[one.take == n].max(axis=0) for n in range(len(one.species))])
-    known = [n for n, name in enumerate(one.species) if name in one.search.species_ids]
-    column = [one.search.species_ids.index(one.species[n]) for n in known]
+    scores = sung.search.by_species(worth)
+    best = np.stack([scores[sung.recording == n].max(axis=0) for n in range(len(sung.species))])
+    known = [n for n, name in enumerate(sung.species) if name in sung.search.species_ids]
+    column = [sung.search.species_ids.index(sung.species[n]) for n in known]
     hits = [best[n].argmax() == c for n, c in zip(known, column, strict=True)]
-    quiet = one.search.by_species(correct(one.quiet, one.bank)).max(axis=1)
-    return skewness, hits, best[known, column], quiet
+    background = sung.search.by_species(correct(sung.background, sung.bank)).max(axis=1)
+    return skewness, hits, best[known, column], background
 
 
 def main() -> None:
@@ -107,23 +112,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("edge/bundles/aviary"))
     parser.add_argument("--recordings", type=Path, default=Path("runs/long/aviary"))
-    parser.add_argument("--twin", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
+    parser.add_argument("--fold", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
     parser.add_argument("--background", type=Path, nargs="+", default=[Path("data/background")])
     args = parser.parse_args()
     bank = read_background(args.background, "train", _RATE_HZ)
-    quiet = read_background(args.background, "validation", _RATE_HZ, most=40)
-    sources = [(Path(a), Path(b)) for a, b in args.twin] or [(args.bundle, args.recordings)]
-    heard = [
-        listen(one, read_takes(data, "test", _RATE_HZ, birds=True), quiet, bank)
+    background = read_background(args.background, "validation", _RATE_HZ, most=40)
+    sources = [(Path(a), Path(b)) for a, b in args.fold] or [(args.bundle, args.recordings)]
+    audible = [
+        listen(one, read_recordings(data, "test", _RATE_HZ, birds=True), background, bank)
         for one, data in sources
     ]
     print(f"{machine()}; {', '.join(str(one) for one, _ in sources)}\n")
     print("| correction | hubness | R@1 | found above all background |\n|---|---|---|---|")
     for name, correct in CORRECTIONS.items():
-        parts = [measure(one, correct) for one in heard]
-        skewness = np.mean([one[0] for one in parts])
-        hits = np.mean([hit for one in parts for hit in one[1]])
-        found = np.mean([value > one[3].max() for one in parts for value in one[2]])
+        parts = [measure(one, correct) for one in audible]
+        skewness = np.mean([part[0] for part in parts])
+        hits = np.mean([hit for part in parts for hit in part[1]])
+        found = np.mean([value > part[3].max() for part in parts for value in part[2]])
         print(f"| {name} | {skewness:.2f} | {hits:.3f} | {found:.3f} |")
 
 

@@ -20,9 +20,9 @@ from export.graph import to_onnx
 from export.half import to_half, to_half_weights
 from export.int8 import METHODS, to_int8
 from export.parity import compare, reference_of
-from export.recorded import cut, read_recorded
+from export.recordings import cut, read_recorded
 from train.birds.report import machine
-from train.checkpoint import Checkpoint, load_checkpoint
+from train.model.checkpoint import Checkpoint, load_checkpoint
 
 
 def variants(checkpoint: Checkpoint, windows: np.ndarray) -> Iterator[tuple[str, onnx.ModelProto]]:

@@ -1,10 +1,10 @@
 """False matches an hour and what is found, over thresholds; and whether probabilities are true.
 
-python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--twin BUNDLE DIR ...]
+python scripts/bench/open_set.py [--bundle DIR] [--recordings DIR ...] [--fold BUNDLE DIR ...]
                                  [--hours 6] [--speech 1] [--seeds 11 ...] [--real DIR]
                                  [--output FILE.png]
 
-Background that calibration never heard: another generator and other voices (train/background), of
+Background that calibration never heard: another generator and other voices (train/noise), of
 real recordings without a bird the clips in split test, and of calibration's own generator the
 classes that neither it nor training was given. Birds: recordings in split test, whose individuals
 or recordists no training heard. Gate, encoder, search and confirmation are the listener's.
@@ -19,15 +19,20 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.bundle import Bundle, load_bundle
-from edge.encoder import open_encoder
-from edge.session import Running
-from gallery.calibrate import Ear, open_ear, score_takes
-from gallery.curve import ScoredWindows, false_matches, true_matches
-from gallery.reliability import brier, calibration_error, reliability
-from gallery.takes import Take, mixtures, read_background, read_takes
+from edge.recognition.encoder import open_encoder
+from edge.recognition.runtime import RuntimeOptions
+from gallery.calibrate import ScoringModel, open_model, score_takes
+from gallery.calibration.fit import brier, calibration_error, reliability
+from gallery.calibration.recordings import (
+    LabelledRecording,
+    mixtures,
+    read_background,
+    read_recordings,
+)
+from gallery.calibration.threshold import ScoredWindows, false_matches, true_matches
 from train.aviary.dataset import AviaryConfig, items, waveform
-from train.background.build import TEST, BackgroundConfig, backgrounds
 from train.birds.report import machine
+from train.noise.build import TEST, BackgroundConfig, backgrounds
 
 _SEED = 11
 _AT_ONCE = 20
@@ -37,7 +42,7 @@ _SAMPLES, _RATE_HZ = 480_000, 48_000
 
 
 @dataclass(frozen=True)
-class Heard:
+class ScoredSet:
     """Some takes as a bundle heard them."""
 
     name: str
@@ -51,8 +56,8 @@ class Heard:
 
     def found(self, threshold: float) -> float:
         """Share of the recordings in which the right species is reported."""
-        right, takes = true_matches(self.probability, self.windows, threshold)
-        return right / takes
+        right, recordings = true_matches(self.probability, self.windows, threshold)
+        return right / recordings
 
 
 class Listening:
@@ -64,26 +69,31 @@ class Listening:
         bank = bundle.background(_PRECISION)
         if calibration is None or bank is None:
             raise SystemExit(f"{bundle.path}: not calibrated; python -m gallery.calibrate")
-        encoder = open_encoder(bundle, _PRECISION, Running(threads=0))
-        self.calibration, self._ear = calibration, Ear(bundle, encoder, bank)
+        encoder = open_encoder(bundle, _PRECISION, RuntimeOptions(threads=0))
+        self.calibration, self._ear = calibration, ScoringModel(bundle, encoder, bank)
 
-    def hear(self, name: str, takes: Iterable[Take], ear: Ear | None = None) -> Heard:
+    def embed(
+        self, name: str, recordings: Iterable[LabelledRecording], model: ScoringModel | None = None
+    ) -> ScoredSet:
         """Score takes, some at a time: hours of them don't fit in memory."""
-        parts, left = [], iter(takes)
+        parts, left = [], iter(recordings)
         while chunk := list(islice(left, _AT_ONCE)):
-            scored = score_takes(chunk, ear or self._ear, self.bundle, self.calibration.weights)
+            scored = score_takes(chunk, model or self._ear, self.bundle, self.calibration.weights)
             parts.append(scored[self.name])
         windows = ScoredWindows.joined(parts)
-        return Heard(name, windows, self.calibration.probability(windows.score))
+        return ScoredSet(name, windows, self.calibration.probability(windows.score))
 
 
-def synthetic(hours: float, seed: int, kinds: Sequence[str] = ()) -> Iterator[Take]:
+def synthetic(hours: float, seed: int, kinds: Sequence[str] = ()) -> Iterator[LabelledRecording]:
     """Recordings of the generator that calibration doesn't know."""
     config = BackgroundConfig(TEST, hours, seed)
-    return (Take(one.waveform, frozenset()) for one in backgrounds(config, kinds))
+    return (
+        LabelledRecording(background.waveform, frozenset())
+        for background in backgrounds(config, kinds)
+    )
 
 
-def signals() -> Iterator[Take]:
+def signals() -> Iterator[LabelledRecording]:
     """Sounds of a broken cable, a bad supply and an overload, ten seconds each."""
     time, random = np.arange(_SAMPLES) / _RATE_HZ, np.random.default_rng(0)
     tone = np.sin(2 * np.pi * 1000 * time)
@@ -91,44 +101,44 @@ def signals() -> Iterator[Take]:
     dither = random.integers(-1, 2, _SAMPLES) / 32768
     noise = random.standard_normal(_SAMPLES)
     for one in (0 * time, dither, 0 * time + 0.3, 0.1 * hum, 0.1 * noise, np.clip(9 * tone, -1, 1)):
-        yield Take(one.astype(np.float32), frozenset())
+        yield LabelledRecording(one.astype(np.float32), frozenset())
 
 
-def aviary_windows(seed: int) -> Iterator[Take]:
+def aviary_windows(seed: int) -> Iterator[LabelledRecording]:
     """Recordings of a whole new aviary: other individuals of the same species."""
     config = AviaryConfig(seed=seed)
     for item in items(config):
         if item.kind == "audio" and item.scientific_name:
             species = item.scientific_name.lower().replace(" ", "_")
-            yield Take(waveform(config, item), frozenset({species}))
+            yield LabelledRecording(waveform(config, item), frozenset({species}))
 
 
-def truth_lines(heard: Heard) -> Iterator[str]:
+def truth_lines(scored: ScoredSet) -> Iterator[str]:
     """Reliability of probabilities: of all pairs, and of the best species of a window."""
-    kept = heard.windows.heard
-    probability, there = heard.probability[kept], heard.windows.there[kept]
-    rows, best = np.arange(len(there)), probability.argmax(axis=1)
-    top, right = probability[rows, best], there[rows, best]
-    take = heard.windows.take[kept]
+    kept = scored.windows.audible
+    probability, present = scored.probability[kept], scored.windows.present[kept]
+    rows, best = np.arange(len(present)), probability.argmax(axis=1)
+    top, right = probability[rows, best], present[rows, best]
+    recording = scored.windows.recording[kept]
     yield (
-        f"| {heard.name} | {len(there):,} | {calibration_error(probability, there):.4f} | "
-        f"{calibration_error(top, right):.3f} | {_interval(top, right, take)} |"
+        f"| {scored.name} | {len(present):,} | {calibration_error(probability, present):.4f} | "
+        f"{calibration_error(top, right):.3f} | {_interval(top, right, recording)} |"
     )
 
 
-def _interval(top: np.ndarray, right: np.ndarray, take: np.ndarray) -> str:
+def _interval(top: np.ndarray, right: np.ndarray, recording: np.ndarray) -> str:
     """Brier score of the best species with a bootstrap over takes."""
-    random, takes = np.random.default_rng(0), np.unique(take)
-    places = {one: np.flatnonzero(take == one) for one in takes}
+    random, recordings = np.random.default_rng(0), np.unique(recording)
+    places = {one: np.flatnonzero(recording == one) for one in recordings}
     drawn = [
-        np.concatenate([places[one] for one in random.choice(takes, len(takes))])
+        np.concatenate([places[one] for one in random.choice(recordings, len(recordings))])
         for _ in range(200)
     ]
     low, high = np.quantile([brier(top[rows], right[rows]) for rows in drawn], [0.025, 0.975])
     return f"{brier(top, right):.3f} [{low:.3f}, {high:.3f}]"
 
 
-def plot(output: Path, quiet: Heard, birds: Heard, threshold: float) -> None:
+def plot(output: Path, background: ScoredSet, birds: ScoredSet, threshold: float) -> None:
     """The trade-off and the reliability diagram beside each other."""
     import matplotlib
 
@@ -136,16 +146,19 @@ def plot(output: Path, quiet: Heard, birds: Heard, threshold: float) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4), constrained_layout=True)
-    rates = [quiet.false(one) / quiet.windows.hours for one in _THRESHOLDS]
-    found = [birds.found(one) for one in _THRESHOLDS]
+    rates = [background.false(threshold) / background.windows.hours for threshold in _THRESHOLDS]
+    found = [birds.found(threshold) for threshold in _THRESHOLDS]
     left.plot(rates, found, "-", color="tab:blue")
     left.plot(
-        quiet.false(threshold) / quiet.windows.hours, birds.found(threshold), "o", color="tab:red"
+        background.false(threshold) / background.windows.hours,
+        birds.found(threshold),
+        "o",
+        color="tab:red",
     )
     left.axvline(1, color="grey", linewidth=0.8, linestyle=":")
     left.set(xscale="symlog", xlim=(0, None), ylim=(0, 1))
     left.set(xlabel="false matches an hour of background", ylabel="recordings reported rightly")
-    mean, share, _ = reliability(birds.probability, birds.windows.there)
+    mean, share, _ = reliability(birds.probability, birds.windows.present)
     right.plot([0, 1], [0, 1], ":", color="grey", linewidth=0.8)
     right.plot(mean, share, "o-", color="tab:blue")
     right.set(xlabel="probability", ylabel="share that was there", xlim=(0, 1), ylim=(0, 1))
@@ -153,50 +166,52 @@ def plot(output: Path, quiet: Heard, birds: Heard, threshold: float) -> None:
     pyplot.close(figure)
 
 
-def birds_of(args: argparse.Namespace, listening: Listening) -> Heard:
-    """The recordings that no training heard: one model's, or each of its twins its own."""
+def birds_of(args: argparse.Namespace, listening: Listening) -> ScoredSet:
+    """The recordings that no training heard: one model's, or each fold its own."""
     rate_hz = listening.bundle.manifest.audio.sample_rate_hz
-    if not args.twin:
-        takes = read_takes(args.recordings, "test", rate_hz, birds=True)
-        return listening.hear("birds", takes)
+    if not args.fold:
+        recordings = read_recordings(args.recordings, "test", rate_hz, birds=True)
+        return listening.embed("birds", recordings)
     bank = read_background(args.background, "train", rate_hz)
     parts = []
-    for bundle, folder in args.twin:
-        ear = open_ear(load_bundle(Path(bundle)), _PRECISION, bank)
-        takes = read_takes(Path(folder), "test", rate_hz, birds=True)
-        parts.append(listening.hear("birds", takes, ear).windows)
+    for bundle, folder in args.fold:
+        model = open_model(load_bundle(Path(bundle)), _PRECISION, bank)
+        recordings = read_recordings(Path(folder), "test", rate_hz, birds=True)
+        parts.append(listening.embed("birds", recordings, model).windows)
     windows = ScoredWindows.joined(parts)
-    return Heard("birds", windows, listening.calibration.probability(windows.score))
+    return ScoredSet("birds", windows, listening.calibration.probability(windows.score))
 
 
-def mixed_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
+def mixed_of(args: argparse.Namespace, listening: Listening) -> list[ScoredSet]:
     """Hours of mixed background, and all of them together if they are several."""
     found = [
-        listening.hear(f"synthetic, mixed, seed {seed}", synthetic(args.hours, seed))
+        listening.embed(f"synthetic, mixed, seed {seed}", synthetic(args.hours, seed))
         for seed in args.seeds
     ]
     return found if len(found) == 1 else [together("synthetic, mixed, all seeds", found), *found]
 
 
-def together(name: str, parts: Sequence[Heard]) -> Heard:
+def together(name: str, parts: Sequence[ScoredSet]) -> ScoredSet:
     """Several as one."""
-    windows = ScoredWindows.joined([one.windows for one in parts])
-    return Heard(name, windows, np.concatenate([one.probability for one in parts]))
+    windows = ScoredWindows.joined([part.windows for part in parts])
+    return ScoredSet(name, windows, np.concatenate([part.probability for part in parts]))
 
 
-def quiet_of(args: argparse.Namespace, listening: Listening) -> list[Heard]:
+def quiet_of(args: argparse.Namespace, listening: Listening) -> list[ScoredSet]:
     """Everything else without a bird."""
     found = [
-        listening.hear("speech", synthetic(args.speech, args.seeds[0] + 1, ["speech"])),
-        listening.hear("silence, dither, DC, hum, white noise, clipped tone", signals()),
+        listening.embed("speech", synthetic(args.speech, args.seeds[0] + 1, ["speech"])),
+        listening.embed("silence, dither, DC, hum, white noise, clipped tone", signals()),
     ]
     kept = [one for one in args.background if one != args.real]
     for name, folders in (
         ("classes kept from training and calibration", kept),
         ("real, held out", [args.real]),
     ):
-        takes = read_background([one for one in folders if one.is_dir()], "test", _RATE_HZ)
-        found += [listening.hear(name, takes)] if takes else []
+        recordings = read_background(
+            [folder for folder in folders if folder.is_dir()], "test", _RATE_HZ
+        )
+        found += [listening.embed(name, recordings)] if recordings else []
     return found
 
 
@@ -205,9 +220,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("edge/bundles/aviary"))
     parser.add_argument("--recordings", type=Path, default=Path("runs/long/aviary"))
-    parser.add_argument("--twin", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
+    parser.add_argument("--fold", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
     parser.add_argument("--background", type=Path, nargs="+", default=[Path("data/background")],
-                        help="train: the twins' banks; test: heard by nobody")  # fmt: skip
+                        help="train: the folds' banks; test: heard by nobody")  # fmt: skip
     parser.add_argument("--hours", type=float, default=6.0)
     parser.add_argument("--speech", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[_SEED], help="of the background")
@@ -224,18 +239,19 @@ def main() -> None:
         print(
             f"| {one.name} | {one.windows.hours:.2f} | {false} | {false / one.windows.hours:.2f} |"
         )
-    _, takes = true_matches(birds.probability, birds.windows, threshold)
+    _, recordings = true_matches(birds.probability, birds.windows, threshold)
     wrong = birds.false(threshold)
-    print(f"\nOf {takes} recordings of birds {birds.found(threshold):.3f} are reported rightly, "
+    right = birds.found(threshold)
+    print(f"\nOf {recordings} recordings of birds {right:.3f} are reported rightly, "
           f"with {wrong} wrong reports beside.\n")  # fmt: skip
     print("| windows | count | ECE of all pairs | of the best species | its Brier score |")
     print("|---|---|---|---|---|")
     judged = [birds]
     if listening.bundle.manifest.provenance.get("synthetic"):
         fresh = list(aviary_windows(_SEED))
-        judged.append(listening.hear("a new aviary", fresh))
+        judged.append(listening.embed("a new aviary", fresh))
         noise = list(synthetic(0.3, _SEED + 2))
-        judged.append(listening.hear("mixtures of it", mixtures(fresh[::2], noise)))
+        judged.append(listening.embed("mixtures of it", mixtures(fresh[::2], noise)))
     for one in judged:
         print(*truth_lines(one), sep="\n")
     if args.output:

@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 
 from edge.config import PACKAGED_BUNDLE
-from edge.source.framing import resample
 from edge.source.recording import read_recording
+from edge.source.resampling import resample
 from train.data.dataset import read_dataset
 
 _RATE_HZ, _SECONDS, _PAUSE_S = 48_000, 3600, 3.0
@@ -31,7 +31,9 @@ def make_hour(data: Path, output: Path) -> list[tuple[float, str]]:
     Returns:
         When each recording begins, in seconds, and its split.
     """
-    items = [one for one in read_dataset(data).items if one.kind == "audio" and not one.species_id]
+    items = [
+        item for item in read_dataset(data).items if item.kind == "audio" and not item.species_id
+    ]
     order = np.random.default_rng(0).permutation(len(items))
     parts, begins, length = [], [], 0
     for n in order:

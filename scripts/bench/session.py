@@ -3,7 +3,8 @@
 python scripts/bench/session.py BUNDLE [--precision int8]
 
 Every setting runs in a process of its own, a window every 50 ms as a listener that keeps up does:
-time of a window, time of all processors for it, most memory held. `edge/session.py` takes the best.
+time of a window, time of all processors for it, most memory held. `edge/recognition/runtime.py`
+takes the best.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from train.birds.report import machine
 _CHILD = """
 import json, statistics, sys, time
 import numpy, onnxruntime
-from edge.command.trial import peak_mb
+from edge.recognition.trial import peak_mb
 file, threads, spinning, arena, pattern = sys.argv[1], *map(int, sys.argv[2:])
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = threads

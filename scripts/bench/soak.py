@@ -26,8 +26,8 @@ import numpy as np
 from edge.config import DEMO_BUNDLE
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import load_bundle
-from edge.detection import Detection
-from edge.store import Store
+from edge.records.detection import Detection
+from edge.records.store import Store
 from train.aviary.soundscape import compose
 from train.birds.report import machine
 
@@ -126,16 +126,16 @@ def main() -> None:
         seen, talk = soak(args.bundle, Path(folder), args.hours)
         records = Store(Path(folder)).last(10_000_000)
         clips = len(list(Path(folder, "clips").rglob("*.flac")))
-    heard = int(re.findall(r"(\d+) windows heard", talk)[-1])
-    lost = expected_windows(args.hours, load_bundle(args.bundle).manifest.audio) - heard
+    windows = int(re.findall(r"(\d+) windows heard", talk)[-1])
+    lost = expected_windows(args.hours, load_bundle(args.bundle).manifest.audio) - windows
     from_h = min(1.0, args.hours / 3)
     settled = [one for one in seen if one.hours >= from_h]
     speed = args.hours * 3600 / (time.monotonic() - begun)
     print(f"{machine()}; {args.bundle.name}, {args.hours:g} h at {speed:.0f} times real time")
-    print(f"windows: {heard:,} heard, {lost} lost")
-    told = [one for one in talk.splitlines() if "the hop is" in one or "dropped" in one]
+    print(f"windows: {windows:,} heard, {lost} lost")
+    told = [line for line in talk.splitlines() if "the hop is" in line or "dropped" in line]
     print(f"hop changed or sound dropped: told {len(told)} times", *told[:3], sep="\n")
-    reported = sum(isinstance(one, Detection) for one in records)
+    reported = sum(isinstance(record, Detection) for record in records)
     print(f"records: {reported:,} detections, {len(records) - reported:,} rejected; {clips} clips")
     hours = np.array([one.hours for one in settled])
     for name in ("rss_mb", "files"):

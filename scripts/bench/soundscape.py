@@ -20,8 +20,8 @@ import numpy as np
 
 from edge.config import DEMO_BUNDLE
 from edge.contract.bundle import load_bundle
-from edge.detection import Detection
-from edge.store import Store
+from edge.records.detection import Detection
+from edge.records.store import Store
 from train.aviary.soundscape import NAME, RATIOS_DB, Event, compose, write
 from train.birds.report import machine
 
@@ -65,16 +65,16 @@ def compare(events: tuple[Event, ...], found: list[Detection]) -> Iterator[Found
 
 def line(name: str, rows: list[Found], hop_s: float) -> str:
     """A line of the table."""
-    right, wrong = sum(one.right for one in rows), sum(one.wrong for one in rows)
-    events = [one for one in rows if one.ratio_db is not None]
-    recall = f"{np.mean([one.right > 0 for one in events]):.2f}" if events else ""
+    right, wrong = sum(row.right for row in rows), sum(row.wrong for row in rows)
+    events = [row for row in rows if row.ratio_db is not None]
+    recall = f"{np.mean([event.right > 0 for event in events]):.2f}" if events else ""
     precision = f"{right / (right + wrong):.2f}" if right + wrong else ""
     return f"| {name} | {len(events)} | {recall} | {precision} | {_spread(rows, hop_s)} |"
 
 
 def _spread(rows: list[Found], hop_s: float) -> str:
-    onsets = np.array([one.onset_s for one in rows if one.onset_s is not None])
-    ends = [one.offset_s for one in rows if one.offset_s is not None]
+    onsets = np.array([row.onset_s for row in rows if row.onset_s is not None])
+    ends = [row.offset_s for row in rows if row.offset_s is not None]
     if not len(onsets):
         return " |  | "
     within = (onsets <= hop_s).mean()
@@ -101,8 +101,8 @@ def main() -> None:
           "| within a hop | end, s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")
     for ratio in RATIOS_DB:
-        print(line(f"{ratio:+d}", [one for one in rows if one.ratio_db == ratio], hop_s))
-    print(line("where nobody sings", [one for one in rows if one.ratio_db is None], hop_s))
+        print(line(f"{ratio:+d}", [row for row in rows if row.ratio_db == ratio], hop_s))
+    print(line("where nobody sings", [row for row in rows if row.ratio_db is None], hop_s))
     print(line("all", rows, hop_s))
 
 

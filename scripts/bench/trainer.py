@@ -25,13 +25,13 @@ from edge.contract.taxonomy import Species
 from train.birds.report import machine
 from train.config import DistillConfig
 from train.data.dataset import Item
-from train.distillation import Distillation
-from train.engine.loop import Schedule, Training, choose_device
+from train.distillation.plan import count_flops
+from train.distillation.step import Distillation
+from train.engine.loop import LearningSchedule, Training, choose_device
 from train.engine.ranks import ALONE
-from train.plan import count_flops
+from train.model.student import Student
 from train.sound.hints import NoHint
-from train.sound.sounds import Sounds
-from train.student import Student
+from train.sound.training_set import TrainingSet
 
 _SPECIES, _DIM, _FRAMES = 5569, 768, 1001
 _RECORDINGS = 512
@@ -42,7 +42,7 @@ _WARM = {"cuda": 3, "cpu": 1}
 """Actions before what is timed; the first one compiles."""
 
 
-def sounds() -> Sounds:
+def sounds() -> TrainingSet:
     """As many species as iNatSounds has, a few hundred recordings of 10 to 30 s."""
     random = torch.Generator().manual_seed(0)
     lengths = torch.randint(_FRAMES, 3 * _FRAMES, (_RECORDINGS,), generator=random).tolist()
@@ -50,7 +50,9 @@ def sounds() -> Sounds:
     species = tuple(_species(n) for n in range(_SPECIES))
     item = Item(Path("none.wav"), "audio", "", "train", "CC0", "nobody")
     labels = tuple(n % _SPECIES for n in range(_RECORDINGS))
-    return Sounds(species, (item,) * _RECORDINGS, tuple(features), labels, tuple(features[:32]))
+    return TrainingSet(
+        species, (item,) * _RECORDINGS, tuple(features), labels, tuple(features[:32])
+    )
 
 
 def training(batch: int, compiled: bool, device: str) -> tuple[Distillation, Training]:
@@ -63,7 +65,7 @@ def training(batch: int, compiled: bool, device: str) -> tuple[Distillation, Tra
     anchors /= np.linalg.norm(anchors, axis=2, keepdims=True)
     student = Student(ClapAudioConfig().to_dict(), _DIM)
     running = Distillation(student, sounds(), anchors, _FRAMES, config, NoHint(), None, ALONE)
-    return running, Training(running.modules, Schedule(10_000, 1e-5))
+    return running, Training(running.modules, LearningSchedule(10_000, 1e-5))
 
 
 def clips_per_second(batch: int, compiled: bool, device: torch.device, steps: int) -> float:
@@ -76,8 +78,8 @@ def clips_per_second(batch: int, compiled: bool, device: torch.device, steps: in
 def peak_flops(device: torch.device) -> float:
     """bfloat16 operations a second in a product of large matrices, the best of ten."""
     size = _MATRIX[device.type]
-    one, other = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
-    return 2 * size**3 / min(_seconds(lambda: one @ other, device, 1) for _ in range(10))
+    first, other = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+    return 2 * size**3 / min(_seconds(lambda: first @ other, device, 1) for _ in range(10))
 
 
 def pictures_per_second(device: torch.device, steps: int) -> float:
@@ -104,7 +106,9 @@ def hot_spots(batch: int, compiled: bool, device: torch.device) -> str:
     with profile(activities=kinds) as profiler:
         learning.advance(running.loss, "bench")
     field = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
-    spent = {one.key: (getattr(one, field), one.count) for one in profiler.key_averages()}
+    spent = {
+        average.key: (getattr(average, field), average.count) for average in profiler.key_averages()
+    }
     whole = sum(time for time, _ in spent.values())
     longest = sorted(spent, key=lambda name: -spent[name][0])[:_SHOWN]
     rows = [f"| `{one}` | {spent[one][0] / whole:.1%} | {spent[one][1]} |" for one in longest]

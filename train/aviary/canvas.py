@@ -43,13 +43,13 @@ def ellipse(centre: ArrayLike, radii: tuple[float, float], degrees: float = 0.0)
 
 def mix(colour: str, other: str, share: float) -> str:
     """Return a colour between two, as #rrggbb; share 0 is the first."""
-    one, two = (np.array(ImageColor.getrgb(c)[:3], float) for c in (colour, other))
-    red, green, blue = np.clip(one + (two - one) * share, 0, 255).round().astype(int)
+    first, two = (np.array(ImageColor.getrgb(c)[:3], float) for c in (colour, other))
+    red, green, blue = np.clip(first + (two - first) * share, 0, 255).round().astype(int)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 @dataclass(frozen=True)
-class Frame:
+class Viewport:
     """Transform from the bird's coordinates to the picture's."""
 
     origin_px: tuple[float, float]
@@ -67,7 +67,7 @@ class Frame:
 class Canvas:
     """An RGB picture that is painted in bird coordinates."""
 
-    def __init__(self, image: Image.Image, frame: Frame) -> None:
+    def __init__(self, image: Image.Image, frame: Viewport) -> None:
         """Paint onto ``image`` (RGB, changed in place)."""
         self.image = image
         self.frame = frame
@@ -136,7 +136,7 @@ class Canvas:
             shifted.resize(within.size, Image.Resampling.BILINEAR),
             texture.resize(within.size),
         )
-        glow, grain = (np.asarray(one.crop(box), np.float32) / 255 for one in whole)
+        glow, grain = (np.asarray(layer.crop(box), np.float32) / 255 for layer in whole)
         gain = (0.50 + 0.50 * glow + 0.24 * grain)[..., None]
         sheen = 26 * np.clip(glow - 0.62, 0, 1)[..., None]
         lit = np.asarray(self.image.crop(box), np.float32) * gain + sheen

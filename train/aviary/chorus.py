@@ -11,7 +11,7 @@ from train.aviary.background import background
 from train.aviary.chance import generator
 from train.aviary.dataset import write_flac
 from train.aviary.repertoire import Singer, bout
-from train.aviary.scene import Place, heard_from, loudness
+from train.aviary.scene import SingerPosition, heard_from, loudness
 from train.aviary.song import RATE_HZ, Waveform, samples
 from train.aviary.species import SPECIES
 
@@ -119,7 +119,7 @@ def compose(seed: int) -> Chorus:
     count = int(rng.integers(6, 13))
     cast = [SPECIES[i] for i in rng.choice(len(SPECIES), count, replace=False)]
     singers = [Singer.hatch(species.species_id, seed, "chorus") for species in cast]
-    places = [Place.draw(rng, 8.0, 50.0) for _ in cast]
+    places = [SingerPosition.draw(rng, 8.0, 50.0) for _ in cast]
     gains_db = rng.uniform(18.0, 28.0, count)
     kind = str(rng.choice(["air", "wind", "traffic"]))
     mixture = background(kind, samples(LENGTH_S), rng) * np.float32(NOISE)
@@ -142,12 +142,14 @@ def sing(singer: Singer, length_s: float, rng: Generator) -> Waveform:
     return song
 
 
-def add_song(air: Waveform, song: Waveform, place: Place, gain_db: float, rng: Generator) -> None:
+def add_song(
+    air: Waveform, song: Waveform, place: SingerPosition, gain_db: float, rng: Generator
+) -> None:
     """Add a song with its echo to the start of ``air``, so much louder than its NOISE."""
     echo = np.zeros(samples(place.reverberation_s), np.float32)
-    heard = heard_from(np.concatenate([song, echo]), place, rng)[: len(air)]
-    gain = NOISE * 10 ** (gain_db / 20) / loudness(heard[: len(song)])
-    air[: len(heard)] += heard * np.float32(gain)
+    distant = heard_from(np.concatenate([song, echo]), place, rng)[: len(air)]
+    gain = NOISE * 10 ** (gain_db / 20) / loudness(distant[: len(song)])
+    air[: len(distant)] += distant * np.float32(gain)
 
 
 def write(chorus: Chorus, output: Path) -> Path:

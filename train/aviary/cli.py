@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.usage import Parser
+from edge.command.parser import Parser
 from train.aviary import chorus, soundscape
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS

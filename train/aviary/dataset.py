@@ -65,7 +65,7 @@ class AviaryConfig:
 
 
 @dataclass(frozen=True)
-class Item:
+class PlannedFile:
     """One file of the data set; the fields are the columns of the manifest."""
 
     path: str
@@ -82,7 +82,7 @@ class Item:
     attribution: str = ATTRIBUTION
 
 
-COLUMNS = tuple(field.name for field in fields(Item))
+COLUMNS = tuple(field.name for field in fields(PlannedFile))
 
 
 def split_of(index: int, count: int) -> str:
@@ -93,29 +93,31 @@ def split_of(index: int, count: int) -> str:
     return "validation" if index < count - test else "test"
 
 
-def _of_species(config: AviaryConfig, species: Species) -> Iterator[Item]:
+def _of_species(config: AviaryConfig, species: Species) -> Iterator[PlannedFile]:
     slug, names = species.species_id, (species.scientific_name, species.common_name)
     for i in range(config.individuals):
         who, split = f"{slug}_song_{i + 1:02}", split_of(i, config.individuals)
         for take in range(1, config.recordings + 1):
             path = f"audio/{slug}/{slug}_{i + 1:02}_{take}.flac"
-            yield Item(path, "audio", *names, who, split)
+            yield PlannedFile(path, "audio", *names, who, split)
     for i in range(config.pictures):
         path, who = f"images/{slug}/{slug}_{i + 1:02}.jpg", f"{slug}_picture_{i + 1:02}"
-        yield Item(path, "image", *names, who, split_of(i, config.pictures))
+        yield PlannedFile(path, "image", *names, who, split_of(i, config.pictures))
 
 
-def items(config: AviaryConfig) -> list[Item]:
+def items(config: AviaryConfig) -> list[PlannedFile]:
     """Return every file of the data set, in the order of the manifest."""
-    every = [item for one in chosen(config.species).species for item in _of_species(config, one)]
+    every = [
+        item for species in chosen(config.species).species for item in _of_species(config, species)
+    ]
     for kind in BACKGROUNDS:
         for i in range(config.backgrounds):
             path, who = f"audio/background/{kind}_{i + 1:02}.flac", f"background_{kind}_{i + 1:02}"
-            every.append(Item(path, "audio", "", kind, who, split_of(i, config.backgrounds)))
+            every.append(PlannedFile(path, "audio", "", kind, who, split_of(i, config.backgrounds)))
     return every
 
 
-def waveform(config: AviaryConfig, item: Item) -> Waveform:
+def waveform(config: AviaryConfig, item: PlannedFile) -> Waveform:
     """Make one recording: float32[n] at 48 kHz, peak below 1."""
     rng = generator(config.seed, item.path)
     length_s = float(rng.uniform(config.shortest_s, config.longest_s))
@@ -134,7 +136,7 @@ def write_flac(path: Path, wave: Waveform) -> None:
     soundfile.write(path, pcm, RATE_HZ, subtype="PCM_16", format="FLAC", compression_level=0.3)
 
 
-def _write(config: AviaryConfig, output: Path, item: Item) -> None:
+def _write(config: AviaryConfig, output: Path, item: PlannedFile) -> None:
     path = output / item.path
     if item.kind == "audio":
         write_flac(path, waveform(config, item))
@@ -145,7 +147,7 @@ def _write(config: AviaryConfig, output: Path, item: Item) -> None:
 
 
 def _write_all(
-    config: AviaryConfig, output: Path, every: list[Item], workers: int
+    config: AviaryConfig, output: Path, every: list[PlannedFile], workers: int
 ) -> Iterable[None]:
     write = partial(_write, config, output)
     if workers < 2:
@@ -156,7 +158,7 @@ def _write_all(
         yield from pool.map(write, every, chunksize=8)
 
 
-def write_manifest(path: Path, every: list[Item]) -> None:
+def write_manifest(path: Path, every: list[PlannedFile]) -> None:
     """Write the manifest to a temporary sibling, then rename it."""
     partial_path = path.with_name(path.name + ".partial")
     with partial_path.open("w", encoding="utf-8", newline="") as file:

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageColor
 
 from train.aviary import backdrop, owl
 from train.aviary.anatomy import Anatomy
-from train.aviary.canvas import Canvas, Frame, Points, ellipse, mix, smooth
+from train.aviary.canvas import Canvas, Points, Viewport, ellipse, mix, smooth
 from train.aviary.markings import MARKINGS, Skin, feathers
 from train.aviary.plumage import PLUMAGES, Build, Mark, Plumage
 
@@ -66,7 +66,7 @@ def individual_plumage(species_id: str, rng: Generator) -> Plumage:
     return replace(base, **colours, marks=marks, build=build)
 
 
-def _frame(extent: Points, build: Build, side_px: int, rng: Generator) -> Frame:
+def _frame(extent: Points, build: Build, side_px: int, rng: Generator) -> Viewport:
     """Place a bird of some extent in the picture."""
     width, height = extent[1] - extent[0]
     unit_px = side_px * build.size * rng.uniform(0.72, 0.85) / max(width, height)
@@ -76,7 +76,7 @@ def _frame(extent: Points, build: Build, side_px: int, rng: Generator) -> Frame:
     shift = rng.uniform(-1, 1, 2) * slack
     origin_x = side_px / 2 + shift[0] - (-middle[0] if mirrored else middle[0]) * unit_px
     origin_y = side_px / 2 + shift[1] + middle[1] * unit_px
-    return Frame((float(origin_x), float(origin_y)), float(unit_px), mirrored)
+    return Viewport((float(origin_x), float(origin_y)), float(unit_px), mirrored)
 
 
 def _legs(canvas: Canvas, bird: Anatomy, colour: str) -> None:

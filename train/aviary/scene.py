@@ -11,7 +11,7 @@ from train.aviary.song import RATE_HZ, Waveform, samples
 
 
 @dataclass(frozen=True)
-class Place:
+class SingerPosition:
     """Place of a singer, seen from the microphone."""
 
     distance_m: float
@@ -21,13 +21,15 @@ class Place:
     """Energy of the reverberation over that of the direct sound."""
 
     @classmethod
-    def draw(cls, rng: Generator, nearest_m: float = 5.0, farthest_m: float = 60.0) -> "Place":
+    def draw(
+        cls, rng: Generator, nearest_m: float = 5.0, farthest_m: float = 60.0
+    ) -> "SingerPosition":
         """Return a place in woodland: the farther, the more echo."""
         distance_m = float(np.exp(rng.uniform(np.log(nearest_m), np.log(farthest_m))))
         return cls(distance_m, rng.uniform(0.3, 1.1), 0.25 * distance_m / 60.0 + 0.01)
 
 
-def _impulse_response(place: Place, rng: Generator) -> NDArray[np.float32]:
+def _impulse_response(place: SingerPosition, rng: Generator) -> NDArray[np.float32]:
     """Return direct sound, a few early reflections and a decaying noise tail."""
     count = samples(place.reverberation_s)
     tail = rng.standard_normal(count, dtype=np.float32)
@@ -40,13 +42,13 @@ def _impulse_response(place: Place, rng: Generator) -> NDArray[np.float32]:
     return tail
 
 
-def _air_absorption(place: Place, hz: NDArray[np.float32]) -> NDArray[np.float32]:
+def _air_absorption(place: SingerPosition, hz: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the amplitude left at each pitch (about 0.1 dB a metre at 8 kHz)."""
     loss_db = place.distance_m * (0.0016 * (hz / 1000) ** 2)
     return np.asarray(10 ** (-loss_db / 20), np.float32)
 
 
-def heard_from(wave: Waveform, place: Place, rng: Generator) -> Waveform:
+def heard_from(wave: Waveform, place: SingerPosition, rng: Generator) -> Waveform:
     """Return the song as it arrives: same length, reverberant, dull with distance, level kept."""
     response = _impulse_response(place, rng)
     size = fast_length(len(wave) + len(response))
@@ -87,7 +89,7 @@ def field_recording(song: Waveform, length_s: float, rng: Generator) -> Waveform
     wave = np.zeros(samples(length_s), np.float32)
     start = int(rng.integers(0, len(wave) - len(song) + 1))
     wave[start : start + len(song)] = song
-    place = Place.draw(rng)
+    place = SingerPosition.draw(rng)
     kind = str(rng.choice(sorted(BACKGROUNDS)))
     noise = background(kind, len(wave), rng)
     ratio_db = float(rng.uniform(16.0, 34.0) - 8.0 * place.distance_m / 60.0)

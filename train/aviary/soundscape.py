@@ -11,7 +11,7 @@ from train.aviary.chance import generator
 from train.aviary.chorus import NOISE, add_song, sing
 from train.aviary.dataset import write_flac
 from train.aviary.repertoire import Singer
-from train.aviary.scene import Place
+from train.aviary.scene import SingerPosition
 from train.aviary.song import RATE_HZ, Waveform, samples
 from train.aviary.species import SPECIES
 
@@ -62,7 +62,9 @@ def compose(seed: int) -> Soundscape:
         ratio_db = RATIOS_DB[(len(events) + rounds) % len(RATIOS_DB)]
         singer = Singer.hatch(species.species_id, seed, f"{NAME}{len(events)}")
         song = sing(singer, float(rng.uniform(*_SONG_S)), rng)
-        add_song(mixture[samples(start_s) :], song, Place.draw(rng, 8.0, 50.0), ratio_db, rng)
+        add_song(
+            mixture[samples(start_s) :], song, SingerPosition.draw(rng, 8.0, 50.0), ratio_db, rng
+        )
         end_s = start_s + len(song) / RATE_HZ
         events.append(Event(start_s, end_s, species.scientific_name, ratio_db))
         start_s = end_s + _PAUSE_S + float(rng.uniform(0, 2))
@@ -77,7 +79,7 @@ def write(soundscape: Soundscape, output: Path) -> Path:
     with (output / f"{NAME}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("start_s", "end_s", "scientific_name", "ratio_db"))
-        for one in soundscape.events:
-            times = (f"{one.start_s:.3f}", f"{one.end_s:.3f}")
-            writer.writerow((*times, one.scientific_name, one.ratio_db))
+        for event in soundscape.events:
+            times = (f"{event.start_s:.3f}", f"{event.end_s:.3f}")
+            writer.writerow((*times, event.scientific_name, event.ratio_db))
     return output / f"{NAME}.flac"

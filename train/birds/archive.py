@@ -20,7 +20,7 @@ _DECORATION = re.compile(r"^iNaturalist |\(c\) |\(?https?://\S+|<[^>]*>")
 
 
 @dataclass(frozen=True)
-class Row:
+class ArchiveRow:
     """One recording or photograph."""
 
     set_name: str
@@ -51,7 +51,7 @@ class Row:
         return " ".join(name.split()).casefold()
 
 
-def read_archive(folder: Path) -> tuple[Row, ...]:
+def read_archive(folder: Path) -> tuple[ArchiveRow, ...]:
     """Every row of every set.
 
     Raises:
@@ -60,7 +60,7 @@ def read_archive(folder: Path) -> tuple[Row, ...]:
     return tuple(row for name in SETS for row in _read_set(folder, name))
 
 
-def read_taxonomy(rows: Iterable[Row]) -> Taxonomy:
+def read_taxonomy(rows: Iterable[ArchiveRow]) -> Taxonomy:
     """The species of the rows, sorted, with order and family by genus.
 
     Raises:
@@ -77,7 +77,7 @@ def read_taxonomy(rows: Iterable[Row]) -> Taxonomy:
     return Taxonomy(tuple(_species(name, names[name], ranks) for name in sorted(names)))
 
 
-def _read_set(folder: Path, name: str) -> Iterable[Row]:
+def _read_set(folder: Path, name: str) -> Iterable[ArchiveRow]:
     manifest = folder / name / "manifest.csv"
     if not manifest.is_file():
         raise DatasetError(f"{manifest}: no such file; expected the sets {', '.join(SETS)}")
@@ -87,7 +87,7 @@ def _read_set(folder: Path, name: str) -> Iterable[Row]:
         raise DatasetError(f"{folder / name}: {error}") from error
     for row in table:
         others = {column: row[column] for column in COLUMNS if column != "path"}
-        yield Row(set_name=name, path=folder / name / row["path"], **others)
+        yield ArchiveRow(set_name=name, path=folder / name / row["path"], **others)
 
 
 def _ranks_by_genus() -> dict[str, tuple[str, str]]:

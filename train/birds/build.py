@@ -15,12 +15,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from edge.command.parser import Parser
 from edge.contract.taxonomy import Taxonomy
-from edge.usage import Parser
 from gallery.command import run
-from train.birds.archive import Row, read_archive, read_taxonomy
+from train.birds.archive import ArchiveRow, read_archive, read_taxonomy
+from train.birds.commons_links import page
 from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, base, split
-from train.birds.pages import page
 from train.data.dataset import REQUIRED
 
 COLUMNS = (*REQUIRED, "set", "author", "url")
@@ -59,7 +59,7 @@ def fold_folder(output: Path, fold: int) -> Path:
     return output.with_name(f"{output.name}-fold{fold}")
 
 
-def _write(folder: Path, taxonomy: Taxonomy, rows: Iterable[tuple[str, Row]]) -> Path:
+def _write(folder: Path, taxonomy: Taxonomy, rows: Iterable[tuple[str, ArchiveRow]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     taxonomy.save(folder / "taxonomy.csv")
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
@@ -69,7 +69,7 @@ def _write(folder: Path, taxonomy: Taxonomy, rows: Iterable[tuple[str, Row]]) ->
     return folder
 
 
-def _entry(folder: Path, split_name: str, row: Row) -> dict[str, str]:
+def _entry(folder: Path, split_name: str, row: ArchiveRow) -> dict[str, str]:
     return {
         "path": os.path.relpath(row.path, folder),
         "kind": row.kind,
@@ -84,7 +84,7 @@ def _entry(folder: Path, split_name: str, row: Row) -> dict[str, str]:
     }
 
 
-def _background(rows: Iterable[Row]) -> list[tuple[str, Row]]:
+def _background(rows: Iterable[ArchiveRow]) -> list[tuple[str, ArchiveRow]]:
     splits = ("test", "validation", TRAIN, TRAIN, TRAIN)
     return [
         (splits[int(hashlib.sha256(row.author.encode()).hexdigest(), 16) % len(splits)], row)

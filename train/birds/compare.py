@@ -22,9 +22,9 @@ def summary(table: Table) -> list[Row]:
     ]
 
 
-def paired(one: Sequence[float], other: Sequence[float]) -> dict[str, float]:
+def paired(first: Sequence[float], other: Sequence[float]) -> dict[str, float]:
     """Mean difference of two methods over the same queries, with its interval."""
-    difference = np.array(one) - np.array(other)
+    difference = np.array(first) - np.array(other)
     return vars(bootstrap(difference[np.isfinite(difference)]))
 
 
@@ -47,6 +47,6 @@ def differences(
 
 
 def _figures(values: Values) -> Row:
-    kept = {name: np.array(one)[np.isfinite(one)] for name, one in values.items()}
-    figures = {name: vars(bootstrap(one)) for name, one in kept.items()}
+    kept = {name: np.array(sample)[np.isfinite(sample)] for name, sample in values.items()}
+    figures = {name: vars(bootstrap(sample)) for name, sample in kept.items()}
     return {"queries": len(next(iter(kept.values()))), **figures}

@@ -2,7 +2,7 @@
 
 python -m train.birds.crossval --hint EAR --tower FOLDER [--data data/birds] [--folds 0,1,2,3,4]
 
-CLAPs and imitator learn what trains in every fold once for all, and go on with each fold's own.
+CLAPs and backbone learn what trains in every fold once for all, and go on with each fold's own.
 What is there already is kept, so an interrupted run goes on where it stopped. The models lie in
 runs/birds/fold0 ..., and seconds.json says how long each took; `python -m train.birds.report`
 measures them.
@@ -16,19 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge.command.parser import Parser
 from edge.contract.bundle import write_atomic
-from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import base_folder, fold_folder
 from train.birds.folds import FOLDS
-from train.checkpoint import META
 from train.config import DistillConfig, PretrainConfig, load_config
 from train.distill import distill
+from train.model.checkpoint import META
 from train.pretrain import pretrain
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TEACHER, CLAP, CLAP_HINT = "teacher", "clap", "clap-hint"
-IMITATOR, IMITATOR_LITE, IMITATOR_HTSAT = "imitator", "imitator-lite", "imitator-htsat"
+BACKBONE, BACKBONE_LITE, BACKBONE_HTSAT = "imitator", "imitator-lite", "imitator-htsat"
 BASE, SECONDS = "base", "seconds.json"
 _CLAP_CONFIG = "pretrain-birds-clap.yaml"
 _GO_ON = ("audio_steps=80", "audio_learning_rate=5.0e-4")
@@ -41,30 +41,38 @@ _ALONE = ("tower_share=1",)
 
 
 @dataclass(frozen=True)
-class Row:
+class StudentRow:
     """One distilled student of the report."""
 
     name: str
     student: str
     """Which pretrained model, or `cnn:`."""
     hinted: bool = False
-    big: str = ""
+    large_student: str = ""
     """Name of the row whose student it imitates."""
     settings: tuple[str, ...] = ()
 
 
 STUDENTS = (
-    Row("HTSAT", CLAP, settings=_ALONE),
-    Row("HTSAT, hint", CLAP_HINT, hinted=True),
-    Row("HTSAT, hint, InfoNCE", CLAP_HINT, hinted=True, settings=("loss=info_nce",)),
-    Row("CNN", "cnn:regnetx_002", settings=_ALONE),
-    Row("CNN, hint", IMITATOR, hinted=True),
-    Row("lite, 3 s", IMITATOR_LITE, hinted=True, big="CNN, hint"),
-    Row("lite, 5 s", IMITATOR_LITE, hinted=True, big="CNN, hint", settings=("window_s=5",)),
-    Row("lite, 10 s", IMITATOR_LITE, hinted=True, big="CNN, hint", settings=("window_s=10",)),
+    StudentRow("HTSAT", CLAP, settings=_ALONE),
+    StudentRow("HTSAT, hint", CLAP_HINT, hinted=True),
+    StudentRow("HTSAT, hint, InfoNCE", CLAP_HINT, hinted=True, settings=("loss=info_nce",)),
+    StudentRow("CNN", "cnn:regnetx_002", settings=_ALONE),
+    StudentRow("CNN, hint", BACKBONE, hinted=True),
+    StudentRow("lite, 3 s", BACKBONE_LITE, hinted=True, large_student="CNN, hint"),
+    StudentRow(
+        "lite, 5 s", BACKBONE_LITE, hinted=True, large_student="CNN, hint", settings=("window_s=5",)
+    ),
+    StudentRow(
+        "lite, 10 s",
+        BACKBONE_LITE,
+        hinted=True,
+        large_student="CNN, hint",
+        settings=("window_s=10",),
+    ),
 )
 ORACLE_OF = "CNN, hint"
-"""The row whose head the hint's network itself gets (train/birds/oracle.py)."""
+"""The row whose head the hint's network itself gets (train/birds/upper_bound.py)."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +102,18 @@ def train_fold(sources: Sources, output: Path) -> None:
 
 
 def train_base(sources: Sources, output: Path) -> None:
-    """Train CLAPs and imitators on what is in every fold; what is there is kept.
+    """Train CLAPs and backbones on what is in every fold; what is there is kept.
 
     Raises:
         BirdlistenError: data or hint can't be used.
     """
     hint, begun = f"hint={sources.hint}", f"init={output / CLAP / 'student'}"
-    tower = f"audio_tower={output / IMITATOR_HTSAT / 'imitator'}"
-    imitator = "pretrain-birds-imitator.yaml"
+    tower = f"audio_tower={output / BACKBONE_HTSAT / BACKBONE}"
+    recipe = "pretrain-birds-backbone.yaml"
     _pretrain("student", _CLAP_CONFIG, sources, output / CLAP)
-    _pretrain("imitator", imitator, sources, output / IMITATOR, (hint,))
-    _pretrain("imitator", imitator, sources, output / IMITATOR_LITE, (hint, *_LITE))
-    _pretrain("imitator", imitator, sources, output / IMITATOR_HTSAT, (hint, begun, *_HTSAT))
+    _pretrain("backbone", recipe, sources, output / BACKBONE, (hint,))
+    _pretrain("backbone", recipe, sources, output / BACKBONE_LITE, (hint, *_LITE))
+    _pretrain("backbone", recipe, sources, output / BACKBONE_HTSAT, (hint, begun, *_HTSAT))
     _pretrain(
         "student", _CLAP_CONFIG, sources, output / CLAP_HINT, (hint, begun, tower, *_LISTENED)
     )
@@ -115,7 +123,7 @@ def _base(output: Path, name: str, part: str) -> Path:
     return output.parent / BASE / name / part
 
 
-def student_folder(output: Path, row: Row) -> Path:
+def student_folder(output: Path, row: StudentRow) -> Path:
     """Folder of a row's checkpoint."""
     return output / row.name.lower().replace(", ", "-").replace(" ", "-")
 
@@ -123,7 +131,7 @@ def student_folder(output: Path, row: Row) -> Path:
 def _pretrain(
     part: str, config: str, sources: Sources, output: Path, settings: Sequence[str] = ()
 ) -> None:
-    if (output / part).is_dir():
+    if (output / (BACKBONE if part == "backbone" else part)).is_dir():
         return
     given = (f"data={sources.data}", f"output={output}", f"image_tower={sources.tower}")
     with _timed(output):
@@ -141,9 +149,9 @@ def _timed(folder: Path) -> Iterator[None]:
     write_atomic(note, (json.dumps(seconds, indent=1) + "\n").encode())
 
 
-def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
+def _distillation(row: StudentRow, sources: Sources, output: Path) -> DistillConfig:
     students = {
-        **{name: _base(output, name, "imitator") for name in (IMITATOR, IMITATOR_LITE)},
+        **{name: _base(output, name, BACKBONE) for name in (BACKBONE, BACKBONE_LITE)},
         **{name: output / name / "student" for name in (CLAP, CLAP_HINT)},
     }
     settings = [
@@ -155,9 +163,12 @@ def _distillation(row: Row, sources: Sources, output: Path) -> DistillConfig:
     ]
     if row.hinted:
         settings.append(f"hint={sources.hint}")
-    if row.big:
-        big = next(one for one in STUDENTS if one.name == row.big)
-        settings += [f"big={student_folder(output, big)}", "big_weight=3"]
+    if row.large_student:
+        large_student = next(student for student in STUDENTS if student.name == row.large_student)
+        settings += [
+            f"large_student={student_folder(output, large_student)}",
+            "large_student_weight=3",
+        ]
     return load_config(DistillConfig, CONFIGS / "birds.yaml", settings)
 
 

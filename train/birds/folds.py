@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from train.birds.archive import Row
+from train.birds.archive import ArchiveRow
 
 FOLDS = 5
 TRAIN, TEST, UNSEEN = "train", "test", "unseen"
@@ -15,14 +15,14 @@ TRAIN, TEST, UNSEEN = "train", "test", "unseen"
 class Split:
     """Rows of one fold, by split."""
 
-    train: tuple[Row, ...]
-    test: tuple[Row, ...]
+    train: tuple[ArchiveRow, ...]
+    test: tuple[ArchiveRow, ...]
     """Core recordings and photographs of authors that `train` lacks."""
-    unseen: tuple[Row, ...]
+    unseen: tuple[ArchiveRow, ...]
     """Of species that `train` lacks, by authors that it lacks too."""
 
 
-def split(rows: Sequence[Row], fold: int) -> Split:
+def split(rows: Sequence[ArchiveRow], fold: int) -> Split:
     """One of the five folds.
 
     Every core recording and photograph is in `test` of exactly one fold. Whatever else its author
@@ -37,7 +37,7 @@ def split(rows: Sequence[Row], fold: int) -> Split:
     return Split(tuple(train), tuple(test), tuple(_without_authors(rest, train)))
 
 
-def base(rows: Sequence[Row]) -> list[Row]:
+def base(rows: Sequence[ArchiveRow]) -> list[ArchiveRow]:
     """Rows in `train` of every fold: none of core, nor of an author who is tested there.
 
     A model may learn from it once, for all folds.
@@ -48,7 +48,7 @@ def base(rows: Sequence[Row]) -> list[Row]:
     return _without_authors([row for row in others if row.species_id not in hidden], core)
 
 
-def unseen_species(rows: Iterable[Row]) -> frozenset[str]:
+def unseen_species(rows: Iterable[ArchiveRow]) -> frozenset[str]:
     """Half of the species that only `many` holds, chosen by the hash of their names."""
     sets = defaultdict(set)
     for row in rows:
@@ -58,7 +58,7 @@ def unseen_species(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(ordered[: len(ordered) // 2])
 
 
-def author_folds(rows: Sequence[Row]) -> dict[str, int]:
+def author_folds(rows: Sequence[ArchiveRow]) -> dict[str, int]:
     """A fold for every author, so that each species is spread evenly.
 
     The authors with most rows choose first, each the fold that holds fewest of their species.
@@ -80,12 +80,12 @@ def _crowding(held: Counter[str], own: Counter[str]) -> tuple[int, int]:
     return sum(held[name] * count for name, count in own.items()), held.total()
 
 
-def _fold(core: Sequence[Row], kind: str, fold: int) -> list[Row]:
+def _fold(core: Sequence[ArchiveRow], kind: str, fold: int) -> list[ArchiveRow]:
     rows = [row for row in core if row.kind == kind]
     folds = author_folds(rows)
     return [row for row in rows if folds[row.author] == fold]
 
 
-def _without_authors(rows: Iterable[Row], others: Iterable[Row]) -> list[Row]:
+def _without_authors(rows: Iterable[ArchiveRow], others: Iterable[ArchiveRow]) -> list[ArchiveRow]:
     made = {(row.kind, row.author) for row in others}
     return [row for row in rows if (row.kind, row.author) not in made]

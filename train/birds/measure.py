@@ -11,31 +11,31 @@ import numpy.typing as npt
 from edge.contract.bundle import write_atomic
 from gallery.teacher import load_teacher
 from train.birds.compare import Table
-from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, Row, student_folder
+from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, StudentRow, student_folder
+from train.birds.embedders import BASELINES_OF, embedders
+from train.birds.fold_galleries import FoldGalleries, embed_scene
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.birds.hear import BASELINES_OF, ears
-from train.birds.oracle import Oracle, probe_hints
-from train.birds.scene import Scene, embed_scene
-from train.checkpoint import META, Checkpoint, load_checkpoint
-from train.config import DistillConfig
+from train.birds.upper_bound import HintUpperBound, probe_hints
+from train.config import DistillConfig, renamed
 from train.data.dataset import Dataset
-from train.evaluate import background
+from train.evaluate import background_of
 from train.measure.baselines import unit
 from train.measure.methods import OwnSpace
 from train.measure.probe import before, probe
+from train.measure.recordings import Recordings, embed, load_recordings
 from train.measure.retrieval import (
     Embeddings,
-    Heard,
-    Labelled,
+    LabelledEmbeddings,
+    PooledEmbeddings,
     Values,
     matches,
     per_query,
     retrieval,
     species_scores,
 )
+from train.model.checkpoint import META, Checkpoint, load_checkpoint
 from train.runs import CACHE
-from train.sound.recordings import Recordings, hear, load_recordings
-from train.sound.sounds import left_out, load_sounds
+from train.sound.training_set import left_out, load_sounds
 
 Guesses = dict[str, list[list[str]]]
 """method -> true and guessed species of every core recording."""
@@ -58,7 +58,7 @@ class Fold:
     """Material that all rows of a fold are measured on, and the results."""
 
     dataset: Dataset
-    scene: Scene
+    scene: FoldGalleries
     models: Path
     measured: Measured
 
@@ -101,7 +101,7 @@ def pooled(folds: Iterable[Table]) -> Table:
     return {
         task: {
             method: {
-                metric: [value for one in tables for value in one[task][method][metric]]
+                metric: [value for table in tables for value in table[task][method][metric]]
                 for metric in values
             }
             for method, values in methods.items()
@@ -118,7 +118,7 @@ def alignment(similarity: Embeddings, relevant: npt.NDArray[np.bool_]) -> Values
     """Retrieval metrics, and how much nearer the own text is than the others."""
     own = np.where(relevant, similarity, 0).sum(axis=1) / relevant.sum(axis=1)
     others = np.where(relevant, 0, similarity).sum(axis=1) / (~relevant).sum(axis=1)
-    return {**per_query(similarity, relevant), MARGIN: [float(one) for one in own - others]}
+    return {**per_query(similarity, relevant), MARGIN: [float(margin) for margin in own - others]}
 
 
 def _teacher(fold: Fold) -> None:
@@ -137,27 +137,27 @@ def _teacher(fold: Fold) -> None:
 
 
 def find_core(
-    fold: Fold, row: Row, checkpoint: Checkpoint
-) -> tuple[Recordings, dict[str, tuple[Heard, Embeddings | None]]]:
+    fold: Fold, row: StudentRow, checkpoint: Checkpoint
+) -> tuple[Recordings, dict[str, tuple[PooledEmbeddings, Embeddings | None]]]:
     """Note how a row finds the core species; the recordings, and how each method heard them."""
     items = fold.dataset.select("audio", TEST, fold.dataset.taxonomy.ids)
-    test = load_recordings(items, checkpoint.hearing, CACHE)
-    quiet = background(fold.dataset, checkpoint)
-    found = hear(test, quiet, ears(row, checkpoint, fold.scene.core))
-    for method, (heard, bank) in found.items():
-        _search(fold, method, heard, bank, test.species)
+    test = load_recordings(items, checkpoint.input_spec, CACHE)
+    background = background_of(fold.dataset, checkpoint)
+    found = embed(test, background, embedders(row, checkpoint, fold.scene.core))
+    for method, (embedded, bank) in found.items():
+        _search(fold, method, embedded, bank, test.species)
     return test, found
 
 
-def _row(fold: Fold, row: Row) -> None:
+def _row(fold: Fold, row: StudentRow) -> None:
     checkpoint = load_checkpoint(student_folder(fold.models, row))
     test, found = find_core(fold, row, checkpoint)
     items = fold.dataset.select("audio", UNSEEN, fold.dataset.taxonomy.ids)
-    unseen = load_recordings(items, checkpoint.hearing, CACHE)
-    strangers = ears(row, checkpoint, fold.scene.unseen_galleries["T"].species.tolist())
-    for method, (heard, _) in hear(unseen, None, strangers).items():
-        tasks = retrieval(heard, unseen.species, fold.scene.unseen_galleries)
-        fold.put(method, {f"{task} (unseen species)": one for task, one in tasks.items()})
+    unseen = load_recordings(items, checkpoint.input_spec, CACHE)
+    unknown = embedders(row, checkpoint, fold.scene.unseen_galleries["T"].species.tolist())
+    for method, (embedded, _) in embed(unseen, None, unknown).items():
+        tasks = retrieval(embedded, unseen.species, fold.scene.unseen_galleries)
+        fold.put(method, {f"{task} (unseen species)": rows for task, rows in tasks.items()})
     _probes(fold, row, checkpoint, test)
     _alignments(fold, row, checkpoint, test, found[row.name][0])
     if row.name == ORACLE_OF:
@@ -167,15 +167,15 @@ def _row(fold: Fold, row: Row) -> None:
 def _search(
     fold: Fold,
     method: str,
-    heard: Heard,
+    embedded: PooledEmbeddings,
     bank: Embeddings | None,
     species: npt.NDArray[np.str_],
 ) -> None:
     """A method's core recordings among texts, pictures, and species as `identify` ranks them."""
-    fold.put(method, retrieval(heard, species, fold.scene.galleries))
+    fold.put(method, retrieval(embedded, species, fold.scene.galleries))
     for name, pictures in fold.scene.pictured.items():
         choice = sorted(set(pictures.species.tolist()))
-        ranked = species_scores(heard, pictures, choice, bank)
+        ranked = species_scores(embedded, pictures, choice, bank)
         relevant = matches(species, ranked.species)
         fold.put(method, {f"A->species{name}": per_query(ranked.rows.T, relevant)})
         if not name:
@@ -183,10 +183,10 @@ def _search(
             fold.measured.guesses[method] = np.stack([species, best], axis=1).tolist()
 
 
-def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> None:
+def _probes(fold: Fold, row: StudentRow, checkpoint: Checkpoint, test: Recordings) -> None:
     """Discriminability kept: the same linear probe before and after distillation."""
     items = fold.dataset.select("audio", TRAIN, fold.scene.core)
-    train = load_recordings(items, checkpoint.hearing, CACHE)
+    train = load_recordings(items, checkpoint.input_spec, CACHE)
     for when, student in (("before", before(checkpoint)), ("after", checkpoint.student)):
         scores = probe(student, train, test, fold.scene.core)
         relevant = matches(test.species, fold.scene.core)
@@ -196,15 +196,19 @@ def _probes(fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings) -> N
 
 
 def _alignments(
-    fold: Fold, row: Row, checkpoint: Checkpoint, test: Recordings, heard: Heard
+    fold: Fold,
+    row: StudentRow,
+    checkpoint: Checkpoint,
+    test: Recordings,
+    embedded: PooledEmbeddings,
 ) -> None:
     """Audio against text: in the CLAP's own space before, in the teacher's after."""
-    names = Labelled(checkpoint.anchors, np.array(checkpoint.taxonomy.ids))
-    spaces = {"after": (heard, names)}
+    names = LabelledEmbeddings(checkpoint.anchors, np.array(checkpoint.taxonomy.ids))
+    spaces = {"after": (embedded, names)}
     if (own := OwnSpace.of(checkpoint)) is not None:
         captions = unit(own.read(checkpoint.taxonomy.species).mean(axis=0))
-        heard_before = Heard(own.hear(test.log_mels), test.recording)
-        spaces["before"] = heard_before, Labelled(captions, names.species)
+        heard_before = PooledEmbeddings(own.embed(test.log_mels), test.recording)
+        spaces["before"] = heard_before, LabelledEmbeddings(captions, names.species)
     for when, (sounds, texts) in spaces.items():
         core = texts.of(fold.scene.core)
         found = alignment(sounds.pooled(core.rows), matches(test.species, core.species))
@@ -213,28 +217,30 @@ def _alignments(
 
 def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     """Accuracy of the hint's network in the student's place, by names and by labels."""
-    config, core = DistillConfig(**checkpoint.config), fold.scene.core
+    config, core = DistillConfig(**renamed(checkpoint.config)), fold.scene.core
     left = left_out(config, fold.dataset)
     sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE, left)
-    oracle = Oracle(sounds.items, fold.scene.anchors, config, CACHE)
-    _search(fold, ORACLE, oracle.hear(test.items), None, test.species)
-    train = [one for one in sounds.items if one.species_id in core]
+    upper_bound = HintUpperBound(sounds.items, fold.scene.anchors, config, CACHE)
+    _search(fold, ORACLE, upper_bound.embed(test.items), None, test.species)
+    train = [item for item in sounds.items if item.species_id in core]
     scores = probe_hints(train, test.items, core, config.hint, CACHE)
     relevant = matches(test.species, core)
     fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
 
 
 def _supervised(
-    scores: Embeddings, species: npt.NDArray[np.str_], scene: Scene
+    scores: Embeddings, species: npt.NDArray[np.str_], scene: FoldGalleries
 ) -> dict[str, Values]:
     """A classifier's log-probability stands for the similarity with all of a species' rows."""
-    heard = Heard(scores, np.arange(len(scores)))
+    embedded = PooledEmbeddings(scores, np.arange(len(scores)))
     eye = np.eye(len(scene.core), dtype=np.float32)
-    place = {one: n for n, one in enumerate(scene.core)}
+    place = {species: n for n, species in enumerate(scene.core)}
     galleries = {
-        name: Labelled(eye[[place[one] for one in gallery.species]], gallery.species)
+        name: LabelledEmbeddings(
+            eye[[place[species] for species in gallery.species]], gallery.species
+        )
         for name, gallery in scene.galleries.items()
         if set(gallery.species) <= set(place)
     }
     relevant = matches(species, scene.core)
-    return {**retrieval(heard, species, galleries), "A->species": per_query(scores, relevant)}
+    return {**retrieval(embedded, species, galleries), "A->species": per_query(scores, relevant)}

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import read_table
-from edge.usage import Parser
 from gallery.command import run
 from train.data.dataset import REQUIRED
 

@@ -16,11 +16,11 @@ _MAIN = ("A->T", "A->I", "A->species", "I->A")
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The whole page."""
-    rows, seconds = report["rows"], sum(sum(one.values()) for one in report["seconds"].values())
+    rows, seconds = report["rows"], sum(sum(times.values()) for times in report["seconds"].values())
 
     def ending(*ends: str) -> str:
-        heard = (one for one in rows if one["method"] != "teacher")
-        return _figures(one for one in heard if one["task"].endswith(ends))
+        embedded = (row for row in rows if row["method"] != "teacher")
+        return _figures(row for row in embedded if row["task"].endswith(ends))
 
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         machine=report["machine"],
@@ -32,15 +32,15 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         asked=report["size"]["recordings"],
         sizes=_sizes(report["size"]["rows"]),
         before=_before(report),
-        main="\n".join(_figures(one for one in rows if one["task"] == task) for task in _MAIN),
+        main="\n".join(_figures(row for row in rows if row["task"] == task) for task in _MAIN),
         limits=_limits(report),
         differences=_differences(report["differences"]),
         galleries=ending("(new photographers)", "(570 species)"),
         unseen=ending("(unseen species)"),
-        teacher=_figures(one for one in rows if one["method"] == "teacher"),
-        probes=_figures(one for one in rows if one["task"].startswith("linear probe")),
+        teacher=_figures(row for row in rows if row["method"] == "teacher"),
+        probes=_figures(row for row in rows if row["task"].startswith("linear probe")),
         alignment=_figures(
-            (one for one in rows if one["task"].startswith("audio-text")), (*METRICS, "margin")
+            (row for row in rows if row["task"].startswith("audio-text")), (*METRICS, "margin")
         ),
     )
 
@@ -79,7 +79,7 @@ def _limits(report: Mapping[str, Any]) -> str:
         (f"{chosen}, by picture", "A->species", chosen),
         ("CNN without the hint, by name", "A->T", "CNN"),
     )
-    found = {(one["task"], one["method"]): one["R@1"] for one in report["rows"]}
+    found = {(row["task"], row["method"]): row["R@1"] for row in report["rows"]}
     lines = [
         f"| {name} | {_interval(found[task, method])} |"
         for name, task, method in links

@@ -1,4 +1,4 @@
-"""Figures of the starter's recipe: its five twins, each on recordists that it never heard.
+"""Figures of the starter's recipe: its five folds, each on recordists that it never heard.
 
 python -m train.birds.recipe [--data data/birds] [--models runs/starter]
 
@@ -14,19 +14,19 @@ from typing import Any
 
 from tqdm import tqdm
 
+from edge.command.parser import Parser
 from edge.contract.bundle import write_atomic
-from edge.usage import Parser
 from gallery.command import run
 from gallery.teacher import load_teacher
 from train.birds.build import fold_folder
 from train.birds.compare import Table, summary
-from train.birds.crossval import TEACHER, Row
+from train.birds.crossval import TEACHER, StudentRow
+from train.birds.fold_galleries import core_species, embed_scene
 from train.birds.folds import FOLDS
 from train.birds.measure import Fold, Measured, find_core, pooled
 from train.birds.report import TASKS
-from train.birds.scene import core_species, embed_scene
-from train.checkpoint import load_checkpoint
 from train.data.dataset import Dataset, read_dataset
+from train.model.checkpoint import load_checkpoint
 
 NAME = "starter"
 FIGURES, STUDENT = "figures.json", "student"
@@ -47,14 +47,14 @@ def measure(data: Path, models: Path) -> dict[str, Any]:
     return {
         "what": "the recipe, cross-validated by recordist: not this very encoder, which heard all",
         "date": date.today().isoformat(),
-        "rows": [one for one in summary(pooled(tables)) if one["task"] in TASKS],
+        "rows": [row for row in summary(pooled(tables)) if row["task"] in TASKS],
     }
 
 
 def _twin(dataset: Dataset, everything: Dataset, core: tuple[str, ...], folder: Path) -> Table:
     teacher = load_teacher(f"local-dir:{folder / TEACHER}")
     fold = Fold(dataset, embed_scene(dataset, everything, core, teacher), folder, Measured())
-    find_core(fold, Row(NAME, STUDENT), load_checkpoint(folder / STUDENT))
+    find_core(fold, StudentRow(NAME, STUDENT), load_checkpoint(folder / STUDENT))
     return fold.measured.table
 
 

@@ -19,22 +19,22 @@ from typing import Any
 
 from tqdm import tqdm
 
+from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
-from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import fold_folder
 from train.birds.compare import differences, summary
 from train.birds.crossval import BASE, SECONDS, STUDENTS, student_folder
+from train.birds.embedders import BASELINES_OF
+from train.birds.fold_galleries import core_species
 from train.birds.folds import FOLDS
-from train.birds.hear import BASELINES_OF
 from train.birds.measure import ORACLE, SUPERVISED, Measured, measure_fold, pooled
 from train.birds.page import to_markdown
-from train.birds.scene import core_species
 from train.birds.size import NOTE as SIZE_NOTE
-from train.checkpoint import META
 from train.data.dataset import Dataset, read_dataset
 from train.data.table import read_json
 from train.measure.families import confusion, draw
+from train.model.checkpoint import META
 
 CHOSEN = "CNN, hint"
 """The student that the starter bundle's recipe goes on from (train/birds/recipe.py)."""
@@ -54,7 +54,7 @@ def measure(data: Path, models: Path) -> tuple[dict[str, Measured], Dataset]:
         DatasetError: no fold is trained, or a model is missing.
     """
     folders = [models / f"fold{number}" for number in range(FOLDS)]
-    trained = [number for number, one in enumerate(folders) if _is_trained(one)]
+    trained = [number for number, folder in enumerate(folders) if _is_trained(folder)]
     if not trained:
         raise DatasetError(f"{models}: no fold is trained; run train.birds.crossval")
     datasets = [read_dataset(fold_folder(data, number)) for number in range(FOLDS)]
@@ -74,8 +74,8 @@ def summarise(
     folds: Mapping[str, Measured], everything: Dataset, models: Path, before: Path | None = None
 ) -> dict[str, Any]:
     """The whole report, JSON-ready; with what an earlier one said of the chosen student."""
-    table = pooled(one.table for one in folds.values())
-    guesses = [pair for one in folds.values() for pair in one.guesses[CHOSEN]]
+    table = pooled(fold.table for fold in folds.values())
+    guesses = [pair for fold in folds.values() for pair in fold.guesses[CHOSEN]]
     names, counts = confusion(guesses, everything.taxonomy)
     return {
         "date": date.today().isoformat(),
@@ -85,7 +85,7 @@ def summarise(
         "baselines_of": BASELINES_OF,
         "size": _size(models),
         "before": chosen_figures(read_json(before)) if before else {},
-        "seconds": _seconds([models / BASE, *(models / one for one in folds)]),
+        "seconds": _seconds([models / BASE, *(models / fold for fold in folds)]),
         "rows": summary(table),
         "differences": [
             *differences(table, CHOSEN, (*RIVALS, BASELINES_OF, ORACLE), TASKS, "R@1"),
@@ -98,7 +98,7 @@ def summarise(
 
 def chosen_figures(report: Mapping[str, Any]) -> dict[str, Any]:
     """Summary of the chosen student in a report."""
-    rows = [one for one in report["rows"] if one["method"] == CHOSEN and one["task"] in TASKS]
+    rows = [row for row in report["rows"] if row["method"] == CHOSEN and row["task"] in TASKS]
     return {"date": report["date"], "rows": rows}
 
 
@@ -106,7 +106,7 @@ def machine() -> str:
     """The processor's name where Linux tells it, and how many cores."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    names = [one.partition(":")[2].strip() for one in lines if one.startswith("model name")]
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, no GPU"
 
 
@@ -118,7 +118,7 @@ def _size(models: Path) -> Mapping[str, Any]:
 
 
 def _seconds(folders: Sequence[Path]) -> Mapping[str, Mapping[str, float]]:
-    notes = {one.name: one / SECONDS for one in folders}
+    notes = {folder.name: folder / SECONDS for folder in folders}
     return {name: read_json(note) for name, note in notes.items() if note.is_file()}
 
 

@@ -20,28 +20,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge.command.parser import Parser
 from edge.contract.bundle import write_atomic
 from edge.contract.taxonomy import read_table
-from edge.usage import Parser
 from gallery.command import run
 from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS
 from train.config import PretrainConfig, load_config
 from train.data.dataset import Dataset, Item, read_dataset
+from train.distillation.plan import count_flops
 from train.ears.recipe import locate
-from train.frontend import LogMelSpec
 from train.measure.metrics import Floats, bootstrap
-from train.plan import count_flops
-from train.pretrain import IMITATOR, pretrain
+from train.model.frontend import LogMelSpec
+from train.model.student import CNN, embed_log_mels, open_student
+from train.pretrain import pretrain
+from train.pretraining.feature_distillation import BACKBONE
 from train.runs import CACHE
 from train.sound.features import crop, load_features
 from train.sound.hints import STEP_S, load_hints, statistics
-from train.student import CNN, embed_log_mels, open_start
 
 NOTE = "size.json"
 PARTS = 3
 _CNNS = ("regnetx_002", "mobilenetv3_small_100", "mobilenetv4_conv_small")
-_RECIPE = CONFIGS / "pretrain-birds-imitator.yaml"
+_RECIPE = CONFIGS / "pretrain-birds-backbone.yaml"
 _SCHEDULE = ("audio_steps=600", "mixtures=2000")
 """A fifth of the recipe's: enough to tell towers apart."""
 
@@ -51,23 +52,27 @@ def part_of(species_id: str) -> int:
     return int(hashlib.sha256(species_id.encode()).hexdigest(), 16) % PARTS
 
 
-def strangers(dataset: Dataset, part: int) -> list[Item]:
+def unknown(dataset: Dataset, part: int) -> list[Item]:
     """Recordings of a third's species, by recordists of none of the other species."""
     authors = [row["author"] for row in read_table(dataset.path / "manifest.csv", ("author",))]
     birds = [
-        (one, author)
-        for one, author in zip(dataset.items, authors, strict=True)
-        if one.kind == "audio" and one.species_id
+        (item, author)
+        for item, author in zip(dataset.items, authors, strict=True)
+        if item.kind == "audio" and item.species_id
     ]
-    known = {author for one, author in birds if part_of(one.species_id) != part}
-    return [one for one, author in birds if part_of(one.species_id) == part and author not in known]
+    known = {author for item, author in birds if part_of(item.species_id) != part}
+    return [
+        item for item, author in birds if part_of(item.species_id) == part and author not in known
+    ]
 
 
-def imitate(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -> Path:
-    """A CNN that imitates on the other thirds; what is there is kept."""
+def pretrained(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -> Path:
+    """A CNN pretrained by feature distillation on the other thirds; what is there is kept."""
     folder = output / f"{cnn}-{part}"
-    if not (folder / IMITATOR).is_dir():
-        held_out = [one for one in dataset.taxonomy.ids if part_of(one) == part]
+    if not (folder / BACKBONE).is_dir():
+        held_out = [
+            species_id for species_id in dataset.taxonomy.ids if part_of(species_id) == part
+        ]
         settings = (
             f"data={dataset.path}",
             f"hint={hint}",
@@ -76,8 +81,8 @@ def imitate(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -> P
             f"held_out={','.join(held_out)}",
             *_SCHEDULE,
         )
-        pretrain(load_config(PretrainConfig, _RECIPE, settings), [IMITATOR])
-    return folder / IMITATOR
+        pretrain(load_config(PretrainConfig, _RECIPE, settings), ["backbone"])
+    return folder / BACKBONE
 
 
 def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: str) -> list[float]:
@@ -89,16 +94,18 @@ def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: str)
         known: recordings that say how hints are standardised.
         hint: the imitated ear.
     """
-    start = open_start(str(tower), 0)
+    start = open_student(str(tower), 0)
     model = start.student(1).tower.eval()
     mean, deviation = statistics(torch.cat(load_hints(known, hint, CACHE)).float())
-    log_mels = [one for one in load_features(items, start.spec, CACHE) if one is not None]
+    log_mels = [
+        log_mel for log_mel in load_features(items, start.spec, CACHE) if log_mel is not None
+    ]
     found = []
     for log_mel, hints in zip(log_mels, load_hints(items, hint, CACHE), strict=True):
         windows = _windows(log_mel, len(hints), start.spec, locate(hint)[0].window_s)
-        heard = embed_log_mels(model, [windows])
+        embedded = embed_log_mels(model, [windows])
         target = (hints.float() - mean) / deviation
-        found.append(float((heard - target).square().mean()))
+        found.append(float((embedded - target).square().mean()))
     return found
 
 
@@ -117,29 +124,29 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
         JSON-ready: how many recordings asked, and a row a CNN, compared with the first.
     """
     dataset = read_dataset(base_folder(data))
-    asked = [strangers(dataset, part) for part in range(PARTS)]
+    asked = [unknown(dataset, part) for part in range(PARTS)]
     known = dataset.select("audio", "train", dataset.taxonomy.ids)
 
     def asked_all(cnn: str) -> Floats:
-        towers = [imitate(cnn, part, dataset, hint, output / "size") for part in range(PARTS)]
+        towers = [pretrained(cnn, part, dataset, hint, output / "size") for part in range(PARTS)]
         pairs = zip(towers, asked, strict=True)
         return np.concatenate([errors(tower, items, known, hint) for tower, items in pairs])
 
     found = {cnn: asked_all(cnn) for cnn in cnns}
     return {
         "recordings": len(found[cnns[0]]),
-        "rows": [_row(cnn, one, found[cnns[0]]) for cnn, one in found.items()],
+        "rows": [_row(cnn, rows, found[cnns[0]]) for cnn, rows in found.items()],
     }
 
 
 def _row(cnn: str, found: Floats, first: Floats) -> dict[str, Any]:
     recipe = load_config(PretrainConfig, _RECIPE, ())
-    start = open_start(f"{CNN}{cnn}", recipe.frame_hop_samples)
+    start = open_student(f"{CNN}{cnn}", recipe.frame_hop_samples)
     tower = start.student(1).tower.eval()
-    window = torch.zeros(1, 1, start.hearing(recipe.window_s).frames, start.spec.mel_bins)
+    window = torch.zeros(1, 1, start.input_spec(recipe.window_s).frames, start.spec.mel_bins)
     return {
         "cnn": cnn,
-        "parameters": sum(one.numel() for one in tower.parameters()),
+        "parameters": sum(parameter.numel() for parameter in tower.parameters()),
         "flops": count_flops(tower, window),
         "error": asdict(bootstrap(found)),
         "difference": asdict(bootstrap(found - first)),

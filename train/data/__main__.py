@@ -10,7 +10,7 @@ urbansound8k; without it FOLDER holds manifest.csv and taxonomy.csv.
 import sys
 from collections.abc import Sequence
 
-from edge.usage import Parser
+from edge.command.parser import Parser
 from gallery.command import run
 from train.data.corpora import open_dataset
 from train.data.inspect import inspect, to_text
@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         rows, unreadable = inspect(open_dataset(args.data), args.workers)
         print(to_text(rows))
-        for one in unreadable:
-            print(one.reason, file=sys.stderr)
+        for item in unreadable:
+            print(item.reason, file=sys.stderr)
 
     return run(command)
 

@@ -24,19 +24,19 @@ def read(folder: Path) -> Dataset:
     columns = ("url", "species_scientific", "species_common")
     rows = read_rows(first_table(folder, "animalspeak*.csv", "*.csv"), columns)
     named = [row for row in rows if " " in row["species_scientific"]]
-    files = {one.stem: one for one in list_recordings(folder)}
+    files = {file.stem: file for file in list_recordings(folder)}
     species = [bird(row["species_scientific"], row["species_common"]) for row in named]
     items = [
         Item(
             _file(row, files),
             "audio",
-            one.species_id,
+            bird.species_id,
             "train",
             row.get("license") or _LICENCE,
             row["url"],
             captions=tuple(text for name in ("caption", "caption2") if (text := row.get(name))),
         )
-        for row, one in zip(named, species, strict=True)
+        for row, bird in zip(named, species, strict=True)
     ]
     return dataset(folder, species, items)
 

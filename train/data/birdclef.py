@@ -28,7 +28,7 @@ def read(folder: Path) -> Dataset:
         or bird(row["scientific_name"], row["common_name"])
         for row in rows
     }
-    ids = {label: one.species_id for label, one in species.items()}
+    ids = {label: bird.species_id for label, bird in species.items()}
     items = [
         Item(
             _clip(folder, row["filename"], row["primary_label"]),
@@ -37,7 +37,7 @@ def read(folder: Path) -> Dataset:
             "train",
             row["license"],
             f"{row['author']}, {row.get('url', '')}".rstrip(", "),
-            also=tuple(ids[one] for one in _secondary(row) if one in ids),
+            also=tuple(ids[label] for label in _secondary(row) if label in ids),
         )
         for row in rows
     ]
@@ -52,5 +52,5 @@ def _secondary(row: dict[str, str]) -> list[str]:
 def _clip(folder: Path, name: str, label: str) -> Path:
     """2021 names the bare file; since 2022 the label's folder is part of the name."""
     inner = name if "/" in name else f"{label}/{name}"
-    places = [folder / one / inner for one in _FOLDERS]
-    return next((one for one in places if one.is_file()), places[0])
+    places = [folder / name / inner for name in _FOLDERS]
+    return next((place for place in places if place.is_file()), places[0])

@@ -31,7 +31,9 @@ def read(folder: Path) -> Dataset:
     if not any(tables.values()):
         raise DatasetError(f"{folder}: expected {' or '.join(_TABLES.values())} here")
     known = ebird_species(folder)
-    rows = [(split, row) for split, files in tables.items() for one in files for row in _rows(one)]
+    rows = [
+        (split, row) for split, files in tables.items() for file in files for row in _rows(file)
+    ]
     codes = sorted({code for _, row in rows for code in _codes(row)})
     species = {code: known.get(code) or thing(code) for code in codes}
     return dataset(folder, species.values(), _items(rows, species, _unpacked(folder)))
@@ -73,7 +75,7 @@ def _unpacked(folder: Path) -> dict[str, Path]:
     """Every sound by its name; unpacks shards that are not unpacked yet."""
     for shard in sorted(folder.glob("*_shard_*.tar.gz")):
         _unpack(shard, shard.with_suffix("").with_suffix(""))
-    return {one.name: one for one in list_recordings(folder)}
+    return {file.name: file for file in list_recordings(folder)}
 
 
 def _unpack(shard: Path, target: Path) -> None:

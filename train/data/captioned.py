@@ -29,8 +29,8 @@ def read_audiocaps(folder: Path) -> Dataset:
         for row in read_rows(folder / f"{name}.csv", ("youtube_id", "caption")):
             captions.setdefault(row["youtube_id"], []).append(row["caption"])
         items += [
-            _item(files.get(one, folder / one), _AUDIOCAPS[name], texts, f"YouTube {one}")
-            for one, texts in captions.items()
+            _item(files.get(file, folder / file), _AUDIOCAPS[name], texts, f"YouTube {file}")
+            for file, texts in captions.items()
         ]
     return dataset(folder, (), items)
 
@@ -55,8 +55,8 @@ def read_clotho(folder: Path) -> Dataset:
 def clips(folder: Path) -> dict[str, Path]:
     """Clips of YouTube by the eleven characters of their id, however they were named."""
     files = list_recordings(folder)
-    with_y = {one.stem[1:12]: one for one in files if one.stem.startswith("Y")}
-    return {**with_y, **{one.stem[:11]: one for one in files}}
+    with_y = {file.stem[1:12]: file for file in files if file.stem.startswith("Y")}
+    return {**with_y, **{file.stem[:11]: file for file in files}}
 
 
 def _item(path: Path, split: str, captions: list[str], whose: str) -> Item:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.config import nearest
 from edge.contract.errors import DatasetError
+from edge.contract.names import nearest
 from train.data import (
     animalspeak,
     birdclef,

@@ -57,4 +57,4 @@ def _known(folder: Path) -> dict[str, Species]:
     """Species by English name, spelt as CUB spells them: without hyphens and apostrophes."""
     table = folder / "taxonomy.csv"
     species = Taxonomy.load(table).species if table.is_file() else ()
-    return {one.common_name.replace("-", " ").replace("'", "").lower(): one for one in species}
+    return {bird.common_name.replace("-", " ").replace("'", "").lower(): bird for bird in species}

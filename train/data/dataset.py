@@ -54,9 +54,9 @@ class Dataset:
         """Items of a kind, a split and some species; `("",)` selects the background."""
         wanted = set(species_ids)
         return [
-            one
-            for one in self.items
-            if one.kind == kind and one.split == split and one.species_id in wanted
+            item
+            for item in self.items
+            if item.kind == kind and item.split == split and item.species_id in wanted
         ]
 
 
@@ -77,10 +77,10 @@ def read_dataset(path: Path) -> Dataset:
     except BundleError as error:
         raise DatasetError(f"{path}: {error}") from error
     items = tuple(_item(path, row) for row in rows)
-    strangers = sorted({one.species_id for one in items} - set(species.ids) - {""})
+    strangers = sorted({item.species_id for item in items} - set(species.ids) - {""})
     if strangers:
         raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(strangers[:3])}")
-    synthetic = any(SYNTHETIC_MARK in one.attribution for one in items)
+    synthetic = any(SYNTHETIC_MARK in item.attribution for item in items)
     return Dataset(_name(path, synthetic), path, species, items, synthetic)
 
 

@@ -24,7 +24,7 @@ def read_audioset(folder: Path) -> Dataset:
     files, items = clips(folder), []
     for part, split in _AUDIOSET.items():
         for video, labels in _segments(folder / f"{part}_segments.csv"):
-            ids = [classes[one].species_id for one in labels if one in classes] or [""]
+            ids = [classes[label].species_id for label in labels if label in classes] or [""]
             path = files.get(video, folder / video)
             whose = f"YouTube {video}"
             items.append(Item(path, "audio", ids[0], split, "unknown", whose, tuple(ids[1:])))
@@ -90,7 +90,7 @@ def _segments(file: Path) -> list[tuple[str, list[str]]]:
     if not file.is_file():
         return []
     with file.open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader((one for one in lines if one[0] != "#"), skipinitialspace=True)
+        rows = csv.reader((line for line in lines if line[0] != "#"), skipinitialspace=True)
         try:
             return [(video, labels.split(",")) for video, _, _, labels in rows]
         except (ValueError, csv.Error) as error:

@@ -42,11 +42,11 @@ def _read(folder: Path, table: str, kind: str) -> Dataset:
     if "train" in files:
         files.pop("train_mini", None)
     contents = {name: read_json(file) for name, file in files.items()}
-    told = {name: one for name, one in contents.items() if one.get("annotations")}
+    told = {name: content for name, content in contents.items() if content.get("annotations")}
     if not told:
         raise DatasetError(f"{folder}: expected train.json, val.json or test.json with annotations")
     try:
-        species = [from_ranks(row) for one in told.values() for row in one["categories"]]
+        species = [from_ranks(row) for content in told.values() for row in content["categories"]]
         items = [item for name in told for item in _items(folder, told[name], table, kind, name)]
     except (KeyError, TypeError) as error:
         raise DatasetError(f"{folder}: not iNaturalist's schema ({error!r} is missing)") from error
@@ -56,17 +56,19 @@ def _read(folder: Path, table: str, kind: str) -> Dataset:
 def _items(
     folder: Path, content: dict[str, Any], table: str, kind: str, name: str
 ) -> Iterator[Item]:
-    species: dict[int, Species] = {one["id"]: from_ranks(one) for one in content["categories"]}
-    licences = {one["id"]: one["name"] for one in content.get("licenses", ())}
+    species: dict[int, Species] = {
+        category["id"]: from_ranks(category) for category in content["categories"]
+    }
+    licences = {licence["id"]: licence["name"] for licence in content.get("licenses", ())}
     owner = "audio_id" if kind == "audio" else "image_id"
-    labels = {one[owner]: one["category_id"] for one in content["annotations"]}
-    for one in content[table]:
-        if one["id"] in labels:
+    labels = {annotation[owner]: annotation["category_id"] for annotation in content["annotations"]}
+    for row in content[table]:
+        if row["id"] in labels:
             yield Item(
-                folder / one["file_name"],
+                folder / row["file_name"],
                 kind,
-                species[labels[one["id"]]].species_id,
+                species[labels[row["id"]]].species_id,
                 _SPLITS[name],
-                licences.get(one.get("license"), "unknown"),
-                one.get("rights_holder") or "unknown",
+                licences.get(row.get("license"), "unknown"),
+                row.get("rights_holder") or "unknown",
             )

@@ -41,10 +41,10 @@ def inspect(dataset: Dataset, workers: int | None = None) -> tuple[list[list[str
         found = pool.map(check, dataset.items, chunksize=_CHUNK)
         checked = list(tqdm(found, "decode", total=len(dataset.items), disable=None))
     groups: dict[tuple[str, str], list[Checked]] = {}
-    for one in checked:
-        groups.setdefault((one.item.kind, one.item.split), []).append(one)
+    for file in checked:
+        groups.setdefault((file.item.kind, file.item.split), []).append(file)
     rows = [_row(*key, groups[key]) for key in sorted(groups)]
-    return rows, [one for one in checked if one.reason]
+    return rows, [file for file in checked if file.reason]
 
 
 def check(item: Item) -> Checked:
@@ -74,10 +74,10 @@ def _seconds(item: Item) -> float:
 
 
 def _row(kind: str, split: str, checked: Sequence[Checked]) -> list[str]:
-    species = {name for one in checked for name in (one.item.species_id, *one.item.also)} - {""}
-    licences = sorted({one.item.licence for one in checked})
+    species = {name for file in checked for name in (file.item.species_id, *file.item.also)} - {""}
+    licences = sorted({file.item.licence for file in checked})
     more = f" and {len(licences) - _LICENCES} more" if len(licences) > _LICENCES else ""
-    hours = sum(one.seconds for one in checked) / 3600
-    unreadable = sum(bool(one.reason) for one in checked)
+    hours = sum(file.seconds for file in checked) / 3600
+    unreadable = sum(bool(file.reason) for file in checked)
     numbers = (str(len(checked)), f"{hours:.2f}", str(len(species)), str(unreadable))
     return [kind, split, *numbers, ", ".join(licences[:_LICENCES]) + more]

@@ -32,7 +32,7 @@ def read(folder: Path) -> Dataset:
         row["label"]: bird(row["scientific_name"], row["common_name"], row["order"], row["family"])
         for row in read_rows(folder / "taxa.csv", columns)
     }
-    ids = {label: one.species_id for label, one in species.items()}
+    ids = {label: bird.species_id for label, bird in species.items()}
     tables = [part for part in _PARTS if (folder / f"{part}.csv").is_file()]
     items = [item for part in tables for item in _items(folder, part, ids)]
     return dataset(folder, species.values(), items)

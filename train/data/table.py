@@ -97,12 +97,12 @@ def dataset(folder: Path, species: Iterable[Species], items: Iterable[Item]) -> 
     Raises:
         DatasetError: not one file is there.
     """
-    unique = {one.species_id: one for one in species}
+    unique = {bird.species_id: bird for bird in species}
     every = list(items)
-    kept = tuple(one for one in every if one.path.is_file())
+    kept = tuple(item for item in every if item.path.is_file())
     if not kept:
         raise DatasetError(f"{folder}: none of the {len(every)} files that its tables name is here")
     if len(kept) < len(every):
         _LOG.warning("%s: %d of %d files are not here", folder, len(every) - len(kept), len(every))
-    ordered = sorted(unique.values(), key=lambda one: one.species_id)
+    ordered = sorted(unique.values(), key=lambda bird: bird.species_id)
     return Dataset(folder.resolve().name, folder, Taxonomy(tuple(ordered)), kept)

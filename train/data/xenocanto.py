@@ -26,13 +26,13 @@ def read(folder: Path) -> Dataset:
     rows = [row for page in pages if isinstance(page, dict) for row in page.get("recordings", ())]
     if not rows:
         raise DatasetError(f"{folder}: expected pages of the Xeno-canto API (*.json) here")
-    files = {one.stem: one for one in list_recordings(folder)}
+    files = {file.stem: file for file in list_recordings(folder)}
     named = [row for row in rows if row.get("sp", "").lower() not in _NOT_A_SPECIES]
     try:
         species = [bird(f"{row['gen']} {row['sp']}", row["en"]) for row in named]
         items = [
-            _item(folder, row, files, one.species_id)
-            for row, one in zip(named, species, strict=True)
+            _item(folder, row, files, bird.species_id)
+            for row, bird in zip(named, species, strict=True)
         ]
     except KeyError as error:
         raise DatasetError(f"{folder}: a recording has no field {error}") from error

@@ -54,7 +54,9 @@ def read_labels(path: Path, style: str, codes: Path | None = None) -> tuple[Labe
         table = _read_codes(path, codes) if style == "code" else {}
         labels = tuple(_label(path, line, style, table) for line in names)
     twice = [
-        name for name, count in Counter(one.scientific_name for one in labels).items() if count > 1
+        name
+        for name, count in Counter(label.scientific_name for label in labels).items()
+        if count > 1
     ]
     if twice:
         raise DatasetError(f"{path}: {twice[0]!r} stands there twice")

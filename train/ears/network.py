@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
-from edge.session import Running, open_session
-from edge.source.framing import resample
+from edge.recognition.runtime import RuntimeOptions, open_session
+from edge.source.resampling import resample
 from train.ears.recipe import Recipe, Spectrogram, check_file
 
 Rows = npt.NDArray[np.float32]
@@ -44,7 +44,7 @@ class EarNetwork:
 
     def logits(self, windows: Rows) -> Rows:
         """float32[batch, samples] -> float32[batch, labels]."""
-        return np.concatenate([self._run(self._fed(one), LOGITS) for one in windows])
+        return np.concatenate([self._run(self._fed(window), LOGITS) for window in windows])
 
     def embed(self, waveform: Waveform, rate_hz: int, step_s: float) -> npt.NDArray[np.float16]:
         """float16[n, dim]: the embedding of a window every step."""
@@ -74,7 +74,7 @@ def spectrogram(chunk: Waveform, spec: Spectrogram) -> Rows:
 
 def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
     interpreter = _interpreter(file)
-    details = {one["name"]: one for one in interpreter.get_tensor_details()}
+    details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
     source = interpreter.get_input_details()[0]["index"]
     named = {LOGITS: recipe.logits, EMBEDDING: recipe.embedding}
     for kind, name in named.items():
@@ -118,11 +118,11 @@ def _interpreter(file: Path) -> Any:
 
 
 def _open_onnx(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
-    session = open_session(file.read_bytes(), Running("cpu", threads=0))
+    session = open_session(file.read_bytes(), RuntimeOptions("cpu", threads=0))
     source = session.get_inputs()[0].name
-    outputs = [one.name for one in session.get_outputs()]
+    outputs = [output.name for output in session.get_outputs()]
     names = {LOGITS: recipe.logits or outputs[0], EMBEDDING: recipe.embedding}
-    missing = [one for one in names.values() if one and one not in outputs]
+    missing = [name for name in names.values() if name and name not in outputs]
     if missing:
         raise DatasetError(f"{file}: has no output {missing[0]!r}; it has {', '.join(outputs)}")
     return lambda fed, kind: session.run([names[kind]], {source: fed})[0]

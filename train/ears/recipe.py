@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from edge.config import data_folder, nearest
+from edge.config import data_folder
 from edge.contract.errors import ConfigError, DatasetError
+from edge.contract.names import nearest
 
 RECIPES = Path(__file__).parents[2] / "export" / "ears"
 ACTIVATIONS = ("sigmoid", "softmax", "none")
@@ -126,7 +127,7 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(f"{path}: not readable as YAML ({reason})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
-    known = [one.name for one in fields(Recipe) if one.name != "folder"]
+    known = [field.name for field in fields(Recipe) if field.name != "folder"]
     for key in content:
         if key not in known:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
@@ -163,7 +164,7 @@ def find_recipe(name: str) -> Recipe:
     """
     if name.endswith(".yaml"):
         return read_recipe(Path(name))
-    held = {key: one for one in recipes() for key in (one.alias, one.name) if key}
+    held = {key: recipe for recipe in recipes() for key in (recipe.alias, recipe.name) if key}
     if name in held:
         return held[name]
     raise ConfigError(f"no ear {name!r}{nearest(name, held)}; there are {', '.join(held)}")
@@ -172,7 +173,7 @@ def find_recipe(name: str) -> Recipe:
 def recipe_of(file: Path) -> Recipe | None:
     """The recipe whose network a file is, by its content; None knows it not."""
     found = sha256_of(file)
-    return next((one for one in recipes() if one.model.sha256 == found), None)
+    return next((recipe for recipe in recipes() if recipe.model.sha256 == found), None)
 
 
 def sha256_of(file: Path) -> str:
@@ -225,5 +226,5 @@ def locate(hint: str) -> tuple[Recipe, Path]:
     for recipe in recipes():
         if (folder / recipe.model.file).is_file():
             return recipe, folder / recipe.model.file
-    names = ", ".join(one.model.file for one in recipes())
+    names = ", ".join(recipe.model.file for recipe in recipes())
     raise DatasetError(f"hint: {folder}: holds none of {names}")

@@ -16,14 +16,14 @@ from tqdm import tqdm
 from edge.contract.errors import ConfigError
 from train.engine.journal import open_log
 from train.engine.ranks import ALONE, Ranks
-from train.engine.resume import Keeping
-from train.engine.validation import Validation
+from train.engine.resume import Snapshots
+from train.engine.stopping import Validation
 
 _MAX_LOG_SCALE = math.log(100)
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LearningSchedule:
     """Schedule of learning: steps, rate, warm-up and accumulation."""
 
     steps: int
@@ -61,7 +61,7 @@ class Training:
     def __init__(
         self,
         modules: Iterable[nn.Module],
-        schedule: Schedule,
+        schedule: LearningSchedule,
         ranks: Ranks = ALONE,
     ) -> None:
         self.step = 0
@@ -72,12 +72,14 @@ class Training:
         groups = _groups(self._modules, schedule.weight_decay)
         self._optimizer = AdamW(groups, lr=schedule.learning_rate, fused=True)
         self._rate = LambdaLR(self._optimizer, lambda step: _factor(step, schedule))
-        self._average = [one.detach().clone() for one in self._parameters] if schedule.ema else []
+        self._average = (
+            [parameter.detach().clone() for parameter in self._parameters] if schedule.ema else []
+        )
         self._best: dict[str, Any] = {}
 
     @property
     def _parameters(self) -> list[Tensor]:
-        return [one for one in self._modules.parameters() if one.requires_grad]
+        return [parameter for parameter in self._modules.parameters() if parameter.requires_grad]
 
     def advance(self, loss: Callable[[], Tensor], title: str) -> dict[str, float]:
         """One step of the optimiser.
@@ -110,7 +112,9 @@ class Training:
             self.stale += 1
             if score > self._best.get("score", -math.inf):
                 self.stale = 0
-                weights = {name: one.clone() for name, one in self._modules.state_dict().items()}
+                weights = {
+                    name: tensor.clone() for name, tensor in self._modules.state_dict().items()
+                }
                 self._best = {"score": score, "weights": weights}
         return score
 
@@ -166,10 +170,10 @@ class Training:
 def fit(
     modules: Iterable[nn.Module],
     loss: Callable[[], Tensor],
-    schedule: Schedule,
+    schedule: LearningSchedule,
     title: str,
     log: Path | None = None,
-    keeping: Keeping | None = None,
+    keeping: Snapshots | None = None,
     validation: Validation | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
@@ -254,16 +258,21 @@ def _check_finite(value: Tensor, step: int, title: str) -> None:
 
 
 def _groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict[str, object]]:
-    parameters = [one for module in modules for one in module.parameters() if one.requires_grad]
-    decayed = [one for one in parameters if one.ndim > 1]
-    free = [one for one in parameters if one.ndim <= 1]
+    parameters = [
+        parameter
+        for module in modules
+        for parameter in module.parameters()
+        if parameter.requires_grad
+    ]
+    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+    free = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
 
 
-def _factor(step: int, schedule: Schedule) -> float:
+def _factor(step: int, schedule: LearningSchedule) -> float:
     if step < schedule.warmup:
         return (step + 1) / schedule.warmup
     done = (step - schedule.warmup) / max(schedule.steps - schedule.warmup, 1)

@@ -68,11 +68,11 @@ class Ranks:
         """Give every rank the mean of all ranks' gradients."""
         if self.world == 1:
             return
-        gradients = [one.grad for one in parameters if one.grad is not None]
-        flat = torch.cat([one.flatten() for one in gradients])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
         flat /= self.world
-        means = torch.split(flat, [one.numel() for one in gradients])
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 
@@ -92,8 +92,8 @@ class Ranks:
         if self.world == 1:
             return
         with torch.no_grad():
-            for one in (*module.parameters(), *module.buffers()):
-                distributed.broadcast(one, 0)
+            for tensor in (*module.parameters(), *module.buffers()):
+                distributed.broadcast(tensor, 0)
         if next(module.parameters()).device.type == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
 

@@ -23,7 +23,7 @@ class Resumable(Protocol):
 
 
 @dataclass(frozen=True)
-class Keeping:
+class Snapshots:
     """Place and pace of a training's snapshots."""
 
     file: Path
@@ -40,7 +40,7 @@ class Keeping:
         state = {
             "settings": self.settings,
             "training": training.state_dict(),
-            "generators": [one.get_state() for one in self.generators],
+            "generators": [generator.get_state() for generator in self.generators],
             "torch": self.ranks.collect(torch.get_rng_state()),
             "cuda": self.ranks.collect(_cuda_state()),
         }

@@ -9,41 +9,41 @@ import torch
 from torch import Tensor, nn
 
 from edge.contract.taxonomy import Species
-from train.checkpoint import Checkpoint
 from train.measure.baselines import Embeddings, mlp_map, ridge_map, unit, zero_shot_chain
+from train.model.checkpoint import Checkpoint
+from train.model.student import embed_log_mels, load_clap
+from train.model.towers import ClapTower
 from train.pretraining.audio_text import CAPTIONS, caption
-from train.student import embed_log_mels, load_clap
-from train.towers import ClapTower
 
 DISTILLED = "distilled"
 
 
 @dataclass(frozen=True)
-class Texts:
+class SpeciesTexts:
     """Species, and where the teacher puts their names."""
 
     species: tuple[Species, ...]
     anchors: Embeddings
     """float32[species, dim], unit rows."""
 
-    def of(self, ids: Collection[str]) -> "Texts":
+    def of(self, ids: Collection[str]) -> "SpeciesTexts":
         """Only some species."""
-        kept = [n for n, one in enumerate(self.species) if one.species_id in ids]
-        return Texts(tuple(self.species[n] for n in kept), self.anchors[kept])
+        kept = [n for n, species in enumerate(self.species) if species.species_id in ids]
+        return SpeciesTexts(tuple(self.species[n] for n in kept), self.anchors[kept])
 
 
 @dataclass(frozen=True)
-class Names:
+class TextSets:
     """Texts that the methods that go by names may use."""
 
-    known: Texts
+    known: SpeciesTexts
     """What the maps between the text spaces learn from."""
-    choice: Texts
+    choice: SpeciesTexts
     """What the chain chooses among."""
 
 
 def methods(
-    checkpoint: Checkpoint, log_mels: Sequence[Tensor], names: Names
+    checkpoint: Checkpoint, log_mels: Sequence[Tensor], names: TextSets
 ) -> dict[str, Embeddings]:
     """Embeddings of windows, float32[windows, dim], by method.
 
@@ -54,12 +54,12 @@ def methods(
 
     A CNN has no text space of its own, hence neither chain nor map.
     """
-    heard = {DISTILLED: embed_log_mels(checkpoint.student, log_mels).numpy()}
+    embedded = {DISTILLED: embed_log_mels(checkpoint.student, log_mels).numpy()}
     if (own := OwnSpace.of(checkpoint)) is not None:
-        heard |= _carried(own, log_mels, names)
+        embedded |= _carried(own, log_mels, names)
     windows = sum(map(len, log_mels))
     chance = np.random.default_rng(0).standard_normal((windows, checkpoint.dim))
-    return {**heard, "chance": unit(chance.astype(np.float32))}
+    return {**embedded, "chance": unit(chance.astype(np.float32))}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class OwnSpace:
         device = next(checkpoint.student.parameters()).device
         return cls(clap.to(device), processor.tokenizer)
 
-    def hear(self, log_mels: Sequence[Tensor]) -> Embeddings:
+    def embed(self, log_mels: Sequence[Tensor]) -> Embeddings:
         """float32[windows, student_dim], unit rows."""
         return embed_log_mels(_ClapAudio(self.clap), log_mels).numpy()
 
@@ -87,15 +87,15 @@ class OwnSpace:
         """Captions of species: float32[templates, species, student_dim], unit rows."""
         rows = []
         for template in CAPTIONS:
-            texts = [caption(template, one) for one in species]
+            texts = [caption(template, bird) for bird in species]
             tokens = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.clap.device)
             rows.append(self.clap.get_text_features(**tokens).pooler_output.cpu().numpy())
         return np.stack(rows)
 
 
-def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: Names) -> dict[str, Embeddings]:
+def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: TextSets) -> dict[str, Embeddings]:
     """Embeddings of the CLAP, carried over by names: each caption of a species to its anchor."""
-    audio, known = own.hear(log_mels), own.read(names.known.species)
+    audio, known = own.embed(log_mels), own.read(names.known.species)
     texts, anchors = np.concatenate(list(known)), np.tile(names.known.anchors, (len(known), 1))
     choice = unit(own.read(names.choice.species).mean(axis=0))
     return {

@@ -43,9 +43,9 @@ def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) ->
     """
     places = range(0, len(similarity), _BLOCK)
     blocks = [_ranked(similarity[n : n + _BLOCK], relevant[n : n + _BLOCK]) for n in places]
-    first = np.concatenate([one.argmax(axis=1) for one in blocks])
+    first = np.concatenate([block.argmax(axis=1) for block in blocks])
     recalls = {f"R@{k}": (first < k).astype(float) for k in RECALLS}
-    precision = np.concatenate([_precision(one) for one in blocks])
+    precision = np.concatenate([_precision(block) for block in blocks])
     return {"mAP": precision, **recalls, "rank": first + 1.0}
 
 
@@ -80,7 +80,7 @@ def bootstrap(values: Floats, seed: int = 0, classes: npt.NDArray[Any] | None = 
         mean, means = float(values.mean()), values[drawn].mean(axis=1)
     else:
         mean = class_average(values, classes)
-        means = np.array([class_average(values[one], classes[one]) for one in drawn])
+        means = np.array([class_average(values[places], classes[places]) for places in drawn])
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(mean, float(low), float(high))
 

@@ -12,7 +12,7 @@ from train.measure.methods import DISTILLED
 from train.measure.metrics import Interval
 from train.measure.plots import families, similarities, spaces
 from train.measure.protocol import Protocol, Task
-from train.measure.retrieval import METRICS, Heard
+from train.measure.retrieval import METRICS, PooledEmbeddings
 
 _PAGE = Path(__file__).with_name("page.html")
 _PEERS = Path(__file__).with_name("peers.csv")
@@ -44,18 +44,18 @@ def to_markdown(report: dict[str, Any]) -> str:
 
 
 def to_html(
-    report: dict[str, Any], protocol: Protocol, heard: Heard, tasks: dict[str, Task]
+    report: dict[str, Any], protocol: Protocol, embedded: PooledEmbeddings, tasks: dict[str, Task]
 ) -> str:
     """The report with its pictures in one file; nothing is fetched.
 
     Args:
         report: from `train.evaluate`.
         protocol: what was asked.
-        heard: recordings as the distilled student hears them.
+        embedded: recordings as the distilled student hears them.
         tasks: what it was asked, by name.
     """
-    drawn = [one for name, one in tasks.items() if name.startswith(_DRAWN)]
-    best = next((one for name, one in tasks.items() if name.startswith("A->species")), drawn[0])
+    drawn = [task for name, task in tasks.items() if name.startswith(_DRAWN)]
+    best = next((task for name, task in tasks.items() if name.startswith("A->species")), drawn[0])
     columns = (*_NAMES, *METRICS, *_MEANS)
     rows = [[*map(html.escape, _named(row)), *_cells(row)] for row in report["rows"]]
     ours = [row["method"] == DISTILLED for row in report["rows"]]
@@ -67,8 +67,8 @@ def to_html(
         rows=_table(columns, rows, ours),
         families=_figure(families(best, protocol), f"{best.name}, recordings by family"),
         similarities=_figure(similarities(drawn), "cosine of a recording with what is searched"),
-        spaces=_figure(spaces(heard, protocol), "principal components; colours are orders"),
-        quoted=_table(quoted[0], [list(one.values()) for one in quoted], [False] * len(quoted)),
+        spaces=_figure(spaces(embedded, protocol), "principal components; colours are orders"),
+        quoted=_table(quoted[0], [list(row.values()) for row in quoted], [False] * len(quoted)),
     )
 
 
@@ -98,8 +98,8 @@ def _interval(figure: dict[str, float]) -> str:
 
 
 def _table(columns: Iterable[str], rows: Sequence[Sequence[str]], marked: Iterable[bool]) -> str:
-    head = "".join(f"<th>{html.escape(one)}</th>" for one in columns)
-    cells = ["".join(f"<td>{one}</td>" for one in row) for row in rows]
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     kinds = [' class="ours"' if ours else "" for ours in marked]
     body = "\n".join(f"<tr{kind}>{row}</tr>" for kind, row in zip(kinds, cells, strict=True))
     return f"<table><tr>{head}</tr>\n{body}</table>"

@@ -11,7 +11,7 @@ from edge.contract.taxonomy import Taxonomy
 from train.measure.baselines import unit
 from train.measure.families import confusion, draw
 from train.measure.protocol import Protocol, Task
-from train.measure.retrieval import Embeddings, Heard
+from train.measure.retrieval import Embeddings, PooledEmbeddings
 
 _DPI = 110
 _MOST = 4000
@@ -49,15 +49,17 @@ def similarities(tasks: Sequence[Task]) -> bytes:
     return _png(figure)
 
 
-def spaces(heard: Heard, protocol: Protocol) -> bytes:
+def spaces(embedded: PooledEmbeddings, protocol: Protocol) -> bytes:
     """Sounds, pictures and names along the two main axes of them all (PCA), as PNG."""
     pictures = list(protocol.galleries.values())
-    shown = np.concatenate([one.rows for one in pictures]) if pictures else heard.windows[:0]
-    flags = [protocol.flags(one.species) for one in pictures]
+    shown = (
+        np.concatenate([gallery.rows for gallery in pictures]) if pictures else embedded.windows[:0]
+    )
+    flags = [protocol.flags(gallery.species) for gallery in pictures]
     pictured = np.concatenate(flags) if flags else np.zeros((0, len(protocol.texts.species)), bool)
     names = np.eye(len(protocol.texts.species), dtype=bool)
     kinds = [
-        ("sounds", *_thinned(_mean(heard), protocol.sung), "o"),
+        ("sounds", *_thinned(_mean(embedded), protocol.sung), "o"),
         ("pictures", *_thinned(shown, pictured), "^"),
         ("names", protocol.texts.anchors, names, "*"),
     ]
@@ -82,15 +84,15 @@ def spaces(heard: Heard, protocol: Protocol) -> bytes:
 
 def _orders(protocol: Protocol) -> tuple[npt.NDArray[np.intp], list[str]]:
     """A number an order for every species, and the orders with most species by name."""
-    names = [one.order for one in protocol.texts.species]
-    main = sorted(set(names), key=lambda one: (-names.count(one), one))[: _COLOURS - 1]
-    numbers = [main.index(one) if one in main else _COLOURS for one in names]
+    names = [species.order for species in protocol.texts.species]
+    main = sorted(set(names), key=lambda name: (-names.count(name), name))[: _COLOURS - 1]
+    numbers = [main.index(name) if name in main else _COLOURS for name in names]
     return np.array(numbers), main
 
 
-def _mean(heard: Heard) -> Embeddings:
+def _mean(embedded: PooledEmbeddings) -> Embeddings:
     """float32[recordings, dim]: the mean over each recording's windows."""
-    return unit(np.add.reduceat(heard.windows, heard.starts, axis=0))
+    return unit(np.add.reduceat(embedded.windows, embedded.starts, axis=0))
 
 
 def _principal(rows: Embeddings) -> npt.NDArray[np.float64]:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.checkpoint import Checkpoint
 from train.data.dataset import Dataset
 from train.measure.baselines import Embeddings
 from train.measure.protocol import Protocol, Task
-from train.measure.retrieval import Heard
-from train.sound.recordings import Recordings, load_recordings
-from train.student import Student, embed_log_mels, open_start
+from train.measure.recordings import Recordings, load_recordings
+from train.measure.retrieval import PooledEmbeddings
+from train.model.checkpoint import Checkpoint
+from train.model.student import Student, embed_log_mels, open_student
 
 _STEPS = 200
 _PENALTY = 3e-3
@@ -79,7 +79,7 @@ def probe_tasks(
     items = dataset.select("audio", "train", dataset.taxonomy.ids)
     if not items:
         return {}
-    train = load_recordings(items, checkpoint.hearing, cache)
+    train = load_recordings(items, checkpoint.input_spec, cache)
     species = sorted(set(train.species.tolist()))
     held = protocol.flags(np.array(species))
     students = {"before": before(checkpoint), "after": checkpoint.student}
@@ -96,7 +96,7 @@ def probe_tasks(
 
 def before(checkpoint: Checkpoint) -> Student:
     """The student as it was before distillation."""
-    start = open_start(checkpoint.config["student"], checkpoint.frontend.hop_samples)
+    start = open_student(checkpoint.config["student"], checkpoint.frontend.hop_samples)
     return start.student(checkpoint.dim).eval()
 
 
@@ -121,10 +121,10 @@ def probe(student: Student, train: Recordings, test: Recordings, core: Sequence[
     model = _Features(student)
     fitted = fit_probe(embed_log_mels(model, train.log_mels).numpy(), _labels(train, core))
     scores = fitted.log_probability(embed_log_mels(model, test.log_mels).numpy())
-    return Heard(scores, test.recording).loudest(scores)
+    return PooledEmbeddings(scores, test.recording).loudest(scores)
 
 
 def _labels(recordings: Recordings, core: Sequence[str]) -> npt.NDArray[np.intp]:
     """int[windows]: place of each window's species."""
     place = {species: n for n, species in enumerate(core)}
-    return np.array([place[one] for one in recordings.species])[recordings.recording]
+    return np.array([place[species] for species in recordings.species])[recordings.recording]

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from edge.contract.errors import DatasetError
 from gallery.teacher import Teacher, mean_anchors
-from train.anchors import cached_anchors
 from train.data.dataset import Dataset, Item
-from train.measure.methods import Texts
-from train.measure.retrieval import Embeddings, Heard, Labelled, species_scores
-from train.sound.recordings import Recordings
+from train.distillation.anchors import cached_anchors
+from train.measure.methods import SpeciesTexts
+from train.measure.recordings import Recordings
+from train.measure.retrieval import Embeddings, LabelledEmbeddings, PooledEmbeddings, species_scores
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,36 +50,36 @@ class Task:
 class Protocol:
     """Questions that every method is asked alike."""
 
-    texts: Texts
+    texts: SpeciesTexts
     """Names of the species that are heard or pictured, and their anchors."""
     sung: Flags
     """bool[recordings, species]."""
-    galleries: dict[str, Labelled]
+    galleries: dict[str, LabelledEmbeddings]
     """Pictures, by what their name adds to a task's."""
 
-    def tasks(self, heard: Heard, bank: Embeddings | None) -> Iterator[Task]:
+    def tasks(self, embedded: PooledEmbeddings, bank: Embeddings | None) -> Iterator[Task]:
         """Everything that is asked of one method, in turn.
 
         Args:
-            heard: the recordings.
+            embedded: the recordings.
             bank: float32[m, dim] windows of background, or None.
         """
-        to_names = heard.pooled(self.texts.anchors)
+        to_names = embedded.pooled(self.texts.anchors)
         names = np.eye(len(self.texts.species), dtype=bool)
         yield Task("A->T", to_names, self.sung, names)
         yield Task("T->A", to_names.T, names, self.sung)
         for name, gallery in self.galleries.items():
             shown = self.flags(gallery.species)
-            to_pictures = heard.pooled(gallery.rows)
+            to_pictures = embedded.pooled(gallery.rows)
             yield Task(f"A->I{name}", to_pictures, self.sung, shown)
             yield Task(f"I->A{name}", to_pictures.T, shown, self.sung)
-            ranked = species_scores(heard, gallery, self._ids, bank)
+            ranked = species_scores(embedded, gallery, self._ids, bank)
             found = self.flags(ranked.species)
             yield Task(f"A->species{name}", ranked.rows.T, self.sung, found)
 
     @property
     def _ids(self) -> list[str]:
-        return [one.species_id for one in self.texts.species]
+        return [species.species_id for species in self.texts.species]
 
     def flags(self, species: npt.NDArray[np.str_]) -> Flags:
         """str[n] ids to bool[n, species]."""
@@ -105,30 +105,30 @@ def make_protocol(
         teacher: embeds pictures and names.
         cache: where anchors are kept.
     """
-    sung = [one.species for one in recordings.items]
+    sung = [item.species for item in recordings.items]
     pictures = pictured.select("image", split, dataset.taxonomy.ids)
-    wanted = frozenset().union(*sung, *(one.species for one in pictures))
+    wanted = frozenset().union(*sung, *(item.species for item in pictures))
     anchors = mean_anchors(cached_anchors(teacher, dataset.taxonomy, cache))
-    texts = Texts(dataset.taxonomy.species, anchors).of(wanted)
-    ids = [one.species_id for one in texts.species]
-    flags = np.array([[one in each for one in ids] for each in sung])
+    texts = SpeciesTexts(dataset.taxonomy.species, anchors).of(wanted)
+    ids = [species.species_id for species in texts.species]
+    flags = np.array([[species_id in each for species_id in ids] for each in sung])
     return Protocol(texts, flags, _galleries(pictures, teacher))
 
 
-def _galleries(pictures: Sequence[Item], teacher: Teacher) -> dict[str, Labelled]:
-    parts = sorted({one.part for one in pictures})
+def _galleries(pictures: Sequence[Item], teacher: Teacher) -> dict[str, LabelledEmbeddings]:
+    parts = sorted({picture.part for picture in pictures})
     return {
         f" ({part})" if part else "": embed_labelled(
-            teacher, [one for one in pictures if one.part == part]
+            teacher, [picture for picture in pictures if picture.part == part]
         )
         for part in parts
     }
 
 
-def embed_labelled(teacher: Teacher, pictures: Sequence[Item]) -> Labelled:
+def embed_labelled(teacher: Teacher, pictures: Sequence[Item]) -> LabelledEmbeddings:
     """Those pictures that are readable, embedded, with their species."""
     shown, rows = teacher.embed_pictures(pictures)
-    return Labelled(rows, np.array([one.species_id for one in shown]))
+    return LabelledEmbeddings(rows, np.array([picture.species_id for picture in shown]))
 
 
 def asked_items(dataset: Dataset, split: str) -> list[Item]:
@@ -138,6 +138,6 @@ def asked_items(dataset: Dataset, split: str) -> list[Item]:
         DatasetError: there is none.
     """
     items = dataset.select("audio", split, (*dataset.taxonomy.ids, ""))
-    if not any(one.species for one in items):
+    if not any(item.species for item in items):
         raise DatasetError(f"{dataset.path}: no recordings of birds in split {split!r}")
     return items

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
-from edge.search import Search
+from edge.recognition.search import Search
 from train.measure.metrics import ranked_metrics
 
 Embeddings = npt.NDArray[np.float32]
@@ -23,7 +23,7 @@ _BLOCK = 8192
 
 
 @dataclass(frozen=True)
-class Heard:
+class PooledEmbeddings:
     """Recordings as one method hears them."""
 
     windows: Embeddings
@@ -53,7 +53,7 @@ class Heard:
         blocks = np.searchsorted(starts, range(0, len(self.windows), _BLOCK), side="right")
         cuts = np.unique(starts[blocks - 1])  # between recordings only
         parts = [
-            Heard(windows, recording).loudest(score(windows))
+            PooledEmbeddings(windows, recording).loudest(score(windows))
             for windows, recording in zip(
                 np.split(self.windows, cuts[1:]), np.split(self.recording, cuts[1:]), strict=True
             )
@@ -67,7 +67,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledEmbeddings:
     """Rows of the teacher's space, and the species of each."""
 
     rows: Embeddings
@@ -75,19 +75,22 @@ class Labelled:
     species: npt.NDArray[np.str_]
     """str[n], species ids."""
 
-    def of(self, species: Sequence[str]) -> "Labelled":
+    def of(self, species: Sequence[str]) -> "LabelledEmbeddings":
         """Only the rows of some species."""
         kept = np.isin(self.species, species)
-        return Labelled(self.rows[kept], self.species[kept])
+        return LabelledEmbeddings(self.rows[kept], self.species[kept])
 
 
 def species_scores(
-    heard: Heard, gallery: Labelled, species: Sequence[str], bank: Embeddings | None
-) -> Labelled:
+    embedded: PooledEmbeddings,
+    gallery: LabelledEmbeddings,
+    species: Sequence[str],
+    bank: Embeddings | None,
+) -> LabelledEmbeddings:
     """The scores that `birdlisten identify` ranks by, from the listener's own search.
 
     Args:
-        heard: the recordings.
+        embedded: the recordings.
         gallery: pictures.
         species: to choose from; those without a picture are left out.
         bank: float32[m, dim], windows of background as the same method hears them, or None.
@@ -95,23 +98,23 @@ def species_scores(
     Returns:
         float32[species, recordings] and the ids of the species.
     """
-    table = tuple(GalleryRow(str(one), "", "", "", "") for one in gallery.species)
+    table = tuple(GalleryRow(str(species), "", "", "", "") for species in gallery.species)
     pictures = Gallery(gallery.rows.astype(np.float16), table)
     background = None if bank is None else bank.astype(np.float16)
     search = Search(pictures, species, Manifest.top_pictures, background)
-    scores = heard.each(lambda windows: search.scores(windows).score)
-    return Labelled(scores.T, np.array(search.species_ids))
+    scores = embedded.each(lambda windows: search.scores(windows).score)
+    return LabelledEmbeddings(scores.T, np.array(search.species_ids))
 
 
 def retrieval(
-    heard: Heard,
+    embedded: PooledEmbeddings,
     species: npt.NDArray[np.str_],
-    galleries: Mapping[str, Labelled],
+    galleries: Mapping[str, LabelledEmbeddings],
 ) -> dict[str, Values]:
     """Metrics of every query, keyed by task: `A->NAME` and `NAME->A` for each gallery.
 
     Args:
-        heard: the recordings.
+        embedded: the recordings.
         species: str[recordings], ids.
         galleries: what to search, by name; rows may be pictures or, for A->T, anchors.
 
@@ -120,7 +123,7 @@ def retrieval(
     """
     found = {}
     for name, gallery in galleries.items():
-        similarity = heard.pooled(gallery.rows)
+        similarity = embedded.pooled(gallery.rows)
         relevant = matches(species, gallery.species)
         found[f"A->{name}"] = per_query(similarity, relevant)
         found[f"{name}->A"] = per_query(similarity.T, relevant.T)
@@ -137,10 +140,10 @@ def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.boo
     """Each metric of each query; NaN where nothing is relevant."""
     asked: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
     values = ranked_metrics(similarity[asked], relevant[asked])
-    return {name: _in_place(one, asked) for name, one in values.items()}
+    return {name: _in_place(query_values, asked) for name, query_values in values.items()}
 
 
 def _in_place(values: npt.NDArray[np.float64], asked: npt.NDArray[np.bool_]) -> list[float]:
     placed = np.full(len(asked), np.nan)
     placed[asked] = values
-    return [float(one) for one in placed]
+    return [float(value) for value in placed]

@@ -1,1 +1,1 @@
-"""The small models that stand where BioCLIP-2 and BioLingual stand, and the imitator."""
+"""The small models that stand where BioCLIP-2 and BioLingual stand, and the pretrained backbone."""

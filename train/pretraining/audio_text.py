@@ -12,11 +12,11 @@ from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
 from train.config import PretrainConfig
 from train.data.dataset import Dataset
-from train.engine.loop import LogScale, Schedule, choose_device, fit, mixed_precision
-from train.frontend import Hearing, LogMelSpec
-from train.losses import multi_positive
-from train.sound.sounds import load_sounds
-from train.student import load_clap, open_start
+from train.distillation.losses import multi_positive
+from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
+from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import load_clap, open_student
+from train.sound.training_set import load_sounds
 
 _VOCABULARY = 600
 CAPTIONS = (
@@ -50,10 +50,10 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     model.to(device).train()
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)
-    hearing = Hearing(spec, round(config.window_s * spec.sample_rate_hz))
-    sampler = sounds.sampler(hearing.frames, config, device)
+    input_spec = InputSpec(spec, round(config.window_s * spec.sample_rate_hz))
+    sampler = sounds.sampler(input_spec.frames, config, device)
     hidden = model.config.audio_config.hidden_size
-    hint = sounds.hint(config.hint, hidden, hearing, cache).to(device)
+    hint = sounds.hint(config.hint, hidden, input_spec, cache).to(device)
     random = torch.Generator().manual_seed(config.seed)
 
     def loss() -> Tensor:
@@ -61,18 +61,18 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
         template = int(torch.randint(len(captions), (), generator=random))
         with mixed_precision(device):
             features = model.audio_model(input_features=batch.log_mel.to(device)).pooler_output
-            heard = functional.normalize(model.audio_projection(features), dim=-1)
+            embedded = functional.normalize(model.audio_projection(features), dim=-1)
             read = model.get_text_features(**captions[template]).pooler_output
-        value = multi_positive(heard.float(), read.float(), batch.labels.to(device), scale())
+        value = multi_positive(embedded.float(), read.float(), batch.labels.to(device), scale())
         heeded: Tensor = hint(features.float(), batch.recordings, batch.starts)
         return value + config.hint_weight * heeded
 
-    schedule = Schedule(config.audio_steps, config.audio_learning_rate)
+    schedule = LearningSchedule(config.audio_steps, config.audio_learning_rate)
     fit([model, scale, hint], loss, schedule, "audio-text", output / "audio_text.jsonl")
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)
-    sounds.write_heard(folder, config.init, config.audio_tower)
+    sounds.write_seen(folder, config.init, config.audio_tower)
     return folder
 
 
@@ -90,7 +90,7 @@ def _begin(config: PretrainConfig, species: Sequence[Species]) -> tuple[Any, Any
 
 def _give(model: Any, folder: str) -> None:
     """Put another tower, of the same shape, in the place of a CLAP's own."""
-    weights = open_start(folder, 0).weights
+    weights = open_student(folder, 0).weights
     try:
         model.audio_model.load_state_dict(weights)
     except RuntimeError as error:
@@ -145,7 +145,7 @@ def _tokenizer(species: Iterable[Species]) -> Any:
 
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     learned = ByteLevelBPETokenizer()
-    texts = [caption(template, one) for template in CAPTIONS for one in species]
+    texts = [caption(template, bird) for template in CAPTIONS for bird in species]
     learned.train_from_iterator(texts, _VOCABULARY, 1, False, special)
     return RobertaTokenizer(tokenizer_object=learned._tokenizer, model_max_length=64)
 
@@ -154,5 +154,5 @@ def _captions(
     tokenizer: Any, species: Sequence[Species], device: torch.device
 ) -> list[dict[str, Tensor]]:
     """Tokens of every species, one set a caption template."""
-    texts = ([caption(template, one) for one in species] for template in CAPTIONS)
-    return [dict(tokenizer(one, padding=True, return_tensors="pt").to(device)) for one in texts]
+    texts = ([caption(template, bird) for bird in species] for template in CAPTIONS)
+    return [dict(tokenizer(text, padding=True, return_tensors="pt").to(device)) for text in texts]

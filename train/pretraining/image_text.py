@@ -18,8 +18,8 @@ from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
 from train.data.dataset import Dataset, Item
-from train.engine.loop import LogScale, Schedule, choose_device, fit, mixed_precision
-from train.losses import multi_positive
+from train.distillation.losses import multi_positive
+from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
 
 TEXT_TOWER = {"context_length": 64, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 _STATISTICS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
@@ -54,7 +54,7 @@ def pretrain_teacher(config: PretrainConfig, dataset: Dataset, output: Path) -> 
             texts = model.encode_text(tokens[template], normalize=True)
         return multi_positive(images.float(), texts.float(), labels[chosen].to(device), scale())
 
-    schedule = Schedule(config.image_steps, config.image_learning_rate)
+    schedule = LearningSchedule(config.image_steps, config.image_learning_rate)
     fit([model, scale], loss, schedule, "image-text", output / "image_text.jsonl")
     return save_open_clip(model.cpu(), model_config, output / "teacher")
 
@@ -103,7 +103,7 @@ def _load_pictures(dataset: Dataset, size: int) -> tuple[list[Tensor], Tensor]:
 
 
 def _labels(items: Sequence[Item], ids: Sequence[str]) -> Tensor:
-    return torch.tensor([ids.index(one.species_id) for one in items])
+    return torch.tensor([ids.index(item.species_id) for item in items])
 
 
 def _pixels(image: Image.Image, size: int) -> Tensor:
@@ -129,4 +129,4 @@ def tokenize(species: Sequence[Species]) -> Tensor:
     import open_clip
 
     tokens = open_clip.SimpleTokenizer(context_length=TEXT_TOWER["context_length"])
-    return torch.stack([tokens([sentence(name, one) for one in species]) for name in TEMPLATES])
+    return torch.stack([tokens([sentence(name, bird) for bird in species]) for name in TEMPLATES])

@@ -18,8 +18,8 @@ from edge.contract.errors import DatasetError
 from gallery.records import read_pictures
 from train.config import PretrainConfig
 from train.data.dataset import Dataset
-from train.engine.loop import LogScale, Schedule, choose_device, fit
-from train.losses import multi_positive
+from train.distillation.losses import multi_positive
+from train.engine.loop import LearningSchedule, LogScale, choose_device, fit
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip, tokenize
 
 _SIZE = 224
@@ -67,7 +67,9 @@ def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) 
         texts = model.encode_text(tokens[template], normalize=True)
         return multi_positive(images, texts, places[chosen].to(device), scale())
 
-    schedule = Schedule(config.image_steps, config.image_learning_rate, config.image_weight_decay)
+    schedule = LearningSchedule(
+        config.image_steps, config.image_learning_rate, config.image_weight_decay
+    )
     fit([model, scale], loss, schedule, "image-text", output / "image_text.jsonl")
     return save_open_clip(model.cpu(), model_config, output / "teacher", _STATISTICS)
 
@@ -86,7 +88,9 @@ def _model_config(config: PretrainConfig) -> dict[str, Any]:
 def _load_tower(trunk: torch.nn.Module, folder: Path) -> None:
     try:
         weights = load_file(folder / "model.safetensors")
-        weights = {name: one for name, one in weights.items() if not name.startswith("classifier")}
+        weights = {
+            name: tensor for name, tensor in weights.items() if not name.startswith("classifier")
+        }
         trunk.load_state_dict(weights)
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from edge.contract.errors import AudioError
 from train.data.dataset import Item
-from train.sound.shards import Array, Shards, Writer
+from train.sound.shards import Array, Shards, ShardWriter
 
 _LOG = logging.getLogger(__name__)
 _FEW = 64
@@ -71,7 +71,7 @@ def load_each(
         Memory-mapped arrays.
     """
     shards = Shards(folder)
-    keys = [file_key(one.path) for one in items]
+    keys = [file_key(item.path) for item in items]
     if any(key not in shards for key in keys):
         with shards.writing() as writer:
             missing = {
@@ -88,14 +88,14 @@ def file_key(path: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _fill(writer: Writer, missing: dict[str, Item], job: Job, title: str) -> None:
+def _fill(writer: ShardWriter, missing: dict[str, Item], job: Job, title: str) -> None:
     with _mapping(job, len(missing)) as over:
         found = tqdm(over(missing.values()), title, len(missing), disable=None)
-        for n, (key, one) in enumerate(zip(missing, found, strict=True), start=1):
-            if one.problem:
-                _LOG.warning("%s; skipped", one.problem)
+        for n, (key, array) in enumerate(zip(missing, found, strict=True), start=1):
+            if array.problem:
+                _LOG.warning("%s; skipped", array.problem)
             else:
-                writer.add(key, one.sha256, one.array)
+                writer.add(key, array.sha256, array.array)
             if n % _WAVE == 0:
                 writer.commit()
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.contract.errors import DatasetError
-from edge.source.framing import resample
 from edge.source.recording import read_recording
+from edge.source.resampling import resample
 from train.data.dataset import Item
-from train.frontend import LogMel, LogMelSpec
+from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
 from train.sound.shards import Array
 
@@ -30,7 +30,7 @@ def load_features(items: Sequence[Item], spec: LogMelSpec, cache: Path) -> list[
     """
     folder = cache / f"log-mels-{hashlib.sha256(repr(spec).encode()).hexdigest()[:8]}"
     arrays = load_each(items, folder, LogMels(spec))
-    features = [None if one is None else torch.from_numpy(one) for one in arrays]
+    features = [None if array is None else torch.from_numpy(array) for array in arrays]
     _report_unreadable(items, features)
     return features
 
@@ -50,7 +50,7 @@ class LogMels:
 
 
 def _report_unreadable(items: Sequence[Item], features: Sequence[Tensor | None]) -> None:
-    bad = [str(item.path) for item, one in zip(items, features, strict=True) if one is None]
+    bad = [str(item.path) for item, feature in zip(items, features, strict=True) if feature is None]
     if len(bad) == len(items):
         raise DatasetError(f"none of {len(bad)} recordings is readable, first {bad[0]}")
     if bad:

@@ -16,7 +16,7 @@ from edge.source.recording import read_recording
 from train.data.dataset import Item
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
-from train.frontend import Hearing
+from train.model.frontend import InputSpec
 from train.sound.cache import load_each
 from train.sound.shards import Array
 
@@ -38,7 +38,7 @@ def load_hints(items: Sequence[Item], hint: str, cache: Path) -> list[Tensor]:
         DatasetError: its network is not there.
     """
     arrays = load_each(items, cache / f"hints-{locate(hint)[0].name}", Hints(hint))
-    return [torch.from_numpy(one) for one in arrays if one is not None]
+    return [torch.from_numpy(array) for array in arrays if array is not None]
 
 
 class Hints:
@@ -76,7 +76,7 @@ class HintLoss(nn.Module):
     Args:
         hints: float16[n, dim] a recording.
         features: width of the student's features.
-        hearing: says how long a frame is, and a window.
+        input_spec: says how long a frame is, and a window.
         heard_s: how much the network hears at a time.
     """
 
@@ -85,14 +85,14 @@ class HintLoss(nn.Module):
     rows: Tensor
 
     def __init__(
-        self, hints: Sequence[Tensor], features: int, hearing: Hearing, heard_s: float
+        self, hints: Sequence[Tensor], features: int, input_spec: InputSpec, heard_s: float
     ) -> None:
         super().__init__()
-        spec = hearing.frontend
+        spec = input_spec.frontend
         self._frames_a_step = STEP_S * spec.sample_rate_hz / spec.hop_samples
-        spare_s = hearing.window_samples / spec.sample_rate_hz - heard_s
+        spare_s = input_spec.window_samples / spec.sample_rate_hz - heard_s
         self._steps = torch.arange(max(round(spare_s / STEP_S), 0) + 1)
-        self._counts = torch.tensor([len(one) for one in hints])
+        self._counts = torch.tensor([len(hint) for hint in hints])
         self._begins = self._counts.cumsum(0) - self._counts
         rows = torch.cat(list(hints))
         dim = rows.shape[1]

@@ -19,11 +19,11 @@ from tqdm import tqdm
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
-from edge.source.framing import resample
+from edge.source.resampling import resample
 from train.data.dataset import Item
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
-from train.frontend import LogMel, LogMelSpec
+from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import file_key
 from train.sound.features import read_waveform
 from train.sound.hints import STEP_S
@@ -76,18 +76,18 @@ def load_mixtures(
         DatasetError: no such network.
     """
     ear, network = locate(hint)
-    heard = [file_key(one.path) for one in items]
-    key = repr((ear.name, ear.window_s, count, spec, seed, birdless, heard))
+    keys = [file_key(item.path) for item in items]
+    key = repr((ear.name, ear.window_s, count, spec, seed, birdless, keys))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    files = [kept / one for one in _FILES]
-    if not all(one.is_file() for one in files):
+    files = [kept / name for name in _FILES]
+    if not all(file.is_file() for file in files):
         length_s = ear.window_s + _STEPS * STEP_S
         mixer = _mixer(items, spec.sample_rate_hz, seed, birdless, length_s)
         arrays = _hear(mixer, count, spec, EarNetwork(ear, network))
         kept.mkdir(parents=True, exist_ok=True)
         for file, array in zip(files, arrays, strict=True):
             write_atomic(file, npy_bytes(array))
-    return Mixtures(*(torch.from_numpy(np.load(one, allow_pickle=False)) for one in files))
+    return Mixtures(*(torch.from_numpy(np.load(file, allow_pickle=False)) for file in files))
 
 
 class Mixer:
@@ -116,7 +116,7 @@ class Mixer:
         self._birds, self._background, self._rate_hz = birds, background, rate_hz
         self._birdless = birdless if background else 0.0
         self._random = np.random.default_rng(seed)
-        roots = np.sqrt([len(one) for one in birds])
+        roots = np.sqrt([len(bird) for bird in birds])
         self._shares = roots / roots.sum()
 
     def draw(self) -> Waveform:
@@ -178,10 +178,10 @@ class Mixer:
         start = self._random.integers(len(whole) - samples + 1)
         return whole[start : start + samples]
 
-    def _add(self, one: Waveform, other: Waveform, levels_db: tuple[float, float]) -> Waveform:
-        loudness = np.sqrt(np.square(one).mean() / max(float(np.square(other).mean()), 1e-10))
+    def _add(self, first: Waveform, other: Waveform, levels_db: tuple[float, float]) -> Waveform:
+        loudness = np.sqrt(np.square(first).mean() / max(float(np.square(other).mean()), 1e-10))
         level = 10 ** (self._random.uniform(*levels_db) / 20)
-        return one + other * np.float32(loudness * level)
+        return first + other * np.float32(loudness * level)
 
 
 def _mixer(

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from train.engine.ranks import ALONE, Ranks
-from train.sound.clips import Clips
 from train.sound.features import to_decibels, to_power
+from train.sound.log_mel_store import LogMelStore
 
 _NUMBERS = 16
 """Random numbers a window."""
@@ -65,9 +65,9 @@ class WindowSampler:
 
     def __init__(
         self,
-        clips: Clips,
+        clips: LogMelStore,
         labels: Tensor,
-        background: Clips,
+        background: LogMelStore,
         frames: int,
         augmentation: Augmentation,
         seed: int,
@@ -129,15 +129,17 @@ class WindowSampler:
         place: Tensor = begins[chosen] + _below(self._counts[chosen], numbers)
         return place
 
-    def _starts(self, clips: Clips, recordings: Tensor, numbers: Tensor) -> Tensor:
+    def _starts(self, clips: LogMelStore, recordings: Tensor, numbers: Tensor) -> Tensor:
         spare = (clips.lengths[recordings] - self._frames).clamp(min=0)
         return _below(spare + 1, numbers)
 
-    def _cut_any(self, clips: Clips, which: Tensor, where: Tensor) -> Tensor:
+    def _cut_any(self, clips: LogMelStore, which: Tensor, where: Tensor) -> Tensor:
         recordings = _below(len(clips), which)
         return clips.cut(recordings, self._starts(clips, recordings, where), self._frames)
 
-    def _mix(self, windows: Tensor, clips: Clips, probability: float, numbers: Tensor) -> None:
+    def _mix(
+        self, windows: Tensor, clips: LogMelStore, probability: float, numbers: Tensor
+    ) -> None:
         """Add the power of others, in place, to as many windows as the probability says."""
         rows = (numbers[0] < probability).nonzero()[:, 0]
         if not len(rows) or not len(clips):

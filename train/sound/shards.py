@@ -25,7 +25,7 @@ _BYTES = 2
 
 
 @dataclass(frozen=True)
-class Place:
+class ArrayEntry:
     """Place of an array."""
 
     sha256: str
@@ -67,12 +67,12 @@ class Shards:
         return None if place is None else self._view(place)
 
     @contextmanager
-    def writing(self) -> Iterator["Writer"]:
+    def writing(self) -> Iterator["ShardWriter"]:
         """Wait for whoever else writes, see what it wrote, and add more."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / LOCK):
             self._read()
-            writer = Writer(self._folder, self._end, self._shard_bytes)
+            writer = ShardWriter(self._folder, self._end, self._shard_bytes)
             try:
                 yield writer
             finally:
@@ -81,13 +81,17 @@ class Shards:
 
     def _read(self) -> None:
         lines = list(_lines(self._folder / INDEX))
-        places = [Place(**{**one, "shape": tuple(one["shape"])}) for one in lines if "shard" in one]
-        lengths = {one.shard: self._length(one.shard) for one in places}
-        whole = [one for one in places if one.end <= lengths[one.shard]]
-        self._files = {one["file"]: one["sha256"] for one in lines if "file" in one}
-        self._places = {one.sha256: one for one in whole}
+        places = [
+            ArrayEntry(**{**line, "shape": tuple(line["shape"])})
+            for line in lines
+            if "shard" in line
+        ]
+        lengths = {place.shard: self._length(place.shard) for place in places}
+        whole = [place for place in places if place.end <= lengths[place.shard]]
+        self._files = {line["file"]: line["sha256"] for line in lines if "file" in line}
+        self._places = {place.sha256: place for place in whole}
         self._mapped: dict[int, Array] = {}
-        shard, end = max(((one.shard, one.end) for one in places), default=(0, 0))
+        shard, end = max(((place.shard, place.end) for place in places), default=(0, 0))
         # A shard that lost its end, as in a power cut, is never written to again.
         self._end = (shard, end) if len(whole) == len(places) else (shard + 1, 0)
 
@@ -95,7 +99,7 @@ class Shards:
         file = shard_file(self._folder, shard)
         return file.stat().st_size // _BYTES if file.is_file() else 0
 
-    def _view(self, place: Place) -> Array:
+    def _view(self, place: ArrayEntry) -> Array:
         if place.shard not in self._mapped:
             # Copy-on-write, because torch warns of memory that can't be written.
             file = shard_file(self._folder, place.shard)
@@ -104,7 +108,7 @@ class Shards:
         return self._mapped[place.shard][place.offset : place.end].reshape(place.shape)
 
 
-class Writer:
+class ShardWriter:
     """Adds arrays; `commit` makes what was added last.
 
     Args:
@@ -123,7 +127,7 @@ class Writer:
     def add(self, file_key: str, sha256: str, array: Array | None) -> None:
         """Add a file's array; None if it is here already and only the file is new."""
         if array is not None:
-            place = Place(sha256, self._shard, self._end, array.shape)
+            place = ArrayEntry(sha256, self._shard, self._end, array.shape)
             self._arrays.append(array.astype(np.float16, copy=False))
             self._lines.append(asdict(place))
             self._end = place.end
@@ -135,12 +139,12 @@ class Writer:
     def commit(self) -> None:
         """Write what was added: first the arrays, then the lines that speak of them."""
         if self._arrays:
-            begin = self._end - sum(one.size for one in self._arrays)
+            begin = self._end - sum(array.size for array in self._arrays)
             with _appending(shard_file(self._folder, self._shard), begin * _BYTES) as shard:
-                shard.writelines(one.tobytes() for one in self._arrays)
+                shard.writelines(array.tobytes() for array in self._arrays)
         if self._lines:
             with _appending(self._folder / INDEX, self._index_bytes) as lines:
-                lines.writelines(json.dumps(one).encode() + b"\n" for one in self._lines)
+                lines.writelines(json.dumps(line).encode() + b"\n" for line in self._lines)
                 self._index_bytes = lines.tell()
         self._arrays.clear()
         self._lines.clear()

@@ -1,0 +1,163 @@
+"""The flags of every command; which command does what is in `edge.cli`."""
+
+import argparse
+from collections.abc import Callable, Container
+from importlib.metadata import version
+from pathlib import Path
+
+from edge.command.parser import Parser, positive, positive_number, positives
+from edge.config import CHOICES
+
+NOT_SETTINGS = (
+    *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
+    *("seconds", "action", "arguments", "user"),
+)
+"""What is asked of one command only."""
+
+
+def parse(arguments: list[str], commands: Container[str]) -> argparse.Namespace:
+    """The command and its flags; only what was given is in it, but for what isn't a setting.
+
+    Args:
+        arguments: of the command line.
+        commands: that there are; without one of them it is `listen`.
+
+    Raises:
+        SystemExit: a usage error (2), or help and version (0).
+    """
+    named = bool(arguments) and arguments[0] in commands
+    asks_main = arguments[:1] in (["-h"], ["--help"], ["--version"])
+    if not asks_main and not named:
+        misnamed = arguments and not arguments[0].startswith("-")
+        arguments = arguments if misnamed else ["listen", *arguments]
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="birdlisten",
+        description="A field recorder hears a bird and shows its picture.",
+        epilog="`listen` is the default command: birdlisten --device 0",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"birdlisten {version('birdlisten')}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    common = _common_flags()
+
+    def add(name: str, help_: str) -> Parser:
+        return commands.add_parser(
+            name,
+            help=help_,
+            description=help_,
+            parents=[common],
+            argument_default=argparse.SUPPRESS,
+        )
+
+    recognizer = add("listen", "listen to a microphone, a file, a folder, a stream or stdin")
+    _add_source_flags(recognizer)
+    recognizer.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _add_live_flags(recognizer)
+    files = add("identify", "the best species of each recording, without a threshold")
+    files.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
+    devices = add("devices", "list the input devices, and what each can do")
+    devices.add_argument("--backend", choices=CHOICES["backend"], help="what captures")
+    demo = add("demo", "hear the bundle's recorded dawn chorus")
+    for command in (recognizer, files, demo):
+        command.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+    why = add("why", "what speaks for a record of this station, or why it was not reported")
+    why.add_argument(
+        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
+    )
+    _add_review_flags(add)
+    site = add("learn-background", "learn what this site sounds like when no bird sings")
+    _add_source_flags(site)
+    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
+    doctor = add("doctor", "check devices, level, bundle, disk, clock and heat, with advice")
+    _add_device_flags(doctor)
+    doctor.add_argument(
+        "--seconds", type=float, default=3.0, metavar="S", help="to record for the level; 0: none"
+    )
+    _add_service_flags(add)
+    trials = add("bench", "measure every precision here, and keep the best for `precision: auto`")
+    trials.add_argument(
+        "--threads",
+        dest="trials",
+        type=positives,
+        default=[1, 2],
+        metavar="N,...",
+        help="how many to try (default 1,2)",
+    )
+    return parser
+
+
+def _add_review_flags(add: Callable[[str, str], Parser]) -> None:
+    yes = add("confirm", "a record was right: its sound becomes an exemplar of the species")
+    no = add("reject", "a record was wrong: its sound becomes background")
+    yes.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
+    yes.set_defaults(name=None)
+    for command in (yes, no):
+        command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
+        command.add_argument("--undo", action="store_true", default=False, help="take it back")
+
+
+def _add_source_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    _add_device_flags(parser)
+    add("--wait", action="store_true", help="wait for a device that isn't there yet")
+    add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
+    add("--watch", action="store_true", help="a folder: go on with the files that come")
+    add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
+
+
+def _add_device_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--device", metavar="ID", help="an input device: index, USB id, or a part of its name")
+    add("--backend", choices=CHOICES["backend"], help="what captures (default auto)")
+
+
+def _add_service_flags(add: Callable[[str, str], Parser]) -> None:
+    service = add("service", "listen as a service of systemd, from boot to boot")
+    service.add_argument("action", choices=("install", "show", "status", "uninstall"))
+    service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
+    service.add_argument(
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="after install or show: flags of `listen`",
+    )
+
+
+def _add_live_flags(parser: argparse.ArgumentParser) -> None:
+    add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
+    add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
+    add("--duty", metavar="M/N", help="listen M of every N minutes")
+    add("--max-cpu", metavar="PERCENT", help="of one core; windows are taken further apart")
+    add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
+    add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
+    add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
+
+
+def _common_flags() -> Parser:
+    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("--bundle", metavar="DIR", help="what to listen with (default: the packaged one)")
+    add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
+    add("--include", metavar="NAMES", help="species, genera, families or orders; or a file")
+    add("--exclude", metavar="NAMES", help="those to ignore, likewise")
+    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
+    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
+    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
+    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
+    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
+    add("--caution", metavar="0-5", help="how many windows must agree (default 2)")
+    add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
+    add("--occurrence", metavar="CSV", help="how often species are met, by parts of the year")
+    add("--latitude", metavar="DEG", help="of the station, where the table holds several places")
+    add("--longitude", metavar="DEG", help="likewise")
+    add("--hop", metavar="S", help="seconds between two windows")
+    add("--json", action="store_true", help="one JSON object a line on stdout")
+    add("--quiet", action="store_true", help="errors only")
+    add("--verbose", action="store_true", help="the debug log too")
+    return parser

@@ -1,0 +1,1 @@
+"""Signal processing of windows: gate, onset, sample buffer."""

@@ -1,0 +1,175 @@
+"""The gate: windows that hold nothing to hear are counted by reason and go no further."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.audio import Waveform
+from edge.source.framing import Window
+
+_FRAME, _FRAMES, _AROUND = 1024, 64, 16
+"""Samples a spectrum, spectra a window, bins on each side that a bin is compared with."""
+_HANN = np.hanning(_FRAME).astype(np.float32)
+_EDGES_HZ = (420, 800, 1170, 1550, 1970, 2530, 3230, 4130, 5250, 6700, 8580, 10_920, 13_970)
+"""Bands in which birds sing; each wide enough that noise averages out within it."""
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """Limits of the gate."""
+
+    silence_dbfs: float = -75.0
+    """Level below which nothing was recorded, in dB re full scale."""
+    dc_ratio: float = 20.0
+    """Offset over level from which a silent window is called an offset."""
+    clip_level: float = 0.985
+    """Magnitude that counts as clipped."""
+    clip_share: float = 0.01
+    """Share of clipped samples that makes a window clipped."""
+    steady_db: float = 1.5
+    """A clipped window whose level varies less than this is an overload, not a bird."""
+    frames: int = 50
+    """Frames over which the level's variation is taken."""
+    activity_db: float = 7.5
+    """Noise is steady if no band ever rises above its own median level by more than this."""
+    crest_db: float = 3.5
+    """Noise is smooth if its mean spectrum nowhere stands out of its surroundings by more."""
+    louder_db: float = 6.0
+    """Steady noise that is louder than what is usual here, in any band, is listened to."""
+    settles_db_s: float = 0.2
+    """How fast a louder noise becomes the usual one, in dB a second."""
+    sample_rate_hz: int = 48_000
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """Verdict of the gate on a window."""
+
+    reason: str | None
+    """Why the window is skipped (`silence`, `dc`, `flat_line`, `clipped`, `noise`), or None."""
+    clipped: bool
+    """A lively window that clips passes with this flag."""
+    level_dbfs: float
+    """RMS level without the offset, in dB re full scale."""
+    floor_db: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    """float32[bands], median level of steady noise; None if it is anything else."""
+
+
+class Gate:
+    """The gate of one source: it learns how loud the noise is there.
+
+    Args:
+        sample_rate_hz: of the windows.
+    """
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._config = GateConfig(sample_rate_hz=sample_rate_hz)
+        self._heard_to = 0
+        self._usual_db: npt.NDArray[np.float32] | None = None
+
+    def judge(self, window: Window) -> GateVerdict:
+        """Judge the next window."""
+        verdict, before = judge(window.samples, self._config), self._heard_to
+        self._heard_to = window.end_sample
+        if verdict.floor_db is None:
+            return verdict
+        passed_s = (self._heard_to - before) / self._config.sample_rate_hz
+        rise_db = self._config.settles_db_s * passed_s
+        usual = verdict.floor_db if self._usual_db is None else self._usual_db + rise_db
+        self._usual_db = np.minimum(verdict.floor_db, usual)
+        new = float((verdict.floor_db - usual).max()) > self._config.louder_db
+        return replace(verdict, reason=None) if new else verdict
+
+
+def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
+    """Judge one window, float32[samples], by itself."""
+    offset = float(np.einsum("i->", samples)) / len(samples)  # a third of what mean() costs
+    rms = math.sqrt(_power(samples, offset))
+    level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
+    clipped = _clipped(samples, config)
+    reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
+    if reason is None and len(samples) >= _FRAME:
+        steady, floor_db = _texture(samples, config)
+        if steady:
+            return GateVerdict("noise", clipped, level_dbfs, floor_db)
+    return GateVerdict(reason, clipped, level_dbfs)
+
+
+def passing(windows: Sequence[Window], config: GateConfig) -> Sequence[Window]:
+    """The windows of a recording that pass; all of them if none does, as `identify` has it."""
+    passed = [window for window in windows if judge(window.samples, config).reason is None]
+    return passed or windows
+
+
+def _reason(
+    samples: Waveform,
+    offset: float,
+    rms: float,
+    level_dbfs: float,
+    clipped: bool,
+    config: GateConfig,
+) -> str | None:
+    if rms == 0:
+        return "flat_line" if offset == 0 else "dc"
+    if level_dbfs < config.silence_dbfs:
+        return "dc" if abs(offset) > config.dc_ratio * rms else "silence"
+    if clipped and _level_variation_db(samples, config.frames) < config.steady_db:
+        return "clipped"
+    return None
+
+
+def _level_variation_db(samples: Waveform, frames: int) -> float:
+    length = len(samples) // frames
+    power = np.square(samples[: frames * length].reshape(frames, length)).mean(axis=1)
+    return float(np.std(10 * np.log10(np.maximum(power, 1e-12))))
+
+
+def _power(samples: Waveform, offset: float) -> float:
+    """Mean square about the offset; a copy of the window is made only if that matters."""
+    power = float(samples @ samples) / len(samples)
+    if offset**2 <= 1e-3 * power:
+        return power - offset**2
+    centred = samples - np.float32(offset)
+    return float(centred @ centred) / len(centred)
+
+
+def _clipped(samples: Waveform, config: GateConfig) -> bool:
+    if max(samples.max(), -samples.min()) < config.clip_level:
+        return False  # counting costs six times as much
+    return float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
+
+
+def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[np.float32]]:
+    """Steadiness and smoothness of a window, and the median level of its bands in dB."""
+    edges = np.round(np.array(_EDGES_HZ) * _FRAME / config.sample_rate_hz).astype(int)
+    edges = edges[edges <= _FRAME // 2]
+    power = _spectra(samples)[:, edges[0] : edges[-1]]
+    bands = _decibels(np.add.reduceat(power, edges[:-1] - edges[0], axis=1))
+    floor = np.median(bands, axis=0)
+    steady = float((bands - floor).max()) < config.activity_db
+    return steady and _crest_db(power.mean(axis=0)) < config.crest_db, floor
+
+
+def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
+    """Power of frames spread over the window, float32[frames, bins]."""
+    starts = np.linspace(0, len(samples) - _FRAME, _FRAMES).astype(int)
+    # An offset stays below the lowest band: of Hann's window it reaches the first two bins only.
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[starts] * _HANN
+    found = np.fft.rfft(frames, axis=1)
+    return np.asarray(np.square(found.real) + np.square(found.imag), np.float32)
+
+
+def _crest_db(power: npt.NDArray[np.float32]) -> float:
+    """Height of the bin that stands out most of those around it."""
+    level = _decibels(power)
+    width = 2 * _AROUND + 1
+    padded = np.pad(level, _AROUND, mode="reflect", reflect_type="odd")
+    around = np.convolve(padded, np.full(width, 1 / width), mode="valid")
+    return float((level - around).max())
+
+
+def _decibels(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return 10 * np.log10(np.maximum(power, 1e-12))

@@ -1,0 +1,1 @@
+"""The way of a block of sound to a record."""

@@ -1,0 +1,1 @@
+"""Recognition of a window: encoder, search, fusion, what the station has learnt."""

@@ -1,0 +1,99 @@
+"""Waveform windows to unit embeddings."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.bundle import Bundle
+from edge.contract.errors import BundleError
+from edge.recognition.runtime import RuntimeOptions, open_session
+
+_PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
+
+
+class Encoder:
+    """An ONNX graph that hears: float32[batch, window] -> float32[batch, dim], unit rows.
+
+    Raises:
+        BundleError: the graph doesn't load, or isn't the one the manifest describes.
+        BirdlistenError: the provider that was asked for can't be had.
+        MissingPackageError: no onnxruntime is installed.
+    """
+
+    def __init__(self, graph: bytes, runtime: RuntimeOptions | None = None) -> None:
+        self._session = open_session(graph, runtime or RuntimeOptions())
+        self.provider = str(self._session.get_providers()[0])
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.window_samples = _window_samples(self._session)
+        # One window at load: a graph that can't run must fail now, not at the first bird.
+        try:
+            silence = self.encode(np.zeros((1, self.window_samples), np.float32))
+        except Exception as error:  # onnxruntime's own error classes share no base
+            raise BundleError(f"the encoder doesn't run: {str(error).splitlines()[0]}") from error
+        if silence.ndim != 2:
+            raise BundleError(f"the encoder's output has shape {list(silence.shape)}, not rows")
+        self.embedding_dim = silence.shape[1]
+
+    def encode(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Embed windows, float32[batch, window_samples] -> float32[batch, dim]."""
+        result: npt.NDArray[np.float32] = self._session.run(None, {"waveform": windows})[0]
+        return result
+
+
+def open_encoder(
+    bundle: Bundle, precision: str = "auto", runtime: RuntimeOptions | None = None
+) -> Encoder:
+    """Open a bundle's encoder and check it against the manifest.
+
+    Raises:
+        BundleError: the precision isn't shipped, or graph and manifest disagree.
+    """
+    runtime = runtime or RuntimeOptions()
+    chosen = choose_precision(bundle, precision, runtime.provider)
+    encoder = Encoder(bundle.encoder_bytes(chosen), runtime)
+    manifest = bundle.manifest
+    expected = {
+        "model_id": manifest.model_id,
+        "space_id": manifest.space_id,
+        "sample_rate_hz": str(manifest.audio.sample_rate_hz),
+        "window_samples": str(manifest.audio.window_samples),
+        "embedding_dim": str(manifest.embedding_dim),
+    }
+    for name, value in expected.items():
+        if encoder.metadata.get(name) != value:
+            raise BundleError(
+                f"{bundle.path}: the encoder's {name} is {encoder.metadata.get(name)!r}, "
+                f"the manifest says {value!r}; export again: python -m export.onnx"
+            )
+    measured = (encoder.window_samples, encoder.embedding_dim)
+    if measured != (manifest.audio.window_samples, manifest.embedding_dim):
+        raise BundleError(
+            f"{bundle.path}: the encoder maps {measured[0]} samples to {measured[1]} numbers, the "
+            f"manifest says {manifest.audio.window_samples} and {manifest.embedding_dim}; "
+            "export again: python -m export.onnx"
+        )
+    return encoder
+
+
+def choose_precision(bundle: Bundle, precision: str, provider: str) -> str:
+    """Resolve `auto`: FP16 where a GPU is asked for, FP32 elsewhere."""
+    if precision != "auto":
+        return precision
+    shipped = bundle.manifest.precisions
+    if not shipped:
+        raise BundleError(f"{bundle.path}: holds no encoder; export one: python -m export.onnx")
+    gpu = provider in ("cuda", "tensorrt")
+    return next(
+        precision for precision in _PREFERENCE["gpu" if gpu else "cpu"] if precision in shipped
+    )
+
+
+def _window_samples(session: Any) -> int:
+    inputs = [(node.name, node.shape) for node in session.get_inputs()]
+    if len(inputs) != 1 or inputs[0][0] != "waveform" or len(inputs[0][1]) != 2:
+        raise BundleError(f"the encoder must have one input waveform[batch, samples], not {inputs}")
+    samples = inputs[0][1][1]
+    if not isinstance(samples, int):
+        raise BundleError(f"the encoder's window must be fixed, found {samples!r}")
+    return samples

@@ -1,0 +1,1 @@
+"""Records: what they hold, where they are kept and printed."""

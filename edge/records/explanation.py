@@ -1,0 +1,44 @@
+"""Explanation of a record, or of a candidate that was not reported, in words."""
+
+from collections.abc import Iterator
+
+from edge.records.detection import NO_PICTURE, Detection, Picture
+
+
+def explained(
+    record: Detection, reason: str | None = None, review: tuple[str, str] | None = None
+) -> str:
+    """Explain a record in some lines.
+
+    Args:
+        record: what its record is, or would have been.
+        reason: why it was not reported; None if it was.
+        review: what a person said of it, and as what.
+    """
+    return "\n".join(_lines(record, reason, review))
+
+
+def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None) -> Iterator[str]:
+    told = "reported" if reason is None else f"not reported: {reason}"
+    yield f"{record.common_name} ({record.scientific_name}), {told}"
+    if review is not None:
+        yield f"  {' as '.join(filter(None, review))} by a person"
+    moment = record.detected_at or "undated"
+    yield f"  {record.source}, {record.start_s:g} to {record.end_s:g} s, {moment}"
+    by = f"{record.precision} on {record.provider}"
+    yield f"  hits {record.hits} of {record.hits_needed} needed, {by}"
+    sure = _sure(record.probability)
+    yield f"  similarity {record.similarity:.3f}, score {record.score:.2f}, {sure}"
+    yield from map(_picture, record.pictures)
+    yield "  the best species of the best window:"
+    for rival in record.top:
+        yield f"  {rival.score:8.2f}  {_sure(rival.probability)}  {rival.common_name}"
+
+
+def _picture(picture: Picture) -> str:
+    shown = picture.file or picture.url or NO_PICTURE
+    return f"  {picture.similarity:.3f}  {shown}  ({picture.author}, {picture.licence})"
+
+
+def _sure(probability: float | None) -> str:
+    return "not calibrated" if probability is None else f"probability {probability:.2f}"

@@ -1,0 +1,45 @@
+"""Windows of recordings, for calibration and comparison."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.audio import AudioSpec
+from edge.dsp.gate import GateConfig, passing
+from edge.source.framing import frame_waveform
+from gallery.calibration.recordings import LabelledRecording, read_recordings
+
+__all__ = ["LabelledRecording", "cut", "read_recorded", "windows_of"]
+_LOG = logging.getLogger(__name__)
+_MOST = 256
+"""Recordings of birds."""
+_EACH = 2
+"""Windows of one recording that are compared."""
+
+
+def read_recorded(folder: Path, split: str, rate_hz: int) -> list[LabelledRecording]:
+    """Some recordings of birds, spread over a data set's split.
+
+    Raises:
+        DatasetError: there is no data set.
+    """
+    return read_recordings(folder, split, rate_hz, birds=True, most=_MOST)
+
+
+def windows_of(recording: LabelledRecording, audio: AudioSpec) -> npt.NDArray[np.float32]:
+    """A recording's windows side by side, without those that the gate leaves out."""
+    beside = replace(audio, hop_samples=audio.window_samples)
+    framed = list(frame_waveform(recording.waveform, audio.sample_rate_hz, beside))
+    return np.stack([window.samples for window in passing(framed, GateConfig())])
+
+
+def cut(recorded: Sequence[LabelledRecording], audio: AudioSpec) -> npt.NDArray[np.float32] | None:
+    """The first windows of every recording: float32[windows, samples]; None without recordings."""
+    parts: Iterator[npt.NDArray[np.float32]] = (
+        windows_of(recording, audio)[:_EACH] for recording in recorded
+    )
+    return np.concatenate(list(parts)) if recorded else None

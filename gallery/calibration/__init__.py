@@ -1,0 +1,1 @@
+"""Calibration: from scores of recordings to probabilities and thresholds."""

@@ -1,0 +1,131 @@
+"""Scores of embedded recordings over a bundle's species sets, by pictures or by pictures and names.
+
+What `edge.recognition.recognizer` does window by window, for many recordings at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.bundle import Bundle
+from edge.contract.calibration import Weights
+from edge.contract.errors import DatasetError
+from edge.recognition.encoder import Encoder
+from edge.recognition.fusion import Fusion
+from edge.recognition.search import Search
+from gallery.calibration.fit import platt_knots
+from gallery.calibration.threshold import ScoredWindows, held_out_loss
+
+Scored = dict[str, ScoredWindows]
+"""By species set."""
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Weights of the names that are tried; the pictures have the rest."""
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """A bundle, one of its encoders, and background as it hears it."""
+
+    bundle: Bundle
+    encoder: Encoder
+    bank: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class EmbeddedRecordings:
+    """Windows of some recordings."""
+
+    model: ScoringModel
+    species_ids: tuple[frozenset[str], ...]
+    """The species in each recording."""
+    embeddings: npt.NDArray[np.float32]
+    """float32[windows, dim]."""
+    owners: npt.NDArray[np.intp]
+    """int[windows]: the recording."""
+    audible: npt.NDArray[np.bool_]
+    """bool[windows]: the gate lets it pass."""
+    mixed: bool
+    """Two birds at a time."""
+
+    def windows(self, score: npt.NDArray[np.float32], ids: Sequence[str]) -> ScoredWindows:
+        """With their scores, float32[windows, species]."""
+        place = {species: n for n, species in enumerate(ids)}
+        present = np.zeros((len(self.species_ids), len(ids)), bool)
+        for recording, names in enumerate(self.species_ids):
+            present[recording, [place[name] for name in names if name in place]] = True
+        background = np.array([not names for names in self.species_ids])
+        mixed = np.full(len(self.owners), self.mixed)
+        spec = self.model.bundle.manifest.audio
+        present = present[self.owners]
+        return ScoredWindows(
+            score, present, self.owners, mixed, background[self.owners], self.audible, spec
+        )
+
+
+def score(part: EmbeddedRecordings, target: Bundle, weights: Weights | None) -> Scored:
+    """The windows over each of the target's species sets; without weights by pictures alone."""
+    found = _by_pictures(part, target) if weights is None else _fused(part, target, weights)
+    return dict(found)
+
+
+def _by_pictures(part: EmbeddedRecordings, target: Bundle) -> Iterator[tuple[str, ScoredWindows]]:
+    gallery, top = part.model.bundle.gallery, part.model.bundle.manifest.top_pictures
+    for name in target.manifest.species_sets:
+        search = Search(gallery, target.species_ids(name), top, part.model.bank)
+        found = search.scores(part.embeddings).score
+        yield name, part.windows(found, search.species_ids)
+
+
+def _fused(
+    part: EmbeddedRecordings, target: Bundle, weights: Weights
+) -> Iterator[tuple[str, ScoredWindows]]:
+    """A window in which a species outside the set scores best passes for nobody in it."""
+    fusion = _fusion(part.model, target.taxonomy.ids, weights)
+    whole = fusion.scores(part.embeddings).score
+    best = whole.max(axis=1)
+    place = {species: n for n, species in enumerate(fusion.species_ids)}
+    for name in target.manifest.species_sets:
+        ids = [species for species in target.species_ids(name) if species in place]
+        found = whole[:, [place[species] for species in ids]]
+        first = replace(part, audible=part.audible & (found.max(axis=1) >= best))
+        yield name, first.windows(found, ids)
+
+
+def _fusion(model: ScoringModel, ids: Sequence[str], weights: Weights) -> Fusion:
+    bundle = model.bundle
+    if bundle.anchors is None:
+        raise DatasetError(f"{bundle.path}: has no text anchors; calibrate without --fuse")
+    anchors = dict(zip(bundle.taxonomy.ids, bundle.anchors, strict=True))
+    top = bundle.manifest.top_pictures
+    return Fusion(bundle.gallery, ids, top, weights, anchors, model.bank)
+
+
+def fit_weights(parts: Sequence[EmbeddedRecordings]) -> Weights:
+    """The weights whose scores foretell best which species sings in recordings not fitted on.
+
+    Asked of the species that sing here and have both a picture and a name.
+    """
+    sung = {name for part in parts for names in part.species_ids for name in names}
+
+    def loss(share: float) -> float:
+        scored = [_of_singers(part, sung, Weights(1 - share, share)) for part in parts]
+        windows = ScoredWindows.joined(scored)
+        return held_out_loss(platt_knots, windows.part(windows.audible))
+
+    share = min(_SHARES, key=loss)
+    return Weights(1 - share, share)
+
+
+def _of_singers(part: EmbeddedRecordings, sung: set[str], weights: Weights) -> ScoredWindows:
+    shown = {row.species_id for row in part.model.bundle.gallery.table}
+    known = [
+        species
+        for species in part.model.bundle.taxonomy.ids
+        if species in sung and species in shown
+    ]
+    if not known:
+        raise DatasetError("none of the species in these recordings has a picture in the bundle")
+    fusion = _fusion(part.model, known, weights)
+    return part.windows(fusion.scores(part.embeddings).score, fusion.species_ids)

@@ -1,0 +1,206 @@
+"""From scores to probabilities, and to the threshold at which a listener reports."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract.audio import AudioSpec
+from edge.contract.calibration import Calibration
+from edge.contract.errors import BundleError
+from edge.decision.confirm import Confirmer, Hit
+from gallery.calibration.fit import fit_platt, isotonic_knots, log_loss, platt_knots
+
+Floats = npt.NDArray[np.floating]
+CANDIDATES = np.linspace(0.3, 0.99, 139)
+"""Thresholds that are tried."""
+FREE = 0.02
+"""Share of what was reported rightly that a margin of the threshold may cost."""
+
+
+@dataclass(frozen=True)
+class ThresholdLimits:
+    """Limits of the default threshold."""
+
+    right: float = 5 / 6
+    """Share of what is reported among birds that must be right, at least."""
+    false_per_hour: float = 1.0
+    """False matches an hour of background, at most."""
+
+
+_USUAL = ThresholdLimits()
+
+
+@dataclass(frozen=True)
+class ScoredWindows:
+    """Every window of every take."""
+
+    score: npt.NDArray[np.float32]
+    """float32[windows, species], what is mapped to a probability."""
+    present: npt.NDArray[np.bool_]
+    """bool[windows, species]: the species sings in the take."""
+    recording: npt.NDArray[np.intp]
+    """int[windows], ascending."""
+    mixed: npt.NDArray[np.bool_]
+    """bool[windows]: of a take with two birds."""
+    background: npt.NDArray[np.bool_]
+    """bool[windows]: of a take without a bird."""
+    audible: npt.NDArray[np.bool_]
+    """bool[windows]: the gate lets it pass."""
+    spec: AudioSpec
+
+    @property
+    def hours(self) -> float:
+        """Length of the takes."""
+        hop, window = self.spec.hop_samples, self.spec.window_samples
+        samples = len(self.recording) * hop + len(np.unique(self.recording)) * (window - hop)
+        return samples / self.spec.sample_rate_hz / 3600
+
+    def alone(self) -> "ScoredWindows":
+        """Without the mixtures."""
+        return self.part(~self.mixed)
+
+    def part(self, kept: npt.NDArray[np.bool_]) -> "ScoredWindows":
+        """Some of the windows; bool[windows]."""
+        return ScoredWindows(
+            self.score[kept],
+            self.present[kept],
+            self.recording[kept],
+            self.mixed[kept],
+            self.background[kept],
+            self.audible[kept],
+            self.spec,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["ScoredWindows"]) -> "ScoredWindows":
+        """All windows; takes are numbered on from part to part."""
+        firsts = np.cumsum([0, *(part.recording[-1] + 1 for part in parts[:-1])])
+        recordings = [part.recording + first for part, first in zip(parts, firsts, strict=True)]
+        return cls(
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.present for part in parts]),
+            np.concatenate(recordings),
+            np.concatenate([part.mixed for part in parts]),
+            np.concatenate([part.background for part in parts]),
+            np.concatenate([part.audible for part in parts]),
+            parts[0].spec,
+        )
+
+
+def fit_calibration(windows: ScoredWindows, limits: ThresholdLimits = _USUAL) -> Calibration:
+    """The curve of all windows, and the threshold of those without mixtures.
+
+    Of Platt's curve and the isotonic one it takes that which foretells the takes better that it was
+    not fitted on.
+
+    Args:
+        windows: scored.
+        limits: of the threshold.
+
+    Raises:
+        BundleError: the scores aren't finite, or higher ones are not more often right.
+    """
+    whole, windows = windows, windows.part(windows.audible)
+    if not np.isfinite(windows.score).all():
+        raise BundleError("calibration: a score is NaN or infinite; export the encoder again")
+    if windows.present.all() or not windows.present.any():
+        raise BundleError("calibration: needs recordings of two species at least; add some")
+    if fit_platt(windows.score, windows.present)[0] <= 0:
+        raise BundleError("calibration: higher scores are not more often right; train longer")
+    fit = min((platt_knots, isotonic_knots), key=lambda knots: held_out_loss(knots, windows))
+    scores, probabilities = fit(windows.score, windows.present)
+    mapped = Calibration(tuple(map(float, scores)), tuple(map(float, probabilities)), 0.0)
+    single = whole.alone()
+    probability = mapped.probability(single.score)
+    return replace(mapped, threshold=choose_threshold(probability, single, limits))
+
+
+def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
+    """Log loss on either half of the takes, fitted on the other."""
+    even, losses = windows.recording % 2 == 0, []
+    for half in (even, ~even):
+        if not windows.present[half].any() or windows.present[half].all() or half.all():
+            return 0.0 if fit is platt_knots else 1.0  # too few takes to compare
+        scores, probabilities = fit(windows.score[half], windows.present[half])
+        probability = np.interp(windows.score[~half], scores, probabilities)
+        losses.append(log_loss(probability, windows.present[~half]))
+    return sum(losses)
+
+
+def false_matches(
+    probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
+) -> int:
+    """Count of wrong species that the listener's confirmation would report, take by take."""
+    wrong = (probability >= threshold) & ~windows.present & windows.audible[:, None]
+    return sum(
+        matches(wrong[windows.recording == recording], windows.spec)
+        for recording in np.unique(windows.recording[wrong.any(axis=1)])
+    )
+
+
+def choose_threshold(
+    probability: npt.NDArray[np.floating],
+    windows: ScoredWindows,
+    limits: ThresholdLimits = _USUAL,
+) -> float:
+    """The lowest threshold with few false matches an hour of background, and few among birds.
+
+    Of what is reported of recordings of birds a large share must be right: where birds sing,
+    another bird is the commonest error, and whoever reads too many wrong records reads no more. No
+    site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
+    most FREE of what was reported rightly.
+    """
+    # Most of thousands of species pass nowhere at any threshold.
+    ever = (probability >= CANDIDATES[0]).any(axis=0) | windows.present.any(axis=0)
+    probability = probability[:, ever]
+    windows = replace(windows, score=windows.score[:, ever], present=windows.present[:, ever])
+    background, sings = windows.part(windows.background), ~windows.background
+    birds, chance = windows.part(sings), probability[sings]
+    allowed: dict[float, int] = {}
+    for threshold in map(float, CANDIDATES):
+        if false_matches(probability[windows.background], background, threshold) > (
+            limits.false_per_hour * background.hours
+        ):
+            continue
+        right, wrong = (
+            true_matches(chance, birds, threshold)[0],
+            false_matches(chance, birds, threshold),
+        )
+        if right >= limits.right * (right + wrong):
+            allowed[threshold] = right
+    return _shyest(allowed) if allowed else float(CANDIDATES[-1])
+
+
+def _shyest(right: dict[float, int]) -> float:
+    """The highest threshold that costs next to nothing; the lowest if nothing is right anyway."""
+    lowest = min(right)
+    if not right[lowest]:
+        return lowest
+    return max(
+        threshold for threshold, found in right.items() if found >= (1 - FREE) * right[lowest]
+    )
+
+
+def matches(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
+    """Matches in one take, bool[windows, species]."""
+    confirmer: Confirmer[None] = Confirmer(spec)
+    count = 0
+    for n, row in enumerate(passing):
+        start = n * spec.hop_samples
+        hits = {int(species): Hit(start, 1.0, None) for species in np.flatnonzero(row)}
+        count += len(confirmer.update(start, hits))
+    return count + len(confirmer.finish())
+
+
+def true_matches(
+    probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
+) -> tuple[int, int]:
+    """Counts of takes of birds: reported right by the listener's confirmation, and all."""
+    right = (probability >= threshold) & windows.present & windows.audible[:, None]
+    recordings = np.unique(windows.recording[windows.present.any(axis=1)])
+    found = [
+        matches(right[windows.recording == recording], windows.spec) > 0 for recording in recordings
+    ]
+    return sum(found), len(recordings)

@@ -1,0 +1,193 @@
+import itertools
+
+import pytest
+
+from edge.contract.audio import AudioSpec
+from edge.decision.confirm import Confirmed, Confirmer, Hit
+
+WINDOW, HOP = 120, 30
+
+
+def confirmer(hop: int = HOP) -> Confirmer[str]:
+    return Confirmer(AudioSpec(48_000, WINDOW, hop))
+
+
+def hit(start: int, confidence: float = 0.9) -> Hit[str]:
+    return Hit(start, confidence, f"window at {start}")
+
+
+def hear(confirmer: Confirmer[str], passes: dict[int, str], hop: int = HOP) -> list[Confirmed[str]]:
+    """Feed windows; `passes` gives for each species which windows pass, as in "..x.x"."""
+    found = []
+    for n in range(max(map(len, passes.values()))):
+        names = {s: marks[n : n + 1] for s, marks in passes.items()}
+        found += confirmer.update(
+            n * hop, {s: hit(n * hop) for s, mark in names.items() if mark == "x"}
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hop", "needed"), [(120, 1), (119, 1), (60, 1), (59, 2), (40, 2), (30, 2), (24, 3), (12, 5)]
+)
+def test_hits_needed_are_half_of_the_windows_that_hold_one_instant(hop: int, needed: int) -> None:
+    one = confirmer(hop)
+    assert one.hits_needed == needed
+    assert hear(one, {7: "x" * (needed - 1) + "."}, hop) == []
+    (found,) = hear(confirmer(hop), {7: "x" * needed}, hop)
+    assert (found.species, found.hits, found.hits_needed) == (7, needed, needed)
+    assert (found.start_sample, found.end_sample) == (0, (needed - 1) * hop + WINDOW)
+
+
+@pytest.mark.parametrize("windows", [1, 2, 3, 5])
+def test_a_source_with_few_windows_needs_a_hit_in_each_and_no_more(windows: int) -> None:
+    one = confirmer(12)
+    assert hear(one, {3: "x" * windows}, 12) == [] or windows == 5
+    found = one.finish()
+    if windows < 5:
+        assert [(c.species, c.hits, c.hits_needed) for c in found] == [(3, windows, windows)]
+    else:
+        assert found == []
+
+
+def test_one_miss_in_a_short_source_confirms_nothing() -> None:
+    one = confirmer(12)
+    hear(one, {3: "x.x"}, 12)
+    assert one.finish() == []
+
+
+def test_an_empty_source_confirms_nothing() -> None:
+    assert confirmer().finish() == []
+
+
+@pytest.mark.parametrize("gap", range(8))
+def test_hits_count_together_only_within_a_windows_length(gap: int) -> None:
+    found = hear(confirmer(), {1: "x" + "." * gap + "x"})
+    assert (len(found) == 1) == ((gap + 1) * HOP < WINDOW)
+
+
+def test_consecutive_windows_merge_into_one_record() -> None:
+    one = confirmer()
+    assert len(hear(one, {1: "xxxx.x..xxx"})) == 1
+    going_on = one.extent(1)
+    assert going_on is not None
+    assert (going_on.start_sample, going_on.end_sample) == (0, 10 * HOP + WINDOW)
+    assert going_on.hits == 8
+
+
+def test_a_run_ends_after_a_windows_length_and_a_new_one_is_a_new_record() -> None:
+    found = hear(confirmer(), {1: "xx" + "." * 4 + "xx"})
+    assert [(c.start_sample, c.hits) for c in found] == [(0, 2), (6 * HOP, 2)]
+
+
+def test_an_ended_run_has_no_extent() -> None:
+    one = confirmer()
+    hear(one, {1: "xx...."})
+    assert one.extent(1) is None
+    assert one.extent(99) is None
+
+
+def test_two_species_at_once_are_confirmed_independently() -> None:
+    passes = {1: "xx....", 2: ".x.x.x"}
+    together = hear(confirmer(), passes)
+    alone = [c for s, marks in passes.items() for c in hear(confirmer(), {s: marks})]
+    assert sorted(together, key=str) == sorted(alone, key=str)
+    assert {c.species for c in together} == {1, 2}
+
+
+def test_every_pattern_agrees_with_the_plain_definition() -> None:
+    """A record: the first time two hits lie less than a window apart since the last silence."""
+    for marks in itertools.product(".x", repeat=9):
+        hits = [n * HOP for n, mark in enumerate(marks) if mark == "x"]
+        expected, last, reported = [], None, False
+        for start in hits:
+            near = last is not None and start - last < WINDOW
+            if near and not reported:
+                expected.append(last)
+            reported = near
+            last = start
+        found = hear(confirmer(), {5: "".join(marks)})
+        assert [c.start_sample for c in found] == expected, "".join(marks)
+
+
+def test_the_best_window_is_the_evidence() -> None:
+    one = confirmer()
+    one.update(0, {1: hit(0, 0.95)})
+    (found,) = one.update(HOP, {1: hit(HOP, 0.6)})
+    assert found.best.evidence == "window at 0"
+
+
+def test_a_run_of_a_day_keeps_bounded_memory() -> None:
+    one = confirmer()
+    for n in range(20_000):
+        one.update(n * HOP, {1: hit(n * HOP)})
+    held = [run for run in one._runs.values() for run in run.hits]
+    assert len(held) <= 4
+    extent = one.extent(1)
+    assert extent is not None
+    assert extent.hits == 20_000
+
+
+def test_hits_too_rare_to_confirm_keep_bounded_memory() -> None:
+    one = confirmer(1)
+    for n in range(5_000):
+        one.update(n, {1: hit(n)} if n % 3 == 0 else {})
+    assert sum(len(run.hits) for run in one._runs.values()) <= WINDOW
+
+
+NEAR = "~"
+
+
+def hear_near(confirmer: Confirmer[str], marks: str) -> list[Confirmed[str]]:
+    """Like `hear`, of species 1; "~" is near to a hit."""
+    found = []
+    for n, mark in enumerate(marks):
+        start = n * HOP
+        passed = {1: hit(start)} if mark == "x" else {}
+        found += confirmer.update(start, passed, [1] if mark == NEAR else [])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("marks", "begins", "ends"),
+    [
+        ("..xx....", 2, 3),
+        (".~xx~..", 1, 4),
+        ("~.xx.~..", 2, 3),
+        (".~xx~~~", 1, 6),
+        ("~~~~~~xx", 3, 7),
+        (".xx~.x..", 1, 5),
+    ],
+)
+def test_a_record_lasts_as_long_as_the_species_was_near(marks, begins, ends) -> None:
+    one = confirmer()
+    (found,) = hear_near(one, marks)
+    run = one.extent(1) or found
+    assert found.start_sample == begins * HOP
+    assert run.end_sample == ends * HOP + WINDOW
+    assert run.hits == marks.count("x")
+
+
+def test_what_is_only_near_is_never_confirmed() -> None:
+    one = confirmer()
+    assert hear_near(one, NEAR * 20) == []
+    assert hear_near(one, "x" + NEAR * 20) == []
+    assert one.finish() == []
+    assert [failed.hits for failed in one.take_failed()] == [1]
+
+
+@pytest.mark.parametrize(("first", "last"), [(4, 5), (4, 9), (1, 2)])
+def test_each_window_speaks_for_the_hop_in_its_middle(first: int, last: int) -> None:
+    spec = AudioSpec(48_000, WINDOW, HOP)
+    found = Confirmed(1, first * HOP, last * HOP + WINDOW, 2, 2, hit(0))
+    middle = WINDOW / 2
+    assert found.onset_sample(spec) == first * HOP + middle - HOP / 2
+    assert found.offset_sample(spec) == last * HOP + middle + HOP / 2
+
+
+def test_the_first_and_the_last_window_speak_for_the_rim() -> None:
+    spec = AudioSpec(48_000, WINDOW, HOP)
+    found = Confirmed(1, 0, 300, 2, 2, hit(0))
+    assert found.onset_sample(spec) == 0
+    assert found.offset_sample(spec, newest_sample=300) == 300
+    assert found.offset_sample(spec, newest_sample=330) == 255

@@ -1,0 +1,128 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edge.dsp.gate import Gate, GateConfig, judge
+from edge.source.framing import Window
+
+CONFIG = GateConfig()
+SAMPLES = 48_000
+
+
+def noise(level: float, seed: int = 0) -> np.ndarray:
+    return (level * np.random.default_rng(seed).normal(size=SAMPLES)).astype(np.float32)
+
+
+def tone(level: float) -> np.ndarray:
+    return (level * np.sin(np.arange(SAMPLES) * 0.3)).astype(np.float32)
+
+
+def passing() -> np.ndarray:
+    """Bursts with silence between, as of a bird."""
+    return tone(1.0) * (np.arange(SAMPLES) // 4800 % 2).astype(np.float32)
+
+
+def constant(value: float) -> np.ndarray:
+    return np.full(SAMPLES, value, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (constant(0), "flat_line"),
+        (constant(0.1), "dc"),
+        (constant(-1), "dc"),
+        (constant(0.5) + noise(1e-4), "dc"),
+        (noise(1e-5), "silence"),
+        (noise(1e-5) + constant(1e-5), "silence"),
+        (np.clip(tone(50), -1, 1), "clipped"),
+        (np.clip(noise(50), -1, 1), "clipped"),
+        (constant(1) * np.sign(tone(1)), "clipped"),
+        (noise(1e-3), "noise"),
+        (noise(0.1), "noise"),
+        (noise(0.01) + tone(0.001), None),
+        (noise(0.01) + constant(0.3), "noise"),
+        (noise(0.01) * np.linspace(0.2, 3, SAMPLES), None),
+        (tone(0.1), None),
+        (tone(0.5) + constant(0.2), None),
+        (passing(), None),
+        (np.clip(20 * passing(), -1, 1), None),
+    ],
+)
+def test_only_what_can_be_heard_passes(samples: np.ndarray, reason: str | None) -> None:
+    assert judge(samples.astype(np.float32), CONFIG).reason == reason
+
+
+def test_a_clipped_but_lively_window_passes_with_a_flag() -> None:
+    assert judge(np.clip(20 * passing(), -1, 1), CONFIG).clipped
+    assert not judge(0.5 * passing(), CONFIG).clipped
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1, 1e-3])
+def test_the_level_is_that_of_the_sound_without_its_offset(level: float) -> None:
+    expected = 20 * np.log10(level / np.sqrt(2))
+    for offset in (0, 0.01):
+        verdict = judge(tone(level) + np.float32(offset), CONFIG)
+        assert verdict.level_dbfs == pytest.approx(expected, abs=0.05)
+
+
+def test_the_verdict_does_not_depend_on_polarity() -> None:
+    for samples in (noise(1e-3), constant(0.1), np.clip(tone(50), -1, 1), 0.5 * passing()):
+        assert judge(-samples, CONFIG) == judge(samples, CONFIG)
+
+
+def test_the_limits_are_the_configurations() -> None:
+    quiet = noise(1e-3)
+    assert judge(quiet, GateConfig(silence_dbfs=-50)).reason == "silence"
+    assert judge(quiet, GateConfig(silence_dbfs=-70)).reason == "noise"
+    assert judge(quiet, GateConfig(activity_db=1)).reason is None
+    assert judge(quiet, GateConfig(crest_db=0.1)).reason is None
+
+
+@pytest.mark.parametrize("snr_db", [0, -10])
+def test_a_short_call_in_noise_passes(snr_db: float) -> None:
+    time = np.arange(SAMPLES) / 48_000
+    call = np.sin(2 * np.pi * 4000 * time) * ((time > 0.4) & (time < 0.5))
+    level = 0.05 * 10 ** (snr_db / 20) * np.sqrt(2)
+    assert judge(noise(0.05) + (level * call).astype(np.float32), CONFIG).reason is None
+
+
+def test_noise_is_listened_to_until_it_is_the_usual_one() -> None:
+    reason = listening()
+    assert [reason(n, 0.001) for n in range(3)] == ["noise"] * 3
+    reasons = [reason(3 + n, 0.01) for n in range(90)]  # 20 dB louder
+    settled = reasons.index("noise")
+    assert reasons == [None] * settled + ["noise"] * (90 - settled)
+    assert 55 < settled < 85  # 14 dB and what chance adds, at 0.2 dB a second
+    assert reason(99, 0.001) == "noise"
+
+
+def test_noise_becomes_usual_as_soon_when_windows_are_far_apart() -> None:
+    reason = listening()
+    reason(0, 0.001)
+    settled = [reason(second, 0.01) for second in range(10, 100, 10)].index("noise")
+    assert 55 < 10 * (settled + 1) < 95
+
+
+def test_a_dropout_is_not_what_is_usual() -> None:
+    gate, dropout = Gate(48_000), noise(0.01)
+    dropout[: SAMPLES * 3 // 4] = 0
+    heard = [dropout, noise(0.01, 1), dropout, noise(0.01, 2)]
+    reasons = [gate.judge(Window(n * SAMPLES, one)).reason for n, one in enumerate(heard)]
+    assert reasons == [None, "noise", None, "noise"]
+
+
+def listening() -> Callable[[int, float], str | None]:
+    """What a gate says of noise that is this loud at a second."""
+    gate = Gate(48_000)
+
+    def reason(second: int, level: float) -> str | None:
+        return gate.judge(Window(second * 48_000, noise(level, second))).reason
+
+    return reason
+
+
+def test_a_window_too_short_for_a_spectrum_is_judged_by_its_level() -> None:
+    assert judge(noise(0.1)[:1000], CONFIG).reason is None
+    assert judge(noise(1e-6)[:1000], CONFIG).reason == "silence"

@@ -1,0 +1,144 @@
+"""Where a song begins."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.config import DEMO_BUNDLE
+from edge.contract.audio import AudioSpec
+from edge.contract.bundle import load_bundle
+from edge.decision.confirm import Confirmed, Hit
+from edge.dsp.buffer import SampleBuffer
+from edge.dsp.onset import Onset, rise
+from edge.pipeline.builder import DetectionBuilder, Origin
+from edge.recognition.recognizer import Recognizer
+from edge.source.framing import Window, frame_waveform
+
+RATE_HZ = 48_000
+SPEC = AudioSpec(RATE_HZ, 120_000, 30_000)
+HALF_S = 1.25
+LENGTH_S = 10.0
+
+
+def song(
+    start_s: float, end_s: float = LENGTH_S, noise: float = 0.01, level: float = 0.1, seed: int = 0
+) -> np.ndarray:
+    """Syllables of a tenth of a second and pauses as long, float32, over noise."""
+    time = np.arange(int(LENGTH_S * RATE_HZ)) / RATE_HZ
+    phase = (time - start_s) % 0.2 / 0.1
+    sounds = ((time >= start_s) & (time < end_s) & (phase < 1)) * np.sin(np.pi * phase)
+    random = np.random.default_rng(seed).standard_normal(len(time))
+    whole = level * np.sin(2 * np.pi * 4000 * time) * sounds + noise * random
+    return whole.astype(np.float32)
+
+
+def onset(waveform: np.ndarray, expected_s: float, latest_s: float = LENGTH_S) -> float | None:
+    """In seconds, after the whole waveform was heard; half a window from what is expected."""
+    onset = Onset(SPEC)
+    for window in frame_waveform(waveform, RATE_HZ, SPEC):
+        onset.add(window)
+    last_s = min(expected_s + HALF_S, latest_s)
+    found = onset.between(round((expected_s - HALF_S) * RATE_HZ), round(last_s * RATE_HZ))
+    return None if found is None else found / RATE_HZ
+
+
+@pytest.mark.parametrize("start_s", [3.0, 4.4, 5.5])
+@pytest.mark.parametrize("off_s", [-1.1, -0.3, 0.0, 0.6, 1.1])
+@pytest.mark.parametrize(("noise", "level"), [(0.01, 0.1), (0.05, 0.1), (0.0, 0.1), (1e-5, 1e-3)])
+def test_it_is_found_half_a_window_away(
+    start_s: float, off_s: float, noise: float, level: float
+) -> None:
+    found = onset(song(start_s, noise=noise, level=level), start_s + off_s)
+    assert found == pytest.approx(start_s, abs=0.03)
+
+
+def test_the_end_of_a_song_is_no_beginning() -> None:
+    assert onset(song(3.0, 6.0), 3.4) == pytest.approx(3.0, abs=0.03)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.5])
+def test_stillness_has_no_onset(constant: float) -> None:
+    assert onset(np.full(int(LENGTH_S * RATE_HZ), constant, np.float32), 5.0) is None
+
+
+def test_steady_noise_and_a_song_that_goes_on_hardly_ever_have_one() -> None:
+    noise = [onset(song(LENGTH_S, seed=seed), 5.0) for seed in range(20)]
+    assert noise.count(None) >= 18
+    assert all(onset(song(start / 50), 5.0) is None for start in range(10))
+
+
+def test_a_dropout_is_no_silence_before_a_song() -> None:
+    waveform = song(4.4)
+    waveform[round(3.1 * RATE_HZ) : round(3.6 * RATE_HZ)] = 0
+    assert onset(waveform, 4.2) == pytest.approx(4.4, abs=0.03)
+
+
+def test_it_is_never_later_than_it_can_be() -> None:
+    found = onset(song(5.0), 4.2, latest_s=4.5)
+    assert found is None or found < 4.5
+
+
+def test_a_gap_is_not_bridged() -> None:
+    onset, before, after = Onset(SPEC), song(2.0), song(0.0)
+    onset.add(Window(0, before[:120_000]))
+    onset.add(Window(3 * RATE_HZ, after[:120_000]))
+    place = round(3.1 * RATE_HZ)
+    found = onset.between(place - 60_000, place + 60_000)
+    assert found is None or found >= 3 * RATE_HZ
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 48_000, 250_000])
+@pytest.mark.parametrize("count", [0, 1, 1024, 2048, 5001])
+def test_too_little_sound_has_no_onset(rate_hz: int, count: int) -> None:
+    assert rise(np.zeros(count, np.int16), rate_hz, 0, count) is None
+
+
+def test_a_tape_forgets_the_oldest() -> None:
+    buffer, samples = SampleBuffer(120_000), song(0.0)
+    for window in frame_waveform(samples, RATE_HZ, SPEC):
+        buffer.add(window)
+    assert buffer.end == len(samples)
+    assert len(buffer.cut(0, 200_000)) == 0
+    held = buffer.cut(len(samples) - 120_000, len(samples))
+    assert np.abs(held / 32767 - samples[-120_000:]).max() < 1e-4
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer(load_bundle(DEMO_BUNDLE))
+
+
+def began(
+    recognizer: Recognizer, waveform: np.ndarray, first: int, hop_samples: int = 30_000
+) -> float:
+    """`start_s` of a record of two hits, the first in the window that begins at a sample."""
+    builder = DetectionBuilder(recognizer, SPEC, Origin("test", "test", live=False))
+    windows = list(frame_waveform(waveform, RATE_HZ, SPEC))
+    for window in windows:
+        builder.add(window)
+    builder.hop(replace(SPEC, hop_samples=hop_samples))
+    scores = recognizer.score(windows[:1])[0]
+    end = first + hop_samples + SPEC.window_samples
+    return builder.detection(
+        Confirmed(0, first, end, 2, 2, Hit(first, 0.9, scores)), windows[-1]
+    ).start_s
+
+
+def test_a_record_begins_where_the_song_does(recognizer: Recognizer) -> None:
+    assert began(recognizer, song(4.4), 120_000) == pytest.approx(4.4, abs=0.03)
+    assert began(recognizer, song(1.4), 0) == pytest.approx(1.4, abs=0.03)
+
+
+def test_where_sound_goes_on_as_before_windows_tell(recognizer: Recognizer) -> None:
+    assert began(recognizer, song(0.0), 120_000) == pytest.approx(3.4375, abs=1e-3)
+    assert began(recognizer, song(0.0), 0) == 0
+
+
+@pytest.mark.parametrize("hop_samples", [30_000, 90_000, 120_000])
+def test_records_of_one_species_never_overlap(recognizer: Recognizer, hop_samples: int) -> None:
+    """A song ends a run at the latest where the next one begins at the earliest."""
+    last, first = 0, 120_000
+    ends = last + SPEC.window_samples - (SPEC.window_samples - hop_samples) // 2
+    for start in range(0, 5 * RATE_HZ, RATE_HZ // 10):
+        assert began(recognizer, song(start / RATE_HZ), first, hop_samples) >= ends / RATE_HZ

@@ -1,0 +1,226 @@
+"""A person says what it was, and the station learns it: at once, and until it is taken back."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.contract.bundle import load_bundle
+from edge.recognition.overlay import Overlay
+from edge.recognition.recognizer import Recognizer
+from edge.records.detection import Rejection
+from edge.records.store import Store
+
+
+@pytest.fixture
+def station(tmp_path):
+    return tmp_path / "station"
+
+
+@pytest.fixture
+def reported(birdlisten, bundle_path, station):
+    """The chorus, listened to; what was reported."""
+    sound = ("--input", bundle_path / "chorus.flac", "--json", "--station", station)
+    return birdlisten(*sound).records()
+
+
+def again(birdlisten, bundle_path, station):
+    sound = ("--input", bundle_path / "chorus.flac", "--json", "--station", station)
+    return birdlisten(*sound)
+
+
+def first_of(records, name):
+    return next(record for record in records if record["species_id"] == name)
+
+
+def test_a_rejected_sound_is_no_match_the_next_time(birdlisten, bundle_path, station, reported):
+    wrong = reported[0]
+    told = birdlisten("reject", wrong["id"][-12:], "--station", station)
+    assert (told.code, wrong["id"] in told.out) == (0, True)
+    ended = again(birdlisten, bundle_path, station)
+    assert "rejected before" in ended.err
+    same = [
+        record
+        for record in ended.records()
+        if record["species_id"] == wrong["species_id"]
+        and record["start_s"] < wrong["end_s"]
+        and record["end_s"] > wrong["start_s"]
+    ]
+    assert not same
+    others = {record["species_id"] for record in reported} - {wrong["species_id"]}
+    assert len(others & {record["species_id"] for record in ended.records()}) >= len(others) - 1
+
+    assert birdlisten("reject", wrong["id"], "--undo", "--station", station).code == 0
+    after = again(birdlisten, bundle_path, station)
+    assert "rejected before" not in after.err
+    assert [record["start_s"] for record in after.records()] == [
+        record["start_s"] for record in reported
+    ]
+
+
+def test_why_tells_the_verdict(birdlisten, station, reported):
+    one = reported[0]["id"]
+    birdlisten("confirm", one, "--station", station)
+    assert "confirmed as" in birdlisten("why", one, "--station", station).out
+    birdlisten("reject", one, "--station", station)
+    assert "rejected by a person" in birdlisten("why", one, "--station", station).out
+    (record,) = birdlisten("why", one, "--json", "--station", station).records()
+    assert record["review"] == "rejected"
+    birdlisten("reject", one, "--undo", "--station", station)
+    assert "by a person" not in birdlisten("why", one, "--station", station).out
+
+
+def test_a_later_verdict_takes_the_earlier_ones_place(birdlisten, station, reported):
+    record = reported[0]
+    for command in ("confirm", "reject", "confirm"):
+        assert birdlisten(command, record["id"], "--station", station).code == 0
+    kept = [path.parent.name for path in station.rglob("*.npy")]
+    assert kept == [record["species_id"]]
+
+
+def test_a_confirmed_sound_is_an_exemplar_of_the_species_named(birdlisten, station, reported):
+    record = reported[0]
+    other = next(one for one in ("Strix aluco", "Bubo bubo") if one != record["scientific_name"])
+    birdlisten("confirm", record["id"], "--as", other, "--station", station)
+    (kept,) = station.rglob("*.npy")
+    assert kept.parent.name == other.lower().replace(" ", "_")
+    store = Store(station)
+    assert np.array_equal(np.load(kept)[0], store.embedding(record["id"]))
+    assert store.verdict(record["id"]) == ("confirmed", kept.parent.name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["confirm", "{id}", "--as", "Dodo"], "no species"),
+        (["confirm", "{id}", "--as", "Strigiformes"], "stands for"),
+        (["confirm", "nothing-like-it"], "no id"),
+        (["reject", "zzz"], "no id"),
+    ],
+)
+def test_what_cannot_be_reviewed_ends_in_one_line(
+    birdlisten, station, reported, arguments, problem
+):
+    given = [argument.replace("{id}", reported[0]["id"]) for argument in arguments]
+    ended = birdlisten(*given, "--station", station)
+    assert ended.code in (1, 2)
+    assert problem in ended.err
+    assert ended.err.count("\n") == 1
+    assert not list(station.rglob("*.npy"))
+
+
+def test_a_record_without_evidence_says_so(birdlisten, station, reported):
+    store = Store(station)
+    store._database.execute("DELETE FROM embeddings")
+    store.close()
+    ended = birdlisten("confirm", reported[0]["id"], "--station", station)
+    assert ended.code == 1
+    assert "not kept" in ended.err
+
+
+def test_every_record_and_candidate_has_its_evidence(station, reported):
+    store = Store(station)
+    for one in store.last(1000):
+        record = one.candidate if isinstance(one, Rejection) else one
+        rows = store.embedding(record.id).astype(np.float32)
+        assert np.linalg.norm(rows) == pytest.approx(1, abs=2e-3)
+
+
+def test_a_running_listener_takes_up_what_it_is_taught(bundle_path, tmp_path):
+    """The species least like the sound is taught that it is its own."""
+    from edge.source.framing import Window
+
+    bundle = load_bundle(bundle_path)
+    manifest = bundle.manifest
+    overlay = Overlay(tmp_path, manifest.model_id, manifest.embedding_dim)
+    other = Overlay(tmp_path, manifest.model_id, manifest.embedding_dim)
+    recognizer = Recognizer(bundle, "fp32", overlay=overlay)
+    start, length = 30 * 48_000, manifest.audio.window_samples
+    chorus, _ = soundfile.read(bundle_path / "chorus.flac", start=start, frames=length)
+    window = Window(0, chorus.astype(np.float32))
+    (before,) = recognizer.score([window])
+    owl = int(before.record.argmin())
+    rows = before.embedding[None].astype(np.float16)
+
+    other.add_exemplar(recognizer.species[owl].species_id, "one", rows)
+    recognizer.refresh()
+    (taught,) = recognizer.score([window])
+    assert taught.record[owl] > before.record[owl] + 1
+    assert taught.similarity[owl] == pytest.approx(1, abs=1e-2)
+    rest = np.arange(len(taught.record)) != owl
+    assert taught.record[rest] == pytest.approx(before.record[rest])
+
+    other.add_rejected("two", rows)
+    recognizer.refresh()
+    assert recognizer.score([window])[0].rejected
+    assert other.forget("one")
+    assert other.forget("two")
+    recognizer.refresh()
+    (after,) = recognizer.score([window])
+    assert not after.rejected
+    assert after.record == pytest.approx(before.record)
+
+
+def test_the_site_is_learnt_without_its_birds(birdlisten, bundle_path, tmp_path, station):
+    random, rate_hz = np.random.default_rng(0), 48_000
+    swell = 1 + 0.8 * np.sin(np.arange(40 * rate_hz) / 9000)
+    rain = 0.02 * random.standard_normal(40 * rate_hz) * swell**3
+    soundfile.write(tmp_path / "site.wav", rain, rate_hz)
+    command = ("learn-background", "--input", tmp_path / "site.wav", "--station", station)
+    told = birdlisten(*command, "--minutes", "0.5")
+    assert told.code == 0
+    (kept,) = station.rglob("background/site-*.npy")
+    assert f"{len(np.load(kept))} windows" in told.out
+    assert 30 < len(np.load(kept)) < 50  # half a minute at a hop of 0.625 s
+
+    birds = ("learn-background", "--input", bundle_path / "chorus.flac", "--station", station)
+    loud = birdlisten(*birds, "--minutes", "1", "--threshold", "0.01")
+    assert loud.code == 0 or "nothing learned" in loud.err
+
+
+def test_silence_teaches_nothing(birdlisten, tmp_path, station):
+    soundfile.write(tmp_path / "silence.wav", np.zeros(480_000), 48_000)
+    ended = birdlisten(
+        "learn-background", "--input", tmp_path / "silence.wav", "--station", station
+    )
+    assert ended.code == 1
+    assert "nothing learned" in ended.err
+    assert not station.exists() or not list(station.rglob("*.npy"))
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "ten"])
+def test_minutes_are_a_positive_number(birdlisten, minutes):
+    ended = birdlisten("learn-background", "--minutes", minutes)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+
+
+def test_an_encoder_that_gives_no_number_stops_nothing(bundle_path, monkeypatch, caplog):
+    from edge.source.framing import Window
+
+    recognizer = Recognizer(load_bundle(bundle_path), "fp32")
+    real = recognizer._encoder.encode
+    monkeypatch.setattr(
+        recognizer._encoder,
+        "encode",
+        lambda windows: np.where([[True], [False]], np.nan, real(windows)),
+    )
+    sound = np.random.default_rng(0).standard_normal((2, 120_000)).astype(np.float32)
+    with caplog.at_level(logging.ERROR):
+        broken, good = recognizer.score([Window(n, 0.1 * sound[n]) for n in range(2)])
+    assert "no numbers for 1 windows" in caplog.text
+    assert np.isfinite(broken.record).all()
+    assert np.isfinite(good.probability).all()
+    assert broken.similarity.max() == 0
+
+
+def test_explain_says_what_speaks_for_each_record(birdlisten, bundle_path, station):
+    chorus = ("--input", bundle_path / "chorus.flac", "--threshold", "0.7")
+    sound = (*chorus, "--station", station)
+    plain, told = birdlisten(*sound), birdlisten(*sound, "--explain")
+    assert told.out == plain.out
+    assert "hits" not in plain.err
+    assert told.err.count("reported") >= len(told.out.splitlines())
+    assert "not reported: passed in" in told.err
+    assert json.dumps(None) not in told.out

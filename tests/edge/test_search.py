@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+
+from edge.contract.errors import BundleError
+from edge.contract.gallery import Gallery, GalleryRow
+from edge.recognition.search import SHORTLIST, Search
+
+DIM = 16
+OWNERS = ["a", "b", "a", "c", "b", "a", "a", "c", "d"]
+IDS = ["c", "a", "b", "d"]
+
+
+def unit(count: int, seed: int, dtype: type = np.float16) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(size=(count, DIM))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(dtype)
+
+
+def gallery(owners: list[str] = OWNERS) -> Gallery:
+    table = tuple(GalleryRow(owner, f"{owner}.jpg", "", "", "") for owner in owners)
+    return Gallery(unit(len(owners), 1), table)
+
+
+def slow(queries: np.ndarray, k: int, background: np.ndarray | None) -> tuple:
+    """Section 7 of the design, word by word."""
+    rows = gallery().rows.astype(np.float64)
+    score, similarity = np.zeros((len(queries), len(IDS))), np.zeros((len(queries), len(IDS)))
+    for q, query in enumerate(queries):
+        for s, species in enumerate(IDS):
+            plain, standardised = [], []
+            for row, owner in zip(rows, OWNERS, strict=True):
+                if owner != species:
+                    continue
+                cosine = float(query.astype(np.float64) @ row)
+                plain.append(cosine)
+                if background is not None:
+                    heard = [float(one.astype(np.float64) @ row) for one in background]
+                    cosine = (cosine - np.mean(heard)) / np.std(heard)
+                standardised.append(cosine)
+            score[q, s] = np.mean(sorted(standardised)[-k:])
+            similarity[q, s] = np.mean(sorted(plain)[-k:])
+    return score, similarity
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 50])
+@pytest.mark.parametrize("background", [None, unit(40, 2)], ids=["plain", "corrected"])
+def test_scores_equal_the_literal_definition(k: int, background: np.ndarray | None) -> None:
+    queries = unit(5, 3, np.float32)
+    found = Search(gallery(), IDS, k, background).scores(queries)
+    score, similarity = slow(queries, k, background)
+    assert found.score == pytest.approx(score, abs=1e-4)
+    assert found.similarity == pytest.approx(similarity, abs=1e-5)
+
+
+def test_a_row_that_is_near_everything_is_marked_down() -> None:
+    hub = np.ones((1, DIM)) / np.sqrt(DIM)
+    spread = 0.05 * np.random.default_rng(5).normal(size=(30, DIM))
+    background = hub + spread
+    background /= np.linalg.norm(background, axis=1, keepdims=True)
+    rows = np.concatenate([hub, unit(1, 8)]).astype(np.float16)
+    table = tuple(GalleryRow(owner, "", "", "", "") for owner in ("hub", "other"))
+    query = (background[:1] + 0.3 * unit(1, 8)).astype(np.float32)
+    query /= np.linalg.norm(query)
+    found = Search(Gallery(rows, table), ["hub", "other"], 1, background.astype(np.float16))
+    scores = found.scores(query)
+    assert scores.similarity[0].argmax() == 0
+    assert scores.score[0].argmax() == 1
+
+
+def test_scores_of_a_window_do_not_depend_on_its_batch() -> None:
+    search, queries = Search(gallery(), IDS, 2, unit(9, 2)), unit(7, 3, np.float32)
+    together = search.scores(queries)
+    for n in range(7):
+        alone = search.scores(queries[n : n + 1])
+        assert alone.score[0] == pytest.approx(together.score[n], abs=1e-5)
+
+
+def test_species_without_a_picture_are_left_out() -> None:
+    search = Search(gallery(), ["a", "dodo", "d"], 2)
+    assert search.species_ids == ["a", "d"]
+    assert search.scores(unit(2, 3, np.float32)).score.shape == (2, 2)
+
+
+def test_a_gallery_without_any_of_the_species_is_refused() -> None:
+    with pytest.raises(BundleError, match="none of the chosen species"):
+        Search(gallery(), ["dodo"], 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 99])
+def test_best_rows_are_the_species_own_nearest_first(count: int) -> None:
+    search, query = Search(gallery(), IDS, 2, unit(9, 2)), unit(1, 3, np.float32)[0]
+    rows = gallery().rows.astype(np.float32) @ query
+    best = search.best_rows(query, IDS.index("a"), count)
+    own = sorted((float(rows[n]) for n, owner in enumerate(OWNERS) if owner == "a"), reverse=True)
+    assert [similarity for _, similarity in best] == pytest.approx(own[:count])
+    assert all(OWNERS[row] == "a" for row, _ in best)
+    assert [rows[row] for row, _ in best] == pytest.approx([one for _, one in best])
+
+
+def crowd(species: int, seed: int = 4) -> tuple[Gallery, list[str]]:
+    """Species with one to seven pictures around a centre of their own."""
+    random = np.random.default_rng(seed)
+    centres, counts = random.normal(size=(species, DIM)), random.integers(1, 8, species)
+    rows = np.repeat(centres, counts, axis=0) + 0.4 * random.normal(size=(counts.sum(), DIM))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    ids = [f"s{n}" for n in range(species)]
+    order = random.permutation(len(rows))
+    owners = np.repeat(ids, counts)[order]
+    table = tuple(GalleryRow(str(owner), "", "", "", "") for owner in owners)
+    return Gallery(rows[order].astype(np.float16), table), ids
+
+
+@pytest.mark.parametrize("background", [None, unit(40, 2)], ids=["plain", "corrected"])
+def test_a_shortlist_finds_what_looking_at_every_picture_finds(background) -> None:
+    pictures, ids = crowd(400)
+    queries = pictures.rows[::9].astype(np.float32)
+    every = Search(pictures, ids, 3, background).scores(queries)
+    some = Search(pictures, ids, 3, background, many_rows=100).scores(queries)
+    assert (some.score.argmax(axis=1) == every.score.argmax(axis=1)).mean() > 0.98
+    looked = some.similarity > -1
+    assert (looked.sum(axis=1) == SHORTLIST).all()
+    assert some.score[looked] == pytest.approx(every.score[looked], abs=1e-4)
+    assert some.similarity[looked] == pytest.approx(every.similarity[looked], abs=1e-5)
+
+
+def test_nobody_off_the_shortlist_overtakes_it() -> None:
+    pictures, ids = crowd(400)
+    found = Search(pictures, ids, 3, unit(40, 2), many_rows=100).scores(unit(50, 6, np.float32))
+    for score, looked in zip(found.score, found.similarity > -1, strict=True):
+        assert score[~looked].max() <= score[looked].min() + 1e-5
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_background_too_small_for_a_deviation_corrects_nothing(size: int) -> None:
+    found = Search(gallery(), IDS, 2, unit(2, 2)[:size]).scores(unit(3, 3, np.float32))
+    assert found.score == pytest.approx(found.similarity)
+
+
+def test_a_species_that_was_heard_scores_by_the_mean_of_its_sounds() -> None:
+    queries, heard, bank = unit(6, 5, np.float32), unit(3, 6), unit(40, 2)
+    plain = Search(gallery(), IDS, 2, bank).scores(queries)
+    taught = Search(gallery(), IDS, 2, bank, exemplars={"b": heard, "nobody": heard})
+    found = taught.scores(queries)
+    mean = heard.astype(np.float64).mean(axis=0)
+    mean /= np.linalg.norm(mean)
+    noise = bank.astype(np.float64) @ mean
+    expected = (queries @ mean - noise.mean()) / noise.std()
+    column = IDS.index("b")
+    assert found.score[:, column] == pytest.approx(
+        np.maximum(plain.score[:, column], expected), abs=1e-4
+    )
+    better = expected > plain.score[:, column]
+    assert better.any()
+    assert not better.all()
+    assert found.similarity[better, column] == pytest.approx((queries @ mean)[better], abs=1e-5)
+    others = [n for n, id in enumerate(IDS) if id != "b"]
+    assert np.array_equal(found.score[:, others], plain.score[:, others])
+
+
+@pytest.mark.parametrize("many_rows", [1, 10_000])
+def test_exemplars_count_with_a_shortlist_too(many_rows: int) -> None:
+    owners = [f"s{n % 60}" for n in range(180)]
+    ids = sorted(set(owners))
+    table = tuple(GalleryRow(owner, "", "", "", "") for owner in owners)
+    crowd = Gallery(unit(180, 9), table)
+    query = unit(1, 10, np.float32)
+    found = Search(crowd, ids, 2, None, many_rows, exemplars={"s7": query.astype(np.float16)})
+    assert ids[int(found.scores(query).score.argmax())] == "s7"
+
+
+def test_a_species_without_a_picture_is_known_by_its_name_or_its_sound() -> None:
+    anchor, sound = unit(1, 7)[0], unit(1, 8)
+    anchors = {"z": anchor, "a": unit(1, 9)[0]}
+    search = Search(gallery(), ["z", "a", "y"], 2, None, anchors=anchors, exemplars={"y": sound})
+    assert search.species_ids == ["z", "a", "y"]
+    named = search.scores(anchor[None].astype(np.float32))
+    assert named.score[0].argmax() == 0
+    assert named.similarity[0, 0] == pytest.approx(1, abs=1e-2)
+    assert search.scores(sound.astype(np.float32)).score[0].argmax() == 2
+    assert search.best_rows(anchor.astype(np.float32), 0, 3) == []
+    pictured = Search(gallery(), ["a"], 2).scores(anchor[None].astype(np.float32))
+    assert named.score[0, 1] == pytest.approx(pictured.score[0, 0])

@@ -1,0 +1,209 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+from edge.contract.audio import AudioSpec
+from edge.contract.errors import BundleError
+from gallery.calibration.fit import (
+    brier,
+    calibration_error,
+    fit_platt,
+    isotonic_knots,
+    log_loss,
+    platt_knots,
+    reliability,
+)
+from gallery.calibration.recordings import LabelledRecording, mixtures
+from gallery.calibration.threshold import (
+    ScoredWindows,
+    choose_threshold,
+    false_matches,
+    fit_calibration,
+    true_matches,
+)
+
+SPEC = AudioSpec(48_000, 120_000, 30_000)
+
+
+def test_platt_recovers_the_curve_that_drew_the_labels():
+    random = np.random.default_rng(0)
+    score = random.normal(0, 2, 20_000)
+    present = random.random(20_000) < 1 / (1 + np.exp(-(1.7 * score - 0.8)))
+    slope, intercept = fit_platt(score, present)
+    assert slope == pytest.approx(1.7, rel=0.06)
+    assert intercept == pytest.approx(-0.8, rel=0.1)
+
+
+def test_platt_stays_finite_on_a_perfect_split():
+    score = np.concatenate([np.zeros(50), np.ones(50)])
+    slope, intercept = fit_platt(score, score > 0.5)
+    assert math.isfinite(slope)
+    assert slope > 0
+    assert math.isfinite(intercept)
+
+
+def windows_of(present, recordings=1, background=False):
+    count = len(present)
+    recording = np.repeat(np.arange(recordings), count // recordings)
+    no, yes = np.zeros(count, bool), np.ones(count, bool)
+    return ScoredWindows(
+        present.astype(np.float32), present, recording, no, yes if background else no, yes, SPEC
+    )
+
+
+def test_the_threshold_makes_at_most_one_false_match_an_hour_of_background():
+    random = np.random.default_rng(1)
+    present = np.zeros((4 * 5760, 3), bool)
+    probability = random.random(present.shape) ** 4
+    windows = windows_of(present, recordings=4, background=True)
+    threshold = choose_threshold(probability, windows)
+    hours = 4
+    assert false_matches(probability, windows, threshold) <= hours
+    assert false_matches(probability, windows, threshold - 0.01) > hours
+    assert 0.5 < threshold < 0.99
+
+
+def test_among_birds_five_reports_of_six_are_right(monkeypatch):
+    monkeypatch.setattr("gallery.calibration.threshold.FREE", 0.0)
+    present = np.zeros((200 * 4, 2), bool)
+    present[:, 0] = True
+    probability = np.zeros(present.shape)
+    recording = np.arange(len(present)) // 4
+    probability[:, 0] = np.linspace(0, 1, 200)[recording]  # found, the surer the later
+    probability[:, 1] = np.linspace(0.9, 0, 200)[recording]  # taken for another, the less the later
+    windows = windows_of(present, recordings=200)
+    threshold = choose_threshold(probability, windows)
+
+    def right_share(limit):
+        right, _ = true_matches(probability, windows, limit)
+        return right / (right + false_matches(probability, windows, limit))
+
+    assert right_share(threshold) >= 5 / 6 > right_share(threshold - 0.005)
+
+
+def test_a_margin_is_taken_where_it_costs_nothing():
+    present = np.zeros((40 * 12, 2), bool)
+    present[:, 0] = True
+    probability = np.zeros(present.shape)
+    recording = np.arange(len(present)) // 12
+    probability[:, 0] = np.where(
+        recording < 39, 0.87, 0.6
+    )  # one of 40 is found with less than 0.87
+    windows = windows_of(present, recordings=40)
+    assert choose_threshold(probability, windows) < 0.6 + 1e-6
+    surer = np.where(recording[:, None] < 39, probability, 0.0)
+    assert 0.86 < choose_threshold(surer, windows) <= 0.87
+
+
+def test_what_the_gate_holds_back_is_no_match():
+    present = np.zeros((12, 2), bool)
+    windows = windows_of(present, background=True)
+    assert false_matches(np.ones((12, 2)), windows, 0.5) == 2
+    assert false_matches(np.ones((12, 2)), replace(windows, audible=np.zeros(12, bool)), 0.5) == 0
+
+
+def test_false_matches_are_what_the_confirmation_confirms():
+    present = np.zeros((12, 2), bool)
+    probability = np.zeros((12, 2))
+    probability[[2, 4], 0] = 0.9  # two hits within a window's length, not next to each other
+    probability[[1, 9], 1] = 0.9  # too far apart
+    windows = windows_of(present)
+    assert false_matches(probability, windows, 0.8) == 1
+    assert false_matches(probability, windows, 0.95) == 0
+    assert true_matches(probability, windows, 0.8) == (0, 0)
+    present[:, 0] = True
+    assert false_matches(probability, windows_of(present), 0.8) == 0
+    assert true_matches(probability, windows_of(present), 0.8) == (1, 1)
+    assert true_matches(probability, windows_of(present), 0.95) == (0, 1)
+
+
+def test_the_isotonic_curve_is_the_nearest_that_never_falls():
+    random = np.random.default_rng(2)
+    score = random.normal(size=(400, 5))
+    present = random.random(score.shape) < np.where(score > 0.5, 0.7, 0.1)
+    scores, probabilities = isotonic_knots(score, present)
+    assert (np.diff(scores) > 0).all()
+    assert (np.diff(probabilities) >= 0).all()
+    assert 0 <= probabilities[0] < probabilities[-1] < 1
+    fitted = np.interp(score, scores, probabilities)
+    slope, intercept = fit_platt(score, present)
+    logistic = 1 / (1 + np.exp(-(slope * score + intercept)))
+    assert brier(fitted, present) < brier(logistic, present)
+    assert calibration_error(fitted, present) < calibration_error(logistic, present)
+
+
+def test_the_measures_of_reliability_are_what_they_are_defined_as():
+    probability = np.array([0.95, 0.95, 0.95, 0.95, 0.15, 0.15])
+    present = np.array([True, True, True, False, False, True])
+    mean, share, count = reliability(probability, present)
+    assert mean == pytest.approx([0.15, 0.95])
+    assert share == pytest.approx([0.5, 0.75])
+    assert list(count) == [2, 4]
+    assert calibration_error(probability, present) == pytest.approx((2 * 0.35 + 4 * 0.2) / 6)
+    assert brier(probability, present) == pytest.approx(
+        (3 * 0.05**2 + 0.95**2 + 0.15**2 + 0.85**2) / 6
+    )
+    assert log_loss(np.array([0.5, 0.5]), np.array([True, False])) == pytest.approx(math.log(2))
+
+
+def sung(noise, seed=3):
+    """Two species, 30 takes of 6 windows, higher scores where they sing."""
+    random = np.random.default_rng(seed)
+    present = np.repeat(random.random((30, 2)) < 0.5, 6, axis=0)
+    score = present * 3 + random.normal(0, noise, present.shape)
+    no, yes = np.zeros(len(present), bool), np.ones(len(present), bool)
+    recording = np.repeat(np.arange(30), 6)
+    return ScoredWindows(score.astype(np.float32), present, recording, no, no, yes, SPEC)
+
+
+def test_a_calibration_knows_what_it_was_not_fitted_on():
+    found, fresh = fit_calibration(sung(1)), sung(1, seed=4)
+    assert calibration_error(found.probability(fresh.score), fresh.present) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"score": np.full((180, 2), np.nan, np.float32)}, "NaN"),
+        ({"score": -sung(0.1).score}, "not more often right"),
+        ({"there": np.ones((180, 2), bool)}, "two species"),
+        ({"there": np.zeros((180, 2), bool)}, "two species"),
+    ],
+)
+def test_scores_that_say_nothing_are_refused(change, problem):
+    with pytest.raises(BundleError, match=problem):
+        fit_calibration(replace(sung(0.1), **change))
+
+
+def test_a_mixture_sings_with_both_birds_and_does_not_clip():
+    time_s = np.arange(48_000) / 48_000
+    low = LabelledRecording(np.sin(2 * np.pi * 500 * time_s).astype(np.float32), frozenset({"owl"}))
+    high = LabelledRecording(
+        np.sin(2 * np.pi * 5000 * time_s).astype(np.float32), frozenset({"tit"})
+    )
+    background = LabelledRecording(np.full(100, 0.01, np.float32), frozenset())
+    made = list(mixtures([low, high], [background]))
+    both = [one for one in made if one.species_ids == {"owl", "tit"}]
+    assert both
+    for one in both:
+        spectrum = np.abs(np.fft.rfft(one.waveform))
+        assert min(spectrum[500], spectrum[5000]) > 100 * np.median(spectrum)
+        assert np.abs(one.waveform).max() <= 1
+
+
+def test_very_many_pairs_are_fitted_as_few_are(monkeypatch):
+    random = np.random.default_rng(2)
+    score = random.normal(0, 1, (300, 200)).astype(np.float32)
+    present = random.random(score.shape) < 0.01
+    score[present] += 4
+    curves = []
+    for alone in (score.size, 2_000):
+        monkeypatch.setattr("gallery.calibration.fit._ALONE", alone)
+        asked = np.linspace(2.5, 6, 50)
+        for knots in (platt_knots, isotonic_knots):
+            curves.append(np.interp(asked, *knots(score, present)))
+    assert curves[2] == pytest.approx(curves[0], abs=0.01)
+    assert curves[3] == pytest.approx(curves[1], abs=0.08)

@@ -1,0 +1,108 @@
+"""`python -m gallery.calibrate`: a bundle learns what its scores mean, or stays what it was."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+from edge.contract.bundle import load_bundle
+from edge.recognition.search import BANK_ROWS
+from gallery.calibrate import main
+from train.aviary.dataset import AviaryConfig, build
+from train.aviary.species import SPECIES_IDS
+from train.noise.build import BackgroundConfig
+from train.noise.build import build as build_background
+
+
+def aviary(folder, species):
+    """Small, but with all three splits."""
+    config = AviaryConfig(
+        species=species, individuals=3, recordings=1, pictures=3, backgrounds=3, seed=5
+    )
+    build(config, folder, progress=False, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    return aviary(tmp_path_factory.mktemp("recordings"), SPECIES_IDS[:3])
+
+
+@pytest.fixture(scope="module")
+def background(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("background")
+    build_background(BackgroundConfig(hours=28 * 3 / 3600, length_s=3), folder)
+    return folder
+
+
+def test_a_bundle_learns_what_its_scores_mean(bundle_copy, recordings, background, capsys):
+    arguments = [str(bundle_copy.path), "--recordings", str(recordings)]
+    assert main([*arguments, "--background", str(recordings), str(background)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in said] == ["fp32", "fp16", "int8"]
+    assert all("recordings rightly" in line for line in said)
+    bundle = load_bundle(bundle_copy.path)
+    for precision in ("fp32", "fp16", "int8"):
+        bank, known = bundle.background(precision), bundle.calibrated(precision, "all")
+        assert bank is not None
+        assert 20 < len(bank) <= BANK_ROWS
+        assert known is not None
+        assert 0.3 <= known.threshold < 1
+        probability = known.probability(np.linspace(-20, 30, 500))
+        assert (np.diff(probability) >= 0).all()
+        assert probability[0] < 0.1 < 0.5 < probability[-1]
+
+
+def test_one_species_is_enough(bundle_copy, tmp_path, background):
+    data = aviary(tmp_path / "one", SPECIES_IDS[:1])
+    arguments = [str(bundle_copy.path), "--recordings", str(data)]
+    assert main([*arguments, "--background", str(background)]) == 0
+
+
+@pytest.mark.parametrize("lacks", ["background", "birds", "manifest"])
+def test_without_recordings_it_is_said_and_nothing_changes(
+    bundle_copy, recordings, background, tmp_path, capsys, lacks
+):
+    before = bundle_copy.manifest()
+    birds, background = tmp_path / "birds", tmp_path / "quiet"
+    shutil.copytree(recordings, birds)
+    shutil.copytree(background, background)
+    named = {"background": background, "birds": birds, "manifest": birds}[lacks]
+    if lacks == "manifest":
+        (named / "manifest.csv").unlink()
+    else:
+        lines = (named / "manifest.csv").read_text().splitlines(keepends=True)
+        kept = [lines[0], *(line for line in lines if ",validation" not in line)]
+        (named / "manifest.csv").write_text("".join(kept))
+    arguments = [str(bundle_copy.path), "--recordings", str(birds), "--background", str(background)]
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert str(named) in told
+    assert "Traceback" not in told
+    assert bundle_copy.manifest() == before
+
+
+def test_pictures_and_names_are_weighted_and_all_names_heard(
+    bundle_copy, recordings, background, capsys
+):
+    folders = ["--background", str(recordings), str(background)]
+    arguments = [str(bundle_copy.path), "--recordings", str(recordings), *folders]
+    assert main([*arguments, "--fuse", "--least-right", "0.9"]) == 0
+    bundle = load_bundle(bundle_copy.path)
+    for precision in ("fp32", "fp16", "int8"):
+        known = bundle.calibrated(precision, "all")
+        assert known is not None
+        assert known.weights is not None
+        assert known.weights.pictures + known.weights.anchor == 1
+    assert "recordings rightly" in capsys.readouterr().out
+
+
+def test_names_can_only_be_weighted_where_there_are_names(bundle_copy, recordings, capsys):
+    def nameless(manifest):
+        del manifest["roles"]["anchors"]
+
+    bundle_copy.edit(nameless)
+    arguments = [str(bundle_copy.path), "--recordings", str(recordings)]
+    assert main([*arguments, "--fuse"]) == 1
+    assert "--fuse" in capsys.readouterr().err

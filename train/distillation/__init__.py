@@ -1,0 +1,1 @@
+"""Distillation: anchors, losses, one step."""

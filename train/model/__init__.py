@@ -1,0 +1,1 @@
+"""The student: front end, audio tower, checkpoint."""

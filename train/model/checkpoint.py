@@ -1,0 +1,132 @@
+"""A distilled student on disk: weights, what they need to run, and where they come from."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from edge.contract.audio import AudioSpec
+from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Taxonomy
+from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import Student
+
+WEIGHTS, META, TAXONOMY, ANCHORS = (
+    "model.safetensors",
+    "checkpoint.json",
+    "taxonomy.csv",
+    "anchors.npy",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that export, gallery and evaluation need."""
+
+    student: Student
+    frontend: LogMelSpec
+    window_samples: int
+    space_id: str
+    taxonomy: Taxonomy
+    anchors: npt.NDArray[np.float32]
+    """float32[species, dim], unit rows: the mean over the templates."""
+    dataset: str
+    synthetic: bool
+    licences: tuple[str, ...]
+    """Of the training recordings, each once."""
+    seen_species: tuple[str, ...]
+    """Ids of the species that the training recordings hold; the others are unseen."""
+    config: dict[str, Any]
+    """The DistillConfig, without the output's name."""
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the space."""
+        return int(self.anchors.shape[1])
+
+    @property
+    def audio(self) -> AudioSpec:
+        """Audio that a listener feeds it."""
+        return self.input_spec.audio
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """Front end, and the windows that its recordings are cut into."""
+        return InputSpec(self.frontend, self.window_samples)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint folder; checkpoint.json comes last and makes it one.
+
+    The same training on the same kind of machine gives the same bytes: no time, host or path of
+    the output is stored.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    (path / META).unlink(missing_ok=True)
+    write_atomic(path / WEIGHTS, save(checkpoint.student.state_dict()))
+    write_atomic(path / ANCHORS, npy_bytes(checkpoint.anchors))
+    checkpoint.taxonomy.save(path / TAXONOMY)
+    write_atomic(path / META, (json.dumps(_meta(checkpoint), indent=2) + "\n").encode())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint folder.
+
+    Raises:
+        DatasetError: it isn't one, or is damaged.
+    """
+    if not (path / META).is_file():
+        raise DatasetError(f"{path}: no checkpoint here; make one: python -m train.distill")
+    try:
+        return _read(path)
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError, SafetensorError) as error:
+        raise DatasetError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]})") from error
+
+
+def model_id(path: Path) -> str:
+    """sha256 of a checkpoint's weights file."""
+    return hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+
+
+def _read(path: Path) -> Checkpoint:
+    meta = json.loads((path / META).read_text(encoding="utf-8"))
+    anchors = np.load(path / ANCHORS, allow_pickle=False)
+    student = Student(meta["audio_config"], anchors.shape[1], meta["projection_hidden"])
+    student.load_state_dict(load_file(path / WEIGHTS))
+    student.train(False)
+    return Checkpoint(
+        student,
+        LogMelSpec(**meta["frontend"]),
+        meta["window_samples"],
+        meta["space_id"],
+        Taxonomy.load(path / TAXONOMY),
+        anchors,
+        meta["dataset"],
+        meta["synthetic"],
+        tuple(meta["licences"]),
+        tuple(meta["heard"]),
+        meta["config"],
+    )
+
+
+def _meta(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "dataset": checkpoint.dataset,
+        "synthetic": checkpoint.synthetic,
+        "licences": checkpoint.licences,
+        "heard": checkpoint.seen_species,
+        "space_id": checkpoint.space_id,
+        "window_samples": checkpoint.window_samples,
+        "frontend": asdict(checkpoint.frontend),
+        "config": checkpoint.config,
+        "audio_config": checkpoint.student.audio_config,
+        "projection_hidden": checkpoint.student.projection_hidden,
+    }

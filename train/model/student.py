@@ -1,0 +1,227 @@
+"""The student: an audio tower with a new projection to the teacher's space."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge.contract.bundle import write_atomic
+from edge.contract.errors import ConfigError, DatasetError
+from gallery.known import KNOWN, check_known
+from train.model.frontend import InputSpec, LogMel, LogMelSpec
+
+CNN = "cnn:"
+TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
+_DROPOUT = 0.3
+"""Of a projection's hidden layer."""
+
+
+class Student(nn.Module):
+    """Log-mel to a unit embedding in the teacher's space.
+
+    Args:
+        audio_config: says which tower; see `train.model.towers.make_tower`.
+        dim: dimension of the teacher's space.
+        projection_hidden: width of the projection's hidden layer; 0 makes it linear.
+    """
+
+    def __init__(self, audio_config: dict[str, Any], dim: int, projection_hidden: int = 0) -> None:
+        super().__init__()
+        from train.model.towers import make_tower
+
+        self.audio_config = audio_config
+        self.tower, self.hidden = make_tower(audio_config)
+        self.projection_hidden = projection_hidden
+        self.projection = make_projection(self.hidden, projection_hidden, dim)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
+        return self.project(self.features(log_mel))
+
+    def features(self, log_mel: Tensor) -> Tensor:
+        """Features of the tower, before the projection: float32[batch, hidden]."""
+        features: Tensor = self.tower(log_mel)
+        return features
+
+    def project(self, features: Tensor) -> Tensor:
+        """Features to unit rows in the teacher's space."""
+        return functional.normalize(self.projection(features), dim=-1)
+
+
+def make_projection(features: int, hidden: int, dim: int) -> nn.Module:
+    """Features to the teacher's space, through a hidden layer unless it is 0 wide."""
+    if not hidden:
+        return nn.Linear(features, dim)
+    layers = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(hidden, dim))
+    return nn.Sequential(*layers)
+
+
+class WaveformStudent(nn.Module):
+    """Front end and student in one: what an exported encoder is compared with."""
+
+    def __init__(self, spec: LogMelSpec, student: Student) -> None:
+        super().__init__()
+        self.frontend = LogMel(spec)
+        self.student = student
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """float32[batch, window_samples] -> float32[batch, dim], unit rows."""
+        embedding: Tensor = self.student(self.frontend(waveform))
+        return embedding
+
+
+def load_clap(name: str) -> tuple[Any, Any]:
+    """Load a ClapModel and its ClapProcessor, by hub id or from a folder.
+
+    Raises:
+        DatasetError: there is no such model, or it is incomplete or of another kind.
+    """
+    from transformers import ClapModel, ClapProcessor
+    from transformers.utils.logging import disable_progress_bar
+
+    # Its bar over the tensors of a model is noise beside our own.
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    if not Path(name).is_dir() and (name.startswith(("runs", ".", "/")) or name.count("/") != 1):
+        raise DatasetError(
+            f"{name}: no CLAP model here; train one: python -m train.pretrain, or name another: "
+            "student=davidrrobinson/BioLingual"
+        )
+    try:
+        loaded: Any = ClapModel.from_pretrained(name, output_loading_info=True)
+        processor = ClapProcessor.from_pretrained(name)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise DatasetError(f"{name}: not a CLAP model ({str(error).splitlines()[0]})") from error
+    model, loading = loaded
+    _check_kind(name, model.config, processor.feature_extractor, loading["missing_keys"])
+    if name in KNOWN:
+        check_known(name, clap_facts(model.config, processor.feature_extractor))
+    model.train(False)
+    return model, processor
+
+
+def clap_facts(config: Any, extractor: Any) -> dict[str, Any]:
+    """Facts that a known CLAP is checked for."""
+    return {
+        **vars(extractor),
+        "enable_fusion": config.audio_config.enable_fusion,
+        "hidden_size": config.audio_config.hidden_size,
+        "projection_dim": config.projection_dim,
+    }
+
+
+def _check_kind(name: str, config: Any, extractor: Any, missing: Iterable[str]) -> None:
+    """Refuse a model whose weights would be random or whose front end is another."""
+    if any(key.startswith("audio_model") for key in missing):
+        raise DatasetError(f"{name}: weights of the audio tower are missing; copy it again")
+    if config.audio_config.enable_fusion or extractor.truncation != "rand_trunc":
+        raise DatasetError(
+            f"{name}: a fusion CLAP (truncation {extractor.truncation!r}); expected an unfused one "
+            "with 'rand_trunc', such as BioLingual or laion/clap-htsat-unfused"
+        )
+
+
+@dataclass(frozen=True)
+class StudentInit:
+    """Start of a distillation: a CLAP's audio tower, or a CNN that has learned nothing."""
+
+    audio_config: dict[str, Any]
+    spec: LogMelSpec
+    weights: dict[str, Tensor] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that `student=FOLDER` begins with."""
+        if self.weights is None:
+            raise ValueError("a start without weights needs no folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / TOWER_WEIGHTS, save(self.weights))
+        meta = {"audio_config": self.audio_config, "frontend": asdict(self.spec)}
+        write_atomic(folder / TOWER, (json.dumps(meta, indent=2) + "\n").encode())
+
+    def student(self, dim: int, projection_hidden: int = 0) -> Student:
+        """The student; its projection is new."""
+        student = Student(self.audio_config, dim, projection_hidden)
+        if self.weights is not None:
+            student.tower.load_state_dict(self.weights)
+        return student
+
+    def input_spec(self, window_s: float) -> InputSpec:
+        """Hearing of windows of a length.
+
+        Raises:
+            ConfigError: longer than HTSAT's square of mel bins x frames holds.
+        """
+        input_spec = InputSpec(self.spec, round(window_s * self.spec.sample_rate_hz))
+        most = self.audio_config.get("spec_size", math.inf) ** 2 // self.spec.mel_bins
+        if input_spec.frames > most:
+            raise ConfigError(
+                f"window_s: makes {input_spec.frames} frames, the tower holds at most {most:g}"
+            )
+        return input_spec
+
+
+def open_student(name: str, frame_hop_samples: int) -> StudentInit:
+    """Find out what `student=NAME` means.
+
+    Args:
+        name: a CLAP's folder or hub id, the folder of a tower, or `cnn:` and a name of timm's.
+        frame_hop_samples: of a front end for `cnn:`; the others know their own.
+
+    Raises:
+        DatasetError: no such model.
+    """
+    if name.startswith(CNN):
+        from train.model.towers import cnn_config
+
+        spec = LogMelSpec(hop_samples=frame_hop_samples)
+        return StudentInit(cnn_config(name.removeprefix(CNN)), spec)
+    if (Path(name) / TOWER).is_file():
+        return _read_tower(Path(name))
+    clap, processor = load_clap(name)
+    spec = LogMelSpec.from_extractor(processor.feature_extractor)
+    return StudentInit(clap.config.audio_config.to_dict(), spec, clap.audio_model.state_dict())
+
+
+def _read_tower(folder: Path) -> StudentInit:
+    try:
+        meta = json.loads((folder / TOWER).read_text(encoding="utf-8"))
+        weights = load_file(folder / TOWER_WEIGHTS)
+        return StudentInit(meta["audio_config"], LogMelSpec(**meta["frontend"]), weights)
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        raise DatasetError(f"{folder}: damaged tower ({str(error).splitlines()[0]})") from error
+
+
+@torch.inference_mode()
+def embed_log_mels(model: nn.Module, log_mels: Iterable[Tensor], batch: int = 64) -> Tensor:
+    """Embed windows on the model's device.
+
+    Args:
+        model: float32[n, 1, frames, mel_bins] -> float32[n, dim].
+        log_mels: float[n, 1, frames, mel_bins] each; read from disk as they are needed.
+        batch: windows at a time.
+
+    Returns:
+        float32[windows, dim] on the CPU.
+    """
+    device = next(model.parameters()).device
+    return torch.cat(
+        [model(log_mel.to(device).float()).cpu() for log_mel in _batches(log_mels, batch)]
+    )
+
+
+def _batches(stacks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    held: list[Tensor] = []
+    for stack in stacks:
+        held.append(stack)
+        if sum(map(len, held)) >= size:
+            yield from torch.split(torch.cat(held), size)
+            held = []
+    if held:
+        yield from torch.split(torch.cat(held), size)

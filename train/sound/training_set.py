@@ -1,0 +1,191 @@
+"""The recordings of one split as log-mels, with their species."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Species, read_names
+from train.config import DistillConfig, PretrainConfig
+from train.data.dataset import Dataset, Item
+from train.ears.recipe import locate
+from train.engine.ranks import ALONE, Ranks
+from train.model.frontend import InputSpec, LogMelSpec
+from train.sound.features import load_features
+from train.sound.hints import HintLoss, NoHint, load_hints
+from train.sound.log_mel_store import LogMelStore
+from train.sound.sampler import Augmentation, WindowSampler
+
+SEEN = "heard.json"
+"""Beside a pretrained student: the species of its training."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Readable recordings only."""
+
+    species: tuple[Species, ...]
+    """What the labels index: those that have a recording here."""
+    items: tuple[Item, ...]
+    features: tuple[Tensor, ...]
+    """float16[frames, mel_bins] a recording."""
+    labels: tuple[int, ...]
+    background: tuple[Tensor, ...]
+    """Log-mels of recordings without a bird."""
+
+    @property
+    def seen_species(self) -> tuple[str, ...]:
+        """Ids of the species that have a readable recording."""
+        return tuple(
+            species.species_id for n, species in enumerate(self.species) if n in self.labels
+        )
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """Licences of the recordings, each once."""
+        return tuple(sorted({item.licence for item in self.items}))
+
+    def seen_with(self, *before: str) -> tuple[str, ...]:
+        """Ids of the species heard here, or by the models that a training began as, sorted."""
+        earlier = (species for model in before if model for species in heard_by(model))
+        return tuple(sorted({*self.seen_species, *earlier}))
+
+    def write_seen(self, folder: Path, *before: str) -> None:
+        """Leave a note beside a model: which species it, and those it began as, have heard."""
+        seen_species = json.dumps(self.seen_with(*before))
+        (folder / SEEN).write_text(seen_species + "\n", encoding="utf-8")
+
+    def sampler(
+        self,
+        frames: int,
+        config: PretrainConfig | DistillConfig,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+    ) -> WindowSampler:
+        """Batches of random windows, augmented and balanced as configured."""
+        return WindowSampler(
+            LogMelStore(self.features, device),
+            torch.tensor(self.labels),
+            LogMelStore(self.background, device),
+            frames,
+            Augmentation(mix=config.mix, background=config.background_prob),
+            config.seed,
+            config.species_weight,
+            ranks,
+        )
+
+    def hint(
+        self, hint: str, features: int, input_spec: InputSpec, cache: Path
+    ) -> HintLoss | NoHint:
+        """Loss of learning from another network's embedding of the same windows.
+
+        Args:
+            hint: an ear, as `train.ears.recipe.locate` has it; empty learns without.
+            features: width of the student's features.
+            input_spec: the student's.
+            cache: where embeddings are kept.
+
+        Raises:
+            BirdlistenError: the network isn't in the folder, or can't be run.
+        """
+        if not hint:
+            return NoHint()
+        hints = load_hints(self.items, hint, cache)
+        return HintLoss(hints, features, input_spec, locate(hint)[0].window_s)
+
+
+def load_sounds(
+    dataset: Dataset,
+    spec: LogMelSpec,
+    cache: Path,
+    held_out: Sequence[str] = (),
+    split: str = "train",
+    background: Dataset | None = None,
+) -> TrainingSet:
+    """Load a split's recordings of all species but the held-out ones.
+
+    Args:
+        dataset: of birds, and of background if it has any.
+        spec: of the log-mels.
+        cache: where they are kept.
+        held_out: ids of species to leave out.
+        split: `train` or another.
+        background: more background.
+
+    Raises:
+        DatasetError: none is readable, or a held-out species is unknown.
+    """
+    _check_known(held_out, dataset)
+    wanted = set(dataset.taxonomy.ids) - set(held_out)
+    items = dataset.select("audio", split, wanted)
+    recorded = {item.species_id for item in items}
+    species = tuple(bird for bird in dataset.taxonomy.species if bird.species_id in recorded)
+    ids = [bird.species_id for bird in species]
+    if not items:
+        raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
+    features = load_features(items, spec, cache)
+    good = [
+        (item, log_mel)
+        for item, log_mel in zip(items, features, strict=True)
+        if log_mel is not None
+    ]
+    return TrainingSet(
+        species,
+        tuple(item for item, _ in good),
+        tuple(log_mel for _, log_mel in good),
+        tuple(ids.index(item.species_id) for item, _ in good),
+        tuple(
+            log_mel
+            for source in (dataset, background)
+            if source is not None
+            for log_mel in _background(source, spec, cache, split)
+        ),
+    )
+
+
+def check_unheard(student: str, held_out: Sequence[str]) -> None:
+    """Refuse to call a species held out that the student has heard before.
+
+    Raises:
+        DatasetError: one was heard. A model without a note, such as a hub's, can't be checked.
+    """
+    known = sorted(set(held_out) & set(heard_by(student)))
+    if known:
+        raise DatasetError(
+            f"held_out: {student} has heard {', '.join(known)}; pretrain one that hasn't: "
+            f"python -m train.pretrain --only student held_out={','.join(held_out)}"
+        )
+
+
+def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:
+    """Ids of the species that a distillation doesn't learn.
+
+    Raises:
+        ConfigError: the file of those that it learns can't be read.
+    """
+    if not config.species:
+        return config.held_out
+    chosen = set(read_names(Path(config.species))) - set(config.held_out)
+    return tuple(species for species in dataset.taxonomy.ids if species not in chosen)
+
+
+def heard_by(student: str) -> list[str]:
+    """Ids of the species that a pretrained student has heard, as far as it says."""
+    note = Path(student) / SEEN
+    return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
+
+
+def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:
+    items = dataset.select("audio", split, ("",))
+    features = load_features(items, spec, cache) if items else []
+    return tuple(log_mel for log_mel in features if log_mel is not None)
+
+
+def _check_known(held_out: Sequence[str], dataset: Dataset) -> None:
+    strangers = sorted(set(held_out) - set(dataset.taxonomy.ids))
+    if strangers:
+        raise DatasetError(f"held_out: not in the taxonomy of {dataset.path}: {strangers}")
