@@ -2,14 +2,15 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from edge.contract.audio import AudioSpec
+from edge.contract.caution import DEFAULT_CAUTION, check_rule
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
-from edge.decision.caution import DEFAULT_CAUTION, check_rule
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
 """Real birds."""
@@ -155,8 +156,25 @@ def resolve(
     beside = Settings(**above).station_path / "config.yaml"
     named = environment.get("BIRDLISTEN_CONFIG")
     file = config or (Path(named) if named else beside if beside.is_file() else None)
-    written = _typed(_read_yaml(file)) if file else {}
+    written = _typed(read_yaml(file, names)) if file else {}
     return Settings(**{**written, **above})
+
+
+def hop_samples(settings: Settings, spec: AudioSpec) -> int:
+    """The distance between windows: as set, or the bundle's own.
+
+    Raises:
+        ConfigError: it is longer than the bundle's window.
+    """
+    if settings.hop is None:
+        return spec.hop_samples
+    hop = round(settings.hop * spec.sample_rate_hz)
+    if not 0 < hop <= spec.window_samples:
+        raise ConfigError(
+            f"hop: {settings.hop} s, expected more than 0 and at most the window, "
+            f"{spec.window_s:g} s"
+        )
+    return hop
 
 
 def data_folder() -> Path:
@@ -185,7 +203,16 @@ def find_bundle(name: str) -> Path:
     )
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, known: Collection[str] | None = None) -> dict[str, Any]:
+    """Read `name: value` lines; an empty file is an empty table.
+
+    Args:
+        path: the file.
+        known: the names that there are; None takes any.
+
+    Raises:
+        ConfigError: unreadable, not such lines, or an unknown name.
+    """
     import yaml
 
     try:
@@ -194,10 +221,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not readable as YAML ({_first_line(error)})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
-    names = [field.name for field in fields(Settings)]
     for key in content:
-        if key not in names:
-            raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), names)}")
+        if known is not None and key not in known:
+            raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
     return content
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Flags, Float32s, Places
 from edge.contract.bundle import Bundle
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
@@ -13,8 +13,6 @@ from edge.recognition.search import Search
 from export.recordings import LabelledRecording, windows_of
 from train.measure.metrics import average_precision, class_average
 from train.measure.retrieval import PooledEmbeddings
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Agreement:
 def agreement(
     bundle: Bundle,
     precision: str,
-    reference: Callable[[Floats], Floats],
+    reference: Callable[[Float32s], Float32s],
     recorded: Sequence[LabelledRecording],
 ) -> dict[str, Agreement]:
     """Compare a variant with torch, by species set; sets without a recording are left out.
@@ -63,7 +61,9 @@ def _search(bundle: Bundle, species_set: str, precision: str) -> Search:
 
 
 def _compared(
-    searches: Sequence[Search], sides: Sequence[list[Floats]], recorded: Sequence[LabelledRecording]
+    searches: Sequence[Search],
+    sides: Sequence[list[Float32s]],
+    recorded: Sequence[LabelledRecording],
 ) -> Agreement:
     owners = np.repeat(np.arange(len(recorded)), [len(side) for side in sides[0]])
     ids = searches[0].species_ids
@@ -79,6 +79,6 @@ def _compared(
     return Agreement(same, 100 * (exact - variant), len(owners))
 
 
-def _mean_ap(score: Floats, owners: npt.NDArray[np.intp], present: npt.NDArray[np.bool_]) -> float:
+def _mean_ap(score: Float32s, owners: Places, present: Flags) -> float:
     pooled = PooledEmbeddings(score, owners).loudest(score)
     return class_average(average_precision(pooled, present), present.argmax(axis=1))

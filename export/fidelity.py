@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from edge.contract.arrays import Float32s
 from edge.contract.errors import DatasetError
 from edge.recognition.encoder import Encoder
 from edge.recognition.runtime import RuntimeOptions, open_session
@@ -24,8 +24,7 @@ _LOG = logging.getLogger(__name__)
 _BATCH = 8
 _AUDIBLE_DB = 60
 """Bins further below the loudest are rounding noise of a float32 transform."""
-Windows = npt.NDArray[np.float32]
-Function = Callable[[Windows], Windows]
+Function = Callable[[Float32s], Float32s]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Parity:
 def compare_graph(
     reference: Function,
     graph: bytes,
-    recorded: Windows | None = None,
+    recorded: Float32s | None = None,
     log_mel: Function | None = None,
 ) -> Parity:
     """Compare a graph with what it was made from.
@@ -120,13 +119,13 @@ def compare_graph(
     )
 
 
-def _worst(cosines: Windows) -> list[float]:
+def _worst(cosines: Float32s) -> list[float]:
     """Of several ways, [ways, signals]; not a number is the worst there is."""
     return [float(cosine) for cosine in np.nan_to_num(cosines, nan=-1).min(axis=0)]
 
 
 def _recordings(
-    reference: Function, ways: Sequence[Function], windows: Windows
+    reference: Function, ways: Sequence[Function], windows: Float32s
 ) -> tuple[float, float]:
     expected = in_batches(reference, windows)
     cosines = [(in_batches(way, windows) * expected).sum(axis=1) for way in ways]
@@ -134,7 +133,7 @@ def _recordings(
     return float(worst.mean()), float(worst.min())
 
 
-def _log_mel_differences(log_mel: Function, model: onnx.ModelProto, hard: Windows) -> list[float]:
+def _log_mel_differences(log_mel: Function, model: onnx.ModelProto, hard: Float32s) -> list[float]:
     part = log_mel_of(model)
     found = _plainly(rounded(part) if _holds_halves(part) else part)(hard)
     expected = log_mel(hard)
@@ -163,7 +162,7 @@ def _plainly(model: onnx.ModelProto) -> Function:
     return lambda windows: session.run(None, {"waveform": windows})[0]
 
 
-def in_batches(function: Function, windows: Windows) -> Windows:
+def in_batches(function: Function, windows: Float32s) -> Float32s:
     """A function of many windows, some at a time."""
     return np.concatenate(
         [function(windows[n : n + _BATCH]) for n in range(0, len(windows), _BATCH)]

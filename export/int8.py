@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from edge.contract.arrays import Float32s
 from edge.contract.errors import ConfigError
 from export.packing import Weights, pack
 from export.scopes import frontend_nodes
 from export.signals import signals
 
 METHODS = ("dynamic", "weights", "static")
-Windows = npt.NDArray[np.float32]
 _CALIBRATION = 64
 """Windows."""
 _SMALL, _SMALL_LINEAR = 20_000, 150_000
 """Layers with fewer weights stay halves."""
 
 
-def to_int8(model: onnx.ModelProto, method: str, windows: Windows | None = None) -> onnx.ModelProto:
+def to_int8(
+    model: onnx.ModelProto, method: str, windows: Float32s | None = None
+) -> onnx.ModelProto:
     """A quantised copy.
 
     Args:
@@ -69,7 +70,7 @@ def _silently() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _dynamic(source: Path, target: Path, windows: Windows | None, spared: list[str]) -> None:
+def _dynamic(source: Path, target: Path, windows: Float32s | None, spared: list[str]) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
@@ -82,7 +83,7 @@ def _dynamic(source: Path, target: Path, windows: Windows | None, spared: list[s
     )
 
 
-def _static(source: Path, target: Path, windows: Windows | None, spared: list[str]) -> None:
+def _static(source: Path, target: Path, windows: Float32s | None, spared: list[str]) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     quantize_static(
@@ -98,7 +99,7 @@ def _static(source: Path, target: Path, windows: Windows | None, spared: list[st
     )
 
 
-def _reader(windows: Windows) -> Any:
+def _reader(windows: Float32s) -> Any:
     """Recordings, and the signals that break front ends: ranges must hold both."""
     from onnxruntime.quantization import CalibrationDataReader
 
@@ -107,16 +108,16 @@ def _reader(windows: Windows) -> Any:
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._left: Iterator[Windows] = iter(samples)
+            self._left: Iterator[Float32s] = iter(samples)
 
-        def get_next(self) -> dict[str, Windows] | None:
+        def get_next(self) -> dict[str, Float32s] | None:
             window = next(self._left, None)
             return None if window is None else {"waveform": window[None]}
 
     return Reader()
 
 
-def _rounded(weights: Weights, axis: int) -> tuple[Weights, npt.NDArray[np.float32] | None]:
+def _rounded(weights: Weights, axis: int) -> tuple[Weights, Float32s | None]:
     """int8 weights and their scale, one an output channel; halves where little would be saved.
 
     A CNN's small layers and its linear ones cost a tenth of the file and four fifths of the error.

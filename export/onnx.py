@@ -153,7 +153,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = args.output or checkpoint / "bundle"
         label = BundleLabel(args.name, args.licence, args.species, args.figures)
         chosen = args.precision.split(",")
-        variants = Variants(chosen, args.fp16, args.int8, args.recordings, args.beyond_limits)
+        variants = Variants(
+            precisions=chosen,
+            fp16=args.fp16,
+            int8=args.int8,
+            recordings=args.recordings,
+            beyond_limits=args.beyond_limits,
+        )
         export(checkpoint, output, variants, label)
         print(output)
 

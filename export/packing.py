@@ -5,17 +5,16 @@ graph and be done anew for every window.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from edge.contract.arrays import Array, Float32s
 from export.scopes import frontend_nodes
 
-Weights = npt.NDArray[Any]
-Packer = Callable[[Weights, int], tuple[Weights, npt.NDArray[np.float32] | None]]
+Weights = Array
+Packer = Callable[[Weights, int], tuple[Weights, Float32s | None]]
 """Weights and the axis of their outputs -> small ones, and what to multiply them with."""
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _LEAST = 256

@@ -18,17 +18,18 @@ from pathlib import Path
 import torch
 
 from edge.command.parser import Parser
+from edge.contract.arrays import Float32s
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import DatasetError
 from export.agreement import Agreement, agreement
-from export.fidelity import LIMITS, Function, Parity, Windows, compare_graph, in_batches
+from export.fidelity import LIMITS, Function, Parity, compare_graph, in_batches
 from export.recordings import LabelledRecording, cut, read_recorded
 from gallery.command import run
 from train.model.checkpoint import Checkpoint, load_checkpoint, model_id
 from train.model.student import WaveformStudent
 
 
-def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = None) -> Parity:
+def compare(student: WaveformStudent, graph: bytes, recorded: Float32s | None = None) -> Parity:
     """Compare a graph with torch.
 
     Args:
@@ -38,8 +39,8 @@ def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = N
     """
 
     @torch.inference_mode()
-    def log_mel(windows: Windows) -> Windows:
-        found: Windows = student.frontend(torch.from_numpy(windows)).numpy()
+    def log_mel(windows: Float32s) -> Float32s:
+        found: Float32s = student.frontend(torch.from_numpy(windows)).numpy()
         return found
 
     return compare_graph(_torch(student), graph, recorded, log_mel)
@@ -47,8 +48,8 @@ def compare(student: WaveformStudent, graph: bytes, recorded: Windows | None = N
 
 def _torch(student: WaveformStudent) -> Function:
     @torch.inference_mode()
-    def encode(windows: Windows) -> Windows:
-        embedded: Windows = student(torch.from_numpy(windows)).numpy()
+    def encode(windows: Float32s) -> Float32s:
+        embedded: Float32s = student(torch.from_numpy(windows)).numpy()
         return embedded
 
     return encode

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
 from edge.dsp.gate import GateConfig, passing
 from edge.source.framing import frame_waveform
@@ -30,16 +30,14 @@ def read_recorded(folder: Path, split: str, rate_hz: int) -> list[LabelledRecord
     return read_recordings(folder, split, rate_hz, birds=True, most=_MOST)
 
 
-def windows_of(recording: LabelledRecording, audio: AudioSpec) -> npt.NDArray[np.float32]:
+def windows_of(recording: LabelledRecording, audio: AudioSpec) -> Float32s:
     """A recording's windows side by side, without those that the gate leaves out."""
     beside = replace(audio, hop_samples=audio.window_samples)
     framed = list(frame_waveform(recording.waveform, audio.sample_rate_hz, beside))
     return np.stack([window.samples for window in passing(framed, GateConfig())])
 
 
-def cut(recorded: Sequence[LabelledRecording], audio: AudioSpec) -> npt.NDArray[np.float32] | None:
+def cut(recorded: Sequence[LabelledRecording], audio: AudioSpec) -> Float32s | None:
     """The first windows of every recording: float32[windows, samples]; None without recordings."""
-    parts: Iterator[npt.NDArray[np.float32]] = (
-        windows_of(recording, audio)[:_EACH] for recording in recorded
-    )
+    parts: Iterator[Float32s] = (windows_of(recording, audio)[:_EACH] for recording in recorded)
     return np.concatenate(list(parts)) if recorded else None

@@ -1,12 +1,13 @@
 """Signals that break front ends; white noise alone proves nothing."""
 
 import numpy as np
-import numpy.typing as npt
+
+from edge.contract.arrays import Float32s
 
 _RATE_HZ = 48_000
 
 
-def signals(samples: int) -> dict[str, npt.NDArray[np.float32]]:
+def signals(samples: int) -> dict[str, Float32s]:
     """By name, float32[samples] each."""
     time_s = np.arange(samples) / _RATE_HZ
     random = np.random.default_rng(0)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 from tqdm import tqdm
 
+from edge.contract.arrays import Float32s
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import PRECISIONS, Manifest
 from export.fidelity import LIMITS, check
@@ -90,14 +89,14 @@ def _variant(
     graph: onnx.ModelProto,
     precision: str,
     method: str,
-    windows: npt.NDArray[np.float32] | None,
+    windows: Float32s | None,
 ) -> onnx.ModelProto:
     if precision == "fp16":
         return to_half(graph) if method == HALVES[0] else to_half_weights(graph)
     return to_int8(graph, method, windows) if precision == "int8" else graph
 
 
-def _windows(checkpoint: Checkpoint, variants: Variants) -> npt.NDArray[np.float32] | None:
+def _windows(checkpoint: Checkpoint, variants: Variants) -> Float32s | None:
     """Of recordings, if there are any."""
     folder = variants.recordings or Path(checkpoint.config["data"])
     if variants.recordings is None and not (folder / "manifest.csv").is_file():

@@ -119,7 +119,13 @@ class Thumbnails:
 
 
 def _entry(record: PictureRecord, name: str) -> GalleryRow:
-    return GalleryRow(record.species_id, name, record.url, record.author, record.licence)
+    return GalleryRow(
+        species_id=record.species_id,
+        picture=name,
+        url=record.url,
+        author=record.author,
+        licence=record.licence,
+    )
 
 
 def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:
@@ -154,7 +160,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         teacher = load_teacher(args.teacher or load_manifest(args.bundle).teacher)
         bundle, pictures, thumbnails = args.bundle, args.pictures, not args.no_bytes
-        manifest = build(bundle, pictures, teacher, args.split, args.limit, thumbnails)
+        manifest = build(
+            bundle,
+            pictures=pictures,
+            teacher=teacher,
+            split=args.split,
+            limit=args.limit,
+            thumbnails=thumbnails,
+        )
         print(bundle / manifest.roles["gallery.rows"].file)
 
     return run(command)

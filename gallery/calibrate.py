@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.command.parser import Parser
+from edge.contract.arrays import Flags, Float16s, Float32s, Places
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration, Weights
@@ -178,7 +178,7 @@ def embed_recordings(
 
 def _background_bank(
     recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
-) -> npt.NDArray[np.float16]:
+) -> Float16s:
     """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
     total = sum(len(recording.waveform) for recording in recordings) // spec.hop_samples
     windows = (
@@ -193,7 +193,7 @@ def _background_bank(
 
 def embed(
     recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+) -> tuple[Float32s, Places, Flags]:
     """float32[windows, dim], the take of every window, and whether it passes the gate."""
     rows, owners, audible = [], [], []
     for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
@@ -250,7 +250,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sources = folds or [Source(args.bundle, args.recordings, args.split)]
         folders = args.background or [args.recordings]
         limits = ThresholdLimits(args.least_right, args.false_per_hour)
-        print(*calibrate(args.bundle, folders, sources, args.fuse, limits), sep="\n")
+        print(
+            *calibrate(
+                args.bundle, backgrounds=folders, sources=sources, fuse=args.fuse, limits=limits
+            ),
+            sep="\n",
+        )
 
     return run(command)
 

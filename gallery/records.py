@@ -109,11 +109,11 @@ def _from_manifest(manifest: Path, split: str | None) -> list[PictureRecord]:
         raise DatasetError(f"{manifest.parent}: {error}") from error
     return [
         PictureRecord(
-            manifest.parent / row["path"],
-            slug(row["scientific_name"]),
-            row.get("url", ""),
-            " ".join(row["attribution"].split()),
-            row["licence"],
+            path=manifest.parent / row["path"],
+            species_id=slug(row["scientific_name"]),
+            url=row.get("url", ""),
+            author=" ".join(row["attribution"].split()),
+            licence=row["licence"],
         )
         for row in rows
         if row["kind"] == "image" and split in (None, row.get("split"))
@@ -125,6 +125,12 @@ def _from_folders(folder: Path) -> list[PictureRecord]:
         raise DatasetError(f"{folder}: no such folder")
     files = sorted(file for file in folder.glob("*/*") if file.suffix.lower() in SUFFIXES)
     return [
-        PictureRecord(file, slug(file.parent.name.replace("_", " ")), "", "unknown", "unknown")
+        PictureRecord(
+            path=file,
+            species_id=slug(file.parent.name.replace("_", " ")),
+            url="",
+            author="unknown",
+            licence="unknown",
+        )
         for file in files
     ]

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from safetensors import SafetensorError
 
+from edge.contract.arrays import Embeddings
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
 from gallery.known import KNOWN, check_known
@@ -32,7 +32,6 @@ _WEIGHTS = (
 )
 _REPLAY = {"visual.continual_proj"}
 """Of LAION pictures that BioCLIP-2's training replays; open_clip has no place for it."""
-Embeddings = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,9 @@ def load_teacher(name: str) -> Teacher:
     space = space_id(model)
     if torch.cuda.is_available():
         model.cuda()
-    return Teacher(name, model, preprocess, tokenizer, space)
+    return Teacher(
+        name=name, model=model, preprocess=preprocess, tokenize=tokenizer, space_id=space
+    )
 
 
 def mean_anchors(anchors: Embeddings) -> Embeddings:

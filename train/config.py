@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
+from edge.config import read_yaml
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 
@@ -182,7 +183,7 @@ def load_config(kind: type[C], file: Path | None, overrides: Sequence[str]) -> C
     Raises:
         ConfigError: an unknown key, a value of another type, or an unreadable file.
     """
-    values = _read(file) if file else {}
+    values = read_yaml(file) if file else {}
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals:
@@ -219,16 +220,6 @@ def _check_share(config: Any, names: Sequence[str]) -> None:
     for name in names:
         if not 0 <= getattr(config, name) <= 1:
             raise ConfigError(f"{name}: {getattr(config, name)} does not lie between 0 and 1")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: not readable as YAML ({str(error).splitlines()[0]})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{file}: expected `name: value` lines")
-    return content
 
 
 def _parse(text: str, value: str) -> Any:

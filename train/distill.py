@@ -10,11 +10,13 @@ With no arguments: the small models of `python -m train.pretrain` on the synthet
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.command.parser import Parser
+from edge.contract.arrays import Embeddings
 from gallery.command import run
-from gallery.teacher import Embeddings, load_teacher, mean_anchors
+from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
@@ -28,12 +30,28 @@ from train.engine.resume import Snapshots
 from train.engine.stopping import Validation
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
-from train.model.student import open_student
+from train.model.frontend import InputSpec
+from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
+from train.sound.hints import HintLoss, NoHint
 from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
 
 KEPT = "training.pt"
 """Of a distillation that hasn't ended yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Parts of a distillation, made ready."""
+
+    dataset: Dataset
+    teacher: Teacher
+    anchors: Embeddings
+    """float32[templates, species, dim] of the data set's taxonomy."""
+    input_spec: InputSpec
+    sounds: TrainingSet
+    student: Student
+    hint: HintLoss | NoHint
 
 
 def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
@@ -51,51 +69,80 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     """
     dataset = open_dataset(config.data)
     output = Path(ranks.collect(str(_output(config, dataset)))[0])
+    parts = prepare(config, dataset, ranks)
+    checkpoint = _checkpoint(config, parts)
+    large_student = open_large_student(
+        config.large_student, parts.teacher.space_id, parts.input_spec
+    )
+    validation = _validation(config, checkpoint, dataset)
+    output.mkdir(parents=True, exist_ok=True)
+    distillation = Distillation(
+        student=parts.student,
+        sounds=parts.sounds,
+        anchors=_anchors_of(parts),
+        frames=parts.input_spec.frames,
+        config=config,
+        hint=parts.hint,
+        large_student=large_student,
+        ranks=ranks,
+    )
+    _fit(distillation, config, output, validation=validation, ranks=ranks)
+    parts.student.eval().cpu()
+    if ranks.first:
+        save_checkpoint(output, checkpoint)
+    return output
+
+
+def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
+    """Make the parts ready, in an order that counts.
+
+    What costs seconds to refuse comes before what costs hours: the student's note, then the models,
+    then the recordings. The seed is set after all that may draw numbers of its own; the student's
+    new layers and then the hint's are the first that it gives. Only then the ranks part, each with
+    a dropout of its own over the same weights.
+    """
     check_unheard(config.student, config.held_out)
     start = open_student(config.student, config.frame_hop_samples)
     teacher = load_teacher(config.teacher)
     input_spec = start.input_spec(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
-    background = open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None
     sounds = load_sounds(
-        dataset, start.spec, CACHE, left_out(config, dataset), background=background
+        dataset,
+        start.spec,
+        CACHE,
+        left_out(config.species, config.held_out, dataset),
+        background=open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None,
     )
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
     hint = sounds.hint(config.hint, student.hidden, input_spec, CACHE)
     if not ranks.first:
-        seed_everything(config.seed + ranks.rank)  # its own dropout
-    checkpoint = Checkpoint(
-        student,
-        input_spec.frontend,
-        input_spec.window_samples,
-        teacher.space_id,
-        dataset.taxonomy,
-        mean_anchors(anchors),
-        dataset.name,
-        dataset.synthetic,
-        sounds.licences,
-        sounds.seen_with(config.student),
-        {**to_dict(config), "output": ""},
+        seed_everything(config.seed + ranks.rank)
+    return Parts(
+        dataset=dataset,
+        teacher=teacher,
+        anchors=anchors,
+        input_spec=input_spec,
+        sounds=sounds,
+        student=student,
+        hint=hint,
     )
-    large_student = open_large_student(config, teacher.space_id, input_spec)
-    judged = _validation(config, checkpoint, dataset)
-    output.mkdir(parents=True, exist_ok=True)
-    running = Distillation(
-        student,
-        sounds,
-        _of(sounds, dataset, anchors),
-        input_spec.frames,
-        config,
-        hint,
-        large_student,
-        ranks,
+
+
+def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
+    return Checkpoint(
+        student=parts.student,
+        frontend=parts.input_spec.frontend,
+        window_samples=parts.input_spec.window_samples,
+        space_id=parts.teacher.space_id,
+        taxonomy=parts.dataset.taxonomy,
+        anchors=mean_anchors(parts.anchors),
+        dataset=parts.dataset.name,
+        synthetic=parts.dataset.synthetic,
+        licences=parts.sounds.licences,
+        seen_species=parts.sounds.seen_with(config.student),
+        config={**to_dict(config), "output": ""},
     )
-    _fit(running, config, output, judged, ranks)
-    student.eval().cpu()
-    if ranks.first:
-        save_checkpoint(output, checkpoint)
-    return output
 
 
 def _output(config: DistillConfig, dataset: Dataset) -> Path:
@@ -112,38 +159,43 @@ def _validation(
 
 
 def _fit(
-    running: Distillation,
+    distillation: Distillation,
     config: DistillConfig,
     output: Path,
-    judged: Validation | None,
+    validation: Validation | None,
     ranks: Ranks,
 ) -> None:
     schedule = LearningSchedule(
-        config.steps,
-        config.learning_rate,
-        config.weight_decay,
-        config.warmup,
-        config.accumulate,
-        config.ema,
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup=config.warmup,
+        accumulate=config.accumulate,
+        ema=config.ema,
     )
-    settings = json.dumps(to_dict(config), sort_keys=True)
-    keeping = Snapshots(output / KEPT, config.snapshot_every, settings, running.generators, ranks)
+    snapshots = Snapshots(
+        file=output / KEPT,
+        every=config.snapshot_every,
+        settings=json.dumps(to_dict(config), sort_keys=True),
+        generators=distillation.generators,
+        ranks=ranks,
+    )
     fit(
-        running.modules,
-        running.loss,
-        schedule,
-        "distil",
-        output / "metrics.jsonl",
-        keeping if config.snapshot_every else None,
-        judged,
-        ranks,
+        distillation.modules,
+        loss=distillation.loss,
+        schedule=schedule,
+        title="distil",
+        log=output / "metrics.jsonl",
+        snapshots=snapshots if config.snapshot_every else None,
+        validation=validation,
+        ranks=ranks,
     )
 
 
-def _of(sounds: TrainingSet, dataset: Dataset, anchors: Embeddings) -> Embeddings:
-    """The anchors of the species that are heard, in the order of the labels."""
-    place = {species: n for n, species in enumerate(dataset.taxonomy.ids)}
-    return anchors[:, [place[species.species_id] for species in sounds.species]]
+def _anchors_of(parts: Parts) -> Embeddings:
+    """The anchors of the species that are learned, in the order of the labels."""
+    place = {species: n for n, species in enumerate(parts.dataset.taxonomy.ids)}
+    return parts.anchors[:, [place[species.species_id] for species in parts.sounds.species]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

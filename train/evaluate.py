@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from edge.command.parser import Parser
+from edge.contract.arrays import Flags
 from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher
@@ -31,7 +32,7 @@ from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods
 from train.measure.metrics import bootstrap, ranked_metrics
 from train.measure.page import to_html, to_markdown
 from train.measure.probe import probe_tasks
-from train.measure.protocol import Flags, Protocol, Task, asked_items, make_protocol
+from train.measure.protocol import Protocol, Task, asked_items, make_protocol
 from train.measure.recordings import Recordings, embed, load_recordings
 from train.measure.retrieval import PooledEmbeddings
 from train.model.checkpoint import Checkpoint, load_checkpoint
@@ -71,7 +72,9 @@ def evaluate(
     recordings = load_recordings(asked_items(dataset, split), checkpoint.input_spec, CACHE)
     pictured = open_dataset(pictures) if pictures else dataset
     teacher = _teacher(checkpoint)
-    protocol = make_protocol(dataset, pictured, split, recordings, teacher, CACHE)
+    protocol = make_protocol(
+        dataset, pictured=pictured, split=split, recordings=recordings, teacher=teacher, cache=CACHE
+    )
     known = SpeciesTexts(checkpoint.taxonomy.species, checkpoint.anchors).of(
         checkpoint.seen_species
     )
@@ -83,7 +86,9 @@ def evaluate(
     asked = {
         name: {task.name: task for task in protocol.tasks(*each)} for name, each in embedded.items()
     }
-    asked[DISTILLED] |= probe_tasks(checkpoint, dataset, recordings, protocol, CACHE)
+    asked[DISTILLED] |= probe_tasks(
+        checkpoint, dataset=dataset, test=recordings, protocol=protocol, cache=CACHE
+    )
     rows = [
         row
         for name, tasks in asked.items()

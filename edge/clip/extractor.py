@@ -33,29 +33,29 @@ class ClipExtractor:
 
     Args:
         spec: rate, window and hop in use.
-        config: how much is kept.
+        config: how much is kept; None cuts no clips.
+        buffer: holds the sound of the source.
     """
 
-    def __init__(self, spec: AudioSpec, config: ClipConfig | None = None) -> None:
-        self._rate_hz, self._config = spec.sample_rate_hz, config or ClipConfig()
+    def __init__(self, spec: AudioSpec, config: ClipConfig | None, buffer: SampleBuffer) -> None:
+        self._rate_hz, self._buffer = spec.sample_rate_hz, buffer
+        self._cuts, self._config = config is not None, config or ClipConfig()
         # A window with speech makes those beside it private: a clip waits until they were heard.
         self._beside = 2 * spec.window_samples
         longest_s = self._config.most_s + self._config.before_s
-        self._buffer = SampleBuffer(self._samples(longest_s) + 3 * self._beside)
+        if self._cuts:
+            buffer.hold(self._samples(longest_s) + 3 * self._beside)
         self._wanted: dict[str, _Wanted] = {}
 
-    def add(self, window: Window) -> list[Clip]:
-        """Take the next window.
-
-        Returns:
-            The clips that end with a gap before it.
-        """
-        ended = list(self.finish()) if window.start_sample > self._buffer.end else []
-        self._buffer.add(window)
-        return ended
+    def before(self, window: Window) -> Iterator[Clip]:
+        """The clips that end with a gap before the next window."""
+        if self._buffer.breaks(window):
+            yield from self.finish()
 
     def follow(self, record: Record) -> None:
         """Note what a record wants to be cut."""
+        if not self._cuts:
+            return
         if isinstance(record, Detection):
             start = max(self._samples(record.start_s - self._config.before_s), 0)
             self._want(_Wanted(record, start, 0), record.end_s)
@@ -73,7 +73,7 @@ class ClipExtractor:
                 yield from self._cut(wanted)
 
     def finish(self) -> Iterator[Clip]:
-        """The source has ended: the rest, as far as it goes."""
+        """The rest, as far as it goes: the source has ended, or is broken by a gap."""
         for wanted in list(self._wanted.values()):
             yield from self._cut(wanted)
 

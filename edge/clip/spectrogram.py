@@ -6,10 +6,11 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Float32s, Int16s
 from edge.contract.audio import to_mono_float32
+from edge.dsp.spectra import FRAME, power_spectra
 
 _WIDTH, _HEIGHT = 512, 192
-_FRAME = 1024
 _RANGE_DB = 70.0
 _TOP_HZ = 14_000.0
 _COLOURS = np.array(
@@ -19,7 +20,7 @@ _COLOURS = np.array(
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def spectrogram_png(samples: npt.NDArray[np.int16], rate_hz: int) -> bytes:
+def spectrogram_png(samples: Int16s, rate_hz: int) -> bytes:
     """A picture of 512 x 192 points, time to the right, up to 14 kHz upwards.
 
     Args:
@@ -32,18 +33,16 @@ def spectrogram_png(samples: npt.NDArray[np.int16], rate_hz: int) -> bytes:
     return _png(_coloured(shade[::-1]))
 
 
-def _levels(samples: npt.NDArray[np.float32], rate_hz: int) -> npt.NDArray[np.float32]:
+def _levels(samples: Float32s, rate_hz: int) -> Float32s:
     """float32[192, 512] in dB, low pitches first."""
-    padded = np.pad(samples, (0, max(_FRAME - len(samples), 0)))
-    starts = np.linspace(0, len(padded) - _FRAME, _WIDTH).astype(int)
-    frames = padded[starts[:, None] + np.arange(_FRAME)] * np.hanning(_FRAME).astype(np.float32)
-    power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
+    padded = np.pad(samples, (0, max(FRAME - len(samples), 0)))
+    power = power_spectra(padded, np.linspace(0, len(padded) - FRAME, _WIDTH).astype(int))
     hz = np.linspace(0, min(_TOP_HZ, rate_hz / 2), _HEIGHT)
-    bins = np.round(hz * _FRAME / rate_hz).astype(int)
+    bins = np.round(hz * FRAME / rate_hz).astype(int)
     return np.asarray(10 * np.log10(np.maximum(power[:, bins].T, 1e-10)), np.float32)
 
 
-def _coloured(shade: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def _coloured(shade: Float32s) -> npt.NDArray[np.uint8]:
     knots = np.linspace(0, 1, len(_COLOURS))
     parts = [np.interp(shade, knots, _COLOURS[:, n]) for n in range(3)]
     return np.stack(parts, axis=-1).astype(np.uint8)

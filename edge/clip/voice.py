@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Int16s
 from edge.contract.audio import to_mono_float32
 from edge.contract.errors import MissingPackageError
 
@@ -26,7 +26,7 @@ class VoiceGate:
     def __init__(self) -> None:
         self._detector = _detector()
 
-    def speaks(self, samples: npt.NDArray[np.int16], rate_hz: int) -> bool:
+    def speaks(self, samples: Int16s, rate_hz: int) -> bool:
         """Test int16[samples] for speech."""
         import soxr
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from edge.command.bench_choice import BenchChoice, machine, write_choice
-from edge.command.opening import hop_samples
-from edge.config import Settings
+from edge.config import Settings, hop_samples
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError

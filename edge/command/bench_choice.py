@@ -2,13 +2,13 @@
 
 import json
 import os
-import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.contract.bundle import write_atomic
 from edge.recognition.runtime import runtime_version
+from edge.system.machine import processor
 
 FILE_NAME = "bench.json"
 
@@ -23,7 +23,7 @@ class BenchChoice:
 
 def machine() -> str:
     """Key of a choice: another board, or another onnxruntime, is measured anew."""
-    return f"{_processor()}, {os.cpu_count()} cores, onnxruntime {runtime_version()}"
+    return f"{processor()}, {os.cpu_count()} cores, onnxruntime {runtime_version()}"
 
 
 def read_choice(station: Path, model_id: str) -> BenchChoice | None:
@@ -53,16 +53,3 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     sound = isinstance(content, dict) and all(isinstance(value, dict) for value in content.values())
     return content if sound else {}
-
-
-def _processor() -> str:
-    """Name of the board, or of its processor."""
-    for file, key in (("/proc/device-tree/model", ""), ("/proc/cpuinfo", "model name")):
-        try:
-            lines = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        named = next((line for line in lines if line.startswith(key)), "")
-        if named:
-            return named.rpartition(":")[2].strip(" \0\t")
-    return platform.machine()

@@ -4,12 +4,11 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from edge.clip.extractor import ClipConfig, ClipExtractor
+from edge.clip.extractor import ClipConfig
 from edge.clip.sink import ClipSink
 from edge.clip.store import ClipStore, ClipStoreConfig
 from edge.clip.voice import VoiceGate
 from edge.config import Settings
-from edge.contract.audio import AudioSpec
 from edge.contract.errors import MissingPackageError
 from edge.records.detection import Clip, Record
 from edge.records.writer import Writer
@@ -40,11 +39,9 @@ def open_clips(settings: Settings, note: Callable[[Record], None]) -> Iterator[W
         yield writer
 
 
-def open_extractor(settings: Settings, spec: AudioSpec) -> ClipExtractor:
-    """Cuts clips with the settings' lengths."""
-    return ClipExtractor(
-        spec, ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most)
-    )
+def clip_config(settings: Settings) -> ClipConfig:
+    """Lengths of a clip, as the settings have them."""
+    return ClipConfig(settings.clip_before, settings.clip_after, settings.clip_most)
 
 
 def _voice(settings: Settings) -> VoiceGate | None:
@@ -53,10 +50,10 @@ def _voice(settings: Settings) -> VoiceGate | None:
 
 def _store(settings: Settings) -> ClipStore:
     config = ClipStoreConfig(
-        settings.clip_format,
-        int(settings.clips_mb * _MEGABYTE),
-        settings.clips_days,
-        settings.clips_least,
-        int(settings.free_mb * _MEGABYTE),
+        format=settings.clip_format,
+        most_bytes=int(settings.clips_mb * _MEGABYTE),
+        most_days=settings.clips_days,
+        least=settings.clips_least,
+        free_bytes=int(settings.free_mb * _MEGABYTE),
     )
     return ClipStore(settings.station_path, config)

@@ -29,7 +29,9 @@ def learn_background(settings: Settings, minutes: float) -> int:
     recognizer = open_recognizer(settings, live=True)
     blocks, name = _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz)
     listener = open_listener(settings, recognizer)
-    quiet = [scores.embedding for scores in listener.quiet(_first(blocks, minutes * 60))]
+    quiet = [
+        scores.embedding for scores in listener.background_windows(_first(blocks, minutes * 60))
+    ]
     if not quiet:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
     kept = thinned(np.stack(quiet)).astype(np.float16)

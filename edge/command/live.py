@@ -5,17 +5,19 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
-from edge.command.clips import open_clips, open_extractor
+from edge.command.clips import clip_config, open_clips
 from edge.command.opening import open_listener, open_recognizer, open_store
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError, BirdlistenError
-from edge.contract.manifest import load_manifest
+from edge.contract.manifest import FILE_NAME, load_manifest
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
 from edge.pipeline.reload import BundleReloader
+from edge.pipeline.watchdog import watched
 from edge.recognition.recognizer import Recognizer
 from edge.records.detection import Clip, Record
 from edge.records.sink import RecordSink
@@ -62,17 +64,22 @@ def _listen(
     """Listen until a signal comes; the device opens while the bundle is loaded."""
     rate_hz, windows = load_manifest(settings.bundle_path).audio.sample_rate_hz, 0
     with closing(Live(settings, rate_hz, stop.event)) as live:
-        newest = BundleReloader(settings, recognizer)
+        reloader = BundleReloader(
+            settings.bundle_path / FILE_NAME,
+            lambda: open_recognizer(settings, live=True),
+            lambda recognizer: open_listener(settings, recognizer),
+            recognizer,
+        )
         with (
             open_store(settings) as store,
             Writer(RecordSink(store, settings.json, settings.explain)) as records,
             open_clips(settings, records.write) as clips,
         ):
             notifier.ready()
-            for listener, blocks in newest.listeners(_opened(live.blocks())):
-                extractor = open_extractor(settings, listener.spec) if clips else None
+            for listener, blocks in reloader.listeners(_opened(live.blocks())):
                 origin = Origin(live.name, socket.gethostname(), live=True)
-                found = listener.listen(_fed(blocks, notifier, listener), origin, extractor)
+                blocks = watched(blocks, partial(notifier.alive, listener.tally))
+                found = listener.listen(blocks, origin, clip_config(settings) if clips else None)
                 _write(found, listener, records, clips)
                 windows += listener.tally.windows
             stop.disarm()
@@ -80,7 +87,7 @@ def _listen(
             _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
         if not windows and stop.signal is None:
             raise AudioError(f"{live.name}: ended without any audio")
-    return newest.recognizer
+    return reloader.recognizer
 
 
 def _write(
@@ -119,14 +126,6 @@ def _opened(blocks: Iterator[Block]) -> Iterator[Block]:
     """From the first sound on: by then a device has told its name."""
     first = next((block for block in blocks if len(block.samples)), None)
     return chain(() if first is None else (first,), blocks)
-
-
-def _fed(blocks: Iterable[Block], notifier: Notifier, listener: Listener) -> Iterator[Block]:
-    """Feed the watchdog: who asks for a block is done with the one before."""
-    for block in blocks:
-        if len(block.samples) or block.resting:
-            notifier.alive(listener.tally)
-        yield block
 
 
 def tell(listener: Listener) -> None:

@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge.command.bench_choice import read_choice
-from edge.config import Settings
-from edge.contract.audio import AudioSpec
+from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import (
     ConfigError,
@@ -21,7 +20,7 @@ from edge.pipeline.listener import Listener
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.runtime import RuntimeOptions
-from edge.records.store import Store
+from edge.records.store import FILE_NAME, Store
 
 _LOG = logging.getLogger(__name__)
 ENGINES = "engines"
@@ -48,18 +47,21 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
     met, manifest = _occurrence(settings), bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    precision, runtime = _runtime(settings, bundle, live)
     recognizer = Recognizer(
-        bundle, *_running(settings, bundle, live), named, ids, met, live, overlay
+        bundle,
+        precision,
+        runtime,
+        species_set=named,
+        species_ids=ids,
+        occurrence=met,
+        live=live,
+        overlay=overlay,
     )
     if met and recognizer.calibration is None:
         _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
-    _LOG.info(
-        "bundle %s: %d species, %s on %s",
-        bundle.manifest.name,
-        len(recognizer.species),
-        recognizer.precision,
-        recognizer.provider,
-    )
+    model = f"{recognizer.precision} on {recognizer.provider}"
+    _LOG.info("bundle %s: %d species, %s", manifest.name, len(recognizer.species), model)
     return recognizer
 
 
@@ -73,7 +75,7 @@ def _occurrence(settings: Settings) -> Occurrence | None:
     )
 
 
-def _running(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, RuntimeOptions]:
+def _runtime(settings: Settings, bundle: Bundle, live: bool) -> tuple[str, RuntimeOptions]:
     """Precision and manner: as set, else as the bench found best here, else by kind of source."""
     station = settings.station_path
     on_cpu = settings.provider in ("auto", "cpu")
@@ -99,23 +101,6 @@ def open_listener(settings: Settings, recognizer: Recognizer) -> Listener:
     return Listener(recognizer, Decision(hop, settings.threshold, settings.caution, rules), max_cpu)
 
 
-def hop_samples(settings: Settings, spec: AudioSpec) -> int:
-    """The distance between windows: as set, or the bundle's own.
-
-    Raises:
-        ConfigError: it is longer than the bundle's window.
-    """
-    if settings.hop is None:
-        return spec.hop_samples
-    hop = round(settings.hop * spec.sample_rate_hz)
-    if not 0 < hop <= spec.window_samples:
-        raise ConfigError(
-            f"hop: {settings.hop} s, expected more than 0 and at most the window, "
-            f"{spec.window_s:g} s"
-        )
-    return hop
-
-
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store | None]:
     """None, and an error told, if the station can't keep records: listening goes on."""
@@ -127,6 +112,17 @@ def open_store(settings: Settings) -> Iterator[Store | None]:
         return
     with closing(store):
         yield store
+
+
+def open_records(settings: Settings) -> Store:
+    """The station's records, to be asked.
+
+    Raises:
+        StoreError: it has none.
+    """
+    if not (settings.station_path / FILE_NAME).is_file():
+        raise StoreError(f"{settings.station_path}: no records here; name a station: --station")
+    return Store(settings.station_path)
 
 
 def _species(

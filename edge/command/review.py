@@ -8,13 +8,13 @@ them back.
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from edge.command.why import open_store
+from edge.command.opening import open_records
 from edge.config import Settings
+from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError
 from edge.decision.selection import named
 from edge.recognition.overlay import Overlay
-from edge.recognition.search import Rows
 from edge.records.detection import Detection, Rejection
 from edge.records.store import CONFIRMED, REJECTED, Store
 
@@ -59,9 +59,11 @@ def take_back(part: str, settings: Settings) -> int:
 
 
 @contextmanager
-def _reviewed(part: str, settings: Settings) -> Iterator[tuple[Store, Detection, Overlay, Rows]]:
+def _reviewed(
+    part: str, settings: Settings
+) -> Iterator[tuple[Store, Detection, Overlay, Float16s]]:
     """A record, how it was heard, and the overlay, which has forgotten what it taught before."""
-    with closing(open_store(settings)) as store:
+    with closing(open_records(settings)) as store:
         found = store.find(part)
         record = found.candidate if isinstance(found, Rejection) else found
         rows = store.embedding(record.id)[None]

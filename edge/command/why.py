@@ -4,11 +4,10 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 
+from edge.command.opening import open_records
 from edge.config import Settings
-from edge.contract.errors import StoreError
 from edge.records.detection import Detection, Rejection
 from edge.records.explanation import explained
-from edge.records.store import FILE_NAME, Store
 
 _LISTED = 20
 _SHOWN = 12
@@ -21,7 +20,7 @@ def why(part: str | None, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with closing(open_store(settings)) as store:
+    with closing(open_records(settings)) as store:
         found = [store.find(part)] if part else store.last(_LISTED)
         told = [(*_parts(entry), store.verdict(_parts(entry)[0].id)) for entry in found]
     for candidate, reason, review in told:
@@ -31,17 +30,6 @@ def why(part: str | None, settings: Settings) -> int:
         else:
             print(explained(candidate, reason, review) if part else _listed(candidate, reason))
     return 0
-
-
-def open_store(settings: Settings) -> Store:
-    """The station's records.
-
-    Raises:
-        StoreError: it has none.
-    """
-    if not (settings.station_path / FILE_NAME).is_file():
-        raise StoreError(f"{settings.station_path}: no records here; name a station: --station")
-    return Store(settings.station_path)
 
 
 def _parts(record: Detection | Rejection) -> tuple[Detection, str | None]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Array, Float16s
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
@@ -43,7 +43,7 @@ class Bundle:
     manifest: Manifest
     taxonomy: Taxonomy
     gallery: Gallery
-    anchors: npt.NDArray[np.float16] | None
+    anchors: Float16s | None
     """float16[species, dim] in the taxonomy's order."""
     calibration: dict[str, Any]
 
@@ -55,7 +55,7 @@ class Bundle:
         """
         return read_role(self.path, self.manifest, f"encoder.{precision}")
 
-    def background(self, precision: str) -> npt.NDArray[np.float16] | None:
+    def background(self, precision: str) -> Float16s | None:
         """float16[m, dim] embeddings of background windows, or None if not shipped."""
         return _rows(self.path, self.manifest, f"background.{precision}")
 
@@ -188,7 +188,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def npy_bytes(rows: npt.NDArray[Any]) -> bytes:
+def npy_bytes(rows: Array) -> bytes:
     """An array in .npy format."""
     file = io.BytesIO()
     np.save(file, rows, allow_pickle=False)
@@ -205,12 +205,12 @@ def _load(path: Path, manifest: Manifest) -> Bundle:
     gallery = Gallery(rows, _table(path / manifest.roles["gallery.table"].file))
     gallery.check_species(taxonomy)
     bundle = Bundle(
-        path,
-        manifest,
-        taxonomy,
-        gallery,
-        _rows(path, manifest, "anchors"),
-        _calibration(path, manifest),
+        path=path,
+        manifest=manifest,
+        taxonomy=taxonomy,
+        gallery=gallery,
+        anchors=_rows(path, manifest, "anchors"),
+        calibration=_calibration(path, manifest),
     )
     _check_ids(bundle)
     return bundle
@@ -226,13 +226,13 @@ def _table(path: Path) -> tuple[GalleryRow, ...]:
     return rows
 
 
-def _rows(path: Path, manifest: Manifest, role: str) -> npt.NDArray[np.float16] | None:
+def _rows(path: Path, manifest: Manifest, role: str) -> Float16s | None:
     if role not in manifest.roles:
         return None
     if not read_role(path, manifest, role).startswith(np.lib.format.MAGIC_PREFIX):
         raise BundleError(f"{role}: not a .npy array; build it again")
     try:
-        rows: npt.NDArray[np.float16] = np.load(
+        rows: Float16s = np.load(
             path / manifest.roles[role].file, mmap_mode="r", allow_pickle=False
         )
     except Exception as error:  # numpy parses the header with Python's own tokenizer

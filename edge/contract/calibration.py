@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Array, Float64s
 from edge.contract.errors import BundleError
 
 
@@ -51,9 +51,9 @@ class Calibration:
         if not np.isfinite(numbers).all() or not 0 <= min(probabilities) <= max(probabilities) <= 1:
             raise BundleError("calibration: probabilities must lie between 0 and 1")
 
-    def probability(self, score: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    def probability(self, score: Array) -> Float64s:
         """Probability that a species with this score is there; same shape as `score`."""
-        mapped: npt.NDArray[np.float64] = np.interp(score, self.scores, self.probabilities)
+        mapped: Float64s = np.interp(score, self.scores, self.probabilities)
         return mapped
 
     def to_json(self) -> dict[str, Any]:

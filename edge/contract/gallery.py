@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Float16s
 from edge.contract.errors import BundleError
 from edge.contract.taxonomy import Taxonomy
 
@@ -37,7 +38,7 @@ class Gallery:
         BundleError: rows and table differ in length, or the rows are not finite unit float16.
     """
 
-    rows: npt.NDArray[np.float16]
+    rows: Float16s
     """float16[rows, dim], unit length."""
     table: tuple[GalleryRow, ...]
     """One entry a row."""

@@ -60,10 +60,6 @@ class Taxonomy:
         """Species keyed by id."""
         return {species.species_id: species for species in self.species}
 
-    def by_scientific_name(self) -> dict[str, Species]:
-        """Species keyed by scientific name."""
-        return {species.scientific_name: species for species in self.species}
-
     def save(self, path: Path) -> None:
         """Write the table as CSV (UTF-8, LF)."""
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from edge.contract.audio import AudioSpec
-from edge.decision.caution import DEFAULT_CAUTION, hits_needed
+from edge.contract.caution import DEFAULT_CAUTION, hits_needed
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Confirmer(Generic[T]):
 
     Args:
         spec: rate, window and hop in use.
-        caution: how large the share is (`edge.caution.SHARES`).
+        caution: how large the share is (`edge.contract.caution.SHARES`).
         cautions: of species that have another one.
     """
 
@@ -183,5 +183,12 @@ class Confirmer(Generic[T]):
         since = self._near.get(species, first)
         earliest = first - self._window_samples + self._hop_samples
         start, end = min(max(since, earliest), first), last + self._window_samples
-        run.confirmed = Confirmed(species, start, end, len(run.hits), needed, run.best)
+        run.confirmed = Confirmed(
+            species=species,
+            start_sample=start,
+            end_sample=end,
+            hits=len(run.hits),
+            hits_needed=needed,
+            best=run.best,
+        )
         return run.confirmed

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float64s
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.taxonomy import read_table, slug
 
-Floats = npt.NDArray[np.float64]
 COMMON = 0.05
 """A species met this often, or of which the table says nothing, is at no disadvantage."""
 RAREST = 0.05
@@ -45,10 +44,10 @@ class Coordinates:
 class Occurrence:
     """Share of visits on which each species was met, by parts of the year of equal length."""
 
-    frequency: Mapping[str, Floats]
+    frequency: Mapping[str, Float64s]
     """float64[parts] by species id."""
 
-    def odds(self, species_ids: Sequence[str], year_share: float | None) -> Floats:
+    def odds(self, species_ids: Sequence[str], year_share: float | None) -> Float64s:
         """Factor of each species' odds, never more than 1.
 
         Args:
@@ -68,7 +67,7 @@ class Occurrence:
         return float(found.max() if year_share is None else found[int(year_share * len(found))])
 
 
-def weighed(probability: Floats, odds: Floats) -> Floats:
+def weighed(probability: Float64s, odds: Float64s) -> Float64s:
     """Probabilities after their odds were multiplied."""
     return probability * odds / (1 - probability + probability * odds)
 
@@ -98,7 +97,7 @@ def read_occurrence(path: Path, place: Coordinates | None) -> Occurrence:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _shares(row: Mapping[str, str], parts: Sequence[str]) -> Floats:
+def _shares(row: Mapping[str, str], parts: Sequence[str]) -> Float64s:
     found = np.array([float(row[part] or 0) for part in parts])
     if not ((found >= 0) & (found <= 1)).all():
         raise ConfigError(f"{row[_NAME]}: expected shares from 0 to 1, found {found.max():g}")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.contract.caution import DEFAULT_CAUTION, check_rule
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.taxonomy import Taxonomy, read_table
-from edge.decision.caution import DEFAULT_CAUTION, check_rule
 from edge.decision.selection import named
 
 

@@ -29,7 +29,7 @@ def check_clock() -> Finding:
         advice = "the clock was never set: connect a network or a clock with a battery (RTC)"
         return Finding("clock", BAD, found, advice)
     advice = "not synchronised: timedatectl set-ntp true; records say so until it is"
-    return judged("clock", clock.synchronised(), found, advice, DOUBT)
+    return judged("clock", good=clock.synchronised(), found=found, advice=advice, otherwise=DOUBT)
 
 
 def check_disk(settings: Settings) -> Finding:
@@ -56,7 +56,13 @@ def check_heat(zones: Path = Path("/sys/class/thermal"), board: Path = _BOARD) -
     if troubles:
         advice = "a better power supply (5 V, 3 A) and a heat sink"
         return Finding("heat", BAD, f"{found}, {', '.join(troubles)}", advice)
-    return judged("heat", (celsius or 0) < _HOT_C, found, "shade it, or add a heat sink", DOUBT)
+    return judged(
+        "heat",
+        good=(celsius or 0) < _HOT_C,
+        found=found,
+        advice="shade it, or add a heat sink",
+        otherwise=DOUBT,
+    )
 
 
 def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
@@ -64,7 +70,13 @@ def check_memory(table: Path = Path("/proc/meminfo")) -> Finding:
     lines = dict(line.split(":", 1) for line in table.read_text(encoding="ascii").splitlines())
     free = int(lines["MemAvailable"].split()[0]) / 1024
     advice = "the small bundle needs 150 MB: end other programs, or take a bigger board"
-    return judged("memory", free >= _LEAST_MB, f"{free:.0f} MB available", advice, DOUBT)
+    return judged(
+        "memory",
+        good=free >= _LEAST_MB,
+        found=f"{free:.0f} MB available",
+        advice=advice,
+        otherwise=DOUBT,
+    )
 
 
 def check_helpers() -> Finding:
@@ -72,7 +84,7 @@ def check_helpers() -> Finding:
     missing = [program for program in ("ffmpeg", "arecord") if shutil.which(program) is None]
     found = f"missing: {', '.join(missing)}" if missing else "ffmpeg, arecord"
     advice = "ffmpeg is for streams, arecord stands in for PortAudio: apt install ffmpeg alsa-utils"
-    return judged("helpers", not missing, found, advice, DOUBT)
+    return judged("helpers", good=not missing, found=found, advice=advice, otherwise=DOUBT)
 
 
 def check_cores() -> Finding:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from edge.clip.voice import VoiceGate
-from edge.command.opening import hop_samples
-from edge.config import Settings
+from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle, read_role
 from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
@@ -57,7 +56,11 @@ def _speed(settings: Settings, bundle: Bundle) -> Finding:
     found = f"{trial.precision} on {trial.provider}: {100 * share:.1f} % of real time"
     if settings.provider in trial.provider.lower() or settings.provider in ("auto", "cpu"):
         return judged(
-            "speed", share < _COMFORT, found, "birdlisten bench; or a longer --hop", DOUBT
+            "speed",
+            good=share < _COMFORT,
+            found=found,
+            advice="birdlisten bench; or a longer --hop",
+            otherwise=DOUBT,
         )
     return Finding("speed", BAD, found, f"--provider {settings.provider} is not really used")
 

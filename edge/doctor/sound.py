@@ -92,10 +92,10 @@ def check_sound(settings: Settings, seconds: float) -> Iterator[Finding]:
         return
     yield judged(
         "microphone",
-        rate_hz == _RATE_HZ,
-        f"{microphone.name} at {rate_hz} Hz",
-        f"{_RATE_HZ} Hz is wanted: birds sing up to 12 kHz, and less is resampled",
-        DOUBT,
+        good=rate_hz == _RATE_HZ,
+        found=f"{microphone.name} at {rate_hz} Hz",
+        advice=f"{_RATE_HZ} Hz is wanted: birds sing up to 12 kHz, and less is resampled",
+        otherwise=DOUBT,
     )
     yield judge_level(measure(samples))
 
@@ -116,7 +116,9 @@ def measure(samples: Waveform) -> Level:
     rms = float(np.sqrt(np.mean(np.square(samples - np.float32(offset)))))
     loudest = float(np.abs(samples).max())
     clipped = float((np.abs(samples) >= GateConfig.clip_level).mean())
-    return Level(_dbfs(rms), _dbfs(loudest), clipped, offset, rms == 0)
+    return Level(
+        dbfs=_dbfs(rms), peak_dbfs=_dbfs(loudest), clipped=clipped, offset=offset, flat=rms == 0
+    )
 
 
 def judge_level(level: Level) -> Finding:

@@ -1,10 +1,10 @@
-"""The newest sound, held in memory."""
+"""Buffer of the newest sound, which the onset and the clips of one source are cut from."""
 
 from collections import deque
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Int16s
 from edge.source.framing import Window
 
 _FULL_SCALE = 32767
@@ -17,14 +17,26 @@ class SampleBuffer:
         capacity: how many samples are held at least.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int = 0) -> None:
         self._capacity = capacity
-        self._pieces: deque[tuple[int, npt.NDArray[np.int16]]] = deque()
+        self._pieces: deque[tuple[int, Int16s]] = deque()
         self.end = 0
+        self.unbroken_since = 0
+        """Place from which nothing is missing."""
+
+    def hold(self, capacity: int) -> None:
+        """Hold at least so many samples from now on."""
+        self._capacity = max(self._capacity, capacity)
+
+    def breaks(self, window: Window) -> bool:
+        """True if something is missing between what is held and a window."""
+        return window.start_sample > self.end
 
     def add(self, window: Window) -> None:
         """Samples that are new in a window."""
         start, samples = window.start_sample, window.samples[: window.real_samples]
+        if self.breaks(window):
+            self.unbroken_since = start
         new = samples[max(self.end - start, 0) :]
         self.end = max(self.end, start + len(samples))
         if len(new):
@@ -33,7 +45,7 @@ class SampleBuffer:
         while self._pieces[0][0] + len(self._pieces[0][1]) < self.end - self._capacity:
             self._pieces.popleft()
 
-    def cut(self, start: int, end: int) -> npt.NDArray[np.int16]:
+    def cut(self, start: int, end: int) -> Int16s:
         """int16[samples] of what is held between two places."""
         near = [
             piece[max(start - at, 0) : end - at]

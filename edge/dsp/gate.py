@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float32s
 from edge.contract.audio import Waveform
+from edge.dsp.spectra import FRAME, power_spectra
 from edge.source.framing import Window
 
-_FRAME, _FRAMES, _AROUND = 1024, 64, 16
-"""Samples a spectrum, spectra a window, bins on each side that a bin is compared with."""
-_HANN = np.hanning(_FRAME).astype(np.float32)
+_FRAMES, _AROUND = 64, 16
+"""Spectra a window, bins on each side that a bin is compared with."""
 _EDGES_HZ = (420, 800, 1170, 1550, 1970, 2530, 3230, 4130, 5250, 6700, 8580, 10_920, 13_970)
 """Bands in which birds sing; each wide enough that noise averages out within it."""
 
@@ -54,7 +54,7 @@ class GateVerdict:
     """A lively window that clips passes with this flag."""
     level_dbfs: float
     """RMS level without the offset, in dB re full scale."""
-    floor_db: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    floor_db: Float32s | None = field(default=None, compare=False)
     """float32[bands], median level of steady noise; None if it is anything else."""
 
 
@@ -68,7 +68,7 @@ class Gate:
     def __init__(self, sample_rate_hz: int) -> None:
         self._config = GateConfig(sample_rate_hz=sample_rate_hz)
         self._heard_to = 0
-        self._usual_db: npt.NDArray[np.float32] | None = None
+        self._usual_db: Float32s | None = None
 
     def judge(self, window: Window) -> GateVerdict:
         """Judge the next window."""
@@ -90,8 +90,10 @@ def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     rms = math.sqrt(_power(samples, offset))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
     clipped = _clipped(samples, config)
-    reason = _reason(samples, offset, rms, level_dbfs, clipped, config)
-    if reason is None and len(samples) >= _FRAME:
+    reason = _reason(
+        samples, offset=offset, rms=rms, level_dbfs=level_dbfs, clipped=clipped, config=config
+    )
+    if reason is None and len(samples) >= FRAME:
         steady, floor_db = _texture(samples, config)
         if steady:
             return GateVerdict("noise", clipped, level_dbfs, floor_db)
@@ -142,10 +144,10 @@ def _clipped(samples: Waveform, config: GateConfig) -> bool:
     return float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
 
 
-def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[np.float32]]:
+def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, Float32s]:
     """Steadiness and smoothness of a window, and the median level of its bands in dB."""
-    edges = np.round(np.array(_EDGES_HZ) * _FRAME / config.sample_rate_hz).astype(int)
-    edges = edges[edges <= _FRAME // 2]
+    edges = np.round(np.array(_EDGES_HZ) * FRAME / config.sample_rate_hz).astype(int)
+    edges = edges[edges <= FRAME // 2]
     power = _spectra(samples)[:, edges[0] : edges[-1]]
     bands = _decibels(np.add.reduceat(power, edges[:-1] - edges[0], axis=1))
     floor = np.median(bands, axis=0)
@@ -153,16 +155,13 @@ def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, npt.NDArray[n
     return steady and _crest_db(power.mean(axis=0)) < config.crest_db, floor
 
 
-def _spectra(samples: Waveform) -> npt.NDArray[np.float32]:
+def _spectra(samples: Waveform) -> Float32s:
     """Power of frames spread over the window, float32[frames, bins]."""
-    starts = np.linspace(0, len(samples) - _FRAME, _FRAMES).astype(int)
     # An offset stays below the lowest band: of Hann's window it reaches the first two bins only.
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[starts] * _HANN
-    found = np.fft.rfft(frames, axis=1)
-    return np.asarray(np.square(found.real) + np.square(found.imag), np.float32)
+    return power_spectra(samples, np.linspace(0, len(samples) - FRAME, _FRAMES).astype(int))
 
 
-def _crest_db(power: npt.NDArray[np.float32]) -> float:
+def _crest_db(power: Float32s) -> float:
     """Height of the bin that stands out most of those around it."""
     level = _decibels(power)
     width = 2 * _AROUND + 1
@@ -171,5 +170,5 @@ def _crest_db(power: npt.NDArray[np.float32]) -> float:
     return float((level - around).max())
 
 
-def _decibels(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _decibels(power: Float32s) -> Float32s:
     return 10 * np.log10(np.maximum(power, 1e-12))

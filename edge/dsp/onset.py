@@ -1,16 +1,14 @@
 """Onset of a song: windows tell it to a second, the sound in them to hundredths."""
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float32s, Int16s
 from edge.contract.audio import AudioSpec
 from edge.dsp.buffer import SampleBuffer
-from edge.source.framing import Window
+from edge.dsp.spectra import FRAME, power_spectra
 
-Samples = npt.NDArray[np.int16]
-Level = npt.NDArray[np.float32]
-_FRAME, _STEP_S = 1024, 0.01
-"""Samples a spectrum, and the time between two."""
+_STEP_S = 0.01
+"""Between two spectra."""
 _BAND_HZ = (500, 15_000)
 _LOUDEST = 0.05
 """Share of the bins that a song fills at a time."""
@@ -24,7 +22,6 @@ _LEAST = 0.3
 """Share of the level's variance that a rise explains; noise and the midst of a song rarely do."""
 _STEADY = 0.1
 """Variance of the level, a logarithm of power, below which sound is steady."""
-_HANN = np.hanning(_FRAME).astype(np.float32)
 
 
 class Onset:
@@ -32,30 +29,26 @@ class Onset:
 
     Args:
         spec: rate and window.
+        buffer: holds the sound of the source.
     """
 
-    def __init__(self, spec: AudioSpec) -> None:
+    def __init__(self, spec: AudioSpec, buffer: SampleBuffer) -> None:
         self._rate_hz, self._around = spec.sample_rate_hz, round(_AROUND_S * spec.sample_rate_hz)
+        self._buffer = buffer
         # A song is confirmed at most a window after its first hit, and may begin one before that.
-        self._capacity = 4 * spec.window_samples
-        self._buffer = SampleBuffer(self._capacity)
-
-    def add(self, window: Window) -> None:
-        """Take the next window."""
-        if window.start_sample > self._buffer.end:  # what is before a gap tells nothing
-            self._buffer = SampleBuffer(self._capacity)
-        self._buffer.add(window)
+        buffer.hold(4 * spec.window_samples)
 
     def between(self, first: int, last: int) -> int | None:
         """The sample at which sound rises; None if it goes on as before."""
         end = min(last + self._around, self._buffer.end)
-        sound = self._buffer.cut(max(first - self._around, 0), end)
+        # What is before a gap tells nothing.
+        sound = self._buffer.cut(max(first - self._around, self._buffer.unbroken_since), end)
         begin = end - len(sound)
         found = rise(sound, self._rate_hz, first - begin, last - begin)
         return None if found is None else begin + found
 
 
-def rise(samples: Samples, rate_hz: int, first: int, last: int) -> int | None:
+def rise(samples: Int16s, rate_hz: int, first: int, last: int) -> int | None:
     """The place from first to last (exclusive) at which sound rises, or None.
 
     It splits the sound in two so that what is left around the mean level of each part is least
@@ -67,35 +60,34 @@ def rise(samples: Samples, rate_hz: int, first: int, last: int) -> int | None:
         first: place in samples.
         last: place in samples.
     """
-    if len(samples) < 2 * max(_FRAME, _step(rate_hz)):
+    if len(samples) < 2 * max(FRAME, _step(rate_hz)):
         return None
     level = _held(_level(samples, rate_hz), round(_PAUSE_S / _STEP_S))
     level -= level.mean()
     before = np.arange(1, len(level))
     below = -np.cumsum(level)[:-1]  # the first part's sum, and the second one's with its sign
     gain = np.maximum(below, 0) ** 2 * (1 / before + 1 / (len(level) - before))
-    place = before * _step(rate_hz) + _FRAME // 2
+    place = before * _step(rate_hz) + FRAME // 2
     gain[(place < first) | (place >= last)] = 0
     best, variance = int(gain.argmax()), max(float(level.var()), _STEADY)
     return int(place[best]) if gain[best] > _LEAST * variance * len(level) else None
 
 
-def _level(samples: Samples, rate_hz: int) -> Level:
+def _level(samples: Int16s, rate_hz: int) -> Float32s:
     """float32[frames]: how far the loudest bins stand out of their noise, as a logarithm."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[:: _step(rate_hz)]
-    low, high = (round(hz / rate_hz * _FRAME) for hz in _BAND_HZ)
-    spectra = np.fft.rfft(frames * _HANN)[:, low:high]
-    power = np.log(np.square(np.abs(spectra)) + 1)  # of int16: less than 1 is no sound
+    starts = np.arange(0, len(samples) - FRAME + 1, _step(rate_hz))
+    low, high = (round(hz / rate_hz * FRAME) for hz in _BAND_HZ)
+    power = np.log(power_spectra(samples, starts)[:, low:high] + 1)  # of int16: below 1 no sound
     power = np.maximum(power - np.quantile(power, _FLOOR, axis=0), 0)  # a dropout is no silence
     loudest = max(1, round(_LOUDEST * power.shape[1]))
-    level: Level = np.partition(power, -loudest, axis=1)[:, -loudest:].mean(axis=1)
+    level: Float32s = np.partition(power, -loudest, axis=1)[:, -loudest:].mean(axis=1)
     return level
 
 
-def _held(level: Level, frames: int) -> Level:
+def _held(level: Float32s, frames: int) -> Float32s:
     """The most of the last frames."""
     padded = np.pad(level, (frames - 1, 0), "edge")
-    held: Level = np.lib.stride_tricks.sliding_window_view(padded, frames).max(axis=1)
+    held: Float32s = np.lib.stride_tricks.sliding_window_view(padded, frames).max(axis=1)
     return held
 
 

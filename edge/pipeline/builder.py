@@ -1,20 +1,25 @@
-"""Builder of records: a confirmed species with its pictures, its rivals and its time."""
+"""Builder of records: what is decided, with pictures, rivals and time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.contract.audio import AudioSpec
-from edge.decision.confirm import Confirmed
 from edge.dsp.onset import Onset
-from edge.recognition.recognizer import Recognizer, WindowScores
-from edge.records.detection import Candidate, Detection, Evidence, Picture
+from edge.pipeline.decider import Outcome, Run
+from edge.recognition.recognizer import Identity, Match, WindowScores
+from edge.records.detection import (
+    Candidate,
+    Detection,
+    Evidence,
+    Extension,
+    Picture,
+    Record,
+    Rejection,
+)
 from edge.source.framing import Window
 from edge.system import clock
-
-_TOP = 5
-_PICTURES = 3
 
 
 @dataclass(frozen=True)
@@ -28,115 +33,147 @@ class Origin:
     """A live source has a wall-clock time; a file is worked off in batches."""
 
 
-class DetectionBuilder:
+class RecordBuilder:
     """Makes the records of one source.
 
     Args:
-        recognizer: the bundle that hears.
-        spec: rate, window and hop in use.
+        identity: of the model.
+        match: shows a species in a window (`Recognizer.match`).
+        onset: finds where sound rises.
         origin: where the sound comes from.
     """
 
-    def __init__(self, recognizer: Recognizer, spec: AudioSpec, origin: Origin) -> None:
-        self._recognizer, self._spec, self._origin = recognizer, spec, origin
-        self._ids, self._onset = clock.Ids(), Onset(spec)
+    def __init__(
+        self,
+        identity: Identity,
+        match: Callable[[WindowScores, int], Match],
+        onset: Onset,
+        origin: Origin,
+    ) -> None:
+        self._identity, self._match = identity, match
+        self._onset, self._origin = onset, origin
+        self._ids = clock.Ids()
+        self._going_on: dict[int, str] = {}
 
-    def add(self, window: Window) -> None:
-        """Take the next window."""
-        self._onset.add(window)
-
-    def hop(self, spec: AudioSpec) -> None:
-        """Tell times by another hop from now on."""
-        self._spec = spec
-
-    def seconds(self, samples: int) -> float:
-        """Seconds from the source's start."""
-        return round(samples / self._spec.sample_rate_hz, 3)
-
-    def detection(
-        self, confirmed: Confirmed[WindowScores], newest: Window, ended: bool = False
-    ) -> Detection:
-        """The record.
+    def records(self, outcome: Outcome, newest: Window, ended: bool = False) -> Iterator[Record]:
+        """The records of what is decided.
 
         Args:
-            confirmed: what was confirmed, or came near to it.
-            newest: the window heard last, which tells the time.
+            outcome: of the newest window, or of the end.
+            newest: the window that came last, which tells the time.
             ended: it is the source's last.
         """
-        scores, species = confirmed.best.evidence, self._recognizer.species[confirmed.species]
-        offset = confirmed.offset_sample(self._spec, newest.end_sample if ended else None)
-        onset = self._began(confirmed, offset)
-        manifest = self._recognizer.bundle.manifest
+        parts = [self._extensions(outcome, newest, ended), self._detections(outcome, newest, ended)]
+        for part in reversed(parts) if ended else parts:
+            yield from part
+        for run in outcome.outvoted:
+            rival = run.best.evidence.rival
+            reason = f"more like {rival.scientific_name}" if rival else "more like another"
+            yield from self._rejected(run, outcome.spec, newest, reason)
+        for run in outcome.failed:
+            reason = f"passed in {run.hits} of the {run.hits_needed} windows needed"
+            yield from self._rejected(run, outcome.spec, newest, reason)
+
+    def _detections(self, outcome: Outcome, newest: Window, ended: bool) -> Iterator[Record]:
+        for run in outcome.confirmed:
+            found = self.detection(run, outcome.spec, newest, ended)
+            self._going_on[run.species] = found.id
+            yield from (found, _evidence(found, run))
+
+    def _extensions(self, outcome: Outcome, newest: Window, ended: bool) -> Iterator[Record]:
+        for run in outcome.extended:
+            offset = run.offset_sample(outcome.spec, newest.end_sample if ended else None)
+            end_s = _seconds(offset, outcome.spec)
+            yield Extension(self._going_on[run.species], end_s, run.hits)
+
+    def _rejected(
+        self, run: Run, spec: AudioSpec, newest: Window, reason: str
+    ) -> Iterator[Rejection | Evidence]:
+        candidate = self.detection(run, spec, newest)
+        yield from (Rejection(candidate, reason), _evidence(candidate, run))
+
+    def detection(
+        self, run: Run, spec: AudioSpec, newest: Window, ended: bool = False
+    ) -> Detection:
+        """The record of a run of windows.
+
+        Args:
+            run: what was confirmed, or came near to it.
+            spec: rate, window and hop in use.
+            newest: the window that came last, which tells the time.
+            ended: it is the source's last.
+        """
+        match, identity = self._match(run.best.evidence, run.species), self._identity
+        offset = run.offset_sample(spec, newest.end_sample if ended else None)
+        onset = self._began(run, spec, offset)
         return Detection(
             id=self._ids.new(),
             station=self._origin.station,
-            detected_at=self._moment(onset, newest),
+            detected_at=self._moment(onset, spec, newest),
             time_zone=clock.time_zone(),
             clock_synchronised=clock.synchronised(),
-            start_s=self.seconds(onset),
-            end_s=self.seconds(offset),
+            start_s=_seconds(onset, spec),
+            end_s=_seconds(offset, spec),
             source=self._origin.source,
-            species_id=species.species_id,
-            scientific_name=species.scientific_name,
-            common_name=species.common_name,
-            probability=_probability(scores, confirmed.species),
-            score=round(float(scores.score[confirmed.species]), 4),
-            similarity=round(float(scores.similarity[confirmed.species]), 4),
-            hits=confirmed.hits,
-            hits_needed=confirmed.hits_needed,
-            pictures=tuple(pictures(self._recognizer, scores, confirmed.species)),
-            top=tuple(candidates(self._recognizer, scores)),
+            species_id=match.species.species_id,
+            scientific_name=match.species.scientific_name,
+            common_name=match.species.common_name,
+            probability=match.probability,
+            score=match.score,
+            similarity=match.similarity,
+            hits=run.hits,
+            hits_needed=run.hits_needed,
+            pictures=tuple(_pictures(match)),
+            top=tuple(_candidates(match)),
             clip=None,
-            model_id=manifest.model_id,
-            bundle=manifest.name,
-            precision=self._recognizer.precision,
-            provider=self._recognizer.provider,
+            model_id=identity.model_id,
+            bundle=identity.bundle,
+            precision=identity.precision,
+            provider=identity.provider,
         )
 
-    def _began(self, confirmed: Confirmed[WindowScores], offset: int) -> int:
+    def _began(self, run: Run, spec: AudioSpec, offset: int) -> int:
         """Place where sound rises near to what windows tell, if it does.
 
         Records of one species lie a window less a hop apart and must not overlap.
         """
-        window, hop = self._spec.window_samples, self._spec.hop_samples
-        middle, reach = confirmed.middle_sample(self._spec), min(window // 2, window - hop)
+        window, hop = spec.window_samples, spec.hop_samples
+        middle, reach = run.middle_sample(spec), min(window // 2, window - hop)
         found = self._onset.between(middle - reach, min(middle + reach, offset))
-        return confirmed.onset_sample(self._spec) if found is None else max(found, 0)
+        return run.onset_sample(spec) if found is None else max(found, 0)
 
-    def _moment(self, onset: int, newest: Window) -> str | None:
+    def _moment(self, onset: int, spec: AudioSpec, newest: Window) -> str | None:
         """Time of a sample, by sample counter and monotonic clock; None for a file."""
         if not self._origin.live:
             return None
         ended_ms = clock.now_ms() if newest.ended_ns is None else clock.utc_ms(newest.ended_ns)
-        before_ms = (newest.end_sample - onset) * 1000 // self._spec.sample_rate_hz
+        before_ms = (newest.end_sample - onset) * 1000 // spec.sample_rate_hz
         return clock.iso_utc(ended_ms - before_ms)
 
 
-def evidence(found: Detection, confirmed: Confirmed[WindowScores]) -> Evidence:
+def _seconds(samples: int, spec: AudioSpec) -> float:
+    """Seconds from the source's start."""
+    return round(samples / spec.sample_rate_hz, 3)
+
+
+def _evidence(found: Detection, run: Run) -> Evidence:
     """Embedding of its best window."""
-    return Evidence(found.id, confirmed.best.evidence.embedding.astype(np.float16))
+    return Evidence(found.id, run.best.evidence.embedding.astype(np.float16))
 
 
-def pictures(recognizer: Recognizer, scores: WindowScores, species: int) -> Iterator[Picture]:
-    """The nearest pictures of a species with their credits."""
-    for row, similarity in recognizer.nearest(scores, species, _PICTURES):
+def _pictures(match: Match) -> Iterator[Picture]:
+    """The nearest pictures of the species with their credits."""
+    for row, similarity in match.pictures:
         file = f"pictures/{row.picture}" if row.picture else None
-        yield Picture(file, row.url or None, row.author, row.licence, round(similarity, 4))
-
-
-def candidates(
-    recognizer: Recognizer, scores: WindowScores, count: int = _TOP
-) -> Iterator[Candidate]:
-    """The best species of a window, winner included."""
-    species = recognizer.species
-    for n in np.argsort(-scores.score, kind="stable")[:count]:
-        yield Candidate(
-            species[n].scientific_name,
-            species[n].common_name,
-            round(float(scores.score[n]), 4),
-            _probability(scores, int(n)),
+        yield Picture(
+            file=file,
+            url=row.url or None,
+            author=row.author,
+            licence=row.licence,
+            similarity=round(similarity, 4),
         )
 
 
-def _probability(scores: WindowScores, species: int) -> float | None:
-    return None if scores.probability is None else round(float(scores.probability[species]), 4)
+def _candidates(match: Match) -> Iterator[Candidate]:
+    for species, score, probability in match.best:
+        yield Candidate(species.scientific_name, species.common_name, score, probability)

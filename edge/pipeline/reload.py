@@ -1,12 +1,10 @@
-"""A bundle that is replaced while it listens: the new one takes over between two windows."""
+"""Reloading of a bundle that is replaced meanwhile: the new one takes over between two windows."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from edge.command.opening import open_listener, open_recognizer
-from edge.config import Settings
 from edge.contract.errors import BirdlistenError
-from edge.contract.manifest import FILE_NAME
 from edge.pipeline.listener import Listener
 from edge.recognition.recognizer import Recognizer
 from edge.source.block import Block
@@ -15,34 +13,42 @@ _LOG = logging.getLogger(__name__)
 
 
 class BundleReloader:
-    """The bundle that the settings name, as it is now.
+    """The bundle that a run listens with, as it is now.
 
     Replacing manifest.json is what replaces a bundle. Sound that comes while the new one is loaded
     waits in memory; one that can't be used is told, and the old one stays.
 
     Args:
-        settings: of the run.
-        recognizer: opened from it just now; None opens it.
+        manifest: of the bundle, which is watched.
+        load: makes the bundle ready.
+        listener: of a bundle that is ready.
+        recognizer: loaded just now; None loads it.
 
     Raises:
         BirdlistenError: it can't be used.
     """
 
-    def __init__(self, settings: Settings, recognizer: Recognizer | None = None) -> None:
-        self._settings, self._manifest = settings, settings.bundle_path / FILE_NAME
+    def __init__(
+        self,
+        manifest: Path,
+        load: Callable[[], Recognizer],
+        listener: Callable[[Recognizer], Listener],
+        recognizer: Recognizer | None = None,
+    ) -> None:
+        self._manifest, self._load, self._listener = manifest, load, listener
         self._seen = self._state()
         self.recognizer = recognizer or self._open()
 
     def listeners(self, blocks: Iterator[Block]) -> Iterator[tuple[Listener, Iterator[Block]]]:
-        """A listener of each bundle, and the blocks that it shall hear.
+        """A listener of each bundle, and the blocks that it shall take.
 
         Args:
             blocks: of the source, until it ends.
         """
-        scores = None
-        while scores is not self.recognizer:
-            scores = self.recognizer
-            yield open_listener(self._settings, scores), self._until_replaced(blocks)
+        used = None
+        while used is not self.recognizer:
+            used = self.recognizer
+            yield self._listener(used), self._until_replaced(blocks)
 
     def _until_replaced(self, blocks: Iterator[Block]) -> Iterator[Block]:
         for block in blocks:
@@ -63,8 +69,8 @@ class BundleReloader:
         return True
 
     def _open(self) -> Recognizer:
-        recognizer = open_recognizer(self._settings, live=True)
-        open_listener(self._settings, recognizer)
+        recognizer = self._load()
+        self._listener(recognizer)  # refuses what can't listen
         recognizer.warm_up()
         return recognizer
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float32s
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.recognition.runtime import RuntimeOptions, open_session
@@ -35,9 +35,9 @@ class Encoder:
             raise BundleError(f"the encoder's output has shape {list(silence.shape)}, not rows")
         self.embedding_dim = silence.shape[1]
 
-    def encode(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def encode(self, windows: Float32s) -> Float32s:
         """Embed windows, float32[batch, window_samples] -> float32[batch, dim]."""
-        result: npt.NDArray[np.float32] = self._session.run(None, {"waveform": windows})[0]
+        result: Float32s = self._session.run(None, {"waveform": windows})[0]
         return result
 
 

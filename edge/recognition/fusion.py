@@ -10,19 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.calibration import Weights
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-from edge.recognition.search import (
-    Exemplars,
-    Floats,
-    Places,
-    Prototypes,
-    Rows,
-    Scores,
-    Search,
-    members_of,
-)
+from edge.recognition.search import Exemplars, Prototypes, Scores, Search, members_of
 
 
 class Fusion:
@@ -48,9 +40,9 @@ class Fusion:
         species_ids: Sequence[str],
         top_pictures: int,
         weights: Weights,
-        anchors: Mapping[str, Rows],
-        background: Rows | None = None,
-        exemplars: Mapping[str, Rows] | None = None,
+        anchors: Mapping[str, Float16s],
+        background: Float16s | None = None,
+        exemplars: Mapping[str, Float16s] | None = None,
     ) -> None:
         pictured, confirmed = members_of(gallery), exemplars or {}
         known = anchors.keys() | pictured.keys() | confirmed.keys()
@@ -71,7 +63,7 @@ class Fusion:
         }
         self._exemplars = Exemplars(self.species_ids, chosen, background) if chosen else None
 
-    def scores(self, embeddings: Floats) -> Scores:
+    def scores(self, embeddings: Float32s) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
         shape = (len(embeddings), len(self.species_ids))
         score, similarity = np.zeros(shape, np.float32), np.full(shape, -1, np.float32)
@@ -87,7 +79,7 @@ class Fusion:
         fused = Scores(score, similarity)
         return fused if self._exemplars is None else self._exemplars.best(embeddings, fused)
 
-    def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
+    def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window; none if it has no picture."""
         place = self._picture_place.get(species)
         if place is None or self._pictures is None:
@@ -95,7 +87,7 @@ class Fusion:
         return self._pictures.best_rows(embedding, place, count)
 
 
-def _shares(weights: Weights, pictured: Places, named: Places, species: int) -> Floats:
+def _shares(weights: Weights, pictured: Places, named: Places, species: int) -> Float32s:
     """Shares of pictures and names for each species, float32[2, species] of sum 1.
 
     A kind that counts for nothing still speaks where it is all there is.

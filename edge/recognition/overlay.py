@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.contract.arrays import Float16s
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.gallery import check_unit_rows
-from edge.recognition.search import Rows
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "overlay"
@@ -31,11 +31,11 @@ _MODEL = 16
 class Learnt:
     """Content of an overlay."""
 
-    exemplars: Mapping[str, Rows] = field(default_factory=dict)
+    exemplars: Mapping[str, Float16s] = field(default_factory=dict)
     """float16[windows, dim] by species id."""
-    background: Rows | None = None
+    background: Float16s | None = None
     """float16[windows, dim], what was rejected included."""
-    rejected: Rows | None = None
+    rejected: Float16s | None = None
     """float16[windows, dim]."""
 
 
@@ -52,15 +52,15 @@ class Overlay:
         self._path, self._dim = station / FOLDER / model_id[:_MODEL], dim
         self._seen: tuple[tuple[str, int], ...] = ()
 
-    def add_exemplar(self, species_id: str, name: str, rows: Rows) -> None:
+    def add_exemplar(self, species_id: str, name: str, rows: Float16s) -> None:
         """Remember a sound of a species; float16[windows, dim]."""
         _write(self._path / _EXEMPLARS / species_id / f"{name}.npy", rows)
 
-    def add_background(self, name: str, rows: Rows) -> None:
+    def add_background(self, name: str, rows: Float16s) -> None:
         """Remember what the site sounds like without a bird; float16[windows, dim]."""
         _write(self._path / _BACKGROUND / f"{name}.npy", rows)
 
-    def add_rejected(self, name: str, rows: Rows) -> None:
+    def add_rejected(self, name: str, rows: Float16s) -> None:
         """Remember a sound that was taken for a bird; float16[windows, dim]."""
         _write(self._path / _REJECTED / f"{name}.npy", rows)
 
@@ -81,7 +81,7 @@ class Overlay:
     def load(self) -> Learnt:
         """All of it; a file that can't be used is named and left out."""
         self._seen = self._state()
-        held: dict[str, list[Rows]] = {}
+        held: dict[str, list[Float16s]] = {}
         for path, rows in self._readable():
             held.setdefault(path.parent.relative_to(self._path).as_posix(), []).append(rows)
         joined = {folder: np.concatenate(rows) for folder, rows in held.items()}
@@ -94,7 +94,7 @@ class Overlay:
         folders = (f"{_EXEMPLARS}/*", _BACKGROUND, _REJECTED)
         return [file for folder in folders for file in sorted(self._path.glob(f"{folder}/*.npy"))]
 
-    def _readable(self) -> Iterator[tuple[Path, Rows]]:
+    def _readable(self) -> Iterator[tuple[Path, Float16s]]:
         for path in self._files():
             try:
                 rows = np.load(path, allow_pickle=False)
@@ -111,6 +111,6 @@ class Overlay:
         )
 
 
-def _write(path: Path, rows: Rows) -> None:
+def _write(path: Path, rows: Float16s) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, npy_bytes(rows))

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float16s, Float32s, Float64s, Floats, Places
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 LIKENESS = 0.9
 """Cosine from which two windows are of one sound: half of the windows of one recording are that
 near to each other, and one in a hundred of those of others (the starter's encoder, real birds)."""
+_TOP, _PICTURES = 5, 3
+"""Species and pictures of a match."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class WindowScores:
 
     start_sample: int
     """Of the window, at the encoder's rate."""
-    score: npt.NDArray[np.float32]
-    similarity: npt.NDArray[np.float32]
-    probability: npt.NDArray[np.float64] | None
+    score: Float32s
+    similarity: Float32s
+    probability: Float64s | None
     """None when the bundle isn't calibrated."""
-    embedding: npt.NDArray[np.float32]
+    embedding: Float32s
     """float32[dim], of length 1."""
     rejected: bool = False
     """It sounds like what a person has rejected here."""
@@ -46,9 +48,38 @@ class WindowScores:
     """Outside the chosen species, and more like the window than any of them."""
 
     @property
-    def confidence(self) -> npt.NDArray[np.floating]:
+    def confidence(self) -> Floats:
         """Number that the threshold is compared with: probability, or cosine if not calibrated."""
         return self.similarity if self.probability is None else self.probability
+
+    def sure(self, species: int) -> float | None:
+        """Probability of a species, rounded; None when the bundle isn't calibrated."""
+        return None if self.probability is None else round(float(self.probability[species]), 4)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A species in a window, as a record shows it; figures are rounded."""
+
+    species: Species
+    score: float
+    similarity: float
+    probability: float | None
+    pictures: list[tuple[GalleryRow, float]]
+    """Those nearest to the window, with their cosine, best first."""
+    best: list[tuple[Species, float, float | None]]
+    """The species of the window with score and probability, best first."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Identity of the model that is in use."""
+
+    bundle: str
+    model_id: str
+    precision: str
+    provider: str
+    """The onnxruntime provider that is really in use."""
 
 
 class Recognizer:
@@ -87,7 +118,7 @@ class Recognizer:
         self._ids: Sequence[str] = species_ids or bundle.species_ids(self.species_set)
         self._overlay = overlay
         self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
-        self._rejected: npt.NDArray[np.float32] | None = None
+        self._rejected: Float32s | None = None
         self._search = self._searched()
         known = set(self._search.species_ids)
         self._ids = [
@@ -107,6 +138,12 @@ class Recognizer:
         """The onnxruntime provider that is really in use."""
         return self._encoder.provider
 
+    @property
+    def identity(self) -> Identity:
+        """Identity of the model, for the records."""
+        manifest = self.bundle.manifest
+        return Identity(manifest.name, manifest.model_id, self.precision, self.provider)
+
     def refresh(self) -> None:
         """Take up what the station has learnt since; costs nothing if that is nothing."""
         if self._overlay is not None and self._overlay.changed():
@@ -120,9 +157,15 @@ class Recognizer:
         known = learnt.rejected
         self._rejected = None if known is None else known.astype(np.float32)
         bank = np.concatenate(banks) if banks else None
-        return open_search(self.bundle, self._ids, self.calibration, bank, learnt.exemplars)
+        return open_search(
+            self.bundle,
+            chosen=self._ids,
+            calibration=self.calibration,
+            bank=bank,
+            exemplars=learnt.exemplars,
+        )
 
-    def _chosen_columns(self) -> npt.NDArray[np.intp]:
+    def _chosen_columns(self) -> Places:
         """Places of the chosen species among those that are searched."""
         place = {species: n for n, species in enumerate(self._search.species_ids)}
         return np.array([place[species] for species in self._ids], np.intp)
@@ -143,29 +186,29 @@ class Recognizer:
         probability = self._probability(chosen)
         return [
             WindowScores(
-                window.start_sample,
-                chosen[n],
-                similarity[n],
-                None if probability is None else probability[n],
-                embeddings[n],
-                self._was_rejected(embeddings[n]),
-                self._rival(scores.score[n], float(chosen[n].max())),
+                start_sample=window.start_sample,
+                score=chosen[n],
+                similarity=similarity[n],
+                probability=None if probability is None else probability[n],
+                embedding=embeddings[n],
+                rejected=self._was_rejected(embeddings[n]),
+                rival=self._rival(scores.score[n], float(chosen[n].max())),
             )
             for n, window in enumerate(windows)
         ]
 
-    def _rival(self, score: npt.NDArray[np.float32], best: float) -> Species | None:
+    def _rival(self, score: Float32s, best: float) -> Species | None:
         """The species outside the chosen ones that a window is more like than any of them."""
         first = int(score.argmax())
         if score[first] <= best:
             return None
         return self._table[self._search.species_ids[first]]
 
-    def _was_rejected(self, embedding: npt.NDArray[np.float32]) -> bool:
+    def _was_rejected(self, embedding: Float32s) -> bool:
         rejected = self._rejected
         return rejected is not None and bool((rejected @ embedding).max() >= LIKENESS)
 
-    def _probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
+    def _probability(self, score: Float32s) -> Float64s | None:
         if self.calibration is None:
             return None
         probability = self.calibration.probability(score)
@@ -178,20 +221,34 @@ class Recognizer:
         """Judge a window by itself, at a small part of the encoder's cost."""
         return judge(window.samples, self._gate)
 
-    def nearest(
-        self, scores: WindowScores, species: int, count: int
-    ) -> list[tuple[GalleryRow, float]]:
-        """The pictures of a species nearest to a window, with their cosine, best first."""
-        best = self._search.best_rows(scores.embedding, int(self._columns[species]), count)
-        return [(self.bundle.gallery.table[row], similarity) for row, similarity in best]
+    def match(self, scores: WindowScores, species: int) -> Match:
+        """A species in a window, with its nearest pictures and the best species beside it.
+
+        Args:
+            scores: of the window.
+            species: place in the score fields.
+        """
+        column = int(self._columns[species])
+        rows = self._search.best_rows(scores.embedding, column, _PICTURES)
+        order = np.argsort(-scores.score, kind="stable")[:_TOP]
+        return Match(
+            species=self.species[species],
+            score=round(float(scores.score[species]), 4),
+            similarity=round(float(scores.similarity[species]), 4),
+            probability=scores.sure(species),
+            pictures=[(self.bundle.gallery.table[row], cosine) for row, cosine in rows],
+            best=[
+                (self.species[n], round(float(scores.score[n]), 4), scores.sure(n)) for n in order
+            ],
+        )
 
 
 def open_search(
     bundle: Bundle,
     chosen: Sequence[str],
     calibration: Calibration | None,
-    bank: npt.NDArray[np.float16] | None,
-    exemplars: Mapping[str, npt.NDArray[np.float16]] | None = None,
+    bank: Float16s | None,
+    exemplars: Mapping[str, Float16s] | None = None,
 ) -> Search | Fusion:
     """Open the search of a bundle: the chosen species, or all names if it was calibrated so.
 
@@ -208,10 +265,18 @@ def open_search(
     weights = calibration.weights if calibration else None
     if weights is None:
         return Search(bundle.gallery, chosen, top, bank, anchors=anchors, exemplars=exemplars)
-    return Fusion(bundle.gallery, known, top, weights, anchors, bank, exemplars)
+    return Fusion(
+        gallery=bundle.gallery,
+        species_ids=known,
+        top_pictures=top,
+        weights=weights,
+        anchors=anchors,
+        background=bank,
+        exemplars=exemplars,
+    )
 
 
-def _finite(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _finite(embeddings: Float32s) -> Float32s:
     """A window that the encoder makes no sense of is near to nothing."""
     good = np.isfinite(embeddings).all(axis=1, keepdims=True)
     if good.all():

@@ -7,12 +7,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Flags, Float16s, Float32s, Floats, Places
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-
-Floats = npt.NDArray[np.float32]
-Places = npt.NDArray[np.intp]
-Rows = npt.NDArray[np.float16]
 
 _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
@@ -29,9 +26,9 @@ R = TypeVar("R", bound="np.generic")
 class Scores:
     """Scores of a batch of windows."""
 
-    score: Floats
+    score: Float32s
     """float32[batch, species], standardised over the background where the bundle ships one."""
-    similarity: Floats
+    similarity: Float32s
     """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
 
 
@@ -62,10 +59,10 @@ class Search:
         gallery: Gallery,
         species_ids: Sequence[str],
         top_pictures: int,
-        background: Rows | None = None,
+        background: Float16s | None = None,
         many_rows: int = _MANY_ROWS,
-        anchors: Mapping[str, Rows] | None = None,
-        exemplars: Mapping[str, Rows] | None = None,
+        anchors: Mapping[str, Float16s] | None = None,
+        exemplars: Mapping[str, Float16s] | None = None,
     ) -> None:
         held, named = members_of(gallery), anchors or {}
         confirmed = {
@@ -88,12 +85,12 @@ class Search:
         self._prototypes = self._means() if listed else None
         self._exemplars = Exemplars(self.species_ids, confirmed, bank) if confirmed else None
 
-    def scores(self, embeddings: Floats) -> Scores:
+    def scores(self, embeddings: Float32s) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
         shown = self._shown(embeddings)
         return shown if self._exemplars is None else self._exemplars.best(embeddings, shown)
 
-    def _shown(self, embeddings: Floats) -> Scores:
+    def _shown(self, embeddings: Float32s) -> Scores:
         if self._prototypes is None:
             return Scores(*self._score(embeddings @ self.rows.T, self._index))
         prototypes, offset = self._prototypes
@@ -105,7 +102,7 @@ class Search:
             score[n, best], similarity[n, best] = close[0][0], close[1][0]
         return Scores(score, similarity)
 
-    def best_rows(self, embedding: Floats, species: int, count: int) -> list[tuple[int, float]]:
+    def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window, with their cosine, best first.
 
         Args:
@@ -119,7 +116,7 @@ class Search:
         order = np.argsort(-cosine, kind="stable")[:count]
         return [(int(self._numbers[members[n]]), float(cosine[n])) for n in order]
 
-    def _look(self, embedding: Floats, species: Places) -> tuple[Floats, Floats]:
+    def _look(self, embedding: Float32s, species: Places) -> tuple[Float32s, Float32s]:
         """The scores of some species only."""
         wide = self._index[species]
         members = wide[wide >= 0]
@@ -128,23 +125,23 @@ class Search:
         return self._score(cosine, index, members)
 
     def _score(
-        self, cosine: Floats, index: Places, rows: Places | slice = slice(None)
-    ) -> tuple[Floats, Floats]:
+        self, cosine: Float32s, index: Places, rows: Places | slice = slice(None)
+    ) -> tuple[Float32s, Float32s]:
         """Score and similarity."""
         corrected = (cosine - self._mean[rows]) / self._deviation[rows]
         return self.by_species(corrected, index), self.by_species(cosine, index)
 
-    def by_species(self, rows: Floats, index: Places | None = None) -> Floats:
+    def by_species(self, rows: Float32s, index: Places | None = None) -> Float32s:
         """Mean of each species' best rows, float32[batch, rows] -> float32[batch, species]."""
         index = self._index if index is None else index
         # [batch, species, widest]; the padding column is -inf and never among the best.
         padded = np.pad(rows, ((0, 0), (0, 1)), constant_values=-np.inf)[:, index]
         best = -np.partition(-padded, min(self._top, padded.shape[2]) - 1, axis=2)[..., : self._top]
         held = np.isfinite(best)
-        total: Floats = np.where(held, best, 0).sum(axis=2) / held.sum(axis=2)
+        total: Float32s = np.where(held, best, 0).sum(axis=2) / held.sum(axis=2)
         return total
 
-    def _means(self) -> tuple[Floats, Floats]:
+    def _means(self) -> tuple[Float32s, Float32s]:
         """Prototypes and what is taken off: the mean of a species' corrected rows is linear."""
         counts = (self._index >= 0).sum(axis=1)
         starts = np.cumsum(counts) - counts
@@ -168,7 +165,7 @@ class _Shown:
         anchor: float16[dim], or None.
     """
 
-    def __init__(self, gallery: Gallery, members: Places | None, anchor: Rows | None) -> None:
+    def __init__(self, gallery: Gallery, members: Places | None, anchor: Float16s | None) -> None:
         if members is not None:
             self.numbers, self.rows = members, gallery.rows[members]
         else:
@@ -186,13 +183,13 @@ class Prototypes:
         bank: float16[m, dim] embeddings of windows without a bird, or None.
     """
 
-    def __init__(self, rows: Sequence[npt.NDArray[np.floating]], bank: Rows | None) -> None:
+    def __init__(self, rows: Sequence[Floats], bank: Float16s | None) -> None:
         wide = [row.astype(np.float32) for row in rows]
         self._rows = np.array([row / np.linalg.norm(row) for row in wide], np.float32)
         usable = bank if bank is not None and len(bank) > 1 else None
         self._mean, self._deviation = _background_statistics(self._rows, usable)
 
-    def scores(self, embeddings: Floats) -> tuple[Floats, Floats]:
+    def scores(self, embeddings: Float32s) -> tuple[Float32s, Float32s]:
         """Cosine and standardised cosine, float32[batch, species] each."""
         cosine = embeddings @ self._rows.T
         return cosine, (cosine - self._mean) / self._deviation
@@ -204,15 +201,15 @@ class Exemplars:
     def __init__(
         self,
         species_ids: Sequence[str],
-        exemplars: Mapping[str, Rows],
-        bank: Rows | None,
+        exemplars: Mapping[str, Float16s],
+        bank: Float16s | None,
     ) -> None:
         chosen = [species for species in species_ids if species in exemplars]
         self._columns = np.array([species_ids.index(species) for species in chosen], dtype=np.intp)
         means = [exemplars[species].astype(np.float32).mean(axis=0) for species in chosen]
         self._prototypes = Prototypes(means, bank)
 
-    def best(self, embeddings: Floats, shown: Scores) -> Scores:
+    def best(self, embeddings: Float32s, shown: Scores) -> Scores:
         """The better of what was seen and what was heard of a species before."""
         cosine, sounded = self._prototypes.scores(embeddings)
         better = sounded > shown.score[:, self._columns]
@@ -221,7 +218,7 @@ class Exemplars:
             self._put(shown.similarity, cosine, better),
         )
 
-    def _put(self, shown: Floats, sounded: Floats, better: npt.NDArray[np.bool_]) -> Floats:
+    def _put(self, shown: Float32s, sounded: Float32s, better: Flags) -> Float32s:
         found = shown.copy()
         found[:, self._columns] = np.where(better, sounded, shown[:, self._columns])
         return found
@@ -242,7 +239,7 @@ def _pad(counts: list[int]) -> Places:
     return np.where(place < np.array(counts)[:, None], index, -1)
 
 
-def _background_statistics(rows: Floats, bank: Rows | None) -> tuple[Floats, Floats]:
+def _background_statistics(rows: Float32s, bank: Float16s | None) -> tuple[Float32s, Float32s]:
     if bank is None:
         return np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
     similarity = bank.astype(np.float32) @ rows.T

@@ -59,13 +59,13 @@ def measure(bundle_path: Path, precision: str, runtime: RuntimeOptions, windows:
         times.append(time.perf_counter() - begun)
     cpu_s = (time.process_time() - used) / windows
     return BenchTrial(
-        precision,
-        encoder.provider,
-        runtime.threads,
-        round(load_s, 3),
-        round(1000 * statistics.median(times), 3),
-        round(1000 * cpu_s, 3),
-        round(peak_mb(), 1),
+        precision=precision,
+        provider=encoder.provider,
+        threads=runtime.threads,
+        load_s=round(load_s, 3),
+        window_ms=round(1000 * statistics.median(times), 3),
+        cpu_ms=round(1000 * cpu_s, 3),
+        rss_mb=round(peak_mb(), 1),
     )
 
 

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from edge.contract.arrays import Float16s, Int16s
 from edge.system import clock
 
 SCHEMA = 1
@@ -126,7 +124,7 @@ class Evidence:
     """Embedding of the best window of a detection or a rejection."""
 
     id: str
-    embedding: npt.NDArray[np.float16]
+    embedding: Float16s
     """float16[dim], of length 1."""
 
 
@@ -135,10 +133,10 @@ class Clip:
     """The sound of a detection."""
 
     detection: Detection
-    samples: npt.NDArray[np.int16]
+    samples: Int16s
     """int16[samples], mono."""
     rate_hz: int
-    around: npt.NDArray[np.int16]
+    around: Int16s
     """int16[more samples], the same with what is beside it: nobody may speak there."""
 
 

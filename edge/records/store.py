@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float16s
 from edge.contract.errors import StoreError
 from edge.records.detection import (
     Candidate,
@@ -125,7 +125,7 @@ class Store:
             raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
         return found[0]
 
-    def embedding(self, record: str) -> npt.NDArray[np.float16]:
+    def embedding(self, record: str) -> Float16s:
         """Embedding of the best window of a record, float16[dim].
 
         Raises:

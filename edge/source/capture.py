@@ -77,12 +77,12 @@ def list_devices() -> list[Device]:
     default = portaudio.default.device[0]
     return [
         Device(
-            device["index"],
-            device["name"],
-            device["max_input_channels"],
-            int(device["default_samplerate"]),
-            apis[device["hostapi"]],
-            device["index"] == default,
+            index=device["index"],
+            name=device["name"],
+            channels=device["max_input_channels"],
+            rate_hz=int(device["default_samplerate"]),
+            host_api=apis[device["hostapi"]],
+            default=device["index"] == default,
             usb_id=usb_id(device["name"]),
         )
         for device in portaudio.query_devices()

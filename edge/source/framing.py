@@ -22,6 +22,8 @@ class Window:
     """Clock of the machine (CLOCK_MONOTONIC) at its end; None for a file."""
     real_samples: int | None = None
     """What follows repeats it, for the stream was shorter than a window; None: nothing does."""
+    hop_samples: int | None = None
+    """Distance from the window before; None: as the source's spec has it."""
 
     @property
     def end_sample(self) -> int:
@@ -45,6 +47,7 @@ class Framer:
         self, spec: AudioSpec, start_sample: int = 0, hop: Callable[[], int] | None = None
     ) -> None:
         self._spec, self._hop = spec, hop or (lambda: spec.hop_samples)
+        self._hop_samples = self._hop()
         self._pending = np.empty(0, np.float32)
         self._tail = self._pending
         self._start = start_sample
@@ -55,7 +58,7 @@ class Framer:
         self._pending = np.concatenate([self._pending, samples])
         while len(self._pending) >= self._spec.window_samples:
             yield self._cut(self._pending[: self._spec.window_samples])
-            self._advance(self._hop())
+            self._advance()
 
     def finish(self) -> Iterator[Window]:
         """Yield the last window if samples remain that no window held."""
@@ -73,13 +76,14 @@ class Framer:
 
     def _cut(self, samples: Waveform) -> Window:
         self._framed_end = self._start + self._spec.window_samples
-        return Window(self._start, samples.copy())
+        return Window(self._start, samples.copy(), hop_samples=self._hop_samples)
 
-    def _advance(self, samples: int) -> None:
+    def _advance(self) -> None:
+        self._hop_samples = hop = self._hop()
         # The tail lets finish() align the last window to the stream's end.
-        self._tail = self._pending[:samples]
-        self._pending = self._pending[samples:]
-        self._start += samples
+        self._tail = self._pending[:hop]
+        self._pending = self._pending[hop:]
+        self._start += hop
 
 
 class _Segment:

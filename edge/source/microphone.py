@@ -145,7 +145,15 @@ def arecord_devices() -> list[Device]:
         raise DeviceError(f"arecord -L hangs for {_LIST_S:.0f} s; unplug the sound card") from error
     usable = [line for line in listed.stdout.splitlines() if line.startswith(_CONVERTING)]
     return [
-        Device(n, name, 1, 48_000, "arecord", name == "default") for n, name in enumerate(usable)
+        Device(
+            index=n,
+            name=name,
+            channels=1,
+            rate_hz=48_000,
+            host_api="arecord",
+            default=name == "default",
+        )
+        for n, name in enumerate(usable)
     ]
 
 

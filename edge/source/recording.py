@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Int16s
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
 from edge.source.block import Block
@@ -56,7 +56,7 @@ def read_recording(path: Path) -> tuple[Waveform, int]:
     return np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz
 
 
-def encode(samples: npt.NDArray[np.int16], rate_hz: int, format_: str) -> bytes:
+def encode(samples: Int16s, rate_hz: int, format_: str) -> bytes:
     """A whole file of int16[samples], as `flac` or `opus`."""
     import soundfile
 

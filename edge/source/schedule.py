@@ -45,7 +45,7 @@ class Site:
         """Sunrise or sunset; None where there is none."""
         assert self.latitude is not None
         assert self.longitude is not None
-        return _sun(self.latitude, self.longitude, self.zone, day, event)
+        return _sun(self.latitude, longitude=self.longitude, zone=self.zone, day=day, event=event)
 
 
 @lru_cache(maxsize=16)

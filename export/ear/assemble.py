@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, read_role, write_bundle
 from edge.contract.manifest import PRECISIONS, Manifest
@@ -34,7 +32,7 @@ class Space:
     """A teacher's space: what it calls the species, and pictures in it."""
 
     taxonomy: Taxonomy
-    anchors: npt.NDArray[np.floating]
+    anchors: Floats
     """[species, dim], unit rows."""
     space_id: str
     teacher: str
@@ -62,7 +60,9 @@ def make_bundle(
     graph = open_graph(classifier)
     encoder = add_tail(graph, names, recipe.activation, recipe.none)
     manifest = _manifest(classifier, space, names)
-    encoders, parity = make_encoders(encoder, classifier, names, manifest, precisions)
+    encoders, parity = make_encoders(
+        encoder, classifier=classifier, names=names, manifest=manifest, precisions=precisions
+    )
     contents = {
         "taxonomy": _taxonomy_bytes(names.taxonomy),
         "anchors": npy_bytes(names.anchors),

@@ -169,7 +169,13 @@ def like(path: Path) -> Space:
     manifest = bundle.manifest
     if bundle.anchors is None:
         raise DatasetError(f"{path}: has no text anchors; take a bundle that has")
-    return Space(bundle.taxonomy, bundle.anchors, manifest.space_id, manifest.teacher, bundle)
+    return Space(
+        taxonomy=bundle.taxonomy,
+        anchors=bundle.anchors,
+        space_id=manifest.space_id,
+        teacher=manifest.teacher,
+        like=bundle,
+    )
 
 
 def _taught(args: Namespace) -> Space:
@@ -178,4 +184,10 @@ def _taught(args: Namespace) -> Space:
     taxonomy = Taxonomy.load(args.taxonomy)
     teacher = load_teacher(args.teacher)
     anchors = mean_anchors(teacher.anchors(taxonomy.species))
-    return Space(taxonomy, anchors, teacher.space_id, teacher.name, None)
+    return Space(
+        taxonomy=taxonomy,
+        anchors=anchors,
+        space_id=teacher.space_id,
+        teacher=teacher.name,
+        like=None,
+    )

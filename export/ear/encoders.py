@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from tqdm import tqdm
 
+from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import DatasetError
 from edge.contract.manifest import Manifest
@@ -109,7 +109,7 @@ def make_encoders(
     network = EarNetwork(recipe, classifier.file)
     recorded = _recorded(manifest.audio)
 
-    def reference(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def reference(windows: Float32s) -> Float32s:
         found = embed(network.logits(windows), names, recipe.activation, recipe.none)
         return found.astype(np.float32)
 
@@ -130,7 +130,7 @@ def _variant(graph: onnx.ModelProto, precision: str) -> tuple[str, onnx.ModelPro
     return ("weights", to_int8(graph, "weights")) if precision == "int8" else ("export", graph)
 
 
-def _recorded(spec: AudioSpec) -> npt.NDArray[np.float32] | None:
+def _recorded(spec: AudioSpec) -> Float32s | None:
     """Windows of the demo's chorus, which every checkout has."""
     if not _CHORUS.is_file():
         return None

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Float16s, Float32s, Floats
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy
 from train.ears.labels import Label
 from train.ears.recipe import Recipe
 
-Anchors = npt.NDArray[np.float32]
+Anchors = Float32s
 _NONE = "none of them"
 _ENERGY = 1e-6
 """Share of the anchors' energy that may lie outside the directions they use."""
@@ -32,7 +32,7 @@ class Names:
     """Names that a classifier's numbers stand for, in a teacher's space."""
 
     taxonomy: Taxonomy
-    anchors: npt.NDArray[np.float16]
+    anchors: Float16s
     """float16[species, dim], unit rows in the taxonomy's order."""
     directions: Anchors
     """float32[labels, dim]: what a label's probability is multiplied with."""
@@ -48,7 +48,7 @@ def join_names(
     labels: Sequence[Label],
     recipe: Recipe,
     known: Taxonomy,
-    anchors: npt.NDArray[np.floating],
+    anchors: Floats,
 ) -> Names:
     """Lay a classifier's labels into a teacher's space.
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from edge.contract.arrays import Array, Float64s, Floats
 from edge.contract.errors import DatasetError
 from export.ear.names import Names
 from export.scopes import FRONTEND, PROJECTED
@@ -23,9 +23,7 @@ _HUGE = 700
 """Logit whose exponential a float64 still holds."""
 
 
-def embed(
-    logits: npt.NDArray[np.floating], names: Names, activation: str, none: float
-) -> npt.NDArray[np.float64]:
+def embed(logits: Floats, names: Names, activation: str, none: float) -> Float64s:
     """The embedding as the graph computes it: [batch, labels] -> float64[batch, dim]."""
     wide = logits.astype(np.float64)
     probability = wide
@@ -52,7 +50,7 @@ def add_tail(model: onnx.ModelProto, names: Names, activation: str, none: float)
     graph = encoder.graph
     _rename(graph, graph.output[0].name, PROJECTED)
     _name_rooms(graph)
-    held: dict[str, npt.NDArray[Any]] = {
+    held: dict[str, Array] = {
         "anchors": names.directions.astype(np.float16),  # as exact as the anchors themselves
         "none": np.asarray(none * names.none, np.float32)[None],
         "shortest": np.array(_SHORTEST, np.float32),

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
-from export.tflite.builder import BATCH, Array, GraphBuilder, Linear, Value
+from export.tflite.builder import BATCH, GraphBuilder, Linear, Value
 from export.tflite.elementwise import Converter
 from export.tflite.reader import Operator
 

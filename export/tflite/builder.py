@@ -14,12 +14,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
 
 BATCH = 99_991
 OPSET = 18
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
-from export.tflite.builder import Array, GraphBuilder, Linear, Value
+from export.tflite.builder import GraphBuilder, Linear, Value
 from export.tflite.reader import Operator
 
 _ACTIVATIONS = {1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
@@ -65,7 +66,14 @@ def _convolved(
         raise DatasetError(f"{operator.kind}: {kernels.shape[1]} channels, expected {channels}")
     held = [build.constant(np.ascontiguousarray(kernels)), *inputs[2:3]]
     return _windowed(
-        build, operator, "Conv", picture, reach, held, dilations=dilations, group=groups
+        build,
+        operator=operator,
+        kind="Conv",
+        picture=picture,
+        reach=reach,
+        held=held,
+        dilations=dilations,
+        group=groups,
     )
 
 
@@ -73,7 +81,15 @@ def pooling(build: GraphBuilder, operator: Operator, inputs: Sequence[Value]) ->
     """AVERAGE_POOL_2D and MAX_POOL_2D; padding counts in neither."""
     kind = "AveragePool" if operator.kind == "AVERAGE_POOL_2D" else "MaxPool"
     reach = [operator.option("FilterHeight"), operator.option("FilterWidth")]
-    return _windowed(build, operator, kind, inputs[0], reach, (), kernel_shape=reach)
+    return _windowed(
+        build,
+        operator=operator,
+        kind=kind,
+        picture=inputs[0],
+        reach=reach,
+        held=(),
+        kernel_shape=reach,
+    )
 
 
 def _windowed(

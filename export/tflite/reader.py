@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Array, Float32s
 from edge.contract.errors import DatasetError, MissingPackageError
 
 _IDENTIFIER = b"TFL3"
@@ -35,12 +36,12 @@ _DTYPES = {
 class Quantisation:
     """Affine quantisation: real = scale * (stored - zero_point)."""
 
-    scale: npt.NDArray[np.float32]
+    scale: Float32s
     """float32[channels], or of one for the whole tensor."""
     zero_point: npt.NDArray[np.int64]
     axis: int
 
-    def dequantised(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def dequantised(self, stored: Array) -> Float32s:
         """The real values of a constant, float32 of the same shape."""
         shape = [1] * stored.ndim
         if stored.ndim:
@@ -57,7 +58,7 @@ class Tensor:
     shape: tuple[int, ...]
     """As stored: a dimension that is only known when the network runs stands as 1."""
     dtype: npt.DTypeLike
-    data: npt.NDArray[Any] | None
+    data: Array | None
     """A constant's values, else None."""
     quantisation: Quantisation | None
 
@@ -160,11 +161,15 @@ class _File:
         dtype = _DTYPES.get(kind)
         if dtype is None:
             raise ValueError(f"tensor {name!r} holds {kind}")
-        return Tensor(name, shape, dtype, self._data(stored, shape, dtype), _quantisation(stored))
+        return Tensor(
+            name=name,
+            shape=shape,
+            dtype=dtype,
+            data=self._data(stored, shape, dtype),
+            quantisation=_quantisation(stored),
+        )
 
-    def _data(
-        self, stored: Any, shape: tuple[int, ...], dtype: npt.DTypeLike
-    ) -> npt.NDArray[Any] | None:
+    def _data(self, stored: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array | None:
         buffer = self._model.Buffers(stored.Buffer())
         if not buffer.DataLength():
             # Constants without a number are stored without a byte, as are all that is computed.

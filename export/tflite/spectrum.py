@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
-from export.tflite.builder import Array, GraphBuilder, Linear, Value
+from export.tflite.builder import GraphBuilder, Linear, Value
 from export.tflite.reader import Operator
 
 

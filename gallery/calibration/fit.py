@@ -1,10 +1,9 @@
 """From scores to probabilities: Platt's logistic curve, or isotonic regression, and how good."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
-Flags = npt.NDArray[np.bool_]
+from edge.contract.arrays import Flags, Floats, Places
+
 _KNOTS = 64
 _ALONE, _BINS = 200_000, 4_000
 """Pairs of highest score that are taken one by one where there are more; bins for the rest."""
@@ -119,7 +118,7 @@ def brier(probability: Floats, present: Flags) -> float:
 
 def reliability(
     probability: Floats, present: Flags, bins: int = 10
-) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+) -> tuple[Floats, Floats, Places]:
     """Mean probability, share that was there, and count of each tenth that holds anything."""
     place = np.minimum((probability * bins).astype(int), bins - 1).ravel()
     count = np.bincount(place, minlength=bins)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Flags, Float16s, Float32s, Places
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Weights
 from edge.contract.errors import DatasetError
@@ -30,7 +30,7 @@ class ScoringModel:
 
     bundle: Bundle
     encoder: Encoder
-    bank: npt.NDArray[np.float16]
+    bank: Float16s
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class EmbeddedRecordings:
     model: ScoringModel
     species_ids: tuple[frozenset[str], ...]
     """The species in each recording."""
-    embeddings: npt.NDArray[np.float32]
+    embeddings: Float32s
     """float32[windows, dim]."""
-    owners: npt.NDArray[np.intp]
+    owners: Places
     """int[windows]: the recording."""
-    audible: npt.NDArray[np.bool_]
+    audible: Flags
     """bool[windows]: the gate lets it pass."""
     mixed: bool
     """Two birds at a time."""
 
-    def windows(self, score: npt.NDArray[np.float32], ids: Sequence[str]) -> ScoredWindows:
+    def windows(self, score: Float32s, ids: Sequence[str]) -> ScoredWindows:
         """With their scores, float32[windows, species]."""
         place = {species: n for n, species in enumerate(ids)}
         present = np.zeros((len(self.species_ids), len(ids)), bool)
@@ -60,7 +60,13 @@ class EmbeddedRecordings:
         spec = self.model.bundle.manifest.audio
         present = present[self.owners]
         return ScoredWindows(
-            score, present, self.owners, mixed, background[self.owners], self.audible, spec
+            score=score,
+            present=present,
+            recording=self.owners,
+            mixed=mixed,
+            background=background[self.owners],
+            audible=self.audible,
+            spec=spec,
         )
 
 
@@ -99,7 +105,14 @@ def _fusion(model: ScoringModel, ids: Sequence[str], weights: Weights) -> Fusion
         raise DatasetError(f"{bundle.path}: has no text anchors; calibrate without --fuse")
     anchors = dict(zip(bundle.taxonomy.ids, bundle.anchors, strict=True))
     top = bundle.manifest.top_pictures
-    return Fusion(bundle.gallery, ids, top, weights, anchors, model.bank)
+    return Fusion(
+        gallery=bundle.gallery,
+        species_ids=ids,
+        top_pictures=top,
+        weights=weights,
+        anchors=anchors,
+        background=model.bank,
+    )
 
 
 def fit_weights(parts: Sequence[EmbeddedRecordings]) -> Weights:

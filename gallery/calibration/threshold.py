@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Flags, Float32s, Floats, Places
 from edge.contract.audio import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.decision.confirm import Confirmer, Hit
 from gallery.calibration.fit import fit_platt, isotonic_knots, log_loss, platt_knots
 
-Floats = npt.NDArray[np.floating]
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
 FREE = 0.02
@@ -36,17 +35,17 @@ _USUAL = ThresholdLimits()
 class ScoredWindows:
     """Every window of every take."""
 
-    score: npt.NDArray[np.float32]
+    score: Float32s
     """float32[windows, species], what is mapped to a probability."""
-    present: npt.NDArray[np.bool_]
+    present: Flags
     """bool[windows, species]: the species sings in the take."""
-    recording: npt.NDArray[np.intp]
+    recording: Places
     """int[windows], ascending."""
-    mixed: npt.NDArray[np.bool_]
+    mixed: Flags
     """bool[windows]: of a take with two birds."""
-    background: npt.NDArray[np.bool_]
+    background: Flags
     """bool[windows]: of a take without a bird."""
-    audible: npt.NDArray[np.bool_]
+    audible: Flags
     """bool[windows]: the gate lets it pass."""
     spec: AudioSpec
 
@@ -61,16 +60,16 @@ class ScoredWindows:
         """Without the mixtures."""
         return self.part(~self.mixed)
 
-    def part(self, kept: npt.NDArray[np.bool_]) -> "ScoredWindows":
+    def part(self, kept: Flags) -> "ScoredWindows":
         """Some of the windows; bool[windows]."""
         return ScoredWindows(
-            self.score[kept],
-            self.present[kept],
-            self.recording[kept],
-            self.mixed[kept],
-            self.background[kept],
-            self.audible[kept],
-            self.spec,
+            score=self.score[kept],
+            present=self.present[kept],
+            recording=self.recording[kept],
+            mixed=self.mixed[kept],
+            background=self.background[kept],
+            audible=self.audible[kept],
+            spec=self.spec,
         )
 
     @classmethod
@@ -79,13 +78,13 @@ class ScoredWindows:
         firsts = np.cumsum([0, *(part.recording[-1] + 1 for part in parts[:-1])])
         recordings = [part.recording + first for part, first in zip(parts, firsts, strict=True)]
         return cls(
-            np.concatenate([part.score for part in parts]),
-            np.concatenate([part.present for part in parts]),
-            np.concatenate(recordings),
-            np.concatenate([part.mixed for part in parts]),
-            np.concatenate([part.background for part in parts]),
-            np.concatenate([part.audible for part in parts]),
-            parts[0].spec,
+            score=np.concatenate([part.score for part in parts]),
+            present=np.concatenate([part.present for part in parts]),
+            recording=np.concatenate(recordings),
+            mixed=np.concatenate([part.mixed for part in parts]),
+            background=np.concatenate([part.background for part in parts]),
+            audible=np.concatenate([part.audible for part in parts]),
+            spec=parts[0].spec,
         )
 
 
@@ -129,9 +128,7 @@ def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWind
     return sum(losses)
 
 
-def false_matches(
-    probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
-) -> int:
+def false_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> int:
     """Count of wrong species that the listener's confirmation would report, take by take."""
     wrong = (probability >= threshold) & ~windows.present & windows.audible[:, None]
     return sum(
@@ -141,7 +138,7 @@ def false_matches(
 
 
 def choose_threshold(
-    probability: npt.NDArray[np.floating],
+    probability: Floats,
     windows: ScoredWindows,
     limits: ThresholdLimits = _USUAL,
 ) -> float:
@@ -183,7 +180,7 @@ def _shyest(right: dict[float, int]) -> float:
     )
 
 
-def matches(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
+def matches(passing: Flags, spec: AudioSpec) -> int:
     """Matches in one take, bool[windows, species]."""
     confirmer: Confirmer[None] = Confirmer(spec)
     count = 0
@@ -194,9 +191,7 @@ def matches(passing: npt.NDArray[np.bool_], spec: AudioSpec) -> int:
     return count + len(confirmer.finish())
 
 
-def true_matches(
-    probability: npt.NDArray[np.floating], windows: ScoredWindows, threshold: float
-) -> tuple[int, int]:
+def true_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> tuple[int, int]:
     """Counts of takes of birds: reported right by the listener's confirmation, and all."""
     right = (probability >= threshold) & windows.present & windows.audible[:, None]
     recordings = np.unique(windows.recording[windows.present.any(axis=1)])

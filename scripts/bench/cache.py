@@ -18,14 +18,15 @@ import numpy as np
 import soundfile
 import torch
 
+from edge.contract.arrays import Array
+from edge.system.memory import keep_freed_memory
 from train.birds.report import machine
 from train.data.dataset import Item
 from train.model.frontend import LogMelSpec
-from train.sound.cache import available_cores, keep_freed_memory, load_each
+from train.sound.cache import available_cores, load_each
 from train.sound.features import LogMels, read_waveform
 from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler
-from train.sound.shards import Array
 
 _SAMPLE = 300
 
@@ -37,7 +38,16 @@ def recordings(folder: Path, count: int, seconds: float, rate_hz: int) -> list[I
     for n in range(count):
         path = folder / f"{n}.wav"
         soundfile.write(path, random.normal(0, 0.1, round(seconds * rate_hz)), rate_hz)
-        items.append(Item(path, "audio", "bird", "train", "CC0", "nobody"))
+        items.append(
+            Item(
+                path=path,
+                kind="audio",
+                species_id="bird",
+                split="train",
+                licence="CC0",
+                attribution="nobody",
+            )
+        )
     return items
 
 
@@ -74,7 +84,14 @@ def draw(found: list[Array | None], batches: int, size: int) -> float:
     log_mels = [torch.from_numpy(one) for one in found if one is not None]
     clips = LogMelStore(log_mels, torch.device("cpu"))
     labels = torch.arange(len(clips)) % 7
-    sampler = WindowSampler(clips, labels, clips, 1001, Augmentation(), seed=0)
+    sampler = WindowSampler(
+        clips=clips,
+        labels=labels,
+        background=clips,
+        frames=1001,
+        augmentation=Augmentation(),
+        seed=0,
+    )
     for _ in range(batches):
         sampler.batch(size)
     return own_mib() - before

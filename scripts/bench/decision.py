@@ -33,7 +33,9 @@ def search(species: int, pictures: int) -> Search:
     random = np.random.default_rng(0)
     ids = [f"s{n}" for n in range(species)]
     table = tuple(
-        GalleryRow(species_id, "", "", "", "") for species_id in ids for _ in range(pictures)
+        GalleryRow(species_id=species_id, picture="", url="", author="", licence="")
+        for species_id in ids
+        for _ in range(pictures)
     )
     return Search(Gallery(_unit(random, len(table)), table), ids, 3, _unit(random, _BACKGROUND))
 

@@ -225,7 +225,7 @@ def measure(fault: str, folder: Path, path: Path, loops: int) -> str:
         found = [once(listener, sing, action) for _ in range(loops)]
         minutes = (time.monotonic() - begun) / 60
     times, reported = zip(*found, strict=True)
-    return row(fault, times, loops - sum(reported), listener.said, minutes)
+    return row(fault, times=times, lost=loops - sum(reported), said=listener.said, minutes=minutes)
 
 
 def _kill_ffmpeg(listener: Listener) -> float:

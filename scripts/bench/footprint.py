@@ -156,7 +156,12 @@ def main() -> None:
         folder = Path(name)
         encoders = [(DEMO_BUNDLE, one) for one in ("fp32", "fp16", "int8")]
         for bundle, precision in [*encoders, (htsat_bundle(folder), "int8")]:
-            print(measure(bundle, precision, folder, pulse, args.seconds), flush=True)
+            print(
+                measure(
+                    bundle, precision=precision, folder=folder, pulse=pulse, seconds=args.seconds
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -89,7 +89,14 @@ def listen(
     species = [next(iter(bird.species_ids)) for bird in birds]
     rows = search.rows.T
     background = model.bank.astype(np.float32)
-    return Sung(search, sung @ rows, recording, species, still[audible] @ rows, background @ rows)
+    return Sung(
+        search=search,
+        birds=sung @ rows,
+        recording=recording,
+        species=species,
+        background=still[audible] @ rows,
+        bank=background @ rows,
+    )
 
 
 def measure(sung: Sung, correct: Correction) -> tuple[float, list[bool], np.ndarray, np.ndarray]:

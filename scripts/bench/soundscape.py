@@ -59,8 +59,14 @@ def compare(events: tuple[Event, ...], found: list[Detection]) -> Iterator[Found
         right = [one for one in near if one.scientific_name == event.scientific_name]
         onset = abs(right[0].start_s - event.start_s) if right else None
         offset = abs(right[-1].end_s - event.end_s) if right else None
-        yield Found(event.ratio_db, len(right), len(near) - len(right), onset, offset)
-    yield Found(None, 0, len(left), None, None)
+        yield Found(
+            ratio_db=event.ratio_db,
+            right=len(right),
+            wrong=len(near) - len(right),
+            onset_s=onset,
+            offset_s=offset,
+        )
+    yield Found(ratio_db=None, right=0, wrong=len(left), onset_s=None, offset_s=None)
 
 
 def line(name: str, rows: list[Found], hop_s: float) -> str:

@@ -48,10 +48,21 @@ def sounds() -> TrainingSet:
     lengths = torch.randint(_FRAMES, 3 * _FRAMES, (_RECORDINGS,), generator=random).tolist()
     features = [(20 * torch.randn(n, 64, generator=random) - 40).half() for n in lengths]
     species = tuple(_species(n) for n in range(_SPECIES))
-    item = Item(Path("none.wav"), "audio", "", "train", "CC0", "nobody")
+    item = Item(
+        path=Path("none.wav"),
+        kind="audio",
+        species_id="",
+        split="train",
+        licence="CC0",
+        attribution="nobody",
+    )
     labels = tuple(n % _SPECIES for n in range(_RECORDINGS))
     return TrainingSet(
-        species, (item,) * _RECORDINGS, tuple(features), labels, tuple(features[:32])
+        species=species,
+        items=(item,) * _RECORDINGS,
+        features=tuple(features),
+        labels=labels,
+        background=tuple(features[:32]),
     )
 
 
@@ -64,7 +75,16 @@ def training(batch: int, compiled: bool, device: str) -> tuple[Distillation, Tra
     anchors = np.random.default_rng(0).standard_normal((1, _SPECIES, _DIM)).astype(np.float32)
     anchors /= np.linalg.norm(anchors, axis=2, keepdims=True)
     student = Student(ClapAudioConfig().to_dict(), _DIM)
-    running = Distillation(student, sounds(), anchors, _FRAMES, config, NoHint(), None, ALONE)
+    running = Distillation(
+        student=student,
+        sounds=sounds(),
+        anchors=anchors,
+        frames=_FRAMES,
+        config=config,
+        hint=NoHint(),
+        large_student=None,
+        ranks=ALONE,
+    )
     return running, Training(running.modules, LearningSchedule(10_000, 1e-5))
 
 
@@ -139,7 +159,18 @@ def report(batches: list[int], steps: int, device: torch.device) -> Iterator[str
 
 
 def _species(n: int) -> Species:
-    return Species(f"bird_{n}", f"Bird {n}", "", "", "", "", "", "", "Bird", str(n))
+    return Species(
+        species_id=f"bird_{n}",
+        scientific_name=f"Bird {n}",
+        common_name="",
+        kingdom="",
+        phylum="",
+        class_="",
+        order="",
+        family="",
+        genus="Bird",
+        epithet=str(n),
+    )
 
 
 def _seconds(action: Callable[[], object], device: torch.device, steps: int) -> float:

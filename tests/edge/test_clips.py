@@ -17,6 +17,7 @@ from edge.clip.spectrogram import spectrogram_png
 from edge.clip.store import ClipStore, ClipStoreConfig
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import StoreError
+from edge.dsp.buffer import SampleBuffer
 from edge.records.detection import Clip, ClipKept, Extension
 from edge.records.sink import RecordSink
 from edge.records.store import Store
@@ -30,11 +31,21 @@ SOUND = np.sin(np.arange(60_000) / 7).astype(np.float32) * 0.5
 NUMBERS = (f"{n:08x}-0000-7000-8000-000000000000" for n in itertools.count())
 
 
+def extractor_of_a_source() -> ClipExtractor:
+    return ClipExtractor(SPEC, CONFIG, SampleBuffer())
+
+
+def take(extractor: ClipExtractor, window: Window) -> list[Clip]:
+    ended = list(extractor.before(window))
+    extractor._buffer.add(window)
+    return ended
+
+
 def listened(extractor: ClipExtractor, first: int, last: int) -> list[Clip]:
     """Windows that begin at these seconds."""
     found = []
     for n in range(first, last):
-        extractor.add(Window(1000 * n, SOUND[1000 * n : 1000 * n + 4000]))
+        take(extractor, Window(1000 * n, SOUND[1000 * n : 1000 * n + 4000]))
         found += extractor.due(1000 * n + 4000)
     return found
 
@@ -44,7 +55,7 @@ def expected(start_s: float, end_s: float) -> np.ndarray:
 
 
 def test_a_clip_has_what_came_before_and_after() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 10)
     extractor.follow(detection(start_s=8.0, end_s=12.0))
     (clip,) = listened(extractor, 10, 20)
@@ -52,7 +63,7 @@ def test_a_clip_has_what_came_before_and_after() -> None:
 
 
 def test_a_clip_comes_when_all_of_it_was_heard_and_grows_until_then() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 10)
     one = detection(start_s=8.0, end_s=12.0)
     extractor.follow(one)
@@ -64,7 +75,7 @@ def test_a_clip_comes_when_all_of_it_was_heard_and_grows_until_then() -> None:
 
 
 def test_a_bird_that_never_stops_gives_a_clip_of_bounded_length() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 3)
     one = detection(start_s=2.0, end_s=4.0)
     extractor.follow(one)
@@ -77,7 +88,7 @@ def test_a_bird_that_never_stops_gives_a_clip_of_bounded_length() -> None:
 
 
 def test_the_end_of_the_source_ends_its_clips() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 10)
     extractor.follow(detection(start_s=0.2, end_s=13.0))
     (clip,) = extractor.finish()
@@ -86,7 +97,7 @@ def test_the_end_of_the_source_ends_its_clips() -> None:
 
 
 def test_what_was_lost_is_left_out() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 5)
     listened(extractor, 12, 14)
     extractor.follow(detection(start_s=7.0, end_s=14.0))
@@ -95,31 +106,31 @@ def test_what_was_lost_is_left_out() -> None:
 
 
 def test_a_gap_ends_the_clips_before_it_however_long_it_is() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 6)
     extractor.follow(detection(start_s=2.0, end_s=8.0))
-    (clip,) = extractor.add(Window(3_600_000, SOUND[:4000]))
+    (clip,) = take(extractor, Window(3_600_000, SOUND[:4000]))
     np.testing.assert_array_equal(clip.samples, expected(1, 9))
 
 
 def test_what_pads_a_short_stretch_is_not_taken_for_sound() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
-    extractor.add(Window(0, SOUND[:4000], real_samples=1500))
+    extractor = extractor_of_a_source()
+    take(extractor, Window(0, SOUND[:4000], real_samples=1500))
     extractor.follow(detection(start_s=0.0, end_s=4.0))
     (clip,) = extractor.finish()
     np.testing.assert_array_equal(clip.samples, expected(0, 1.5))
 
 
 def test_memory_is_bounded_however_long_it_listens() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     for n in range(5000):
-        extractor.add(Window(1000 * n, SOUND[:4000]))
+        take(extractor, Window(1000 * n, SOUND[:4000]))
     held = sum(len(piece) for _, piece in extractor._buffer._pieces)
     assert held < 60 * RATE_HZ
 
 
 def test_a_clip_comes_with_what_is_beside_it_for_nobody_may_speak_there() -> None:
-    extractor = ClipExtractor(SPEC, CONFIG)
+    extractor = extractor_of_a_source()
     listened(extractor, 0, 18)
     extractor.follow(detection(start_s=12.0, end_s=16.0))
     assert listened(extractor, 18, 22) == []  # all of it was heard, but not its neighbours

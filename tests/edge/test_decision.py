@@ -3,9 +3,9 @@
 import pytest
 
 from edge.contract.audio import AudioSpec
+from edge.contract.caution import SHARES, hits_needed
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species, Taxonomy
-from edge.decision.caution import SHARES, hits_needed
 from edge.decision.confirm import Confirmer, Hit
 from edge.decision.rules import Override, read_overrides
 from edge.decision.selection import select

@@ -11,7 +11,7 @@ from edge.contract.bundle import load_bundle
 from edge.decision.confirm import Confirmed, Hit
 from edge.dsp.buffer import SampleBuffer
 from edge.dsp.onset import Onset, rise
-from edge.pipeline.builder import DetectionBuilder, Origin
+from edge.pipeline.builder import Origin, RecordBuilder
 from edge.recognition.recognizer import Recognizer
 from edge.source.framing import Window, frame_waveform
 
@@ -35,9 +35,10 @@ def song(
 
 def onset(waveform: np.ndarray, expected_s: float, latest_s: float = LENGTH_S) -> float | None:
     """In seconds, after the whole waveform was heard; half a window from what is expected."""
-    onset = Onset(SPEC)
+    buffer = SampleBuffer()
+    onset = Onset(SPEC, buffer)
     for window in frame_waveform(waveform, RATE_HZ, SPEC):
-        onset.add(window)
+        buffer.add(window)
     last_s = min(expected_s + HALF_S, latest_s)
     found = onset.between(round((expected_s - HALF_S) * RATE_HZ), round(last_s * RATE_HZ))
     return None if found is None else found / RATE_HZ
@@ -80,9 +81,10 @@ def test_it_is_never_later_than_it_can_be() -> None:
 
 
 def test_a_gap_is_not_bridged() -> None:
-    onset, before, after = Onset(SPEC), song(2.0), song(0.0)
-    onset.add(Window(0, before[:120_000]))
-    onset.add(Window(3 * RATE_HZ, after[:120_000]))
+    buffer, before, after = SampleBuffer(), song(2.0), song(0.0)
+    onset = Onset(SPEC, buffer)
+    buffer.add(Window(0, before[:120_000]))
+    buffer.add(Window(3 * RATE_HZ, after[:120_000]))
     place = round(3.1 * RATE_HZ)
     found = onset.between(place - 60_000, place + 60_000)
     assert found is None or found >= 3 * RATE_HZ
@@ -94,7 +96,7 @@ def test_too_little_sound_has_no_onset(rate_hz: int, count: int) -> None:
     assert rise(np.zeros(count, np.int16), rate_hz, 0, count) is None
 
 
-def test_a_tape_forgets_the_oldest() -> None:
+def test_a_buffer_forgets_the_oldest() -> None:
     buffer, samples = SampleBuffer(120_000), song(0.0)
     for window in frame_waveform(samples, RATE_HZ, SPEC):
         buffer.add(window)
@@ -113,16 +115,15 @@ def began(
     recognizer: Recognizer, waveform: np.ndarray, first: int, hop_samples: int = 30_000
 ) -> float:
     """`start_s` of a record of two hits, the first in the window that begins at a sample."""
-    builder = DetectionBuilder(recognizer, SPEC, Origin("test", "test", live=False))
+    buffer, origin = SampleBuffer(), Origin("test", "test", live=False)
+    builder = RecordBuilder(recognizer.identity, recognizer.match, Onset(SPEC, buffer), origin)
     windows = list(frame_waveform(waveform, RATE_HZ, SPEC))
     for window in windows:
-        builder.add(window)
-    builder.hop(replace(SPEC, hop_samples=hop_samples))
-    scores = recognizer.score(windows[:1])[0]
+        buffer.add(window)
+    spec, scores = replace(SPEC, hop_samples=hop_samples), recognizer.score(windows[:1])[0]
     end = first + hop_samples + SPEC.window_samples
-    return builder.detection(
-        Confirmed(0, first, end, 2, 2, Hit(first, 0.9, scores)), windows[-1]
-    ).start_s
+    run = Confirmed(0, first, end, 2, 2, Hit(first, 0.9, scores))
+    return builder.detection(run, spec, windows[-1]).start_s
 
 
 def test_a_record_begins_where_the_song_does(recognizer: Recognizer) -> None:

@@ -21,7 +21,7 @@ from train.aviary.background import BACKGROUNDS, background
 from train.aviary.chance import generator
 from train.aviary.dataset import AviaryConfig, build, items, split_of
 from train.aviary.picture import picture
-from train.aviary.plumage import PLUMAGES
+from train.aviary.plumage import plumages
 from train.aviary.repertoire import STROPHES, Singer, bout
 from train.aviary.scene import SingerPosition, field_recording, heard_from, loudness, mixed
 from train.aviary.song import RATE_HZ, Note, sound
@@ -76,7 +76,7 @@ def pitch_track(wave, frame=2400):
 
 def test_every_species_has_taxonomy_song_and_plumage():
     assert len(SPECIES) == len(set(SPECIES_IDS)) == 24
-    assert set(STROPHES) == set(PLUMAGES) == set(SPECIES_IDS)
+    assert set(STROPHES) == set(plumages()) == set(SPECIES_IDS)
     families = [species.family for species in SPECIES]
     assert len(set(families)) == 8
     assert {families.count(family) for family in families} == {3}

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from edge.contract.arrays import Float64s
 from train.aviary.canvas import Canvas, mix, smooth
 
-Values = NDArray[np.float64]
+Values = Float64s
 
 _GRID = 96
 """Side of the small picture in which the backdrop is painted before it is enlarged."""
@@ -33,8 +33,8 @@ def landscape(side_px: int, rng: Generator) -> Image.Image:
     pen = ImageDraw.Draw(image)
     for y, colour in enumerate(bands):
         pen.line((0, y, _GRID, y), fill=colour)
-    image = _blobs(image, blobs, 16, (10.0, 26.0), 7.0, rng)
-    image = _blobs(image, blobs, 12, (3.0, 9.0), 1.6, rng)
+    image = _blobs(image, colours=blobs, count=16, radii=(10.0, 26.0), blur=7.0, rng=rng)
+    image = _blobs(image, colours=blobs, count=12, radii=(3.0, 9.0), blur=1.6, rng=rng)
     haze = Image.new("RGB", image.size, "#eef0e8")
     hazy = Image.blend(image, haze, rng.uniform(0.12, 0.38))
     return hazy.resize((side_px, side_px), Image.Resampling.BICUBIC)
@@ -80,7 +80,12 @@ def branch(canvas: Canvas, height: float, rng: Generator) -> None:
     for share, colour, opacity in ((0.85, "#000000", 0.35), (0.15, "#ffffff", 0.22)):
         line = np.stack([x, top - share * width], axis=1)
         canvas.lines(
-            [smooth(line, closed=False)], mix(wood, colour, 0.7), thick * 0.35, mask, 0.03, opacity
+            [smooth(line, closed=False)],
+            mix(wood, colour, 0.7),
+            width=thick * 0.35,
+            within=mask,
+            soft=0.03,
+            opacity=opacity,
         )
     _leaves(canvas, x, top, rng)
 
@@ -113,7 +118,7 @@ def trunk(canvas: Canvas, edge: float, lean: float, rng: Generator) -> None:
         crack = np.stack([left + offset + rng.normal(0, 0.03, 25), y], axis=1)
         colour = mix(bark, str(rng.choice(["#1c130c", "#efe4d0"])), rng.uniform(0.15, 0.45))
         canvas.lines([crack], colour, rng.uniform(0.02, 0.06), mask, opacity=0.7)
-    canvas.lines([side], mix(bark, "#fff4dc", 0.5), 0.07, mask, 0.03)
+    canvas.lines([side], mix(bark, "#fff4dc", 0.5), width=0.07, within=mask, soft=0.03)
 
 
 def grass(canvas: Canvas, height: float, rng: Generator, front: bool) -> None:

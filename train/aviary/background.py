@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Float32s
 from train.aviary.song import RATE_HZ, Waveform, smooth_noise
 
-Spectrum = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Spectrum = Callable[[Float32s], Float32s]
 
 
 def coloured(count: int, spectrum: Spectrum, rng: Generator) -> Waveform:
@@ -42,7 +42,7 @@ def _band(low_hz: float, high_hz: float, tilt: float = 0.0) -> Spectrum:
     """Return a band's amplitude with gentle flanks and a tilt (-0.5 pink, -1 brown)."""
     low, high, power = np.float32(low_hz), np.float32(high_hz), np.float32(tilt)
 
-    def amplitude(hz: NDArray[np.float32]) -> NDArray[np.float32]:
+    def amplitude(hz: Float32s) -> Float32s:
         below, above = np.square(np.square(low / hz)), np.square(np.square(hz / high))
         return np.asarray((hz / low) ** power / np.sqrt((1 + below) * (1 + above)), np.float32)
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
 
-Points = NDArray[np.float64]
+from edge.contract.arrays import Float64s
+
+Points = Float64s
 """float64[n, 2]: x to the right (where the bird looks), y up; unit: half a body length."""
 
 

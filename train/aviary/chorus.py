@@ -127,7 +127,9 @@ def compose(seed: int) -> Chorus:
     for turn in plan(count, rng):
         start, who = samples(turn.start_s), turn.singer
         song = sing(singers[who], turn.length_s, rng)
-        add_song(mixture[start:], song, places[who], float(gains_db[who]), rng)
+        add_song(
+            mixture[start:], song=song, place=places[who], gain_db=float(gains_db[who]), rng=rng
+        )
         bouts.append(Bout(start, start + len(song), cast[who].scientific_name))
     mixture *= np.float32(min(1.0, 0.9 / float(np.abs(mixture).max())))
     return Chorus(mixture, tuple(sorted(bouts, key=lambda b: (b.start_samples, b.scientific_name))))

@@ -113,7 +113,16 @@ def items(config: AviaryConfig) -> list[PlannedFile]:
     for kind in BACKGROUNDS:
         for i in range(config.backgrounds):
             path, who = f"audio/background/{kind}_{i + 1:02}.flac", f"background_{kind}_{i + 1:02}"
-            every.append(PlannedFile(path, "audio", "", kind, who, split_of(i, config.backgrounds)))
+            every.append(
+                PlannedFile(
+                    path=path,
+                    kind="audio",
+                    scientific_name="",
+                    common_name=kind,
+                    individual=who,
+                    split=split_of(i, config.backgrounds),
+                )
+            )
     return every
 
 

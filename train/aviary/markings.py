@@ -15,11 +15,9 @@ class Skin:
     """A bird half painted: the canvas, its outlines and their masks."""
 
     def __init__(self, canvas: Canvas, bird: Anatomy, rng: Generator) -> None:
-        """Prepare the masks of body, wing, tail and underparts."""
         self.canvas, self.bird, self.rng = canvas, bird, rng
         self.body = canvas.mask(bird.body())
-        self.wing = canvas.mask(bird.wing())
-        self.tail = canvas.mask(bird.tail())
+        self.wing, self.tail = canvas.mask(bird.wing()), canvas.mask(bird.tail())
         self.under = canvas.mask(bird.underparts(), soft=0.03)
         self.under.paste(0, (0, 0), Image.eval(self.body, lambda v: 255 - v))
         self.under.paste(0, (0, 0), self.wing)
@@ -31,7 +29,8 @@ class Skin:
     def head_line(self, points: list[tuple[float, float]], colour: str, width: float) -> None:
         """Draw a curve in head coordinates; width in head radii."""
         curve = smooth(self.bird.head(points), closed=False)
-        self.canvas.lines([curve], colour, width * self.bird.build.head, self.body, 0.008)
+        width *= self.bird.build.head
+        self.canvas.lines([curve], colour, width=width, within=self.body, soft=0.008)
 
 
 def _cap(skin: Skin, mark: Mark) -> None:
@@ -104,7 +103,7 @@ def _mask(skin: Skin, mark: Mark) -> None:
 
 def _mask_soft(skin: Skin, mark: Mark) -> None:
     patch = ellipse(skin.bird.head([(0.68, 0.10)])[0], (0.16, 0.10))
-    skin.canvas.fill(patch, mark.colour, skin.body, 0.03, 0.8)
+    skin.canvas.fill(patch, mark.colour, within=skin.body, soft=0.03, opacity=0.8)
 
 
 def _face(skin: Skin, mark: Mark) -> None:
@@ -136,7 +135,7 @@ def _neck_patch(skin: Skin, mark: Mark) -> None:
 
 def _gloss(skin: Skin, mark: Mark) -> None:
     patch = ellipse(skin.bird.head([(-0.35, -0.95)])[0], (0.2 * mark.size, 0.15 * mark.size), 30)
-    skin.canvas.fill(patch, mark.colour, skin.body, 0.04, 0.9)
+    skin.canvas.fill(patch, mark.colour, within=skin.body, soft=0.04, opacity=0.9)
 
 
 def _eye_ring(skin: Skin, mark: Mark) -> None:
@@ -150,7 +149,7 @@ def _bill_base(skin: Skin, mark: Mark) -> None:
 
 def _wing_bar(skin: Skin, mark: Mark, forward: float = 0.02) -> None:
     bar = skin.bird.across_wing(forward)
-    skin.canvas.lines([bar], mark.colour, 0.075 * mark.size, skin.wing, 0.006)
+    skin.canvas.lines([bar], mark.colour, width=0.075 * mark.size, within=skin.wing, soft=0.006)
 
 
 def _wing_bar_2(skin: Skin, mark: Mark) -> None:
@@ -165,13 +164,15 @@ def _wing_band(skin: Skin, mark: Mark) -> None:
 
 def _wing_edge(skin: Skin, mark: Mark) -> None:
     tip = -0.9 - skin.bird.build.wing
-    edge = skin.bird.trunk([(0.0, -0.34), (-0.5, -0.10), (tip, 0.06)])
-    skin.canvas.lines([smooth(edge, closed=False)], mark.colour, 0.07 * mark.size, skin.wing, 0.006)
+    edge = smooth(skin.bird.trunk([(0.0, -0.34), (-0.5, -0.10), (tip, 0.06)]), closed=False)
+    skin.canvas.lines([edge], mark.colour, width=0.07 * mark.size, within=skin.wing, soft=0.006)
 
 
 def _wing_crescent(skin: Skin, mark: Mark) -> None:
-    curve = skin.bird.trunk([(0.50, -0.05), (0.30, -0.26), (-0.1, -0.34), (-0.4, -0.2)])
-    skin.canvas.lines([smooth(curve, closed=False)], mark.colour, 0.09, skin.wing, 0.008)
+    curve = smooth(
+        skin.bird.trunk([(0.50, -0.05), (0.30, -0.26), (-0.1, -0.34), (-0.4, -0.2)]), closed=False
+    )
+    skin.canvas.lines([curve], mark.colour, width=0.09, within=skin.wing, soft=0.008)
 
 
 def _wing_dashes(skin: Skin, mark: Mark) -> None:
@@ -241,8 +242,10 @@ def _spots(skin: Skin, mark: Mark) -> None:
 
 
 def _belly_stripe(skin: Skin, mark: Mark) -> None:
-    curve = skin.bird.trunk([(0.85, -0.55), (0.45, -0.72), (0.0, -0.74), (-0.6, -0.52)])
-    skin.canvas.lines([smooth(curve, closed=False)], mark.colour, 0.16, skin.under, 0.012)
+    curve = smooth(
+        skin.bird.trunk([(0.85, -0.55), (0.45, -0.72), (0.0, -0.74), (-0.6, -0.52)]), closed=False
+    )
+    skin.canvas.lines([curve], mark.colour, width=0.16, within=skin.under, soft=0.012)
     skin.head_patch([(1.0, -0.2), (0.45, -0.6), (0.2, -1.0), (0.5, -1.4), (1.0, -1.0)],
                     mark.colour, 0.015)  # fmt: skip
 

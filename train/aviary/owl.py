@@ -91,7 +91,11 @@ def _face(canvas: Canvas, plumage: Plumage, body: Image.Image) -> None:
         for s in (-1, 1)
     ]
     canvas.lines(
-        brows, brow.colour if brow else mix(disc.colour, "#ffffff", 0.5), 0.06, body, 0.015
+        brows,
+        brow.colour if brow else mix(disc.colour, "#ffffff", 0.5),
+        width=0.06,
+        within=body,
+        soft=0.015,
     )
 
 

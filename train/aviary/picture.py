@@ -10,7 +10,7 @@ from train.aviary import backdrop, owl
 from train.aviary.anatomy import Anatomy
 from train.aviary.canvas import Canvas, Points, Viewport, ellipse, mix, smooth
 from train.aviary.markings import MARKINGS, Skin, feathers
-from train.aviary.plumage import PLUMAGES, Build, Mark, Plumage
+from train.aviary.plumage import Build, Mark, Plumage, plumages
 
 SIDE_PX = 256
 """Side of a finished picture."""
@@ -50,7 +50,7 @@ def _shaded(colour: str, rng: Generator, spread: float) -> str:
 
 def individual_plumage(species_id: str, rng: Generator) -> Plumage:
     """Return the plumage and build of one bird: the species', slightly varied."""
-    base = PLUMAGES[species_id]
+    base = plumages()[species_id]
     names = [f.name for f in fields(base) if f.name not in ("marks", "build")]
     colours = {n: _shaded(getattr(base, n), rng, 0.018) for n in names if getattr(base, n)}
     marks = tuple(
@@ -159,7 +159,7 @@ def _paint_side(image: Image.Image, plumage: Plumage, rng: Generator) -> None:
     if perch == "ground" and rng.random() < 0.5:
         perch = "branch"
     _scenery(canvas, bird, perch, rng)
-    _side_view(canvas, bird, plumage, backdrop.texture(rng), rng)
+    _side_view(canvas, bird=bird, plumage=plumage, grain=backdrop.texture(rng), rng=rng)
     if perch == "ground":
         backdrop.grass(canvas, bird.ground, rng, front=True)
 

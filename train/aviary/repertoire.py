@@ -59,7 +59,14 @@ class Singer:
         pitch, tempo, brightness = np.exp(
             np.clip(rng.standard_normal(3), -2, 2) * (0.02, 0.05, 0.3)
         )
-        return cls(species_id, seed, name, float(pitch), float(tempo), float(brightness))
+        return cls(
+            species_id=species_id,
+            seed=seed,
+            name=name,
+            pitch=float(pitch),
+            tempo=float(tempo),
+            brightness=float(brightness),
+        )
 
     def strophe(self, rng: Generator) -> list[Note]:
         """Return one strophe in this bird's voice."""

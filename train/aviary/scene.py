@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Float32s
 from train.aviary.background import BACKGROUNDS, background, fast_length
 from train.aviary.song import RATE_HZ, Waveform, samples
 
@@ -29,7 +29,7 @@ class SingerPosition:
         return cls(distance_m, rng.uniform(0.3, 1.1), 0.25 * distance_m / 60.0 + 0.01)
 
 
-def _impulse_response(place: SingerPosition, rng: Generator) -> NDArray[np.float32]:
+def _impulse_response(place: SingerPosition, rng: Generator) -> Float32s:
     """Return direct sound, a few early reflections and a decaying noise tail."""
     count = samples(place.reverberation_s)
     tail = rng.standard_normal(count, dtype=np.float32)
@@ -42,7 +42,7 @@ def _impulse_response(place: SingerPosition, rng: Generator) -> NDArray[np.float
     return tail
 
 
-def _air_absorption(place: SingerPosition, hz: NDArray[np.float32]) -> NDArray[np.float32]:
+def _air_absorption(place: SingerPosition, hz: Float32s) -> Float32s:
     """Return the amplitude left at each pitch (about 0.1 dB a metre at 8 kHz)."""
     loss_db = place.distance_m * (0.0016 * (hz / 1000) ** 2)
     return np.asarray(10 ** (-loss_db / 20), np.float32)

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+
+from edge.contract.arrays import Float32s, Float64s
 
 RATE_HZ = 48_000
 """Sample rate of everything in the aviary."""
 
-Waveform = NDArray[np.float32]
+Waveform = Float32s
 
 _CEILING_HZ = 20_000.0
 """No partial is made above this pitch."""
@@ -63,14 +64,14 @@ def samples(seconds: float) -> int:
     return round(seconds * RATE_HZ)
 
 
-def smooth_noise(count: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def smooth_noise(count: int, rate_hz: float, rng: np.random.Generator) -> Float64s:
     """Return float64[count] normal noise that changes about ``rate_hz`` times a second."""
     knots = rng.standard_normal(int(count * rate_hz / RATE_HZ) + 2)
     moments = np.arange(count) * (rate_hz / RATE_HZ)
     return np.asarray(np.interp(moments, np.arange(len(knots)), knots), np.float64)
 
 
-def _pitch(note: Note, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _pitch(note: Note, count: int, rng: np.random.Generator) -> Float64s:
     """Return the pitch of every sample in hertz."""
     knots = np.linspace(0, max(count - 1, 1), len(note.contour_hz))
     pitch = np.exp(np.interp(np.arange(count), knots, np.log(note.contour_hz)))
@@ -82,7 +83,7 @@ def _pitch(note: Note, count: int, rng: np.random.Generator) -> NDArray[np.float
     return pitch
 
 
-def _envelope(note: Note, count: int) -> NDArray[np.float64]:
+def _envelope(note: Note, count: int) -> Float64s:
     """Return float64[count]: raised cosine flanks, tremolo, decay."""
     time_s = np.arange(count) / RATE_HZ
     attack_s = min(note.attack_s, note.length_s / 2)

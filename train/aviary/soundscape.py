@@ -63,7 +63,11 @@ def compose(seed: int) -> Soundscape:
         singer = Singer.hatch(species.species_id, seed, f"{NAME}{len(events)}")
         song = sing(singer, float(rng.uniform(*_SONG_S)), rng)
         add_song(
-            mixture[samples(start_s) :], song, SingerPosition.draw(rng, 8.0, 50.0), ratio_db, rng
+            mixture[samples(start_s) :],
+            song=song,
+            place=SingerPosition.draw(rng, 8.0, 50.0),
+            gain_db=ratio_db,
+            rng=rng,
         )
         end_s = start_s + len(song) / RATE_HZ
         events.append(Event(start_s, end_s, species.scientific_name, ratio_db))

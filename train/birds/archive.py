@@ -103,14 +103,14 @@ def _species(name: str, common: Counter[str], ranks: dict[str, tuple[str, str]])
     genus, epithet = name.split(maxsplit=1)
     order, family = ranks[genus]
     return Species(
-        slug(name),
-        name,
-        common.most_common(1)[0][0],
-        "Animalia",
-        "Chordata",
-        "Aves",
-        order,
-        family,
-        genus,
-        epithet,
+        species_id=slug(name),
+        scientific_name=name,
+        common_name=common.most_common(1)[0][0],
+        kingdom="Animalia",
+        phylum="Chordata",
+        class_="Aves",
+        order=order,
+        family=family,
+        genus=genus,
+        epithet=epithet,
     )

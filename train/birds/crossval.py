@@ -94,7 +94,13 @@ def train_fold(sources: Sources, output: Path) -> None:
     hint = f"hint={sources.hint}"
     for name, settings in ((CLAP, ()), (CLAP_HINT, (hint,))):
         begun = (f"init={_base(output, name, 'student')}", *_GO_ON)
-        _pretrain("student", _CLAP_CONFIG, sources, output / name, (*settings, *begun))
+        _pretrain(
+            "student",
+            config=_CLAP_CONFIG,
+            sources=sources,
+            output=output / name,
+            settings=(*settings, *begun),
+        )
     for row in STUDENTS:
         if not (student_folder(output, row) / META).is_file():
             with _timed(student_folder(output, row)):
@@ -111,11 +117,29 @@ def train_base(sources: Sources, output: Path) -> None:
     tower = f"audio_tower={output / BACKBONE_HTSAT / BACKBONE}"
     recipe = "pretrain-birds-backbone.yaml"
     _pretrain("student", _CLAP_CONFIG, sources, output / CLAP)
-    _pretrain("backbone", recipe, sources, output / BACKBONE, (hint,))
-    _pretrain("backbone", recipe, sources, output / BACKBONE_LITE, (hint, *_LITE))
-    _pretrain("backbone", recipe, sources, output / BACKBONE_HTSAT, (hint, begun, *_HTSAT))
     _pretrain(
-        "student", _CLAP_CONFIG, sources, output / CLAP_HINT, (hint, begun, tower, *_LISTENED)
+        "backbone", config=recipe, sources=sources, output=output / BACKBONE, settings=(hint,)
+    )
+    _pretrain(
+        "backbone",
+        config=recipe,
+        sources=sources,
+        output=output / BACKBONE_LITE,
+        settings=(hint, *_LITE),
+    )
+    _pretrain(
+        "backbone",
+        config=recipe,
+        sources=sources,
+        output=output / BACKBONE_HTSAT,
+        settings=(hint, begun, *_HTSAT),
+    )
+    _pretrain(
+        "student",
+        config=_CLAP_CONFIG,
+        sources=sources,
+        output=output / CLAP_HINT,
+        settings=(hint, begun, tower, *_LISTENED),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from edge.contract.arrays import Embeddings
 from train.birds.crossval import StudentRow
-from train.measure.baselines import Embeddings
 from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods
 from train.model.checkpoint import Checkpoint
 from train.model.student import embed_log_mels

@@ -76,12 +76,12 @@ def embed_scene(
     ids = [bird.species_id for bird in species]
     unknown = [species_id for species_id in ids if species_id not in core]
     return FoldGalleries(
-        tuple(core),
-        LabelledEmbeddings(mean_anchors(teacher.anchors(species)), np.array(ids)),
-        embed_labelled(teacher, dataset.select("image", TRAIN, core)),
-        embed_labelled(teacher, dataset.select("image", TEST, core)),
-        embed_labelled(teacher, dataset.select("image", UNSEEN, ids)),
-        embed_labelled(teacher, everything.select("image", TRAIN, unknown)),
+        core=tuple(core),
+        anchors=LabelledEmbeddings(mean_anchors(teacher.anchors(species)), np.array(ids)),
+        taught=embed_labelled(teacher, dataset.select("image", TRAIN, core)),
+        new=embed_labelled(teacher, dataset.select("image", TEST, core)),
+        unseen=embed_labelled(teacher, dataset.select("image", UNSEEN, ids)),
+        others=embed_labelled(teacher, everything.select("image", TRAIN, unknown)),
     )
 
 

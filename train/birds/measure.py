@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Embeddings, Flags
 from edge.contract.bundle import write_atomic
 from gallery.teacher import load_teacher
 from train.birds.compare import Table
@@ -24,7 +25,6 @@ from train.measure.methods import OwnSpace
 from train.measure.probe import before, probe
 from train.measure.recordings import Recordings, embed, load_recordings
 from train.measure.retrieval import (
-    Embeddings,
     LabelledEmbeddings,
     PooledEmbeddings,
     Values,
@@ -114,7 +114,7 @@ def _trained_at(models: Path) -> float:
     return max((student_folder(models, row) / META).stat().st_mtime for row in STUDENTS)
 
 
-def alignment(similarity: Embeddings, relevant: npt.NDArray[np.bool_]) -> Values:
+def alignment(similarity: Embeddings, relevant: Flags) -> Values:
     """Retrieval metrics, and how much nearer the own text is than the others."""
     own = np.where(relevant, similarity, 0).sum(axis=1) / relevant.sum(axis=1)
     others = np.where(relevant, 0, similarity).sum(axis=1) / (~relevant).sum(axis=1)
@@ -145,7 +145,7 @@ def find_core(
     background = background_of(fold.dataset, checkpoint)
     found = embed(test, background, embedders(row, checkpoint, fold.scene.core))
     for method, (embedded, bank) in found.items():
-        _search(fold, method, embedded, bank, test.species)
+        _search(fold, method=method, embedded=embedded, bank=bank, species=test.species)
     return test, found
 
 
@@ -159,7 +159,7 @@ def _row(fold: Fold, row: StudentRow) -> None:
         tasks = retrieval(embedded, unseen.species, fold.scene.unseen_galleries)
         fold.put(method, {f"{task} (unseen species)": rows for task, rows in tasks.items()})
     _probes(fold, row, checkpoint, test)
-    _alignments(fold, row, checkpoint, test, found[row.name][0])
+    _alignments(fold, row=row, checkpoint=checkpoint, test=test, embedded=found[row.name][0])
     if row.name == ORACLE_OF:
         _oracle(fold, checkpoint, test)
 
@@ -218,12 +218,14 @@ def _alignments(
 def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     """Accuracy of the hint's network in the student's place, by names and by labels."""
     config, core = DistillConfig(**renamed(checkpoint.config)), fold.scene.core
-    left = left_out(config, fold.dataset)
+    left = left_out(config.species, config.held_out, fold.dataset)
     sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE, left)
     upper_bound = HintUpperBound(sounds.items, fold.scene.anchors, config, CACHE)
-    _search(fold, ORACLE, upper_bound.embed(test.items), None, test.species)
+    _search(
+        fold, method=ORACLE, embedded=upper_bound.embed(test.items), bank=None, species=test.species
+    )
     train = [item for item in sounds.items if item.species_id in core]
-    scores = probe_hints(train, test.items, core, config.hint, CACHE)
+    scores = probe_hints(train, test=test.items, core=core, hint=config.hint, cache=CACHE)
     relevant = matches(test.species, core)
     fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
 

@@ -10,7 +10,6 @@ a fold is kept beside its models until they are trained again: FOLD/measured.jso
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
+from edge.system.machine import processor
 from gallery.command import run
 from train.birds.build import fold_folder
 from train.birds.compare import differences, summary
@@ -88,9 +88,23 @@ def summarise(
         "seconds": _seconds([models / BASE, *(models / fold for fold in folds)]),
         "rows": summary(table),
         "differences": [
-            *differences(table, CHOSEN, (*RIVALS, BASELINES_OF, ORACLE), TASKS, "R@1"),
-            *differences(table, CHOSEN, (*RIVALS, BASELINES_OF, ORACLE), TASKS, "mAP"),
-            *differences(table, BASELINES_OF, (*RIVALS, *_SIBLINGS), TASKS, "R@1"),
+            *differences(
+                table,
+                method=CHOSEN,
+                others=(*RIVALS, BASELINES_OF, ORACLE),
+                tasks=TASKS,
+                metric="R@1",
+            ),
+            *differences(
+                table,
+                method=CHOSEN,
+                others=(*RIVALS, BASELINES_OF, ORACLE),
+                tasks=TASKS,
+                metric="mAP",
+            ),
+            *differences(
+                table, method=BASELINES_OF, others=(*RIVALS, *_SIBLINGS), tasks=TASKS, metric="R@1"
+            ),
         ],
         "families": {"names": names, "counts": counts.tolist()},
     }
@@ -103,11 +117,8 @@ def chosen_figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """The processor's name where Linux tells it, and how many cores."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, no GPU"
+    """Name and cores of the processor, for a published figure."""
+    return f"{processor()}, {os.cpu_count()} cores, no GPU"
 
 
 def _size(models: Path) -> Mapping[str, Any]:

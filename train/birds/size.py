@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from edge.command.parser import Parser
+from edge.contract.arrays import Float64s
 from edge.contract.bundle import write_atomic
 from edge.contract.taxonomy import read_table
 from gallery.command import run
@@ -30,7 +31,7 @@ from train.config import PretrainConfig, load_config
 from train.data.dataset import Dataset, Item, read_dataset
 from train.distillation.plan import count_flops
 from train.ears.recipe import locate
-from train.measure.metrics import Floats, bootstrap
+from train.measure.metrics import bootstrap
 from train.model.frontend import LogMelSpec
 from train.model.student import CNN, embed_log_mels, open_student
 from train.pretrain import pretrain
@@ -127,8 +128,11 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
     asked = [unknown(dataset, part) for part in range(PARTS)]
     known = dataset.select("audio", "train", dataset.taxonomy.ids)
 
-    def asked_all(cnn: str) -> Floats:
-        towers = [pretrained(cnn, part, dataset, hint, output / "size") for part in range(PARTS)]
+    def asked_all(cnn: str) -> Float64s:
+        towers = [
+            pretrained(cnn, part=part, dataset=dataset, hint=hint, output=output / "size")
+            for part in range(PARTS)
+        ]
         pairs = zip(towers, asked, strict=True)
         return np.concatenate([errors(tower, items, known, hint) for tower, items in pairs])
 
@@ -139,7 +143,7 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
     }
 
 
-def _row(cnn: str, found: Floats, first: Floats) -> dict[str, Any]:
+def _row(cnn: str, found: Float64s, first: Float64s) -> dict[str, Any]:
     recipe = load_config(PretrainConfig, _RECIPE, ())
     start = open_student(f"{CNN}{cnn}", recipe.frame_hop_samples)
     tower = start.student(1).tower.eval()

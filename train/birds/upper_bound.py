@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge.contract.arrays import Embeddings
 from train.config import DistillConfig
 from train.data.dataset import Item
 from train.distillation.losses import anchor_softmax
 from train.engine.loop import LearningSchedule, LogScale, fit, seed_everything
 from train.measure.probe import fit_probe
-from train.measure.retrieval import Embeddings, LabelledEmbeddings, PooledEmbeddings
+from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings
 from train.model.student import make_projection
 from train.sound.hints import load_hints, statistics
 
@@ -46,7 +47,13 @@ class HintUpperBound:
         bank = torch.from_numpy(anchors.rows[[place[species] for species in seen]])
         seed_everything(config.seed)
         self._head = make_projection(hints.shape[1], config.projection_hidden, bank.shape[1])
-        self._fit(hints, labels, 1 / torch.bincount(owner)[owner].double(), bank, config)
+        self._fit(
+            hints,
+            labels=labels,
+            shares=1 / torch.bincount(owner)[owner].double(),
+            bank=bank,
+            config=config,
+        )
 
     def embed(self, items: Sequence[Item]) -> PooledEmbeddings:
         """Readable recordings in the teacher's space, a window every half second."""
@@ -63,7 +70,9 @@ class HintUpperBound:
         def loss() -> Tensor:
             drawn = torch.multinomial(shares, _BATCH, replacement=True, generator=random)
             seen = self._embed(hints[drawn])
-            return anchor_softmax(seen, bank, labels[drawn], scale(), config.smoothing)
+            return anchor_softmax(
+                seen, anchors=bank, labels=labels[drawn], scale=scale(), smoothing=config.smoothing
+            )
 
         fit([self._head, scale], loss, LearningSchedule(_STEPS, _LEARNING_RATE), "oracle")
         self._head.eval()

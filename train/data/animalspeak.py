@@ -28,12 +28,12 @@ def read(folder: Path) -> Dataset:
     species = [bird(row["species_scientific"], row["species_common"]) for row in named]
     items = [
         Item(
-            _file(row, files),
-            "audio",
-            bird.species_id,
-            "train",
-            row.get("license") or _LICENCE,
-            row["url"],
+            path=_file(row, files),
+            kind="audio",
+            species_id=bird.species_id,
+            split="train",
+            licence=row.get("license") or _LICENCE,
+            attribution=row["url"],
             captions=tuple(text for name in ("caption", "caption2") if (text := row.get(name))),
         )
         for row, bird in zip(named, species, strict=True)

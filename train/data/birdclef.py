@@ -31,12 +31,12 @@ def read(folder: Path) -> Dataset:
     ids = {label: bird.species_id for label, bird in species.items()}
     items = [
         Item(
-            _clip(folder, row["filename"], row["primary_label"]),
-            "audio",
-            ids[row["primary_label"]],
-            "train",
-            row["license"],
-            f"{row['author']}, {row.get('url', '')}".rstrip(", "),
+            path=_clip(folder, row["filename"], row["primary_label"]),
+            kind="audio",
+            species_id=ids[row["primary_label"]],
+            split="train",
+            licence=row["license"],
+            attribution=f"{row['author']}, {row.get('url', '')}".rstrip(", "),
             also=tuple(ids[label] for label in _secondary(row) if label in ids),
         )
         for row in rows

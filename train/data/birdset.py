@@ -48,7 +48,15 @@ def _items(
         whose = str(row.get("recordist") or "unknown")
         licence = str(row.get("license") or _LICENCE)
         path = files.get(name, Path(name))
-        yield Item(path, "audio", ids[0], split, licence, whose, also=tuple(ids[1:]))
+        yield Item(
+            path=path,
+            kind="audio",
+            species_id=ids[0],
+            split=split,
+            licence=licence,
+            attribution=whose,
+            also=tuple(ids[1:]),
+        )
 
 
 def _codes(row: dict[str, Any]) -> list[str]:

@@ -60,4 +60,12 @@ def clips(folder: Path) -> dict[str, Path]:
 
 
 def _item(path: Path, split: str, captions: list[str], whose: str) -> Item:
-    return Item(path, "audio", "", split, "unknown", whose, captions=tuple(captions))
+    return Item(
+        path=path,
+        kind="audio",
+        species_id="",
+        split=split,
+        licence="unknown",
+        attribution=whose,
+        captions=tuple(captions),
+    )

@@ -27,12 +27,12 @@ def read(folder: Path) -> Dataset:
     trained = _lines(folder, "train_test_split.txt")
     items = [
         Item(
-            folder / "images" / path,
-            "image",
-            species[labels[number]].species_id,
-            "train" if trained[number] == "1" else "test",
-            _LICENCE,
-            "unknown",
+            path=folder / "images" / path,
+            kind="image",
+            species_id=species[labels[number]].species_id,
+            split="train" if trained[number] == "1" else "test",
+            licence=_LICENCE,
+            attribution="unknown",
         )
         for number, path in _lines(folder, "images.txt").items()
     ]

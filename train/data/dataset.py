@@ -81,17 +81,19 @@ def read_dataset(path: Path) -> Dataset:
     if strangers:
         raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(strangers[:3])}")
     synthetic = any(SYNTHETIC_MARK in item.attribution for item in items)
-    return Dataset(_name(path, synthetic), path, species, items, synthetic)
+    return Dataset(
+        name=_name(path, synthetic), path=path, taxonomy=species, items=items, synthetic=synthetic
+    )
 
 
 def _item(path: Path, row: dict[str, str]) -> Item:
     return Item(
-        path / row["path"],
-        row["kind"],
-        slug(row["scientific_name"]),
-        row["split"],
-        row["licence"],
-        row["attribution"],
+        path=path / row["path"],
+        kind=row["kind"],
+        species_id=slug(row["scientific_name"]),
+        split=row["split"],
+        licence=row["licence"],
+        attribution=row["attribution"],
     )
 
 

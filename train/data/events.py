@@ -27,7 +27,17 @@ def read_audioset(folder: Path) -> Dataset:
             ids = [classes[label].species_id for label in labels if label in classes] or [""]
             path = files.get(video, folder / video)
             whose = f"YouTube {video}"
-            items.append(Item(path, "audio", ids[0], split, "unknown", whose, tuple(ids[1:])))
+            items.append(
+                Item(
+                    path=path,
+                    kind="audio",
+                    species_id=ids[0],
+                    split=split,
+                    licence="unknown",
+                    attribution=whose,
+                    also=tuple(ids[1:]),
+                )
+            )
     return dataset(folder, classes.values(), items)
 
 
@@ -38,7 +48,9 @@ def read_esc50(folder: Path) -> Dataset:
         DatasetError: meta/esc50.csv or every clip is missing.
     """
     names = ("filename", "category", "src_file")
-    return _in_folds(folder, folder / "meta" / "esc50.csv", names, 5, lambda fold: "")
+    return _in_folds(
+        folder, table=folder / "meta" / "esc50.csv", names=names, folds=5, place=lambda fold: ""
+    )
 
 
 def read_urbansound8k(folder: Path) -> Dataset:
@@ -49,7 +61,7 @@ def read_urbansound8k(folder: Path) -> Dataset:
     """
     names = ("slice_file_name", "class", "fsID")
     table = folder / "metadata" / "UrbanSound8K.csv"
-    return _in_folds(folder, table, names, 10, lambda fold: f"fold{fold}")
+    return _in_folds(folder, table=table, names=names, folds=10, place=lambda fold: f"fold{fold}")
 
 
 def _in_folds(
@@ -69,12 +81,12 @@ def _in_folds(
     classes = {row[label]: thing(row[label]) for row in rows}
     items = [
         Item(
-            folder / "audio" / place(row["fold"]) / row[name],
-            "audio",
-            classes[row[label]].species_id,
-            _split(int(row["fold"]), folds),
-            "CC-BY-NC-3.0",
-            f"Freesound {row[source]}",
+            path=folder / "audio" / place(row["fold"]) / row[name],
+            kind="audio",
+            species_id=classes[row[label]].species_id,
+            split=_split(int(row["fold"]), folds),
+            licence="CC-BY-NC-3.0",
+            attribution=f"Freesound {row[source]}",
         )
         for row in rows
     ]

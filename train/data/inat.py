@@ -47,7 +47,11 @@ def _read(folder: Path, table: str, kind: str) -> Dataset:
         raise DatasetError(f"{folder}: expected train.json, val.json or test.json with annotations")
     try:
         species = [from_ranks(row) for content in told.values() for row in content["categories"]]
-        items = [item for name in told for item in _items(folder, told[name], table, kind, name)]
+        items = [
+            item
+            for name in told
+            for item in _items(folder, content=told[name], table=table, kind=kind, name=name)
+        ]
     except (KeyError, TypeError) as error:
         raise DatasetError(f"{folder}: not iNaturalist's schema ({error!r} is missing)") from error
     return dataset(folder, species, items)
@@ -65,10 +69,10 @@ def _items(
     for row in content[table]:
         if row["id"] in labels:
             yield Item(
-                folder / row["file_name"],
-                kind,
-                species[labels[row["id"]]].species_id,
-                _SPLITS[name],
-                licences.get(row.get("license"), "unknown"),
-                row.get("rights_holder") or "unknown",
+                path=folder / row["file_name"],
+                kind=kind,
+                species_id=species[labels[row["id"]]].species_id,
+                split=_SPLITS[name],
+                licence=licences.get(row.get("license"), "unknown"),
+                attribution=row.get("rights_holder") or "unknown",
             )

@@ -44,4 +44,12 @@ def _items(folder: Path, part: str, ids: dict[str, str]) -> Iterator[Item]:
         path = folder / part / f"{row['asset_id']}{suffix}"
         whose = row.get(author or "", "") or "unknown"
         split = _SPLITS[row["split"]]
-        yield Item(path, kind, ids[row["label"]], split, _LICENCE, whose, part=part)
+        yield Item(
+            path=path,
+            kind=kind,
+            species_id=ids[row["label"]],
+            split=split,
+            licence=_LICENCE,
+            attribution=whose,
+            part=part,
+        )

@@ -72,22 +72,33 @@ def bird(scientific_name: str, common_name: str = "", order: str = "", family: s
 def thing(label: str) -> Species:
     """A class of sound that is no species: its name is all there is to say."""
     name = " ".join(label.replace("_", " ").split())
-    return Species(slug(name.replace(",", "")), name, name, "", "", "", "", "", "", "")
+    return Species(
+        species_id=slug(name.replace(",", "")),
+        scientific_name=name,
+        common_name=name,
+        kingdom="",
+        phylum="",
+        class_="",
+        order="",
+        family="",
+        genus="",
+        epithet="",
+    )
 
 
 def from_ranks(row: Mapping[str, str]) -> Species:
     """A species with all its ranks, as iNaturalist's categories give them."""
     return Species(
-        slug(row["name"]),
-        row["name"],
-        row.get("common_name") or row["name"],
-        row["kingdom"],
-        row["phylum"],
-        row["class"],
-        row["order"],
-        row["family"],
-        row["genus"],
-        row["specific_epithet"],
+        species_id=slug(row["name"]),
+        scientific_name=row["name"],
+        common_name=row.get("common_name") or row["name"],
+        kingdom=row["kingdom"],
+        phylum=row["phylum"],
+        class_=row["class"],
+        order=row["order"],
+        family=row["family"],
+        genus=row["genus"],
+        epithet=row["specific_epithet"],
     )
 
 

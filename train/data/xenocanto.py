@@ -44,4 +44,11 @@ def _item(folder: Path, row: Mapping[str, Any], files: Mapping[str, Path], speci
     stems = (number, Path(row.get("file-name", "")).stem)
     found = next((files[stem] for stem in stems if stem in files), folder / f"{number}.mp3")
     whose = f"{row['rec']}, {number}, https://xeno-canto.org/{row['id']}"
-    return Item(found, "audio", species, "train", row["lic"], whose)
+    return Item(
+        path=found,
+        kind="audio",
+        species_id=species,
+        split="train",
+        licence=row["lic"],
+        attribution=whose,
+    )

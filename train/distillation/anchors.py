@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.contract.arrays import Embeddings
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.taxonomy import Taxonomy
-from gallery.teacher import Embeddings, Teacher
+from gallery.teacher import Teacher
 
 
 def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:

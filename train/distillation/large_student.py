@@ -1,4 +1,4 @@
-"""A large student that a small one imitates: for the recorders that can't run the large one."""
+"""Embedding distillation from a large student, for recorders that can't run it."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.contract.errors import ConfigError
-from train.config import DistillConfig
 from train.engine.loop import mixed_precision
 from train.model.checkpoint import load_checkpoint
 from train.model.frontend import InputSpec
@@ -52,13 +51,9 @@ class LargeStudent(nn.Module):
         return functional.normalize(embedded.unflatten(0, pieces.shape[:2]).mean(dim=1), dim=-1)
 
 
-def open_large_student(
-    config: DistillConfig, space_id: str, input_spec: InputSpec
-) -> LargeStudent | None:
-    """The large student that a distillation is to imitate, if any; raises as `LargeStudent`."""
-    return (
-        LargeStudent(config.large_student, space_id, input_spec) if config.large_student else None
-    )
+def open_large_student(folder: str, space_id: str, input_spec: InputSpec) -> LargeStudent | None:
+    """The large student that a small one learns from, if any; raises as `LargeStudent`."""
+    return LargeStudent(folder, space_id, input_spec) if folder else None
 
 
 def cut(log_mel: Tensor, frames: int) -> Tensor:

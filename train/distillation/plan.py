@@ -26,7 +26,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
         BirdlistenError: data set, teacher or student can't be used.
     """
     dataset = open_dataset(config.data)
-    species = set(dataset.taxonomy.ids) - set(left_out(config, dataset))
+    species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
     recordings = len(dataset.select("audio", "train", species))
     start = open_student(config.student, config.frame_hop_samples)
     teacher = load_teacher(config.teacher)
@@ -37,7 +37,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     batch = config.batch + round(config.outliers * config.batch)
     windows = batch * config.accumulate
     flops = count_flops(student, window) / len(window)
-    large_student = open_large_student(config, teacher.space_id, input_spec)
+    large_student = open_large_student(config.large_student, teacher.space_id, input_spec)
     imitated = count_flops(large_student, window) / len(window) if large_student else 0.0
     kept = count_saved_bytes(student, window) / len(window)
     numbers = sum(parameter.numel() for parameter in student.parameters())

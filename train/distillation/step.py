@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gallery.teacher import Embeddings
+from edge.contract.arrays import Embeddings
 from train.config import DistillConfig
 from train.distillation.large_student import LargeStudent
 from train.distillation.losses import embedding_distillation, outlier_exposure

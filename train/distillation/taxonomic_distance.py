@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edge.contract.arrays import Flags, Float64s, Places
 from edge.contract.taxonomy import Species
 
 KIN_RANKS = ("genus", "family", "order")
@@ -14,7 +14,7 @@ _SHARPNESS = 10.0
 """Beta of Bertinetto et al.: each rank shared more is worth exp(10 / 7), about four times."""
 
 
-def distances(species: Sequence[Species]) -> npt.NDArray[np.float64]:
+def distances(species: Sequence[Species]) -> Float64s:
     """Height of the lowest common ancestor, as a share of the tree's: 0 itself, 1 nothing shared.
 
     Returns:
@@ -23,16 +23,16 @@ def distances(species: Sequence[Species]) -> npt.NDArray[np.float64]:
     ranks = np.array([bird.ranks for bird in species])
     same = ranks[:, None] == ranks[None]
     shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
-    height: npt.NDArray[np.float64] = 1 - shared / ranks.shape[1]
+    height: Float64s = 1 - shared / ranks.shape[1]
     return height
 
 
 def rank_hits(
-    best: npt.NDArray[np.intp],
-    asked: npt.NDArray[np.bool_],
-    held: npt.NDArray[np.bool_],
+    best: Places,
+    asked: Flags,
+    held: Flags,
     species: Sequence[Species],
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> dict[str, Float64s]:
     """Hierarchical accuracy: whether the best answer is at least of the right genus, family, order.
 
     Args:

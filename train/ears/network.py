@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Array, Float16s, Float32s
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import DatasetError, MissingPackageError
 from edge.recognition.runtime import RuntimeOptions, open_session
 from edge.source.resampling import resample
 from train.ears.recipe import Recipe, Spectrogram, check_file
 
-Rows = npt.NDArray[np.float32]
 LOGITS, EMBEDDING = "logits", "embedding"
 
 
@@ -40,13 +39,13 @@ class EarNetwork:
         check_file(file, recipe.model)
         self.recipe = recipe
         open_ = _open_tflite if file.suffix == ".tflite" else _open_onnx
-        self._run: Callable[[Rows, str], Rows] = open_(recipe, file)
+        self._run: Callable[[Float32s, str], Float32s] = open_(recipe, file)
 
-    def logits(self, windows: Rows) -> Rows:
+    def logits(self, windows: Float32s) -> Float32s:
         """float32[batch, samples] -> float32[batch, labels]."""
         return np.concatenate([self._run(self._fed(window), LOGITS) for window in windows])
 
-    def embed(self, waveform: Waveform, rate_hz: int, step_s: float) -> npt.NDArray[np.float16]:
+    def embed(self, waveform: Waveform, rate_hz: int, step_s: float) -> Float16s:
         """float16[n, dim]: the embedding of a window every step."""
         recipe = self.recipe
         whole = repeat_pad(resample(waveform, rate_hz, recipe.rate_hz), recipe.window_samples)
@@ -56,12 +55,12 @@ class EarNetwork:
         rows = [self._run(self._fed(chunk), EMBEDDING) for chunk in chunks]
         return np.concatenate(rows).astype(np.float16)
 
-    def _fed(self, chunk: Waveform) -> Rows:
+    def _fed(self, chunk: Waveform) -> Float32s:
         spec = self.recipe.spectrogram
         return chunk[None] if spec is None else spectrogram(chunk, spec)[None, :, :, None]
 
 
-def spectrogram(chunk: Waveform, spec: Spectrogram) -> Rows:
+def spectrogram(chunk: Waveform, spec: Spectrogram) -> Float32s:
     """Magnitudes from 0 to 1, float32[fft_samples // 2 + 1, frames]."""
     fft = spec.fft_samples
     padded = np.pad(chunk, fft // 2)
@@ -72,7 +71,7 @@ def spectrogram(chunk: Waveform, spec: Spectrogram) -> Rows:
     return np.asarray((magnitude - low) / (high - low + 1e-10), np.float32)
 
 
-def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
+def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Float32s, str], Float32s]:
     interpreter = _interpreter(file)
     details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
     source = interpreter.get_input_details()[0]["index"]
@@ -83,7 +82,7 @@ def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
     places = {kind: details[name] if name else None for kind, name in named.items()}
     places[LOGITS] = places[LOGITS] or interpreter.get_output_details()[0]
 
-    def run(fed: Rows, kind: str) -> Rows:
+    def run(fed: Float32s, kind: str) -> Float32s:
         place = places[kind]
         if place is None:
             raise DatasetError(f"{recipe.name}: the recipe names no {kind}")
@@ -94,7 +93,7 @@ def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
     return run
 
 
-def _real(stored: npt.NDArray[Any], steps: tuple[float, int]) -> Rows:
+def _real(stored: Array, steps: tuple[float, int]) -> Float32s:
     """The numbers that a quantised tensor stands for."""
     scale, zero = steps
     return np.asarray((stored.astype(np.float32) - zero) * scale if scale else stored, np.float32)
@@ -117,7 +116,7 @@ def _interpreter(file: Path) -> Any:
     return made
 
 
-def _open_onnx(recipe: Recipe, file: Path) -> Callable[[Rows, str], Rows]:
+def _open_onnx(recipe: Recipe, file: Path) -> Callable[[Float32s, str], Float32s]:
     session = open_session(file.read_bytes(), RuntimeOptions("cpu", threads=0))
     source = session.get_inputs()[0].name
     outputs = [output.name for output in session.get_outputs()]

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from edge.config import data_folder
+from edge.config import data_folder, read_yaml
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.names import nearest
 
@@ -120,17 +118,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         ConfigError: not YAML, an unknown or missing key, or an impossible value.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{path}: not readable as YAML ({reason})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
-    known = [field.name for field in fields(Recipe) if field.name != "folder"]
-    for key in content:
-        if key not in known:
-            raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
+    content = read_yaml(path, [field.name for field in fields(Recipe) if field.name != "folder"])
     try:
         typed = {name: _typed(name, value) for name, value in content.items()}
         return Recipe(**typed, folder=path.parent)

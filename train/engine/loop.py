@@ -173,7 +173,7 @@ def fit(
     schedule: LearningSchedule,
     title: str,
     log: Path | None = None,
-    keeping: Snapshots | None = None,
+    snapshots: Snapshots | None = None,
     validation: Validation | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
@@ -185,7 +185,7 @@ def fit(
         schedule: how long and how fast.
         title: shown by the progress bar.
         log: JSON lines of step, loss and learning rate; TensorBoard's events lie beside.
-        keeping: where the training is kept meanwhile, and goes on from.
+        snapshots: where the training is kept meanwhile, and goes on from.
         validation: what the weights are judged by, and when a training ends early.
         ranks: among which every step is shared.
 
@@ -194,8 +194,8 @@ def fit(
             another training.
     """
     training = Training(modules, schedule, ranks)
-    if keeping:
-        keeping.take_up(training)
+    if snapshots:
+        snapshots.take_up(training)
     steps = range(training.step, schedule.steps)
     with open_log(log if ranks.first else None, training.step) as write:
         hidden = None if ranks.first else True
@@ -206,13 +206,13 @@ def fit(
                 metrics[validation.name] = training.validate(validation)
             write(metrics)
             bar.set_postfix(loss=f"{metrics['loss']:.3f}")
-            if keeping and training.step % keeping.every == 0:
-                keeping.keep(training)
+            if snapshots and training.step % snapshots.every == 0:
+                snapshots.keep(training)
             if validation and validation.over(training.stale):
                 break
     training.finish()
-    if keeping:
-        keeping.done()
+    if snapshots:
+        snapshots.done()
 
 
 def seed_everything(seed: int) -> None:

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
 
-Embeddings = npt.NDArray[np.float32]
+from edge.contract.arrays import Embeddings
 
 
 def zero_shot_chain(audio: Embeddings, texts: Embeddings, anchors: Embeddings) -> Embeddings:

@@ -7,12 +7,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Places
 from edge.contract.taxonomy import Taxonomy
 
 
-def confusion(
-    guesses: Iterable[Sequence[str]], taxonomy: Taxonomy
-) -> tuple[list[str], npt.NDArray[np.intp]]:
+def confusion(guesses: Iterable[Sequence[str]], taxonomy: Taxonomy) -> tuple[list[str], Places]:
     """Families by name, and int[families, families]: recordings of a row taken for a column.
 
     Args:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edge.contract.arrays import Embeddings
 from edge.contract.taxonomy import Species
-from train.measure.baselines import Embeddings, mlp_map, ridge_map, unit, zero_shot_chain
+from train.measure.baselines import mlp_map, ridge_map, unit, zero_shot_chain
 from train.model.checkpoint import Checkpoint
 from train.model.student import embed_log_mels, load_clap
 from train.model.towers import ClapTower

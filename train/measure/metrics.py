@@ -1,13 +1,12 @@
 """Retrieval metrics with bootstrap intervals."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Relevance = npt.NDArray[np.bool_]
+from edge.contract.arrays import Array, Flags, Float64s, Floats
+
+Relevance = Flags
 RECALLS = (1, 5, 10)
 _RESAMPLES = 1000
 _BLOCK = 1024
@@ -26,7 +25,7 @@ class Interval:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def average_precision(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Floats:
+def average_precision(similarity: Floats, relevant: Relevance) -> Float64s:
     """Average precision of every query.
 
     Args:
@@ -36,7 +35,7 @@ def average_precision(similarity: npt.NDArray[np.floating], relevant: Relevance)
     return _precision(_ranked(similarity, relevant))
 
 
-def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) -> dict[str, Floats]:
+def ranked_metrics(similarity: Floats, relevant: Relevance) -> dict[str, Float64s]:
     """Every metric of every query: `mAP`, `R@k`, and the `rank`, from 1, of the first relevant.
 
     Shapes as `average_precision`. R@k is 1 if any of the k best is relevant, else 0.
@@ -49,13 +48,13 @@ def ranked_metrics(similarity: npt.NDArray[np.floating], relevant: Relevance) ->
     return {"mAP": precision, **recalls, "rank": first + 1.0}
 
 
-def _ranked(similarity: npt.NDArray[np.floating], relevant: Relevance) -> Relevance:
+def _ranked(similarity: Floats, relevant: Relevance) -> Relevance:
     """bool[queries, gallery]: the relevant ones with the most similar first."""
     order = np.argsort(-similarity, axis=1, kind="stable")
     return np.take_along_axis(relevant, order, axis=1)
 
 
-def class_average(values: Floats, classes: npt.NDArray[Any]) -> float:
+def class_average(values: Float64s, classes: Array) -> float:
     """Mean over classes of the mean over each class's queries, so that rare species count alike.
 
     Args:
@@ -66,7 +65,7 @@ def class_average(values: Floats, classes: npt.NDArray[Any]) -> float:
     return float((np.bincount(place, values) / np.bincount(place)).mean())
 
 
-def bootstrap(values: Floats, seed: int = 0, classes: npt.NDArray[Any] | None = None) -> Interval:
+def bootstrap(values: Float64s, seed: int = 0, classes: Array | None = None) -> Interval:
     """Mean and percentile interval of float[queries], resampled by query.
 
     Args:
@@ -85,7 +84,7 @@ def bootstrap(values: Floats, seed: int = 0, classes: npt.NDArray[Any] | None = 
     return Interval(mean, float(low), float(high))
 
 
-def _precision(found: Relevance) -> Floats:
+def _precision(found: Relevance) -> Float64s:
     precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
-    mean: Floats = (precision * found).sum(axis=1) / found.sum(axis=1)
+    mean: Float64s = (precision * found).sum(axis=1) / found.sum(axis=1)
     return mean

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.contract.arrays import Embeddings, Flags, Float64s, Places
 from edge.contract.taxonomy import Taxonomy
 from train.measure.baselines import unit
 from train.measure.families import confusion, draw
 from train.measure.protocol import Protocol, Task
-from train.measure.retrieval import Embeddings, PooledEmbeddings
+from train.measure.retrieval import PooledEmbeddings
 
 _DPI = 110
 _MOST = 4000
@@ -82,7 +82,7 @@ def spaces(embedded: PooledEmbeddings, protocol: Protocol) -> bytes:
     return _png(figure)
 
 
-def _orders(protocol: Protocol) -> tuple[npt.NDArray[np.intp], list[str]]:
+def _orders(protocol: Protocol) -> tuple[Places, list[str]]:
     """A number an order for every species, and the orders with most species by name."""
     names = [species.order for species in protocol.texts.species]
     main = sorted(set(names), key=lambda name: (-names.count(name), name))[: _COLOURS - 1]
@@ -95,14 +95,14 @@ def _mean(embedded: PooledEmbeddings) -> Embeddings:
     return unit(np.add.reduceat(embedded.windows, embedded.starts, axis=0))
 
 
-def _principal(rows: Embeddings) -> npt.NDArray[np.float64]:
+def _principal(rows: Embeddings) -> Float64s:
     centred = rows - rows.mean(axis=0)
     axes = np.linalg.svd(centred.T @ centred)[0][:, :2]
-    places: npt.NDArray[np.float64] = centred @ axes
+    places: Float64s = centred @ axes
     return places
 
 
-def _thinned(rows: Embeddings, of: npt.NDArray[np.bool_]) -> tuple[Embeddings, Any]:
+def _thinned(rows: Embeddings, of: Flags) -> tuple[Embeddings, Any]:
     """Those of some species; at most so many."""
     known = np.flatnonzero(of.any(axis=1))
     kept = known[:: -(-len(known) // _MOST) or 1]

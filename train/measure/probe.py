@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.arrays import Embeddings, Places
 from train.data.dataset import Dataset
-from train.measure.baselines import Embeddings
 from train.measure.protocol import Protocol, Task
 from train.measure.recordings import Recordings, load_recordings
 from train.measure.retrieval import PooledEmbeddings
@@ -41,7 +40,7 @@ class Probe:
         return found
 
 
-def fit_probe(features: Embeddings, labels: npt.NDArray[np.intp]) -> Probe:
+def fit_probe(features: Embeddings, labels: Places) -> Probe:
     """Fit with every class at the same weight and an L2 penalty, by L-BFGS.
 
     Args:
@@ -124,7 +123,7 @@ def probe(student: Student, train: Recordings, test: Recordings, core: Sequence[
     return PooledEmbeddings(scores, test.recording).loudest(scores)
 
 
-def _labels(recordings: Recordings, core: Sequence[str]) -> npt.NDArray[np.intp]:
+def _labels(recordings: Recordings, core: Sequence[str]) -> Places:
     """int[windows]: place of each window's species."""
     place = {species: n for n, species in enumerate(core)}
     return np.array([place[species] for species in recordings.species])[recordings.recording]

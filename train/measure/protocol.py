@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Embeddings, Flags
 from edge.contract.errors import DatasetError
 from gallery.teacher import Teacher, mean_anchors
 from train.data.dataset import Dataset, Item
 from train.distillation.anchors import cached_anchors
 from train.measure.methods import SpeciesTexts
 from train.measure.recordings import Recordings
-from train.measure.retrieval import Embeddings, LabelledEmbeddings, PooledEmbeddings, species_scores
-
-Flags = npt.NDArray[np.bool_]
+from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings, species_scores
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edge.contract.arrays import Array, Embeddings, Places
 from edge.contract.errors import DatasetError
 from edge.dsp.gate import GateConfig, passing
 from edge.recognition.search import thinned
 from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
 from train.data.dataset import Item
-from train.measure.retrieval import Embeddings, PooledEmbeddings
+from train.measure.retrieval import PooledEmbeddings
 from train.model.frontend import InputSpec, LogMel
 from train.sound.cache import load_each
-from train.sound.shards import Array
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Recordings:
     items: tuple[Item, ...]
     log_mels: tuple[Tensor, ...]
     """float16[windows, 1, frames, mel_bins] a recording, memory-mapped."""
-    recording: npt.NDArray[np.intp]
+    recording: Places
     """int[windows], ascending: whose window it is."""
 
     @property

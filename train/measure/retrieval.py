@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.contract.arrays import Embeddings, Flags, Float64s, Floats, Places
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 from edge.recognition.search import Search
 from train.measure.metrics import ranked_metrics
 
-Embeddings = npt.NDArray[np.float32]
 Values = dict[str, list[float]]
 METRICS = ("mAP", "R@1", "R@5")
 """What every table shows; there are more, see `train.measure.metrics.ranked_metrics`."""
@@ -28,11 +28,11 @@ class PooledEmbeddings:
 
     windows: Embeddings
     """float32[windows, dim], unit rows."""
-    recording: npt.NDArray[np.intp]
+    recording: Places
     """int[windows], ascending."""
 
     @property
-    def starts(self) -> npt.NDArray[np.intp]:
+    def starts(self) -> Places:
         """int[recordings]: the first window of each."""
         return np.flatnonzero(np.diff(self.recording, prepend=-1))
 
@@ -98,7 +98,10 @@ def species_scores(
     Returns:
         float32[species, recordings] and the ids of the species.
     """
-    table = tuple(GalleryRow(str(species), "", "", "", "") for species in gallery.species)
+    table = tuple(
+        GalleryRow(species_id=str(species), picture="", url="", author="", licence="")
+        for species in gallery.species
+    )
     pictures = Gallery(gallery.rows.astype(np.float16), table)
     background = None if bank is None else bank.astype(np.float16)
     search = Search(pictures, species, Manifest.top_pictures, background)
@@ -130,20 +133,20 @@ def retrieval(
     return found
 
 
-def matches(queries: npt.ArrayLike, answers: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+def matches(queries: npt.ArrayLike, answers: npt.ArrayLike) -> Flags:
     """bool[queries, answers]: which are of the same species."""
-    same: npt.NDArray[np.bool_] = np.asarray(queries)[:, None] == np.asarray(answers)[None]
+    same: Flags = np.asarray(queries)[:, None] == np.asarray(answers)[None]
     return same
 
 
-def per_query(similarity: npt.NDArray[np.floating], relevant: npt.NDArray[np.bool_]) -> Values:
+def per_query(similarity: Floats, relevant: Flags) -> Values:
     """Each metric of each query; NaN where nothing is relevant."""
-    asked: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
+    asked: Flags = np.any(relevant, axis=1)
     values = ranked_metrics(similarity[asked], relevant[asked])
     return {name: _in_place(query_values, asked) for name, query_values in values.items()}
 
 
-def _in_place(values: npt.NDArray[np.float64], asked: npt.NDArray[np.bool_]) -> list[float]:
+def _in_place(values: Float64s, asked: Flags) -> list[float]:
     placed = np.full(len(asked), np.nan)
     placed[asked] = values
     return [float(value) for value in placed]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import DatasetError
@@ -35,7 +35,7 @@ class Checkpoint:
     window_samples: int
     space_id: str
     taxonomy: Taxonomy
-    anchors: npt.NDArray[np.float32]
+    anchors: Float32s
     """float32[species, dim], unit rows: the mean over the templates."""
     dataset: str
     synthetic: bool
@@ -102,17 +102,17 @@ def _read(path: Path) -> Checkpoint:
     student.load_state_dict(load_file(path / WEIGHTS))
     student.train(False)
     return Checkpoint(
-        student,
-        LogMelSpec(**meta["frontend"]),
-        meta["window_samples"],
-        meta["space_id"],
-        Taxonomy.load(path / TAXONOMY),
-        anchors,
-        meta["dataset"],
-        meta["synthetic"],
-        tuple(meta["licences"]),
-        tuple(meta["heard"]),
-        meta["config"],
+        student=student,
+        frontend=LogMelSpec(**meta["frontend"]),
+        window_samples=meta["window_samples"],
+        space_id=meta["space_id"],
+        taxonomy=Taxonomy.load(path / TAXONOMY),
+        anchors=anchors,
+        dataset=meta["dataset"],
+        synthetic=meta["synthetic"],
+        licences=tuple(meta["licences"]),
+        seen_species=tuple(meta["heard"]),
+        config=meta["config"],
     )
 
 

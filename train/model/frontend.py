@@ -34,12 +34,12 @@ class LogMelSpec:
     def from_extractor(cls, extractor: Any) -> "LogMelSpec":
         """Read a ClapFeatureExtractor."""
         return cls(
-            extractor.sampling_rate,
-            extractor.fft_window_size,
-            extractor.hop_length,
-            extractor.feature_size,
-            float(extractor.frequency_min),
-            float(extractor.frequency_max),
+            sample_rate_hz=extractor.sampling_rate,
+            fft_samples=extractor.fft_window_size,
+            hop_samples=extractor.hop_length,
+            mel_bins=extractor.feature_size,
+            min_hz=float(extractor.frequency_min),
+            max_hz=float(extractor.frequency_max),
         )
 
     def frames(self, samples: int) -> int:

@@ -4,34 +4,33 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Floats
 from train.aviary.background import coloured
 from train.aviary.song import Waveform, smooth_noise
 from train.noise.shaped import hiss, seconds, tone
 
-Floats = NDArray[np.floating]
 Part = Callable[[int, Generator], Floats]
 
 
 def crickets(count: int, rng: Generator) -> Waveform:
     """Tones under pulse trains that come and go."""
-    return _several(count, 5, _pitch, _pulsed, rng)
+    return _several(count, 5, sound=_pitch, envelope=_pulsed, rng=rng)
 
 
 def katydids(count: int, rng: Generator) -> Waveform:
     """Rasps: bands of noise under the same."""
-    return _several(count, 4, _rasp, _pulsed, rng)
+    return _several(count, 4, sound=_rasp, envelope=_pulsed, rng=rng)
 
 
 def cicadas(count: int, rng: Generator) -> Waveform:
     """Buzzing bands that swell for seconds."""
-    return _several(count, 4, _buzz, _swelling, rng, faintest=0.2)
+    return _several(count, 4, sound=_buzz, envelope=_swelling, rng=rng, faintest=0.2)
 
 
 def frogs(count: int, rng: Generator) -> Waveform:
     """Croaks and peeps: trains of pulses through two formants."""
-    return _several(count, 4, _croak, _called, rng)
+    return _several(count, 4, sound=_croak, envelope=_called, rng=rng)
 
 
 def _several(

@@ -9,26 +9,25 @@ from functools import partial
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Float64s
 from train.aviary.song import RATE_HZ, Waveform
 
 Maker = Callable[[int, Generator], Waveform]
-Floats = NDArray[np.float64]
 
 
-def _time(length_s: float) -> Floats:
+def _time(length_s: float) -> Float64s:
     return np.arange(int(length_s * RATE_HZ)) / RATE_HZ
 
 
-def _smeared(wave: Floats, length: int) -> Floats:
+def _smeared(wave: Float64s, length: int) -> Float64s:
     """Moving average: a low pass with a first notch at RATE_HZ / length."""
     total = np.cumsum(np.concatenate([np.zeros(length), wave]))
-    found: Floats = (total[length:] - total[:-length]) / length
+    found: Float64s = (total[length:] - total[:-length]) / length
     return found
 
 
-def _wander(count: int, step_s: float, rng: Generator) -> Floats:
+def _wander(count: int, step_s: float, rng: Generator) -> Float64s:
     """Random walk between knots, pulled back to zero; standard deviation about 1."""
     knots, value = [], 0.0
     for _ in range(int(count / RATE_HZ / step_s) + 2):
@@ -37,7 +36,7 @@ def _wander(count: int, step_s: float, rng: Generator) -> Floats:
     return np.interp(np.arange(count) / RATE_HZ / step_s, np.arange(len(knots)), knots)
 
 
-def _strewn(count: int, moments: Floats, event: Callable[[], Floats]) -> Floats:
+def _strewn(count: int, moments: Float64s, event: Callable[[], Float64s]) -> Float64s:
     """Events, each of its own making, at moments in seconds."""
     wave = np.zeros(count)
     for moment in moments:
@@ -46,14 +45,14 @@ def _strewn(count: int, moments: Floats, event: Callable[[], Floats]) -> Floats:
     return wave
 
 
-def _poisson(count: int, per_s: float, rng: Generator) -> Floats:
+def _poisson(count: int, per_s: float, rng: Generator) -> Float64s:
     length_s = count / RATE_HZ
     return rng.uniform(0, length_s, rng.poisson(per_s * length_s))
 
 
-def _ping(hz: float, decay_s: float) -> Floats:
+def _ping(hz: float, decay_s: float) -> Float64s:
     time = _time(6 * decay_s)
-    found: Floats = np.exp(-time / decay_s) * np.sin(2 * np.pi * hz * time)
+    found: Float64s = np.exp(-time / decay_s) * np.sin(2 * np.pi * hz * time)
     return found
 
 
@@ -118,9 +117,9 @@ def clicks(count: int, rng: Generator) -> Waveform:
     every = rng.uniform(0.3, 2.0)
     moments = np.arange(0, count / RATE_HZ, every) if regular else _poisson(count, 1 / every, rng)
 
-    def knock() -> Floats:
+    def knock() -> Float64s:
         parts = [_ping(rng.uniform(300, 9000), rng.uniform(0.0005, 0.01)) for _ in range(3)]
-        found: Floats = np.sum([np.pad(part, (0, 2880 - len(part))) for part in parts], axis=0)
+        found: Float64s = np.sum([np.pad(part, (0, 2880 - len(part))) for part in parts], axis=0)
         return found
 
     wave = _strewn(count, moments, knock) + 0.003 * rng.standard_normal(count)
@@ -132,11 +131,11 @@ def music(count: int, rng: Generator) -> Waveform:
     beat, root = rng.uniform(0.12, 0.5), rng.integers(45, 65)
     steps = np.array([0, 3, 5, 7, 10, 12, 15, 17])
 
-    def pluck() -> Floats:
+    def pluck() -> Float64s:
         time, hz = _time(1.5), 440 * 2 ** ((root + rng.choice(steps) - 69) / 12)
         orders = np.arange(1, 13)[:, None]
         fading = np.exp(-time * orders * rng.uniform(1.5, 4)) / orders
-        found: Floats = (fading * np.sin(2 * np.pi * hz * orders * time)).sum(axis=0)
+        found: Float64s = (fading * np.sin(2 * np.pi * hz * orders * time)).sum(axis=0)
         return found
 
     moments = np.arange(0, count / RATE_HZ, beat)

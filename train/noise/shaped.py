@@ -2,13 +2,13 @@
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Float32s, Float64s, Floats
 from train.aviary.background import coloured
 from train.aviary.song import RATE_HZ, Waveform, smooth_noise
 
 
-def seconds(count: int) -> NDArray[np.float64]:
+def seconds(count: int) -> Float64s:
     """The time of every sample."""
     return np.arange(count) / RATE_HZ
 
@@ -18,12 +18,12 @@ def hiss(count: int, rng: Generator, level: float = 0.01) -> Waveform:
     return np.asarray(level * coloured(count, np.ones_like, rng), np.float32)
 
 
-def tone(hz: NDArray[np.floating]) -> NDArray[np.float64]:
+def tone(hz: Floats) -> Float64s:
     """A sine of a pitch that wanders."""
     return np.asarray(np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ))
 
 
-def add(wave: NDArray[np.floating], start: int, sound: NDArray[np.floating]) -> None:
+def add(wave: Floats, start: int, sound: Floats) -> None:
     """Let a sound begin at a sample, and be cut off where the wave ends."""
     wave[start : start + len(sound)] += sound[: len(wave) - start]
 
@@ -39,7 +39,7 @@ def engine(count: int, rng: Generator) -> Waveform:
     return np.asarray(tone + 0.8 * exhaust, np.float32)
 
 
-def _rumble(hz: NDArray[np.float32]) -> NDArray[np.float32]:
+def _rumble(hz: Float32s) -> Float32s:
     return np.asarray(1 / (1 + np.square(hz / 400)), np.float32)
 
 

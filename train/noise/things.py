@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from edge.contract.arrays import Floats
 from train.aviary.song import RATE_HZ, Waveform, smooth_noise
 from train.noise.shaped import add, hiss, seconds, tone
-
-Floats = NDArray[np.floating]
 
 
 def clicks(count: int, rng: Generator) -> Waveform:

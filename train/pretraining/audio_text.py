@@ -68,7 +68,13 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
         return value + config.hint_weight * heeded
 
     schedule = LearningSchedule(config.audio_steps, config.audio_learning_rate)
-    fit([model, scale, hint], loss, schedule, "audio-text", output / "audio_text.jsonl")
+    fit(
+        [model, scale, hint],
+        loss=loss,
+        schedule=schedule,
+        title="audio-text",
+        log=output / "audio_text.jsonl",
+    )
     folder = output / "student"
     model.cpu().save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -43,17 +43,19 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         raise ConfigError("hint: names no ear; give the network to imitate: hint=FOLDER")
     start = open_student(config.init or CNN + config.cnn, config.frame_hop_samples)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
-    embedded, hints = _material(config, dataset, sounds, start.spec, cache)
+    embedded, hints = _material(
+        config, dataset=dataset, sounds=sounds, spec=start.spec, cache=cache
+    )
     input_spec = start.input_spec(config.window_s)
     device = choose_device(config.device)
     labels = torch.zeros(len(embedded), dtype=torch.long)
     sampler = WindowSampler(
-        LogMelStore(embedded, device),
-        labels,
-        LogMelStore((), device),
-        input_spec.frames,
-        _VARIED,
-        config.seed,
+        clips=LogMelStore(embedded, device),
+        labels=labels,
+        background=LogMelStore((), device),
+        frames=input_spec.frames,
+        augmentation=_VARIED,
+        seed=config.seed,
     )
     student = start.student(hints[0].shape[1]).to(device)
     heard_s = locate(config.hint)[0].window_s
@@ -71,7 +73,13 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         return found
 
     schedule = LearningSchedule(config.audio_steps, config.audio_learning_rate)
-    fit([tower, regression], loss, schedule, "imitate", output / "imitate.jsonl")
+    fit(
+        [tower, regression],
+        loss=loss,
+        schedule=schedule,
+        title="imitate",
+        log=output / "imitate.jsonl",
+    )
     folder = output / BACKBONE
     replace(start, weights=tower.cpu().state_dict()).save(folder)
     sounds.write_seen(folder, config.init)
@@ -84,7 +92,13 @@ def _material(
     """Log-mels and hints of the recordings, and then of the mixtures."""
     items = [*sounds.items, *_background(config, dataset)]
     mixtures = load_mixtures(
-        items, config.mixtures, spec, config.hint, cache, config.seed, config.birdless
+        items,
+        count=config.mixtures,
+        spec=spec,
+        hint=config.hint,
+        cache=cache,
+        seed=config.seed,
+        birdless=config.birdless,
     )
     hints = load_hints(sounds.items, config.hint, cache)
     return [*sounds.features, *mixtures.log_mels], [*hints, *mixtures.hints]

@@ -55,7 +55,13 @@ def pretrain_teacher(config: PretrainConfig, dataset: Dataset, output: Path) -> 
         return multi_positive(images.float(), texts.float(), labels[chosen].to(device), scale())
 
     schedule = LearningSchedule(config.image_steps, config.image_learning_rate)
-    fit([model, scale], loss, schedule, "image-text", output / "image_text.jsonl")
+    fit(
+        [model, scale],
+        loss=loss,
+        schedule=schedule,
+        title="image-text",
+        log=output / "image_text.jsonl",
+    )
     return save_open_clip(model.cpu(), model_config, output / "teacher")
 
 

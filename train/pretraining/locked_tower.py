@@ -70,7 +70,13 @@ def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) 
     schedule = LearningSchedule(
         config.image_steps, config.image_learning_rate, config.image_weight_decay
     )
-    fit([model, scale], loss, schedule, "image-text", output / "image_text.jsonl")
+    fit(
+        [model, scale],
+        loss=loss,
+        schedule=schedule,
+        title="image-text",
+        log=output / "image_text.jsonl",
+    )
     return save_open_clip(model.cpu(), model_config, output / "teacher", _STATISTICS)
 
 

@@ -1,6 +1,5 @@
 """Arrays that are computed once a recording, by all cores, and kept (train/sound/shards.py)."""
 
-import ctypes
 import hashlib
 import logging
 import os
@@ -14,9 +13,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from edge.contract.arrays import Array
 from edge.contract.errors import AudioError
+from edge.system.memory import keep_freed_memory
 from train.data.dataset import Item
-from train.sound.shards import Array, Shards, ShardWriter
+from train.sound.shards import Shards, ShardWriter
 
 _LOG = logging.getLogger(__name__)
 _FEW = 64
@@ -24,9 +25,6 @@ _FEW = 64
 _WAVE = 512
 """Recordings after which what was computed is committed."""
 _CHUNK = 4
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's malloc.h."""
-_KEPT_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -131,16 +129,6 @@ def _begin(job: Job) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     _jobs.append(job)
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what is freed: asking for the same pages again takes as long as decoding."""
-    try:
-        allocator = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return  # another C library
-    for threshold in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-        allocator(threshold, _KEPT_BYTES)
 
 
 def _work(item: Item) -> Computed:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from train.data.dataset import Item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
-from train.sound.shards import Array
 
 _LOG = logging.getLogger(__name__)
 FLOOR_DB = -100.0

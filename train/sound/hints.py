@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.arrays import Array
 from edge.source.recording import read_recording
 from train.data.dataset import Item
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
 from train.model.frontend import InputSpec
 from train.sound.cache import load_each
-from train.sound.shards import Array
 
 STEP_S = 0.5
 """Seconds between two hints."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from edge.contract.arrays import Float16s
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import AudioError
@@ -28,7 +28,7 @@ from train.sound.cache import file_key
 from train.sound.features import read_waveform
 from train.sound.hints import STEP_S
 
-Recording = npt.NDArray[np.float16]
+Recording = Float16s
 """Samples of one."""
 _STEPS = 2
 """Of hints that a mixture is longer than a window."""
@@ -82,7 +82,9 @@ def load_mixtures(
     files = [kept / name for name in _FILES]
     if not all(file.is_file() for file in files):
         length_s = ear.window_s + _STEPS * STEP_S
-        mixer = _mixer(items, spec.sample_rate_hz, seed, birdless, length_s)
+        mixer = _mixer(
+            items, rate_hz=spec.sample_rate_hz, seed=seed, birdless=birdless, length_s=length_s
+        )
         arrays = _hear(mixer, count, spec, EarNetwork(ear, network))
         kept.mkdir(parents=True, exist_ok=True)
         for file, array in zip(files, arrays, strict=True):
@@ -195,12 +197,19 @@ def _mixer(
         except AudioError:
             continue  # load_features has named it
         (birds if item.species_id else background).append(waveform)
-    return Mixer(birds, background, rate_hz, seed, birdless, length_s)
+    return Mixer(
+        birds=birds,
+        background=background,
+        rate_hz=rate_hz,
+        seed=seed,
+        birdless=birdless,
+        length_s=length_s,
+    )
 
 
 def _hear(
     mixer: Mixer, count: int, spec: LogMelSpec, network: EarNetwork
-) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+) -> tuple[Float16s, Float16s]:
     frontend = LogMel(spec)
     log_mels, hints = [], []
     for _ in tqdm(range(count), "mixtures", disable=None):

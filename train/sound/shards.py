@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock
 
-Array = npt.NDArray[Any]
+from edge.contract.arrays import Array
+
 INDEX, LOCK = "index.jsonl", "lock"
 _SHARD_BYTES = 2**30
 _BYTES = 2

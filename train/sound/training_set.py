@@ -68,14 +68,14 @@ class TrainingSet:
     ) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""
         return WindowSampler(
-            LogMelStore(self.features, device),
-            torch.tensor(self.labels),
-            LogMelStore(self.background, device),
-            frames,
-            Augmentation(mix=config.mix, background=config.background_prob),
-            config.seed,
-            config.species_weight,
-            ranks,
+            clips=LogMelStore(self.features, device),
+            labels=torch.tensor(self.labels),
+            background=LogMelStore(self.background, device),
+            frames=frames,
+            augmentation=Augmentation(mix=config.mix, background=config.background_prob),
+            seed=config.seed,
+            weight=config.species_weight,
+            ranks=ranks,
         )
 
     def hint(
@@ -134,11 +134,11 @@ def load_sounds(
         if log_mel is not None
     ]
     return TrainingSet(
-        species,
-        tuple(item for item, _ in good),
-        tuple(log_mel for _, log_mel in good),
-        tuple(ids.index(item.species_id) for item, _ in good),
-        tuple(
+        species=species,
+        items=tuple(item for item, _ in good),
+        features=tuple(log_mel for _, log_mel in good),
+        labels=tuple(ids.index(item.species_id) for item, _ in good),
+        background=tuple(
             log_mel
             for source in (dataset, background)
             if source is not None
@@ -161,16 +161,21 @@ def check_unheard(student: str, held_out: Sequence[str]) -> None:
         )
 
 
-def left_out(config: DistillConfig, dataset: Dataset) -> tuple[str, ...]:
+def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]:
     """Ids of the species that a distillation doesn't learn.
+
+    Args:
+        chosen: file with a scientific name a line: only these are learned; empty learns all.
+        held_out: ids that are not learned, to measure transfer.
+        dataset: knows all species.
 
     Raises:
         ConfigError: the file of those that it learns can't be read.
     """
-    if not config.species:
-        return config.held_out
-    chosen = set(read_names(Path(config.species))) - set(config.held_out)
-    return tuple(species for species in dataset.taxonomy.ids if species not in chosen)
+    if not chosen:
+        return held_out
+    learned = set(read_names(Path(chosen))) - set(held_out)
+    return tuple(species for species in dataset.taxonomy.ids if species not in learned)
 
 
 def heard_by(student: str) -> list[str]:

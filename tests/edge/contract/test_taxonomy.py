@@ -29,7 +29,6 @@ def test_look_ups_find_each_species(taxonomy: Taxonomy) -> None:
     assert len(taxonomy) == len(taxonomy.ids) == 3
     for species in taxonomy.species:
         assert taxonomy.by_id()[species.species_id] is species
-        assert taxonomy.by_scientific_name()[species.scientific_name] is species
 
 
 def test_ranks_go_from_kingdom_to_epithet(tmp_path: Path) -> None:

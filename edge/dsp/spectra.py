@@ -1,0 +1,21 @@
+"""Power spectra of short frames under a Hann window."""
+
+import numpy as np
+
+from edge.contract.arrays import Array, Float32s, Places
+
+FRAME = 1024
+"""Samples of a frame."""
+_HANN = np.hanning(FRAME).astype(np.float32)
+
+
+def power_spectra(samples: Array, starts: Places) -> Float32s:
+    """Power of the frames that begin at some places: float32[frames, FRAME // 2 + 1].
+
+    Args:
+        samples: int16 or float32[samples], at least as many as a frame holds.
+        starts: intp[frames].
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[starts] * _HANN
+    spectra = np.fft.rfft(frames, axis=1)
+    return np.asarray(np.square(spectra.real) + np.square(spectra.imag), np.float32)
