@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 
 from edge.command.clips import clip_config, open_clips
@@ -17,7 +16,6 @@ from edge.contract.manifest import FILE_NAME, load_manifest
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
 from edge.pipeline.reload import BundleReloader
-from edge.pipeline.watchdog import watched
 from edge.recognition.recognizer import Recognizer
 from edge.records.detection import Clip, Record
 from edge.records.sink import RecordSink
@@ -68,6 +66,7 @@ def _listen(
             settings.bundle_path / FILE_NAME,
             lambda: open_recognizer(settings, live=True),
             lambda recognizer: open_listener(settings, recognizer),
+            notifier.alive,
             recognizer,
         )
         with (
@@ -78,7 +77,6 @@ def _listen(
             notifier.ready()
             for listener, blocks in reloader.listeners(_opened(live.blocks())):
                 origin = Origin(live.name, socket.gethostname(), live=True)
-                blocks = watched(blocks, partial(notifier.alive, listener.tally))
                 found = listener.listen(blocks, origin, clip_config(settings) if clips else None)
                 _write(found, listener, records, clips)
                 windows += listener.tally.windows

@@ -143,10 +143,10 @@ class Confirmer(Generic[T]):
         failed, self._failed = self._failed, []
         return failed
 
-    def extent(self, species: int) -> Confirmed[T] | None:
-        """The confirmed run of a species that is still going on, with its present end."""
-        run = self._runs.get(species)
-        return run.confirmed if run else None
+    def extents(self, species: Iterable[int]) -> list[Confirmed[T]]:
+        """The confirmed runs of some species that are still going on, with their present ends."""
+        runs = (self._runs[number] for number in species if number in self._runs)
+        return [run.confirmed for run in runs if run.confirmed is not None]
 
     def _prolong(self, end_sample: int) -> None:
         """Let records last that a species was near to since their last hit."""

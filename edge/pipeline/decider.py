@@ -1,6 +1,6 @@
 """Decider of one source: which species pass in a window, and which are confirmed by it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,24 +57,28 @@ class Thresholds:
         ]
         self._thresholds: Float64s = np.array(own, np.float64)
 
-    def passed(self, scores: WindowScores | None) -> dict[int, Hit[WindowScores]]:
-        """The species that reach their threshold, if nobody outside them is nearer."""
-        return {} if scores is None or scores.rival else self._hits(scores)
+    def judge(self, scores: WindowScores | None) -> "Passing":
+        """The species that pass in a window; none without scores."""
+        if scores is None:
+            return Passing({}, {}, [])
+        sure = scores.confidence
+        passing = np.flatnonzero(sure >= self._thresholds).tolist()
+        hits = {n: Hit(scores.start_sample, float(sure[n]), scores) for n in passing}
+        if scores.rival:
+            return Passing({}, hits, [])
+        return Passing(hits, {}, np.flatnonzero(sure >= _NEARLY * self._thresholds).tolist())
 
-    def outvoted(self, scores: WindowScores | None) -> dict[int, Hit[WindowScores]]:
-        """Those that reach it where a species that isn't listened for is nearer."""
-        return self._hits(scores) if scores and scores.rival else {}
 
-    def near(self, scores: WindowScores | None) -> list[int]:
-        """Those that come near to it."""
-        return [] if scores is None or scores.rival else self._reaching(scores, _NEARLY)
+@dataclass(frozen=True)
+class Passing:
+    """Species that pass in a window, by their place in the score fields."""
 
-    def _hits(self, scores: WindowScores) -> dict[int, Hit[WindowScores]]:
-        sure, passing = scores.confidence, self._reaching(scores, 1.0)
-        return {n: Hit(scores.start_sample, float(sure[n]), scores) for n in passing}
-
-    def _reaching(self, scores: WindowScores, share: float) -> list[int]:
-        return np.flatnonzero(scores.confidence >= share * self._thresholds).tolist()
+    passed: dict[int, Hit[WindowScores]]
+    """Those that reach their threshold, if nobody outside them is nearer."""
+    outvoted: dict[int, Hit[WindowScores]]
+    """Those that reach it where a species that isn't listened for is nearer."""
+    near: list[int]
+    """Those that come near to it."""
 
 
 class Decider:
@@ -106,19 +110,17 @@ class Decider:
     def update(self, window: Window, scores: WindowScores | None) -> Outcome:
         """Take the next window; its scores are None if the gate, or a person, is against it."""
         self._follow_hop(window.hop_samples)
-        near = self._thresholds.near(scores)
-        confirmed = self._confirmer.update(
-            window.start_sample, self._thresholds.passed(scores), near
-        )
-        outvoted = self._outvoted.update(window.start_sample, self._thresholds.outvoted(scores))
+        start, judged = window.start_sample, self._thresholds.judge(scores)
+        confirmed = self._confirmer.update(start, judged.passed, judged.near)
+        extended = self._confirmer.extents(judged.near)
+        failed = self._confirmer.take_failed()
+        outvoted = self._outvoted.update(start, judged.outvoted)
         self._outvoted.take_failed()
         new = {run.species for run in confirmed}
-        extended = self._extents([species for species in near if species not in new])
         self._reported |= dict.fromkeys(run.species for run in confirmed)
-        failed = self._confirmer.take_failed()
         return Outcome(
             spec=self._spec,
-            extended=extended,
+            extended=[run for run in extended if run.species not in new],
             confirmed=confirmed,
             outvoted=outvoted,
             failed=failed,
@@ -126,18 +128,15 @@ class Decider:
 
     def finish(self, newest: Window) -> Outcome:
         """The source has ended: the confirmed that last to its end, and what else it decides."""
-        extents = self._extents(self._reported)
-        lasting = [run for run in extents if run.end_sample == newest.end_sample]
-        confirmed, outvoted = self._confirmer.finish(), self._outvoted.finish()
-        failed = self._confirmer.take_failed()
+        extents = self._confirmer.extents(self._reported)
+        confirmed, failed = self._confirmer.finish(), self._confirmer.take_failed()
         return Outcome(
-            spec=self._spec, extended=lasting, confirmed=confirmed, outvoted=outvoted, failed=failed
+            spec=self._spec,
+            extended=[run for run in extents if run.end_sample == newest.end_sample],
+            confirmed=confirmed,
+            outvoted=self._outvoted.finish(),
+            failed=failed,
         )
-
-    def _extents(self, species: Iterable[int]) -> list[Run]:
-        """The confirmed runs of some species that are still going on."""
-        extents = (self._confirmer.extent(number) for number in species)
-        return [run for run in extents if run is not None]
 
     def _follow_hop(self, hop_samples: int | None) -> None:
         if hop_samples is None or hop_samples == self._spec.hop_samples:

@@ -96,7 +96,7 @@ class Listener:
     def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
         """The windows that pass the gate, and in which no species passes."""
         for _, scores in self._scored(blocks, live=True):
-            if scores is not None and not self._thresholds.passed(scores):
+            if scores is not None and not self._thresholds.judge(scores).passed:
                 yield scores
 
     def _scored(

@@ -1,11 +1,11 @@
-"""Reloading of a bundle that is replaced meanwhile: the new one takes over between two windows."""
+"""Watch over a live source: a replaced bundle takes over, and every block is a sign of life."""
 
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.contract.errors import BirdlistenError
-from edge.pipeline.listener import Listener
+from edge.pipeline.listener import Listener, Tally
 from edge.recognition.recognizer import Recognizer
 from edge.source.block import Block
 
@@ -16,12 +16,14 @@ class BundleReloader:
     """The bundle that a run listens with, as it is now.
 
     Replacing manifest.json is what replaces a bundle. Sound that comes while the new one is loaded
-    waits in memory; one that can't be used is told, and the old one stays.
+    waits in memory; one that can't be used is told, and the old one stays. Whoever asks for another
+    block is done with the one before, and so alive.
 
     Args:
         manifest: of the bundle, which is watched.
         load: makes the bundle ready.
         listener: of a bundle that is ready.
+        alive: called for each block that holds sound, or rests by plan.
         recognizer: loaded just now; None loads it.
 
     Raises:
@@ -33,9 +35,11 @@ class BundleReloader:
         manifest: Path,
         load: Callable[[], Recognizer],
         listener: Callable[[Recognizer], Listener],
+        alive: Callable[[Tally], None],
         recognizer: Recognizer | None = None,
     ) -> None:
         self._manifest, self._load, self._listener = manifest, load, listener
+        self._alive = alive
         self._seen = self._state()
         self.recognizer = recognizer or self._open()
 
@@ -48,10 +52,13 @@ class BundleReloader:
         used = None
         while used is not self.recognizer:
             used = self.recognizer
-            yield self._listener(used), self._until_replaced(blocks)
+            listener = self._listener(used)
+            yield listener, self._until_replaced(blocks, listener.tally)
 
-    def _until_replaced(self, blocks: Iterator[Block]) -> Iterator[Block]:
+    def _until_replaced(self, blocks: Iterator[Block], tally: Tally) -> Iterator[Block]:
         for block in blocks:
+            if len(block.samples) or block.resting:
+                self._alive(tally)
             yield block
             if self._replaced():
                 return

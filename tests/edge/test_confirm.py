@@ -16,6 +16,10 @@ def hit(start: int, confidence: float = 0.9) -> Hit[str]:
     return Hit(start, confidence, f"window at {start}")
 
 
+def extent(confirmer: Confirmer[str], species: int) -> Confirmed[str] | None:
+    return next(iter(confirmer.extents([species])), None)
+
+
 def hear(confirmer: Confirmer[str], passes: dict[int, str], hop: int = HOP) -> list[Confirmed[str]]:
     """Feed windows; `passes` gives for each species which windows pass, as in "..x.x"."""
     found = []
@@ -69,7 +73,7 @@ def test_hits_count_together_only_within_a_windows_length(gap: int) -> None:
 def test_consecutive_windows_merge_into_one_record() -> None:
     one = confirmer()
     assert len(hear(one, {1: "xxxx.x..xxx"})) == 1
-    going_on = one.extent(1)
+    going_on = extent(one, 1)
     assert going_on is not None
     assert (going_on.start_sample, going_on.end_sample) == (0, 10 * HOP + WINDOW)
     assert going_on.hits == 8
@@ -83,8 +87,8 @@ def test_a_run_ends_after_a_windows_length_and_a_new_one_is_a_new_record() -> No
 def test_an_ended_run_has_no_extent() -> None:
     one = confirmer()
     hear(one, {1: "xx...."})
-    assert one.extent(1) is None
-    assert one.extent(99) is None
+    assert extent(one, 1) is None
+    assert extent(one, 99) is None
 
 
 def test_two_species_at_once_are_confirmed_independently() -> None:
@@ -123,9 +127,9 @@ def test_a_run_of_a_day_keeps_bounded_memory() -> None:
         one.update(n * HOP, {1: hit(n * HOP)})
     held = [run for run in one._runs.values() for run in run.hits]
     assert len(held) <= 4
-    extent = one.extent(1)
-    assert extent is not None
-    assert extent.hits == 20_000
+    lasting = extent(one, 1)
+    assert lasting is not None
+    assert lasting.hits == 20_000
 
 
 def test_hits_too_rare_to_confirm_keep_bounded_memory() -> None:
@@ -162,7 +166,7 @@ def hear_near(confirmer: Confirmer[str], marks: str) -> list[Confirmed[str]]:
 def test_a_record_lasts_as_long_as_the_species_was_near(marks, begins, ends) -> None:
     one = confirmer()
     (found,) = hear_near(one, marks)
-    run = one.extent(1) or found
+    run = extent(one, 1) or found
     assert found.start_sample == begins * HOP
     assert run.end_sample == ends * HOP + WINDOW
     assert run.hits == marks.count("x")
