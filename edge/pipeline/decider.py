@@ -1,4 +1,4 @@
-"""Decider of one source: which species pass in a window, and which are confirmed by it."""
+"""Decider of one source: the species that pass in a window, and those confirmed by it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class Thresholds:
-    """Which species pass in a window.
+    """Thresholds of all species: they judge which pass in a window.
 
     Args:
         species: in the order of the score fields.

@@ -1,4 +1,4 @@
-"""The bounded ring between the reader thread and inference: when full, the oldest is dropped."""
+"""Ring buffer between the reader thread and inference: when full, the oldest is dropped."""
 
 import logging
 import threading

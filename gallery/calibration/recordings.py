@@ -54,7 +54,7 @@ def read_recordings(
         and bool(row["scientific_name"]) == birds
     ]
     rows = rows[:: -(-len(rows) // most) or 1] if most else rows
-    recordings = (_read_take(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
+    recordings = (_read_recording(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
     return [recording for recording in recordings if recording is not None]
 
 
@@ -66,7 +66,7 @@ def read_background(
     return [recording for recordings in found for recording in recordings]
 
 
-def _read_take(folder: Path, row: dict[str, str], rate_hz: int) -> LabelledRecording | None:
+def _read_recording(folder: Path, row: dict[str, str], rate_hz: int) -> LabelledRecording | None:
     try:
         waveform = resample(*read_recording(folder / row["path"]), rate_hz)
     except AudioError as error:

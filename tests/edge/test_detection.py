@@ -8,16 +8,16 @@ import pytest
 from edge.records.detection import print_detection
 from tests.support.factories import detection
 
-DESIGN_FIELDS = """
+PROMISED_FIELDS = """
 schema id station detected_at time_zone clock_synchronised start_s end_s source species_id
 scientific_name common_name probability score similarity hits hits_needed pictures top clip
 model_id bundle precision provider
 """.split()
 
 
-def test_the_json_line_has_exactly_the_fields_of_the_design() -> None:
+def test_the_json_line_has_exactly_the_fields_that_were_promised() -> None:
     record = json.loads(detection().to_json())
-    assert sorted(record) == sorted(DESIGN_FIELDS)
+    assert sorted(record) == sorted(PROMISED_FIELDS)
     assert record["schema"] == 1
     for picture in record["pictures"]:
         assert set(picture) == {"file", "url", "author", "licence", "similarity"}

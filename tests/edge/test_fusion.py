@@ -37,7 +37,7 @@ def fusion(weights, bank=BANK, exemplars=None, ids=IDS):
 
 
 def standardised(query, row):
-    """As the design has it, word by word."""
+    """As edge/architecture.md has it, word by word."""
     heard = BANK.astype(np.float64) @ row.astype(np.float64)
     return (float(query.astype(np.float64) @ row) - heard.mean()) / heard.std()
 

@@ -21,7 +21,7 @@ def gallery(owners: list[str] = OWNERS) -> Gallery:
 
 
 def slow(queries: np.ndarray, k: int, background: np.ndarray | None) -> tuple:
-    """Section 7 of the design, word by word."""
+    """edge/architecture.md, "From an embedding to a detection", word by word."""
     rows = gallery().rows.astype(np.float64)
     score, similarity = np.zeros((len(queries), len(IDS))), np.zeros((len(queries), len(IDS)))
     for q, query in enumerate(queries):

@@ -1,4 +1,4 @@
-"""Who may import whom: the table of design.md, held by parsing every file."""
+"""Who may import whom: the tables of the two maps, held by parsing every file."""
 
 import ast
 import sys
@@ -97,3 +97,52 @@ def test_package_files_have_no_side_effects(file: str) -> None:
         names = [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
         harmless = isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"]
         assert docstring or harmless, f"{file}:{node.lineno}"
+
+
+def rooms(package: str) -> dict[str, set[str]]:
+    """Rooms of a package, and the rooms that each imports."""
+    arrows: dict[str, set[str]] = {}
+    for file in FILES:
+        top, _, rest = file.partition("/")
+        room = rest.partition("/")[0].removesuffix(".py")
+        for name in imports(file) if top == package else ():
+            parts = name.split(".")
+            if parts[0] == package and len(parts) > 1 and parts[1] != room:
+                arrows.setdefault(room, set()).add(parts[1])
+    return arrows
+
+
+def reached(arrows: dict[str, set[str]], room: str) -> set[str]:
+    found, left = set(), [room]
+    while left:
+        left += (new := arrows.get(left.pop(), set()) - found)
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("package", ["edge", "train"])
+def test_rooms_import_each_other_without_a_circle(package: str) -> None:
+    arrows = rooms(package)
+    assert len(arrows) > 5
+    assert [room for room in arrows if room in reached(arrows, room)] == []
+
+
+@pytest.mark.parametrize("package", ["edge", "train"])
+def test_a_package_has_few_rooms(package: str) -> None:
+    entries = [path for path in (ROOT / package).iterdir() if path.stem != "__init__"]
+    assert sum(path.suffix == ".py" or any(path.glob("*.py")) for path in entries) <= 16
+
+
+@pytest.mark.parametrize(
+    ("room", "never"),
+    [
+        ("edge/source/", "edge.command"),
+        ("edge/config.py", "edge.decision"),
+        ("train/engine/", "train"),
+    ],
+)
+def test_a_room_below_knows_nothing_of_one_above(room: str, never: str) -> None:
+    own = room.rstrip("/").replace("/", ".")
+    names = {name for file in FILES if file.startswith(room) for name in imports(file)}
+    above = {name for name in names if f"{name}.".startswith(f"{never}.")}
+    assert {name for name in above if not name.startswith(own)} == set()
