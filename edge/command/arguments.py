@@ -13,6 +13,29 @@ NOT_SETTINGS = (
     *("seconds", "action", "arguments", "user"),
 )
 """What is asked of one command only."""
+_DESCRIPTION = "A field recorder hears a bird and shows its picture."
+_EPILOG = """`listen` is the default command: birdlisten --device 0
+birdlisten COMMAND --help says more of each."""
+PURPOSES = {
+    "hear birds": {
+        "listen": "listen to a microphone, a file, a folder, a stream or stdin",
+        "identify": "the best species of each recording, without a threshold",
+        "demo": "hear the bundle's recorded dawn chorus",
+    },
+    "look back, and teach": {
+        "why": "what speaks for a record of this station, or why it was not reported",
+        "confirm": "a record was right: its sound becomes an exemplar of the species",
+        "reject": "a record was wrong: its sound becomes background",
+        "learn-background": "learn what this site sounds like when no bird sings",
+    },
+    "set up a recorder": {
+        "devices": "list the input devices, and what each can do",
+        "doctor": "check devices, level, bundle, disk, clock and heat, with advice",
+        "bench": "measure every precision here, and keep the best for `precision: auto`",
+        "service": "listen as a service of systemd, from boot to boot",
+    },
+}
+"""The commands by what one wants to do, each with its help."""
 
 
 def parse(arguments: list[str], commands: Container[str]) -> argparse.Namespace:
@@ -36,51 +59,63 @@ def parse(arguments: list[str], commands: Container[str]) -> argparse.Namespace:
 def _parser() -> Parser:
     parser = Parser(
         prog="birdlisten",
-        description="A field recorder hears a bird and shows its picture.",
-        epilog="`listen` is the default command: birdlisten --device 0",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_by_purpose(),
     )
     parser.add_argument(
         "--version", action="version", version=f"birdlisten {version('birdlisten')}"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, help="see below"
+    )
     common = _common_flags()
+    helps = {name: text for group in PURPOSES.values() for name, text in group.items()}
 
-    def add(name: str, help_: str) -> Parser:
+    def add(name: str) -> Parser:
         return commands.add_parser(
             name,
-            help=help_,
-            description=help_,
+            description=helps[name],
             parents=[common],
             argument_default=argparse.SUPPRESS,
         )
 
-    recognizer = add("listen", "listen to a microphone, a file, a folder, a stream or stdin")
-    _add_source_flags(recognizer)
-    recognizer.add_argument("--explain", action="store_true", help="what speaks for every record")
-    _add_live_flags(recognizer)
-    files = add("identify", "the best species of each recording, without a threshold")
+    _add_hearing_commands(add)
+    _add_review_commands(add)
+    _add_machine_commands(add)
+    return parser
+
+
+def _by_purpose() -> str:
+    """The commands by what one wants to do, for the help of all."""
+    width = max(len(name) for group in PURPOSES.values() for name in group)
+    lines = []
+    for purpose, group in PURPOSES.items():
+        lines += [f"{purpose}:", *(f"  {name:{width}}  {text}" for name, text in group.items()), ""]
+    return "\n".join([*lines, _EPILOG])
+
+
+def _add_hearing_commands(add: Callable[[str], Parser]) -> None:
+    listen = add("listen")
+    _add_source_flags(listen)
+    listen.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _add_live_flags(listen)
+    files = add("identify")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
-    devices = add("devices", "list the input devices, and what each can do")
-    devices.add_argument("--backend", choices=CHOICES["backend"], help="what captures")
-    demo = add("demo", "hear the bundle's recorded dawn chorus")
-    for command in (recognizer, files, demo):
+    for command in (listen, files, add("demo")):
         command.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
-    why = add("why", "what speaks for a record of this station, or why it was not reported")
-    why.add_argument(
-        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
-    )
-    _add_review_flags(add)
-    site = add("learn-background", "learn what this site sounds like when no bird sings")
-    _add_source_flags(site)
-    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
-    doctor = add("doctor", "check devices, level, bundle, disk, clock and heat, with advice")
+
+
+def _add_machine_commands(add: Callable[[str], Parser]) -> None:
+    devices = add("devices")
+    devices.add_argument("--backend", choices=CHOICES["backend"], help="what captures")
+    doctor = add("doctor")
     _add_device_flags(doctor)
     doctor.add_argument(
         "--seconds", type=float, default=3.0, metavar="S", help="to record for the level; 0: none"
     )
-    _add_service_flags(add)
-    trials = add("bench", "measure every precision here, and keep the best for `precision: auto`")
+    trials = add("bench")
     trials.add_argument(
         "--threads",
         dest="trials",
@@ -89,17 +124,23 @@ def _parser() -> Parser:
         metavar="N,...",
         help="how many to try (default 1,2)",
     )
-    return parser
+    _add_service_flags(add)
 
 
-def _add_review_flags(add: Callable[[str, str], Parser]) -> None:
-    yes = add("confirm", "a record was right: its sound becomes an exemplar of the species")
-    no = add("reject", "a record was wrong: its sound becomes background")
+def _add_review_commands(add: Callable[[str], Parser]) -> None:
+    why = add("why")
+    why.add_argument(
+        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
+    )
+    yes, no = add("confirm"), add("reject")
     yes.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
     yes.set_defaults(name=None)
     for command in (yes, no):
         command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
         command.add_argument("--undo", action="store_true", default=False, help="take it back")
+    site = add("learn-background")
+    _add_source_flags(site)
+    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
 
 
 def _add_source_flags(parser: argparse.ArgumentParser) -> None:
@@ -117,8 +158,8 @@ def _add_device_flags(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=CHOICES["backend"], help="what captures (default auto)")
 
 
-def _add_service_flags(add: Callable[[str, str], Parser]) -> None:
-    service = add("service", "listen as a service of systemd, from boot to boot")
+def _add_service_flags(add: Callable[[str], Parser]) -> None:
+    service = add("service")
     service.add_argument("action", choices=("install", "show", "status", "uninstall"))
     service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
     service.add_argument(

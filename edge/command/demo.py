@@ -35,10 +35,10 @@ def demo(settings: Settings) -> int:
             print_detection(record, settings.json)
 
     with Writer(show) as writer:
-        scores = listen_to_file(chorus, listener, writer.write)
+        good = listen_to_file(chorus, listener, writer.write)
     _LOG.info("%s", listener.tally)
     _compare(chorus.with_suffix(".csv"), found)
-    return 0 if scores else 1
+    return 0 if good else 1
 
 
 def _chorus(bundle: Path) -> Path:

@@ -60,9 +60,9 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
 def _listen_to_files(settings: Settings, path: Path) -> int:
     listener = open_listener(settings, open_recognizer(settings))
     with stopping() if settings.watch else nullcontext(Stop()) as stop:
-        scores, failed = _work_off(settings, _files(settings, path, stop), listener)
-    if failed and scores > 1:
-        _LOG.error("%d of %d files could not be used", failed, scores)
+        files, failed = _work_off(settings, _files(settings, path, stop), listener)
+    if failed and files > 1:
+        _LOG.error("%d of %d files could not be used", failed, files)
     if stop.interrupted:
         raise KeyboardInterrupt
     return 1 if failed else 0

@@ -141,16 +141,16 @@ def test_a_running_listener_takes_up_what_it_is_taught(bundle_path, tmp_path):
     chorus, _ = soundfile.read(bundle_path / "chorus.flac", start=start, frames=length)
     window = Window(0, chorus.astype(np.float32))
     (before,) = recognizer.score([window])
-    owl = int(before.record.argmin())
+    owl = int(before.score.argmin())
     rows = before.embedding[None].astype(np.float16)
 
     other.add_exemplar(recognizer.species[owl].species_id, "one", rows)
     recognizer.refresh()
     (taught,) = recognizer.score([window])
-    assert taught.record[owl] > before.record[owl] + 1
+    assert taught.score[owl] > before.score[owl] + 1
     assert taught.similarity[owl] == pytest.approx(1, abs=1e-2)
-    rest = np.arange(len(taught.record)) != owl
-    assert taught.record[rest] == pytest.approx(before.record[rest])
+    rest = np.arange(len(taught.score)) != owl
+    assert taught.score[rest] == pytest.approx(before.score[rest])
 
     other.add_rejected("two", rows)
     recognizer.refresh()
@@ -160,7 +160,7 @@ def test_a_running_listener_takes_up_what_it_is_taught(bundle_path, tmp_path):
     recognizer.refresh()
     (after,) = recognizer.score([window])
     assert not after.rejected
-    assert after.record == pytest.approx(before.record)
+    assert after.score == pytest.approx(before.score)
 
 
 def test_the_site_is_learnt_without_its_birds(birdlisten, bundle_path, tmp_path, station):
@@ -210,7 +210,7 @@ def test_an_encoder_that_gives_no_number_stops_nothing(bundle_path, monkeypatch,
     with caplog.at_level(logging.ERROR):
         broken, good = recognizer.score([Window(n, 0.1 * sound[n]) for n in range(2)])
     assert "no numbers for 1 windows" in caplog.text
-    assert np.isfinite(broken.record).all()
+    assert np.isfinite(broken.score).all()
     assert np.isfinite(good.probability).all()
     assert broken.similarity.max() == 0
 

@@ -180,7 +180,9 @@ def test_systemd_hears_that_it_is_ready_and_alive(run, chorus, tmp_path: Path) -
         one.feed(chorus[:RATE_HZ])
         assert systemd.recv(4096).startswith(b"WATCHDOG=1")
         one.it.send_signal(signal.SIGTERM)
-        assert systemd.recv(4096) == b"STOPPING=1"
+        while (told := systemd.recv(4096)).startswith(b"WATCHDOG=1"):
+            pass  # a slow machine is not done with the sound yet
+        assert told == b"STOPPING=1"
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")

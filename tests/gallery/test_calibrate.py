@@ -169,8 +169,8 @@ def test_a_calibration_knows_what_it_was_not_fitted_on():
     [
         ({"score": np.full((180, 2), np.nan, np.float32)}, "NaN"),
         ({"score": -sung(0.1).score}, "not more often right"),
-        ({"there": np.ones((180, 2), bool)}, "two species"),
-        ({"there": np.zeros((180, 2), bool)}, "two species"),
+        ({"present": np.ones((180, 2), bool)}, "two species"),
+        ({"present": np.zeros((180, 2), bool)}, "two species"),
     ],
 )
 def test_scores_that_say_nothing_are_refused(change, problem):

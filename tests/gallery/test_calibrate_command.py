@@ -65,17 +65,17 @@ def test_without_recordings_it_is_said_and_nothing_changes(
     bundle_copy, recordings, background, tmp_path, capsys, lacks
 ):
     before = bundle_copy.manifest()
-    birds, background = tmp_path / "birds", tmp_path / "quiet"
+    birds, noise = tmp_path / "birds", tmp_path / "quiet"
     shutil.copytree(recordings, birds)
-    shutil.copytree(background, background)
-    named = {"background": background, "birds": birds, "manifest": birds}[lacks]
+    shutil.copytree(background, noise)
+    named = {"background": noise, "birds": birds, "manifest": birds}[lacks]
     if lacks == "manifest":
         (named / "manifest.csv").unlink()
     else:
         lines = (named / "manifest.csv").read_text().splitlines(keepends=True)
         kept = [lines[0], *(line for line in lines if ",validation" not in line)]
         (named / "manifest.csv").write_text("".join(kept))
-    arguments = [str(bundle_copy.path), "--recordings", str(birds), "--background", str(background)]
+    arguments = [str(bundle_copy.path), "--recordings", str(birds), "--background", str(noise)]
     assert main(arguments) == 1
     told = capsys.readouterr().err
     assert str(named) in told

@@ -110,8 +110,8 @@ def test_a_fast_source_loses_nothing_however_the_threads_meet(
             yield block(n)
 
     ring, heard = Ring(source(), capacity_s=10), []
-    for block in ring.blocks():
-        heard.append(block.first_sample // 100)
+    for piece in ring.blocks():
+        heard.append(piece.first_sample // 100)
         if heard[-1] == 5840:
             assert paused.wait(10)
             going_on.set()
