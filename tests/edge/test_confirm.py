@@ -195,3 +195,26 @@ def test_the_first_and_the_last_window_speak_for_the_rim() -> None:
     assert found.onset_sample(spec) == 0
     assert found.offset_sample(spec, newest_sample=300) == 300
     assert found.offset_sample(spec, newest_sample=330) == 255
+
+
+@pytest.mark.parametrize(("marks", "confirmed"), [("x.x.x", 1), ("x.x..x", 0), ("x..x.x", 0)])
+def test_the_first_of_three_hits_counts_less_than_a_window_before_the_last(marks, confirmed):
+    assert len(hear(confirmer(24), {1: marks}, 24)) == confirmed
+
+
+def test_a_hit_that_comes_near_again_prolongs_a_record_from_then_on() -> None:
+    again = confirmer()
+    (found,) = hear_near(again, "xx..x~~.")
+    assert found.start_sample == 0
+    run = extent(again, 1)
+    assert run is not None
+    assert (run.end_sample, run.hits) == (6 * HOP + WINDOW, 3)
+
+
+def test_after_the_end_of_a_source_the_next_is_counted_afresh() -> None:
+    both = confirmer(12)
+    for _ in range(2):
+        assert hear(both, {3: "xx"}, 12) == []
+        assert [(found.hits, found.hits_needed) for found in both.finish()] == [(2, 2)]
+        assert both.extents([3]) == []
+        assert both.take_failed() == []
