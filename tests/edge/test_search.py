@@ -3,7 +3,7 @@ import pytest
 
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
-from edge.recognition.search import SHORTLIST, Search
+from edge.recognition.search import BANK_ROWS, SHORTLIST, Prototypes, Search, thinned
 
 DIM = 16
 OWNERS = ["a", "b", "a", "c", "b", "a", "a", "c", "d"]
@@ -179,3 +179,86 @@ def test_a_species_without_a_picture_is_known_by_its_name_or_its_sound() -> None
     assert search.best_rows(anchor.astype(np.float32), 0, 3) == []
     pictured = Search(gallery(), ["a"], 2).scores(anchor[None].astype(np.float32))
     assert named.score[0, 1] == pytest.approx(pictured.score[0, 0])
+
+
+@pytest.mark.parametrize("species", IDS)
+def test_best_rows_of_a_species_leave_out_none_of_its_pictures(species: str) -> None:
+    search, query = Search(gallery(), IDS, 2), unit(1, 3, np.float32)[0]
+    best = search.best_rows(query, IDS.index(species), 99)
+    assert sorted(row for row, _ in best) == [
+        row for row, owner in enumerate(OWNERS) if owner == species
+    ]
+
+
+@pytest.mark.parametrize("background", [None, unit(40, 2)], ids=["plain", "corrected"])
+def test_off_the_shortlist_a_species_scores_the_mean_over_all_its_pictures(background) -> None:
+    pictures, ids = crowd(60)
+    queries = unit(8, 6, np.float32)
+    found = Search(pictures, ids, 1, background, many_rows=1).scores(queries)
+    rows = pictures.rows.astype(np.float64)
+    corrected = queries @ rows.T
+    if background is not None:
+        heard = background.astype(np.float64) @ rows.T
+        corrected = (corrected - heard.mean(axis=0)) / heard.std(axis=0)
+    owners = np.array([row.species_id for row in pictures.table])
+    means = np.stack([corrected[:, owners == species].mean(axis=1) for species in ids], axis=1)
+    left = found.similarity == -1
+    assert (left.sum(axis=1) == len(ids) - SHORTLIST).all()
+    assert left.any(axis=0).all()  # each species is off the list of some query
+    assert found.score[left] == pytest.approx(means[left], abs=1e-3)
+
+
+def test_on_a_shortlist_every_picture_of_a_species_counts() -> None:
+    pictures, ids = crowd(60)
+    some, every = (Search(pictures, ids, 50, None, many_rows) for many_rows in (1, 10_000))
+    for query in pictures.rows[:: len(pictures.rows) // 40].astype(np.float32):
+        listed, whole = some.scores(query[None]), every.scores(query[None])
+        looked = listed.similarity > -1
+        assert listed.similarity[looked] == pytest.approx(whole.similarity[looked], abs=1e-5)
+
+
+def test_as_many_rows_as_are_allowed_are_all_looked_at() -> None:
+    pictures, ids = crowd(60)
+    queries, rows = unit(3, 6, np.float32), len(pictures.rows)
+    assert Search(pictures, ids, 2, None, rows).scores(queries).similarity.min() > -1
+    assert Search(pictures, ids, 2, None, rows - 1).scores(queries).similarity.min() == -1
+
+
+def test_few_species_with_many_pictures_need_no_shortlist() -> None:
+    queries = unit(5, 3, np.float32)
+    found = Search(gallery(), IDS, 2, unit(9, 2), many_rows=1).scores(queries)
+    every = Search(gallery(), IDS, 2, unit(9, 2)).scores(queries)
+    assert np.array_equal(found.score, every.score)
+
+
+def test_a_background_of_two_windows_corrects() -> None:
+    bank, queries = unit(2, 8), unit(3, 3, np.float32)
+    score, _ = slow(queries, 2, bank)
+    assert Search(gallery(), IDS, 2, bank).scores(queries).score == pytest.approx(score, rel=1e-2)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_prototypes_of_any_length_are_standardised_from_two_windows_on(size: int) -> None:
+    rows, bank, queries = 3 * unit(4, 5), unit(2, 8)[:size], unit(3, 3, np.float32)
+    cosine, score = Prototypes(list(rows), bank).scores(queries)
+    directions = rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    expected = queries @ directions.T
+    assert cosine == pytest.approx(expected, abs=1e-4)
+    if size == 2:
+        heard = bank @ directions.T
+        expected = (expected - heard.mean(axis=0)) / np.maximum(heard.std(axis=0), 0.05)
+    assert score == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_background_without_any_spread_blows_no_score_up() -> None:
+    bank, queries = np.repeat(unit(1, 2), 5, axis=0), unit(3, 3, np.float32)
+    assert np.abs(Search(gallery(), IDS, 2, bank).scores(queries).score).max() < 50
+
+
+@pytest.mark.parametrize(
+    ("windows", "step"), [(1, 1), (1024, 1), (1025, 2), (2048, 2), (2049, 3), (5000, 5)]
+)
+def test_a_large_background_is_thinned_evenly_to_what_is_allowed(windows: int, step: int) -> None:
+    bank = np.arange(windows)
+    assert np.array_equal(thinned(bank), bank[::step])
+    assert len(thinned(bank)) <= BANK_ROWS
