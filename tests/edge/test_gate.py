@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge.dsp.gate import Gate, GateConfig, judge
+from edge.dsp.gate import passing as windows_that_pass
 from edge.source.framing import Window
 
 CONFIG = GateConfig()
@@ -126,3 +127,90 @@ def listening() -> Callable[[int, float], str | None]:
 def test_a_window_too_short_for_a_spectrum_is_judged_by_its_level() -> None:
     assert judge(noise(0.1)[:1000], CONFIG).reason is None
     assert judge(noise(1e-6)[:1000], CONFIG).reason == "silence"
+
+
+def test_of_a_recording_the_windows_that_pass_are_left_or_all_if_none_does() -> None:
+    heard, still = (Window(0, tone(0.1)), Window(SAMPLES, constant(0)))
+    assert windows_that_pass([still, heard, still], CONFIG) == [heard]
+    assert windows_that_pass([still, still], CONFIG) == [still, still]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_rail_reached_on_either_side_clips(sign: int) -> None:
+    lopsided = sign * np.clip(20 * passing(), -0.2, 1).astype(np.float32)
+    assert judge(lopsided, CONFIG).clipped
+
+
+def test_a_sample_at_the_clip_level_is_clipped() -> None:
+    level = GateConfig(clip_level=0.5)
+    assert judge(0.5 * np.sign(passing()), level).clipped
+    assert not judge(0.499 * np.sign(passing()), level).clipped
+
+
+def test_clipping_counts_beyond_its_share() -> None:
+    samples = tone(0.1)
+    samples[: SAMPLES // 50] = 1
+    assert judge(samples, GateConfig(clip_share=0.019)).clipped
+    assert not judge(samples, GateConfig(clip_share=0.021)).clipped
+
+
+def test_an_overload_is_told_by_the_deviation_of_its_level() -> None:
+    """Half of it is 6 dB louder than the other half: 3 dB of standard deviation."""
+    loud = np.where(np.arange(SAMPLES) < SAMPLES // 2, 1.0, 10 ** (-6 / 20)).astype(np.float32)
+    square = loud * np.sign(tone(1) + 1e-6)
+    assert judge(square, GateConfig(steady_db=3.1)).reason == "clipped"
+    assert judge(square, GateConfig(steady_db=2.9)).reason is None
+
+
+@pytest.mark.parametrize("level", [0.1, 1e-2, 1e-3])
+def test_a_call_stands_out_of_noise_however_quiet_both_are(level: float) -> None:
+    time = np.arange(SAMPLES) / 48_000
+    call = np.sin(2 * np.pi * 4000 * time) * ((time > 0.4) & (time < 0.5))
+    assert judge(noise(level), CONFIG).reason == "noise"
+    assert judge(noise(level) + (level * call).astype(np.float32), CONFIG).reason is None
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 22_050, 32_000, 44_100])
+def test_noise_and_high_calls_are_told_apart_at_any_rate(rate_hz: int) -> None:
+    config = GateConfig(sample_rate_hz=rate_hz)
+    time = np.arange(SAMPLES) / rate_hz
+    call = 0.05 * np.sin(2 * np.pi * 6000 * time) * ((time > 0.4) & (time < 0.6))
+    assert judge(noise(0.05), config).reason == "noise"
+    assert judge(noise(0.05) + call.astype(np.float32), config).reason is None
+
+
+def sloping(slope_db: float, seed: int = 0) -> np.ndarray:
+    """Noise whose spectrum rises by so much from nothing to half the rate."""
+    spectrum = np.fft.rfft(noise(0.01, seed))
+    spectrum *= 10 ** (slope_db * np.linspace(0, 1, len(spectrum)) / 20)
+    return np.fft.irfft(spectrum).astype(np.float32)
+
+
+@pytest.mark.parametrize("slope_db", [-30, -15, 15, 30])
+def test_noise_that_falls_or_rises_with_frequency_is_noise(slope_db: float) -> None:
+    assert judge(sloping(slope_db), CONFIG).reason == "noise"
+
+
+def test_noise_that_grows_in_some_bands_alone_is_listened_to() -> None:
+    gate = Gate(48_000)
+    heard = [sloping(0), sloping(0, 1), sloping(20, 2), sloping(0, 3)]
+    reasons = [gate.judge(Window(n * SAMPLES, samples)).reason for n, samples in enumerate(heard)]
+    assert reasons == ["noise", "noise", None, "noise"]
+
+
+@pytest.mark.parametrize("hz", [1000, 4000, 12_000])
+def test_a_steady_tone_is_told_from_noise_by_its_height_above_what_is_around(hz: int) -> None:
+    """A bin of 1024 with Hann's window holds noise of 384 sigma^2, a tone of (256 a)^2 more."""
+    time = np.arange(SAMPLES) / 48_000
+    for height_db, stands_out in ((2.0, False), (6.0, True)):
+        power = 384 * 0.05**2 * (10 ** (height_db / 10) - 1)
+        steady = np.sqrt(power) / 256 * np.sin(2 * np.pi * hz * time)
+        reason = judge(noise(0.05) + steady.astype(np.float32), CONFIG).reason
+        assert (reason is None) == stands_out
+
+
+def test_a_spectrum_is_enough_to_judge_by() -> None:
+    click = np.zeros(1024, np.float32)
+    click[512] = 0.5
+    assert judge(click, CONFIG).reason == "noise"
+    assert judge(click[1:], CONFIG).reason is None
