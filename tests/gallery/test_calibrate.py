@@ -19,6 +19,7 @@ from gallery.calibration.fit import (
 from gallery.calibration.recordings import LabelledRecording, mixtures
 from gallery.calibration.threshold import (
     ScoredWindows,
+    ThresholdLimits,
     choose_threshold,
     false_matches,
     fit_calibration,
@@ -169,6 +170,7 @@ def test_a_calibration_knows_what_it_was_not_fitted_on():
     [
         ({"score": np.full((180, 2), np.nan, np.float32)}, "NaN"),
         ({"score": -sung(0.1).score}, "not more often right"),
+        ({"score": np.zeros((180, 2), np.float32)}, "not more often right"),
         ({"present": np.ones((180, 2), bool)}, "two species"),
         ({"present": np.zeros((180, 2), bool)}, "two species"),
     ],
@@ -207,3 +209,117 @@ def test_very_many_pairs_are_fitted_as_few_are(monkeypatch):
             curves.append(np.interp(asked, *knots(score, present)))
     assert curves[2] == pytest.approx(curves[0], abs=0.01)
     assert curves[3] == pytest.approx(curves[1], abs=0.08)
+
+
+HOURS = AudioSpec(1, 3600, 3600)
+"""Each window is an hour, and a match if it passes."""
+
+
+def hourly(present, background=False, takes=None):
+    present = np.array(present, bool)
+    count = len(present)
+    recording = np.arange(count) if takes is None else np.array(takes)
+    no, yes = np.zeros(count, bool), np.ones(count, bool)
+    heard = yes if background else no
+    return ScoredWindows(present.astype(np.float32), present, recording, no, heard, yes, HOURS)
+
+
+@pytest.mark.parametrize(("fifth", "lowest", "highest"), [(0.0, 0.3, 0.3), (0.5, 0.5, 0.51)])
+def test_a_false_match_an_hour_is_allowed_and_more_are_not(fifth, lowest, highest):
+    windows = hourly(np.zeros((4, 2)), background=True)
+    probability = np.array([[0.95, fifth], [0.95, 0], [0.95, 0], [0.95, 0]])
+    assert lowest <= choose_threshold(probability, windows) <= highest
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 0.9), (0.51, 0.99)])
+def test_as_large_a_share_as_demanded_is_right_or_hardly_anything_is_reported(share, expected):
+    windows = hourly([[True, False], [True, False]])
+    probability = np.array([[0.901, 0], [0, 0.999]])
+    found = choose_threshold(probability, windows, ThresholdLimits(right=share))
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize(("unsure", "above"), [(1, 0.89), (2, 0.49)])
+def test_a_margin_may_cost_one_right_take_of_fifty(unsure, above):
+    present = np.ones((50, 1))
+    probability = np.where(np.arange(50) < unsure, 0.501, 0.901)[:, None]
+    assert above < choose_threshold(probability, hourly(present)) < above + 0.02
+
+
+def test_a_probability_at_the_threshold_passes():
+    windows, probability = hourly([[True, False]]), np.array([[0.5, 0.5]])
+    for threshold, count in ((0.5, 1), (0.501, 0)):
+        assert true_matches(probability, windows, threshold) == (count, 1)
+        assert false_matches(probability, windows, threshold) == count
+
+
+def test_a_take_is_found_once_however_often_it_is_heard():
+    windows = hourly([[True]] * 4 + [[False]], takes=[0, 0, 0, 1, 2])
+    assert true_matches(np.ones((5, 1)), windows, 0.5) == (2, 2)
+    assert false_matches(np.ones((5, 1)), windows, 0.5) == 1
+
+
+def test_hours_are_those_of_the_takes_and_not_of_the_windows():
+    windows = windows_of(np.zeros((8, 1), bool), recordings=2)
+    assert windows.hours * 3600 == pytest.approx(2 * (2.5 + 3 * 0.625))
+    assert hourly([[True]] * 5, takes=[0, 0, 1, 1, 1]).hours == pytest.approx(5)
+
+
+TAKES = ([0, 0, 1], [0], [0, 1, 1])
+
+
+def test_joined_takes_are_numbered_on_and_keep_what_is_theirs():
+    parts = [hourly([[n == 1]] * len(takes), n == 2, takes) for n, takes in enumerate(TAKES)]
+    parts[2] = replace(parts[2], mixed=np.ones(3, bool))
+    whole = ScoredWindows.joined(parts)
+    assert whole.recording.tolist() == [0, 0, 1, 2, 3, 4, 4]
+    assert whole.present[:, 0].tolist() == [False] * 3 + [True] + [False] * 3
+    assert whole.background.tolist() == whole.mixed.tolist() == [False] * 4 + [True] * 3
+    assert whole.alone().recording.tolist() == [0, 0, 1, 2]
+    assert whole.spec == ScoredWindows.joined(parts[:1]).spec == HOURS
+
+
+def drawn(chance, count, spreads, seed):
+    """Takes of two windows with a species whose chance is a function of the score.
+
+    Scores of every other take spread less or more.
+    """
+    random, takes = np.random.default_rng(seed), np.arange(count) // 2
+    spread = np.where(takes % 2 == 0, *spreads)[:, None]
+    score = (spread * random.normal(size=(count, 1))).astype(np.float32)
+    present = random.random(score.shape) < chance(score)
+    no, yes = np.zeros(count, bool), np.ones(count, bool)
+    return ScoredWindows(score, present, takes, no, no, yes, HOURS)
+
+
+@pytest.mark.parametrize("seed", [4, 5, 8])
+def test_the_curve_is_the_one_that_foretells_the_other_takes(monkeypatch, seed):
+    monkeypatch.setattr("gallery.calibration.threshold.CANDIDATES", np.array([0.5, 0.9]))
+    smooth = drawn(lambda score: 1 / (1 + np.exp(-score)), 200, (0.5, 4), seed)
+    stepped = drawn(lambda score: np.where(score > 0.5, 0.7, 0.05), 600, (1.5, 1.5), seed)
+    for windows, knots in ((smooth, platt_knots), (stepped, isotonic_knots)):
+        expected = knots(windows.score, windows.present)
+        found = fit_calibration(windows)
+        assert found.probability(windows.score) == pytest.approx(
+            np.interp(windows.score, *expected), abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("takes", [[0] * 8, [0] * 6 + [1] * 2, [0] * 4 + [1] * 4])
+def test_with_too_few_takes_to_compare_the_smooth_curve_is_taken(takes):
+    score = np.array([2, 1, 0.5, 3, -1, -2, 0.6, -1.5])[:, None].astype(np.float32)
+    present = np.array([1, 1, 0, 1, 0, 0, 0, 0], bool)[:, None]
+    windows = replace(hourly(present, takes=takes), score=score)
+    expected = np.interp(score, *platt_knots(score, present))
+    assert fit_calibration(windows).probability(score) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.01, 10.0, 100.0])
+def test_scores_of_any_unit_are_calibrated_alike(monkeypatch, scale):
+    monkeypatch.setattr("gallery.calibration.threshold.CANDIDATES", np.array([0.5, 0.9]))
+    plain = sung(0.5)
+    scaled = replace(plain, score=plain.score * np.float32(scale))
+    usual, found = (fit_calibration(windows) for windows in (plain, scaled))
+    assert found.probability(scaled.score) == pytest.approx(
+        usual.probability(plain.score), abs=0.02
+    )
