@@ -11,9 +11,11 @@ from train.distillation.losses import (  # noqa: E402
     anchor_pull,
     anchor_softmax,
     clip_loss,
+    embedding_distillation,
     hierarchical_softmax,
     info_nce,
     multi_positive,
+    outlier_exposure,
 )
 from train.distillation.objective import make_objective  # noqa: E402
 from train.distillation.taxonomic_distance import distances, hierarchical_targets  # noqa: E402
@@ -166,3 +168,32 @@ def test_clip_loss_is_symmetric(case):
     texts = anchors[labels]
     there, back = clip_loss(embedding, texts, SCALE), clip_loss(texts, embedding, SCALE)
     assert float(there) == pytest.approx(float(back))
+
+
+def test_distillation_is_half_the_mean_square_distance_to_the_large_student(case):
+    embedding, anchors, labels = case
+    large = anchors[labels]
+    total = 0.0
+    for small_row, large_row in zip(embedding.tolist(), large.tolist(), strict=True):
+        total += sum((a - b) ** 2 for a, b in zip(small_row, large_row, strict=True)) / 2
+    assert float(embedding_distillation(embedding, large)) == pytest.approx(total / 6, 1e-5)
+    assert float(embedding_distillation(large, large)) == pytest.approx(0, abs=1e-6)
+
+
+def test_outlier_exposure_is_the_cross_entropy_to_the_uniform_distribution(case):
+    embedding, anchors, _ = case
+    total = 0.0
+    for row in embedding:
+        logits = [float(SCALE * row @ anchor) for anchor in anchors]
+        total -= sum(log_softmax(logits, k) for k in range(4)) / 4
+    found = float(outlier_exposure(embedding, anchors, SCALE))
+    assert found == pytest.approx(total / 6, 1e-5)
+    assert found > math.log(4)  # the least, for which nothing is nearer than another
+    assert float(outlier_exposure(torch.zeros(2, 5), anchors, SCALE)) == pytest.approx(math.log(4))
+
+
+def test_paired_rows_of_unlike_order_lose_more_than_pairs(case):
+    _, anchors, _ = case
+    sharp = torch.tensor(100.0)
+    assert float(clip_loss(anchors, anchors, sharp)) < 1e-3
+    assert float(clip_loss(anchors, anchors.flip(0), sharp)) > 10
