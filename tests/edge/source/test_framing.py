@@ -6,7 +6,7 @@ import soxr
 
 from edge.contract.audio import AudioSpec
 from edge.source.block import Block
-from edge.source.framing import frame_blocks, frame_waveform
+from edge.source.framing import Framer, frame_blocks, frame_waveform
 from edge.source.resampling import Resampler, resample
 
 SPEC = AudioSpec(48_000, 100, 30)
@@ -151,3 +151,47 @@ def test_starts_after_a_gap_are_in_the_encoders_samples(tone, rate_hz: int) -> N
     starts = [window.start_sample for window in frame_blocks(blocks, spec)]
     expected = [0, 12_000, 24_000]
     assert starts == [*expected, *(480_000 + one for one in expected)]
+
+
+@pytest.mark.parametrize("rate_hz", [24_000, 48_000, 96_000])
+def test_a_window_ends_at_the_clock_of_its_last_sample(rate_hz: int) -> None:
+    begun_ns, size = 7_000_000_000, rate_hz // 20
+    blocks = [
+        Block(np.zeros(size, np.float32), rate_hz, n * size, begun_ns + (n + 1) * 50_000_000)
+        for n in range(40)
+    ]
+    windows = list(frame_blocks(blocks, AudioSpec(48_000, 24_000, 11_000)))
+    assert len(windows) > 6
+    for window in windows:
+        assert window.ended_ns is not None
+        assert window.end_sample == window.start_sample + 24_000
+        late_ns = window.ended_ns - begun_ns - window.end_sample / 48_000 * 1e9
+        assert abs(late_ns) <= 1
+
+
+def test_of_a_recording_no_window_has_a_clock() -> None:
+    assert {window.ended_ns for window in frame_waveform(ramp(250), 48_000, SPEC)} == {None}
+
+
+@pytest.mark.parametrize(("samples", "real"), [(1, 1), (99, 99), (100, None), (101, None)])
+def test_only_a_window_that_repeats_a_short_stream_says_how_much_is_real(
+    samples: int, real: int | None
+) -> None:
+    windows = list(frame_waveform(ramp(samples), 48_000, SPEC))
+    assert [window.real_samples for window in windows] == [real] * len(windows)
+
+
+def test_the_hop_is_asked_for_after_each_window() -> None:
+    hop, starts = [30], []
+    for window in frame_blocks([Block(ramp(300), 48_000, 0)], SPEC, lambda: hop[0]):
+        starts.append(window.start_sample)
+        hop[0] = {30: 50, 80: 20}.get(window.start_sample, 30)
+    assert starts == [0, 30, 80, 100, 130, 160, 190, 200]
+
+
+def test_a_framer_begins_where_the_stream_does() -> None:
+    for start in (0, 500):
+        framer = Framer(SPEC, start) if start else Framer(SPEC)
+        windows = [*framer.push(ramp(131)), *framer.finish()]
+        assert [window.start_sample - start for window in windows] == [0, 30, 31]
+    assert list(Framer(SPEC).finish()) == []
