@@ -155,3 +155,100 @@ def test_a_stop_ends_a_ring_whose_source_is_silent() -> None:
     assert list(blocks) == []
     silent.set()
     ring.close()
+
+
+def second(n: int) -> Block:
+    return Block(np.zeros(10, np.float32), 10, 10 * n)
+
+
+def unread(blocks: list[Block], capacity_s: float) -> Ring:
+    """A ring that has taken a whole source in before anybody reads."""
+    taken = threading.Event()
+
+    def source() -> Iterator[Block]:
+        yield from blocks
+        taken.set()
+
+    ring = Ring(source(), capacity_s=capacity_s)
+    ring.start()
+    assert taken.wait(10)
+    return ring
+
+
+def starts_s(ring: Ring) -> list[int]:
+    return [block.first_sample // 10 for block in ring.blocks()]
+
+
+def test_as_much_as_the_capacity_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    ring = unread([second(n) for n in range(3)], capacity_s=3)
+    assert starts_s(ring) == [0, 1, 2]
+    assert ring.dropped_s == 0
+
+
+def test_of_blocks_longer_than_the_ring_the_newest_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    ring = unread([second(n) for n in range(2)], capacity_s=0.5)
+    assert ring.dropped_s == 1
+    assert starts_s(ring) == [1]
+
+
+def test_what_was_read_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.source.ring._AHEAD_S", float("inf"))
+    going_on, taken = threading.Event(), threading.Event()
+
+    def source() -> Iterator[Block]:
+        yield from (second(n) for n in range(3))
+        assert going_on.wait(10)
+        yield from (second(n) for n in range(3, 5))
+        taken.set()
+
+    ring = Ring(source(), capacity_s=3)
+    blocks = ring.blocks()
+    assert [next(blocks).first_sample // 10 for _ in range(2)] == [0, 1]
+    going_on.set()
+    assert taken.wait(10)
+    assert [block.first_sample // 10 for block in blocks] == [2, 3, 4]
+    assert ring.dropped_s == 0
+
+
+def test_a_source_that_is_five_seconds_ahead_is_live_and_beyond_that_it_can_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Clock(monkeypatch)  # stands still: every second of sound is one ahead
+    six = threading.Event()
+
+    def source() -> Iterator[Block]:
+        yield from (second(n) for n in range(6))
+        six.set()
+        yield from (second(n) for n in range(6, 12))
+
+    ring = Ring(source(), capacity_s=3)
+    ring.start()
+    assert six.wait(10)
+    assert starts_s(ring) == list(range(2, 12))
+    assert ring.dropped_s == 2  # the fourth and the fifth second came before it was known
+
+
+def test_a_pause_of_the_source_uses_its_lead_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = Clock(monkeypatch), threading.Event()
+
+    def source() -> Iterator[Block]:
+        for n in range(12):
+            if n % 4 == 0:
+                clock.now_s += 100
+            yield second(n)
+        seen.set()
+
+    ring = Ring(source(), capacity_s=2)
+    ring.start()
+    assert seen.wait(10)  # never more than four seconds ahead: it is not held up
+    assert starts_s(ring) == [10, 11]
+    assert ring.dropped_s == 10
+
+
+def test_blocks_without_samples_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.source.ring._GAPS", 3)
+    ring = unread([Block.gap() for _ in range(8)], capacity_s=3)
+    assert len(list(ring.blocks())) == 3
+    assert ring.dropped_s == 0
