@@ -10,7 +10,7 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import load_bundle
 from edge.decision.confirm import Confirmed, Hit
 from edge.dsp.buffer import SampleBuffer
-from edge.dsp.onset import Onset, rise
+from edge.dsp.onset import Onset, _held, _level, rise
 from edge.pipeline.builder import Origin, RecordBuilder
 from edge.recognition.recognizer import Recognizer
 from edge.source.framing import Window, frame_waveform
@@ -143,3 +143,105 @@ def test_records_of_one_species_never_overlap(recognizer: Recognizer, hop_sample
     ends = last + SPEC.window_samples - (SPEC.window_samples - hop_samples) // 2
     for start in range(0, 5 * RATE_HZ, RATE_HZ // 10):
         assert began(recognizer, song(start / RATE_HZ), first, hop_samples) >= ends / RATE_HZ
+
+
+def bursts(*places: int, length: int = 60_000, level: int = 3000, seed: int = 0) -> np.ndarray:
+    """A second and a quarter of faint noise, int16; from each place on a tone joins in."""
+    time, random = np.arange(length), np.random.default_rng(seed)
+    sound = 20 * random.standard_normal(length)
+    for n, place in enumerate(places):
+        tone = np.sin(2 * np.pi * (3000 + 1500 * n) * time / RATE_HZ)
+        sound += level * tone * (time >= place)
+    return np.round(sound).astype(np.int16)
+
+
+@pytest.mark.parametrize("place", [15_000, 24_000, 30_000, 45_000])
+def test_a_tone_in_noise_rises_where_it_begins(place: int) -> None:
+    assert rise(bursts(place), RATE_HZ, 0, 60_000) == pytest.approx(place, abs=700)
+
+
+@pytest.mark.parametrize("place", [15_000, 24_000, 45_000])
+def test_the_split_leaves_the_least_around_the_means_of_both_parts(place: int) -> None:
+    """Hinkley's split word by word, of the level held over a pause."""
+    samples = bursts(place, level=300)
+    raw = _level(samples, RATE_HZ).astype(np.float64)
+    level = np.array([raw[max(n - 19, 0) : n + 1].max() for n in range(len(raw))])
+    assert np.array_equal(_held(_level(samples, RATE_HZ), 20), level)
+    left = {
+        480 * n + 512: np.square(level[:n] - level[:n].mean()).sum()
+        + np.square(level[n:] - level[n:].mean()).sum()
+        for n in range(1, len(level))
+    }
+    assert rise(samples, RATE_HZ, 0, 60_000) == min(left, key=left.__getitem__)
+
+
+def test_a_rise_is_looked_for_from_the_first_place_up_to_the_last() -> None:
+    samples = bursts(24_000)
+    place = rise(samples, RATE_HZ, 0, 60_000)
+    assert place is not None
+    assert rise(samples, RATE_HZ, place, place + 1) == place
+    assert rise(samples, RATE_HZ, place + 1, 60_000) != place
+    assert rise(samples, RATE_HZ, 0, place) != place
+
+
+def test_where_nothing_may_rise_nothing_does() -> None:
+    assert rise(np.zeros(5000, np.int16), RATE_HZ, 4000, 4100) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_faint_noise_alone_does_not_rise(seed: int) -> None:
+    assert rise(bursts(seed=seed), RATE_HZ, 0, 60_000) is None
+
+
+def test_a_sound_that_ends_does_not_rise() -> None:
+    assert rise(bursts(24_000)[::-1], RATE_HZ, 30_000, 60_000) is None
+
+
+@pytest.mark.parametrize(("rate_hz", "least"), [(8000, 2048), (48_000, 2048), (250_000, 5000)])
+def test_two_spectra_are_enough_for_a_rise_and_less_is_not(rate_hz: int, least: int) -> None:
+    tone = 9000 * np.sin(2 * np.pi * 3000 * np.arange(least) / rate_hz)
+    tone[: least // 2] = 0
+    samples = tone.astype(np.int16)
+    assert rise(samples, rate_hz, 0, least) is not None
+    assert rise(samples[1:], rate_hz, 0, least) is None
+
+
+def test_sound_below_and_above_the_band_of_songs_is_no_rise() -> None:
+    time = np.arange(60_000)
+    for hz in (200, 17_000):
+        hum = 3000 * np.sin(2 * np.pi * hz * time / RATE_HZ) * np.clip(time / 24_000 - 1, 0, 1)
+        samples = bursts() + hum.astype(np.int16)
+        assert rise(samples, RATE_HZ, 0, 60_000) is None
+
+
+@pytest.mark.parametrize("pause_s", [0.05, 0.1, 0.15])
+def test_a_pause_between_syllables_is_no_fall_and_their_next_no_rise(pause_s: float) -> None:
+    time = np.arange(96_000)
+    sings = (time % round((0.1 + pause_s) * RATE_HZ)) < 0.1 * RATE_HZ
+    tone = 3000 * np.sin(2 * np.pi * 3000 * time / RATE_HZ) * sings
+    assert rise((bursts(length=96_000) + tone).astype(np.int16), RATE_HZ, 24_000, 72_000) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_hiss_that_grows_by_three_decibels_rises_there(seed: int) -> None:
+    """A share of the bins tells it; the loudest alone is a matter of chance."""
+    grown = np.where(np.arange(60_000) < 30_000, 1, 10 ** (3 / 20))
+    hiss = 300 * grown * np.random.default_rng(seed).standard_normal(60_000)
+    assert rise(hiss.astype(np.int16), RATE_HZ, 0, 60_000) == pytest.approx(30_000, abs=500)
+
+
+def test_windows_that_adjoin_leave_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.SPEC", AudioSpec(RATE_HZ, 120_000, 120_000))
+    assert onset(song(4.4), 4.2) == pytest.approx(4.4, abs=0.03)
+
+
+def test_only_the_sound_around_the_place_in_question_counts() -> None:
+    """A long song before, louder, would make a faint one no rise."""
+    waveform = song(6.5, level=0.05) + song(0.0, 4.0, level=0.5)
+    assert onset(waveform, 6.5) == pytest.approx(6.5, abs=0.03)
+
+
+def test_sound_of_any_length_is_cut_into_whole_spectra() -> None:
+    samples = bursts(3000, length=7000)
+    for length in range(6775, 6790):
+        assert rise(samples[:length], RATE_HZ, 0, length) == pytest.approx(3000, abs=700)
