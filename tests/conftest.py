@@ -170,6 +170,12 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
 
 
 @pytest.fixture(scope="session")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that the tests of training share: what a recording gives is computed once."""
+    return tmp_path_factory.mktemp("computed")
+
+
+@pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny aviary with a tiny teacher and student; only for tests that have torch."""
     from tests.support.world import make_world

@@ -31,9 +31,15 @@ pytestmark = [
 STUDENT, REAL = ROOT / "runs" / "starter" / "student", ROOT / "data" / "birds"
 
 
+@pytest.fixture(scope="module")
+def run(world, computed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.distill.CACHE", computed)
+        return distill(world.distillation("parity", steps=20))
+
+
 @pytest.mark.parametrize("standardised", [False, True])
-def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, tmp_path, capsys, standardised):
-    run = distill(world.distillation("parity", steps=20))
+def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, run, tmp_path, capsys, standardised):
     checkpoint, dataset = load_checkpoint(run), read_dataset(world.data)
     export(run, tmp_path / "bundle", Variants(["fp32"]))
     build(tmp_path / "bundle", world.data, load_teacher(world.teacher))
@@ -103,9 +109,9 @@ def test_the_starter_ranks_as_its_checkpoint_is_evaluated(tmp_path, capsys):
     check_ranks(capsys.readouterr().out, expected, 0.02)
 
 
-def test_what_the_gate_skips_is_not_evaluated_unless_there_is_nothing_else(world, tmp_path):
+def test_what_the_gate_skips_is_not_evaluated_unless_there_is_nothing_else(run, tmp_path):
     soundfile = pytest.importorskip("soundfile")
-    checkpoint = load_checkpoint(distill(world.distillation("gated", steps=1)))
+    checkpoint = load_checkpoint(run)
     noise = np.random.default_rng(0).normal(0, 0.1, 5 * 48_000)
     counts = []
     for name, waveform in (("half", np.append(noise, 0 * noise)), ("mute", 0 * noise)):
@@ -118,8 +124,8 @@ def test_what_the_gate_skips_is_not_evaluated_unless_there_is_nothing_else(world
     assert counts[1] == mute
 
 
-def test_windows_are_cut_as_the_listener_cuts_them(world, tmp_path):
-    checkpoint = load_checkpoint(distill(world.distillation("cut", steps=1)))
+def test_windows_are_cut_as_the_listener_cuts_them(world, run, tmp_path):
+    checkpoint = load_checkpoint(run)
     items = read_dataset(world.data).select("audio", "test", ("parus_major",))
     recordings = load_recordings(items, checkpoint.input_spec, tmp_path)
     cut = [

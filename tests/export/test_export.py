@@ -27,6 +27,18 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(computed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.distill.CACHE", computed)
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(world):
+    return distill(world.distillation("one-step", steps=1))
+
+
 @pytest.fixture(scope="module")
 def bundle(world):
     run = distill(world.distillation("exported", steps=3))
@@ -47,8 +59,8 @@ def test_the_bundle_loads_and_says_what_it_is(bundle, world):
     assert {row.author for row in loaded.gallery.table} == {"birdlisten aviary"}
 
 
-def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, tmp_path):
-    run, output = distill(world.distillation("labelled", steps=1)), tmp_path / "bundle"
+def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run, tmp_path):
+    output = tmp_path / "bundle"
     (tmp_path / "garden.txt").write_text("# mine\nParus major\nTurdus merula\n")
     (tmp_path / "figures.json").write_text('{"R@1": 0.5}')
     label = BundleLabel("mine", "CC0-1.0", tmp_path / "garden.txt", tmp_path / "figures.json")
@@ -63,8 +75,7 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, tmp_
     assert len(loaded.gallery.table) == 5
 
 
-def test_a_label_that_cant_be_used_is_named(world, tmp_path):
-    run = distill(world.distillation("mislabelled", steps=1))
+def test_a_label_that_cant_be_used_is_named(run, tmp_path):
     (tmp_path / "garden.txt").write_text("Pica pica\n")
     with pytest.raises(ConfigError, match="pica_pica"):
         export(
@@ -149,9 +160,8 @@ def test_a_checkpoint_of_another_format_is_named(tmp_path, capsys):
 
 
 def test_an_inexact_variant_is_written_only_if_asked_for_and_the_manifest_says_so(
-    world, tmp_path, monkeypatch, capsys
+    run, tmp_path, monkeypatch, capsys
 ):
-    run = distill(world.distillation("inexact", steps=1))
     strict = {"fp32": FidelityLimits(2.0, 2.0)}
     monkeypatch.setattr("export.fidelity.LIMITS", strict)
     monkeypatch.setattr("export.variants.LIMITS", strict)

@@ -10,7 +10,6 @@ from tests.support import ROOT
 
 DEMO = """
 import runpy, sys
-from tests.support import ROOT  # noqa: E402
 sys.argv = ["birdlisten", "demo", "--json"]
 try:
     runpy.run_module("edge", run_name="__main__")

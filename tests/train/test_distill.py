@@ -17,9 +17,9 @@ from train.sound.training_set import SEEN  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("train.evaluate.CACHE", tmp_path / "cache")
+def _own_cache(computed, monkeypatch):
+    monkeypatch.setattr("train.distill.CACHE", computed)
+    monkeypatch.setattr("train.evaluate.CACHE", computed)
 
 
 @pytest.fixture(scope="module")

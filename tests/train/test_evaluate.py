@@ -26,21 +26,16 @@ from train.measure.protocol import Task  # noqa: E402
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
-def _own_cache(cache, monkeypatch):
+def _own_cache(computed, monkeypatch):
     for module in ("distill", "evaluate"):
-        monkeypatch.setattr(f"train.{module}.CACHE", cache)
+        monkeypatch.setattr(f"train.{module}.CACHE", computed)
 
 
 @pytest.fixture(scope="module")
-def trained(world, cache):
+def trained(world, computed):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("train.distill.CACHE", cache)
+        patch.setattr("train.distill.CACHE", computed)
         return distill(world.distillation("evaluated", steps=60))
 
 

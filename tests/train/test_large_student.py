@@ -21,8 +21,8 @@ LITE = {"student": "cnn:mobilenetv3_small_050", "steps": 60, "pull": 0.0, "learn
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
+def _own_cache(computed, monkeypatch):
+    monkeypatch.setattr("train.distill.CACHE", computed)
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,14 @@ def agreement(one, other, world, cache) -> float:
 
 
 def test_a_lite_student_comes_nearer_to_the_big_one_that_it_imitates(
-    world, large_student, tmp_path
+    world, large_student, computed
 ):
     alone = distill(world.distillation("alone", **LITE))
     config = world.distillation(
         "lite", **LITE, large_student=str(large_student), large_student_weight=10.0
     )
     lite = distill(config)
-    found = [agreement(one, large_student, world, tmp_path / "cache") for one in (alone, lite)]
+    found = [agreement(one, large_student, world, computed) for one in (alone, lite)]
     assert found[1] > found[0] + 0.1
     assert load_checkpoint(lite).config["large_student"] == str(large_student)
 

@@ -30,9 +30,9 @@ STEPS = 12
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    """`runs/cache` of a folder of its own, for child processes too."""
-    monkeypatch.chdir(tmp_path)
+def _own_cache(computed, monkeypatch):
+    """`runs/cache` away from the user's own, for child processes too."""
+    monkeypatch.chdir(computed)
 
 
 def command(config) -> list[str]:
