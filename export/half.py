@@ -30,8 +30,8 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
         DatasetError: the graph has no front end to be found, so none could be spared.
     """
     front, tower, crossing = _cut(model)
-    cutter = onnx.utils.Extractor(model)
-    last = _renamed(cutter.extract_model([PROJECTED], ["embedding"]), "last.")
+    extractor = onnx.utils.Extractor(model)
+    last = _renamed(extractor.extract_model([PROJECTED], ["embedding"]), "last.")
     merged = _joined(front, _halved(_renamed(tower, "half.")), crossing)
     return _joined(merged, last, [PROJECTED])
 
@@ -45,12 +45,12 @@ def _cut(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto, list
     """Front end, tower, and the names of the values that pass from one to the other."""
     names = set(frontend_nodes(model))
     made = {out for node in model.graph.node if node.name in names for out in node.output}
-    cutter = onnx.utils.Extractor(model)
-    everything = cutter.extract_model(["waveform"], [PROJECTED])
+    extractor = onnx.utils.Extractor(model)
+    everything = extractor.extract_model(["waveform"], [PROJECTED])
     rest = [node for node in everything.graph.node if node.name not in names]
     crossing = sorted(made.intersection(name for node in rest for name in node.input))
-    front = cutter.extract_model(["waveform"], crossing)
-    return front, cutter.extract_model(crossing, [PROJECTED]), crossing
+    front = extractor.extract_model(["waveform"], crossing)
+    return front, extractor.extract_model(crossing, [PROJECTED]), crossing
 
 
 def _halved(tower: onnx.ModelProto) -> onnx.ModelProto:

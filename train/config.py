@@ -56,9 +56,9 @@ class PretrainConfig:
     tower_width: int = 32
     """Of the audio tower's first stage."""
     audio_tower: str = ""
-    """Folder of an imitator that the CLAP begins with in place of a tower of its own."""
+    """Folder of a backbone that the CLAP begins with in place of a tower of its own."""
     cnn: str = "mobilenetv3_small_100"
-    """What timm calls the CNN that imitates the hint's network."""
+    """What timm calls the CNN of the backbone."""
     mixtures: int = 16_000
     """How many mixtures of recordings it hears beside (train/sound/mixtures.py)."""
     birdless: float = 0.0
@@ -131,7 +131,7 @@ class DistillConfig:
     background_prob: float = 0.4
     """As in pretraining."""
     large_student: str = ""
-    """Checkpoint of a large student whose embeddings a small one imitates beside the loss."""
+    """Checkpoint of a large student from whose embeddings a small one is distilled, too."""
     large_student_weight: float = 1.0
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""

@@ -42,7 +42,7 @@ class ClipStoreConfig:
     """Of all clips together."""
     most_days: float = 0.0
     """Age from which a clip goes; 0 keeps it as long as there is room. An age counts only while the
-    clock is synchronised: one that was set wrong must not sweep the shelf."""
+    clock is synchronised: one that was set wrong must not sweep the folder."""
     least: int = 10
     """Newest clips of each species that stay whatever happens."""
     free_bytes: int = 500_000_000

@@ -45,13 +45,13 @@ def to_json(record: dict[str, Any]) -> str:
 
 def _best_windows(path: Path, recognizer: Recognizer) -> dict[int, WindowScores]:
     """The window in which each species scores best; a file of any length fits in memory."""
-    lively: dict[int, WindowScores] = {}
+    passing: dict[int, WindowScores] = {}
     gated: dict[int, WindowScores] = {}
     windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
     while chunk := list(islice(windows, _BATCH)):
         for window, scores in zip(chunk, recognizer.score(chunk), strict=True):
-            _keep_best(gated if recognizer.judge(window).reason else lively, scores)
-    return lively or gated
+            _keep_best(gated if recognizer.judge(window).reason else passing, scores)
+    return passing or gated
 
 
 def _keep_best(best: dict[int, WindowScores], scores: WindowScores) -> None:

@@ -29,12 +29,12 @@ def learn_background(settings: Settings, minutes: float) -> int:
     recognizer = open_recognizer(settings, live=True)
     blocks, name = _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz)
     listener = open_listener(settings, recognizer)
-    quiet = [
+    embeddings = [
         scores.embedding for scores in listener.background_windows(_first(blocks, minutes * 60))
     ]
-    if not quiet:
+    if not embeddings:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
-    kept = thinned(np.stack(quiet)).astype(np.float16)
+    kept = thinned(np.stack(embeddings)).astype(np.float16)
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
     manifest = recognizer.bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)

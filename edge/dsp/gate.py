@@ -51,7 +51,7 @@ class GateVerdict:
     reason: str | None
     """Why the window is skipped (`silence`, `dc`, `flat_line`, `clipped`, `noise`), or None."""
     clipped: bool
-    """A lively window that clips passes with this flag."""
+    """A window with a bird that clips passes with this flag."""
     level_dbfs: float
     """RMS level without the offset, in dB re full scale."""
     floor_db: Float32s | None = field(default=None, compare=False)

@@ -77,7 +77,7 @@ class Result:
 
 
 class BenchTrial:
-    """A bundle without the strangers, and everything as it hears it."""
+    """A bundle without the unknown species, and everything as it hears it."""
 
     def __init__(self, bundle: Bundle, archive: Path, core: Path) -> None:
         bank = read_recordings(core, "train", _RATE_HZ, birds=False)

@@ -3,7 +3,7 @@
 python scripts/bench/soak.py [--hours 24] [--bundle edge/bundles/aviary] [--output soak.png]
 
 Ten minutes of the aviary, again and again, by stdin: gate, encoder, decision, database, voice gate,
-clips and their shelf. Memory and open files are watched; no window may be lost.
+clips and their retention. Memory and open files are watched; no window may be lost.
 """
 
 import argparse

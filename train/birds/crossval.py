@@ -49,7 +49,7 @@ class StudentRow:
     """Which pretrained model, or `cnn:`."""
     hinted: bool = False
     large_student: str = ""
-    """Name of the row whose student it imitates."""
+    """Name of the row whose student it is distilled from."""
     settings: tuple[str, ...] = ()
 
 
@@ -71,7 +71,7 @@ STUDENTS = (
         settings=("window_s=10",),
     ),
 )
-ORACLE_OF = "CNN, hint"
+UPPER_BOUND_OF = "CNN, hint"
 """The row whose head the hint's network itself gets (train/birds/upper_bound.py)."""
 
 

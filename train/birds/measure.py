@@ -12,7 +12,7 @@ from edge.contract.arrays import Embeddings, Flags
 from edge.contract.bundle import write_atomic
 from gallery.teacher import load_teacher
 from train.birds.compare import Table
-from train.birds.crossval import ORACLE_OF, STUDENTS, TEACHER, StudentRow, student_folder
+from train.birds.crossval import STUDENTS, TEACHER, UPPER_BOUND_OF, StudentRow, student_folder
 from train.birds.embedders import BASELINES_OF, embedders
 from train.birds.fold_galleries import FoldGalleries, embed_scene
 from train.birds.folds import TEST, TRAIN, UNSEEN
@@ -40,7 +40,7 @@ from train.sound.training_set import left_out, load_sounds
 Guesses = dict[str, list[list[str]]]
 """method -> true and guessed species of every core recording."""
 MEASURED = "measured.json"
-SUPERVISED, ORACLE = "supervised probe", "hint network + head"
+SUPERVISED, UPPER_BOUND = "supervised probe", "hint network + head"
 MARGIN = "margin"
 """Cosine with the own species' text, less the mean over the others."""
 
@@ -160,7 +160,7 @@ def _row(fold: Fold, row: StudentRow) -> None:
         fold.put(method, {f"{task} (unseen species)": rows for task, rows in tasks.items()})
     _probes(fold, row, checkpoint, test)
     _alignments(fold, row=row, checkpoint=checkpoint, test=test, embedded=found[row.name][0])
-    if row.name == ORACLE_OF:
+    if row.name == UPPER_BOUND_OF:
         _oracle(fold, checkpoint, test)
 
 
@@ -222,12 +222,16 @@ def _oracle(fold: Fold, checkpoint: Checkpoint, test: Recordings) -> None:
     sounds = load_sounds(fold.dataset, checkpoint.frontend, CACHE, left)
     upper_bound = HintUpperBound(sounds.items, fold.scene.anchors, config, CACHE)
     _search(
-        fold, method=ORACLE, embedded=upper_bound.embed(test.items), bank=None, species=test.species
+        fold,
+        method=UPPER_BOUND,
+        embedded=upper_bound.embed(test.items),
+        bank=None,
+        species=test.species,
     )
     train = [item for item in sounds.items if item.species_id in core]
     scores = probe_hints(train, test=test.items, core=core, hint=config.hint, cache=CACHE)
     relevant = matches(test.species, core)
-    fold.put(ORACLE, {"linear probe, the hint network": per_query(scores, relevant)})
+    fold.put(UPPER_BOUND, {"linear probe, the hint network": per_query(scores, relevant)})
 
 
 def _supervised(

@@ -28,7 +28,7 @@ from train.birds.crossval import BASE, SECONDS, STUDENTS, student_folder
 from train.birds.embedders import BASELINES_OF
 from train.birds.fold_galleries import core_species
 from train.birds.folds import FOLDS
-from train.birds.measure import ORACLE, SUPERVISED, Measured, measure_fold, pooled
+from train.birds.measure import SUPERVISED, UPPER_BOUND, Measured, measure_fold, pooled
 from train.birds.page import to_markdown
 from train.birds.size import NOTE as SIZE_NOTE
 from train.data.dataset import Dataset, read_dataset
@@ -91,14 +91,14 @@ def summarise(
             *differences(
                 table,
                 method=CHOSEN,
-                others=(*RIVALS, BASELINES_OF, ORACLE),
+                others=(*RIVALS, BASELINES_OF, UPPER_BOUND),
                 tasks=TASKS,
                 metric="R@1",
             ),
             *differences(
                 table,
                 method=CHOSEN,
-                others=(*RIVALS, BASELINES_OF, ORACLE),
+                others=(*RIVALS, BASELINES_OF, UPPER_BOUND),
                 tasks=TASKS,
                 metric="mAP",
             ),

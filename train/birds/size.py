@@ -2,9 +2,9 @@
 
 python -m train.birds.size --hint EAR [--cnns A,B] [--data data/birds] [--output runs/birds]
 
-Each CNN learns to imitate the hint's network on two thirds of the species that train in every fold,
-and is asked what the network makes of the other third: recordings of species and by recordists
-that it has not met. What is there already is kept. Writes OUTPUT/size.json, which
+Each CNN is pretrained by feature distillation on two thirds of the species that train in every
+fold, and is asked what the network makes of the other third: recordings of species and by
+recordists that it has not met. What is there already is kept. Writes OUTPUT/size.json, which
 `python -m train.birds.report` puts on its page.
 """
 
@@ -90,10 +90,10 @@ def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: str)
     """Mean squared error of the standardised hint, a recording.
 
     Args:
-        tower: folder of an imitator.
+        tower: folder of a backbone.
         items: whose recordings are asked about.
         known: recordings that say how hints are standardised.
-        hint: the imitated ear.
+        hint: the ear it learned from.
     """
     start = open_student(str(tower), 0)
     model = start.student(1).tower.eval()

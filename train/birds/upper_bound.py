@@ -1,4 +1,4 @@
-"""The hint's network itself under a student's head: what a perfect imitation would reach.
+"""The hint's network itself under a student's head: the most that feature distillation can reach.
 
 An ablation, not a listener: it bounds what a student that learns from the hint can do with these
 names and these few recordings.

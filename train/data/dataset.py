@@ -77,9 +77,9 @@ def read_dataset(path: Path) -> Dataset:
     except BundleError as error:
         raise DatasetError(f"{path}: {error}") from error
     items = tuple(_item(path, row) for row in rows)
-    strangers = sorted({item.species_id for item in items} - set(species.ids) - {""})
-    if strangers:
-        raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(strangers[:3])}")
+    unknown = sorted({item.species_id for item in items} - set(species.ids) - {""})
+    if unknown:
+        raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(unknown[:3])}")
     synthetic = any(SYNTHETIC_MARK in item.attribution for item in items)
     return Dataset(
         name=_name(path, synthetic), path=path, taxonomy=species, items=items, synthetic=synthetic

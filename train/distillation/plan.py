@@ -38,14 +38,14 @@ def plan(config: DistillConfig) -> dict[str, str]:
     windows = batch * config.accumulate
     flops = count_flops(student, window) / len(window)
     large_student = open_large_student(config.large_student, teacher.space_id, input_spec)
-    imitated = count_flops(large_student, window) / len(window) if large_student else 0.0
+    taught = count_flops(large_student, window) / len(window) if large_student else 0.0
     kept = count_saved_bytes(student, window) / len(window)
     numbers = sum(parameter.numel() for parameter in student.parameters())
     return {
         "recordings": f"{recordings} of {len(species)} species",
         "parameters": f"{numbers / 1e6:.2f} M",
         "a window, forward": f"{flops / 1e9:.2f} GFLOP",
-        "a step": f"{(_BACKWARD * flops + imitated) * windows / 1e9:.0f} GFLOP, {windows} windows",
+        "a step": f"{(_BACKWARD * flops + taught) * windows / 1e9:.0f} GFLOP, {windows} windows",
         "weights and optimiser": _megabytes(_copies(config) * numbers * _BYTES),
         "activations": f"{_megabytes(kept * batch)} in float32",
         "steps": f"{config.steps}, {_epochs(config, recordings):.1f} windows a recording",

@@ -25,7 +25,7 @@ class Distillation:
         frames: frames of a window.
         config: objective and batches.
         hint: what to heed beside.
-        large_student: a larger student to imitate beside, or None.
+        large_student: a larger student to be distilled from beside, or None.
         ranks: among which the batches are shared.
     """
 

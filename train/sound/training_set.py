@@ -191,6 +191,6 @@ def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> 
 
 
 def _check_known(held_out: Sequence[str], dataset: Dataset) -> None:
-    strangers = sorted(set(held_out) - set(dataset.taxonomy.ids))
-    if strangers:
-        raise DatasetError(f"held_out: not in the taxonomy of {dataset.path}: {strangers}")
+    unknown = sorted(set(held_out) - set(dataset.taxonomy.ids))
+    if unknown:
+        raise DatasetError(f"held_out: not in the taxonomy of {dataset.path}: {unknown}")

@@ -1,6 +1,6 @@
 """False matches of a bundle on one hour without a bird, through the whole listener.
 
-python scripts/bench/quiet.py [--bundle DIR] [--data data/birds]
+python scripts/bench/background_hour.py [--bundle DIR] [--data data/birds]
 
 The hour is every background recording of the data set once, in shuffled order, and silence. Says
 how many matches come from recordings that training, calibration, or neither of them heard.
