@@ -27,7 +27,7 @@ from train.distillation.step import Distillation
 from train.engine.loop import LearningSchedule, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
 from train.engine.resume import Snapshots
-from train.engine.stopping import Validation
+from train.engine.stopping import EarlyStopping
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import InputSpec
@@ -151,18 +151,18 @@ def _output(config: DistillConfig, dataset: Dataset) -> Path:
 
 def _validation(
     config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset
-) -> Validation | None:
+) -> EarlyStopping | None:
     if not config.validate_every:
         return None
     score = name_retrieval(checkpoint, dataset, CACHE)
-    return Validation(score, config.validate_every, config.patience)
+    return EarlyStopping(score, config.validate_every, config.patience)
 
 
 def _fit(
     distillation: Distillation,
     config: DistillConfig,
     output: Path,
-    validation: Validation | None,
+    validation: EarlyStopping | None,
     ranks: Ranks,
 ) -> None:
     schedule = LearningSchedule(

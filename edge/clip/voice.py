@@ -7,6 +7,7 @@ import numpy as np
 from edge.contract.arrays import Int16s
 from edge.contract.audio import to_mono_float32
 from edge.contract.errors import MissingPackageError
+from edge.source.resampling import resample
 
 _RATE_HZ, _CHUNK = 16_000, 512
 """What the detector hears: 32 ms at a time."""
@@ -28,9 +29,7 @@ class VoiceGate:
 
     def speaks(self, samples: Int16s, rate_hz: int) -> bool:
         """Test int16[samples] for speech."""
-        import soxr
-
-        speech = soxr.resample(to_mono_float32(samples), rate_hz, _RATE_HZ)
+        speech = resample(to_mono_float32(samples), rate_hz, _RATE_HZ)
         chunks = speech[: len(speech) // _CHUNK * _CHUNK].reshape(-1, _CHUNK)
         self._detector.reset()
         spoken = [self._detector.process_samples(chunk.tolist()) >= _SPEECH for chunk in chunks]

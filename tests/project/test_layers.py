@@ -14,6 +14,7 @@ ONE_USER = {
     "onnxruntime": "edge/recognition/runtime.py",
     "sounddevice": "edge/source/capture.py",
     "soundfile": "edge/source/recording.py",
+    "soxr": "edge/source/resampling.py",
 }
 FIRST_PARTY = {
     "edge": {"edge"},
@@ -146,3 +147,26 @@ def test_a_room_below_knows_nothing_of_one_above(room: str, never: str) -> None:
     names = {name for file in FILES if file.startswith(room) for name in imports(file)}
     above = {name for name in names if f"{name}.".startswith(f"{never}.")}
     assert {name for name in above if not name.startswith(own)} == set()
+
+
+def drawn(package: str) -> dict[str, int]:
+    """Rooms of a package by the row of its map's drawing that they stand in."""
+    page = (ROOT / package / "architecture.md").read_text(encoding="utf-8")
+    rows = page.split("```")[1].splitlines()
+    here = {path.stem for path in (ROOT / package).iterdir()}
+    return {
+        word: n
+        for n, row in enumerate(rows)
+        for word in row.split()
+        if "->" not in row
+        if word in here
+    }
+
+
+@pytest.mark.parametrize("package", ["edge", "train"])
+def test_rooms_import_only_what_the_map_draws_below_them(package: str) -> None:
+    row = drawn(package)
+    arrows = {(room, other) for room, others in rooms(package).items() for other in others}
+    arrows = {arrow for arrow in arrows if arrow[0] != "__main__"}
+    assert {room for arrow in arrows for room in arrow} <= row.keys()
+    assert [arrow for arrow in arrows if row[arrow[0]] >= row[arrow[1]]] == []

@@ -22,7 +22,7 @@ from train.distill import KEPT, distill  # noqa: E402
 from train.engine.journal import TENSORBOARD, open_log  # noqa: E402
 from train.engine.loop import LearningSchedule, fit  # noqa: E402
 from train.engine.resume import Snapshots  # noqa: E402
-from train.engine.stopping import Validation  # noqa: E402
+from train.engine.stopping import EarlyStopping  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.model.checkpoint import WEIGHTS  # noqa: E402
 
@@ -148,7 +148,11 @@ def validated(scores, schedule, patience, every=2):
         return point.place.square().sum()
 
     fit(
-        [point], loss, schedule, "walk", validation=Validation(lambda: next(given), every, patience)
+        [point],
+        loss,
+        schedule,
+        "walk",
+        validation=EarlyStopping(lambda: next(given), every, patience),
     )
     return point.place.item(), steps
 
@@ -165,7 +169,7 @@ def test_the_best_weights_remain_and_patience_ends_a_training_early():
 def test_what_is_validated_is_the_average_of_the_weights_and_it_is_what_remains():
     point, seen = Point(), []
     schedule = replace(SCHEDULE, ema=0.9)
-    validation = Validation(lambda: seen.append(point.place.item()) or -len(seen), 5)
+    validation = EarlyStopping(lambda: seen.append(point.place.item()) or -len(seen), 5)
     fit([point], lambda: point.place.square().sum(), schedule, "walk", validation=validation)
     assert len(seen) == 4
     assert point.place.item() == pytest.approx(seen[0])
@@ -177,7 +181,7 @@ def test_resume_remembers_the_best_weights_and_the_patience_left(tmp_path):
     scores = [0.1, 0.9, *[0.2] * 8]
     whole, steps = validated(scores, SCHEDULE, patience=3)
     point, given = Point(), iter(scores)
-    validation = Validation(lambda: next(given), 2, 3)
+    validation = EarlyStopping(lambda: next(given), 2, 3)
     snapshots = Snapshots(tmp_path / KEPT, 1, "", ())
 
     def crash() -> torch.Tensor:

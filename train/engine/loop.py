@@ -17,7 +17,7 @@ from edge.contract.errors import ConfigError
 from train.engine.journal import open_log
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import Snapshots
-from train.engine.stopping import Validation
+from train.engine.stopping import EarlyStopping
 
 _MAX_LOG_SCALE = math.log(100)
 
@@ -105,7 +105,7 @@ class Training:
             torch._foreach_lerp_(self._average, self._parameters, 1 - self._schedule.ema)
         return metrics
 
-    def validate(self, validation: Validation) -> float:
+    def validate(self, validation: EarlyStopping) -> float:
         """Score the weights as they would be saved now; the best are remembered."""
         with self._averaged():
             score = validation.score()
@@ -174,7 +174,7 @@ def fit(
     title: str,
     log: Path | None = None,
     snapshots: Snapshots | None = None,
-    validation: Validation | None = None,
+    validation: EarlyStopping | None = None,
     ranks: Ranks = ALONE,
 ) -> None:
     """Minimise a loss that draws its own batches.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Validation:
+class EarlyStopping:
     """Validation of weights, and early stopping on it."""
 
     score: Callable[[], float]
