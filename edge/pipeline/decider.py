@@ -21,7 +21,7 @@ UNCALIBRATED_THRESHOLD = 0.5
 Run = Confirmed[WindowScores]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Runs of windows that one window, or the end of the source, decides."""
 

@@ -57,7 +57,7 @@ class WindowScores:
         return None if self.probability is None else round(float(self.probability[species]), 4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """A species in a window, as a record shows it; figures are rounded."""
 

@@ -31,7 +31,7 @@ class ThresholdLimits:
 _USUAL = ThresholdLimits()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoredWindows:
     """Every window of every take."""
 

@@ -51,7 +51,13 @@ def windows_of(present, recordings=1, background=False):
     recording = np.repeat(np.arange(recordings), count // recordings)
     no, yes = np.zeros(count, bool), np.ones(count, bool)
     return ScoredWindows(
-        present.astype(np.float32), present, recording, no, yes if background else no, yes, SPEC
+        score=present.astype(np.float32),
+        present=present,
+        recording=recording,
+        mixed=no,
+        background=yes if background else no,
+        audible=yes,
+        spec=SPEC,
     )
 
 
@@ -157,7 +163,15 @@ def sung(noise, seed=3):
     score = present * 3 + random.normal(0, noise, present.shape)
     no, yes = np.zeros(len(present), bool), np.ones(len(present), bool)
     recording = np.repeat(np.arange(30), 6)
-    return ScoredWindows(score.astype(np.float32), present, recording, no, no, yes, SPEC)
+    return ScoredWindows(
+        score=score.astype(np.float32),
+        present=present,
+        recording=recording,
+        mixed=no,
+        background=no,
+        audible=yes,
+        spec=SPEC,
+    )
 
 
 def test_a_calibration_knows_what_it_was_not_fitted_on():
@@ -221,7 +235,15 @@ def hourly(present, background=False, takes=None):
     recording = np.arange(count) if takes is None else np.array(takes)
     no, yes = np.zeros(count, bool), np.ones(count, bool)
     heard = yes if background else no
-    return ScoredWindows(present.astype(np.float32), present, recording, no, heard, yes, HOURS)
+    return ScoredWindows(
+        score=present.astype(np.float32),
+        present=present,
+        recording=recording,
+        mixed=no,
+        background=heard,
+        audible=yes,
+        spec=HOURS,
+    )
 
 
 @pytest.mark.parametrize(("fifth", "lowest", "highest"), [(0.0, 0.3, 0.3), (0.5, 0.5, 0.51)])
@@ -289,7 +311,15 @@ def drawn(chance, count, spreads, seed):
     score = (spread * random.normal(size=(count, 1))).astype(np.float32)
     present = random.random(score.shape) < chance(score)
     no, yes = np.zeros(count, bool), np.ones(count, bool)
-    return ScoredWindows(score, present, takes, no, no, yes, HOURS)
+    return ScoredWindows(
+        score=score,
+        present=present,
+        recording=takes,
+        mixed=no,
+        background=no,
+        audible=yes,
+        spec=HOURS,
+    )
 
 
 @pytest.mark.parametrize("seed", [4, 5, 8])

@@ -12,6 +12,7 @@ from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.student import Student, load_clap, open_student  # noqa: E402
+from train.pretrain import main  # noqa: E402
 from train.runs import synthetic_name  # noqa: E402
 
 CONFIGS = ROOT / "train" / "configs"
@@ -95,3 +96,19 @@ def test_the_papers_config_names_the_real_models():
     assert config.teacher == "hf-hub:imageomics/bioclip-2"
     assert config.student == "davidrrobinson/BioLingual"
     assert (config.window_s, config.loss) == (10.0, "info_nce")
+
+
+def test_settings_are_read_by_their_former_names(tmp_path):
+    former = "background: 0.1\nbackgrounds: more\nbig: RUN\nbig_weight: 3.0\nkeep_every: 5\n"
+    (tmp_path / "run.yaml").write_text(former + "loss: kin_softmax\n")
+    config = load_config(DistillConfig, tmp_path / "run.yaml", ["keep_every=7"])
+    assert (config.background_prob, config.extra_backgrounds) == (0.1, "more")
+    assert (config.large_student, config.large_student_weight) == ("RUN", 3.0)
+    assert (config.snapshot_every, config.loss) == (7, "hierarchical_softmax")
+
+
+@pytest.mark.parametrize("only", ["backbone", "imitator"])
+def test_the_backbone_is_asked_for_by_either_name(world, capsys, only):
+    """Without a hint it is refused, in one line."""
+    assert main(["--only", only, f"data={world.data}", f"output={world.root}/none-aviary"]) == 2
+    assert "hint" in capsys.readouterr().err
