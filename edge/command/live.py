@@ -64,10 +64,10 @@ def _listen(
     with closing(Live(settings, rate_hz, stop.event)) as live:
         reloader = BundleReloader(
             settings.bundle_path / FILE_NAME,
-            lambda: open_recognizer(settings, live=True),
-            lambda recognizer: open_listener(settings, recognizer),
-            notifier.alive,
-            recognizer,
+            load=lambda: open_recognizer(settings, live=True),
+            listener=lambda recognizer: open_listener(settings, recognizer),
+            alive=notifier.alive,
+            recognizer=recognizer,
         )
         with (
             open_store(settings) as store,

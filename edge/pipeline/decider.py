@@ -36,6 +36,18 @@ class Outcome:
     """Ended with too few hits."""
 
 
+@dataclass(frozen=True)
+class Passing:
+    """Species that pass in a window, by their place in the score fields."""
+
+    passed: dict[int, Hit[WindowScores]]
+    """Those that reach their threshold, if nobody outside them is nearer."""
+    outvoted: dict[int, Hit[WindowScores]]
+    """Those that reach it where a species that isn't listened for is nearer."""
+    near: list[int]
+    """Those that come near to it."""
+
+
 class Thresholds:
     """Thresholds of all species: they judge which pass in a window.
 
@@ -57,7 +69,7 @@ class Thresholds:
         ]
         self._thresholds: Float64s = np.array(own, np.float64)
 
-    def judge(self, scores: WindowScores | None) -> "Passing":
+    def judge(self, scores: WindowScores | None) -> Passing:
         """The species that pass in a window; none without scores."""
         if scores is None:
             return Passing({}, {}, [])
@@ -67,18 +79,6 @@ class Thresholds:
         if scores.rival:
             return Passing({}, hits, [])
         return Passing(hits, {}, np.flatnonzero(sure >= _NEARLY * self._thresholds).tolist())
-
-
-@dataclass(frozen=True)
-class Passing:
-    """Species that pass in a window, by their place in the score fields."""
-
-    passed: dict[int, Hit[WindowScores]]
-    """Those that reach their threshold, if nobody outside them is nearer."""
-    outvoted: dict[int, Hit[WindowScores]]
-    """Those that reach it where a species that isn't listened for is nearer."""
-    near: list[int]
-    """Those that come near to it."""
 
 
 class Decider:
