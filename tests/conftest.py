@@ -35,10 +35,11 @@ def _listening_to_the_aviary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _loggers_as_found() -> Iterator[None]:
-    """Commands that run within the test process set the levels of our loggers."""
+    """Commands that run within the test process set levels, and a handler of the root logger."""
     loggers = [logging.getLogger(name) for name in ("", "edge", "gallery", "train", "export")]
-    levels = [logger.level for logger in loggers]
+    levels, handlers = [logger.level for logger in loggers], logging.root.handlers[:]
     yield
+    logging.root.handlers[:] = handlers
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
 
