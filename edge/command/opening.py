@@ -20,7 +20,7 @@ from edge.pipeline.listener import Listener
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.runtime import RuntimeOptions
-from edge.records.store import FILE_NAME, Store
+from edge.records.store import Store
 
 _LOG = logging.getLogger(__name__)
 ENGINES = "engines"
@@ -112,17 +112,6 @@ def open_store(settings: Settings) -> Iterator[Store | None]:
         return
     with closing(store):
         yield store
-
-
-def open_records(settings: Settings) -> Store:
-    """The station's records, to be asked.
-
-    Raises:
-        StoreError: it has none.
-    """
-    if not (settings.station_path / FILE_NAME).is_file():
-        raise StoreError(f"{settings.station_path}: no records here; name a station: --station")
-    return Store(settings.station_path)
 
 
 def _species(

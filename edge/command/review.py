@@ -8,7 +8,6 @@ them back.
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from edge.command.opening import open_records
 from edge.config import Settings
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle
@@ -16,7 +15,7 @@ from edge.contract.errors import ConfigError
 from edge.decision.selection import named
 from edge.recognition.overlay import Overlay
 from edge.records.detection import Detection, Rejection
-from edge.records.store import CONFIRMED, REJECTED, Store
+from edge.records.store import CONFIRMED, REJECTED, Store, open_kept
 
 
 def confirm(part: str, settings: Settings, name: str | None = None) -> int:
@@ -63,7 +62,7 @@ def _reviewed(
     part: str, settings: Settings
 ) -> Iterator[tuple[Store, Detection, Overlay, Float16s]]:
     """A record, how it was heard, and the overlay, which has forgotten what it taught before."""
-    with closing(open_records(settings)) as store:
+    with closing(open_kept(settings.station_path)) as store:
         found = store.find(part)
         record = found.candidate if isinstance(found, Rejection) else found
         rows = store.embedding(record.id)[None]

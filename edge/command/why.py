@@ -4,10 +4,10 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 
-from edge.command.opening import open_records
 from edge.config import Settings
 from edge.records.detection import Detection, Rejection
 from edge.records.explanation import explained
+from edge.records.store import open_kept
 
 _LISTED = 20
 _SHOWN = 12
@@ -20,7 +20,7 @@ def why(part: str | None, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with closing(open_records(settings)) as store:
+    with closing(open_kept(settings.station_path)) as store:
         found = [store.find(part)] if part else store.last(_LISTED)
         told = [(*_parts(entry), store.verdict(_parts(entry)[0].id)) for entry in found]
     for candidate, reason, review in told:

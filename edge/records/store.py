@@ -68,6 +68,17 @@ MIGRATIONS = (
 """Each leads from one version of the schema to the next; never changed once released."""
 
 
+def open_kept(station: Path) -> "Store":
+    """A station's records, to be asked.
+
+    Raises:
+        StoreError: it has none.
+    """
+    if not (station / FILE_NAME).is_file():
+        raise StoreError(f"{station}: no records here; name a station: --station")
+    return Store(station)
+
+
 class Store:
     """birdlisten.db of a station. A damaged one is set aside and a new one begun.
 
