@@ -82,7 +82,8 @@ class Listener:
         decider = Decider(recognizer.species, self._decision, self._thresholds, self.spec)
         onset, extractor = Onset(self.spec, buffer), ClipExtractor(self.spec, clips, buffer)
         builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
-        for newest, scores in self._scored(blocks, origin.live):
+        pace = Pace(self.spec, self._max_cpu) if origin.live else None
+        for newest, scores in self._scored(blocks, pace):
             yield from extractor.before(newest)
             buffer.add(newest)
             for record in builder.records(decider.update(newest, scores), newest):
@@ -95,26 +96,25 @@ class Listener:
 
     def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
         """The windows that pass the gate, and in which no species passes."""
-        for _, scores in self._scored(blocks, live=True):
+        for _, scores in self._scored(blocks, Pace(self.spec)):
             if scores is not None and not self._thresholds.judge(scores).passed:
                 yield scores
 
     def _scored(
-        self, blocks: Iterable[Block], live: bool
+        self, blocks: Iterable[Block], pace: Pace | None
     ) -> Iterator[tuple[Window, WindowScores | None]]:
         """Each window with its scores; None if the gate, or a person, is against it.
 
         Args:
             blocks: the sound.
-            live: a live source is scored window by window, at the pace of the machine; a file in
-                batches.
+            pace: of a live source, which is scored window by window; None works off a file.
         """
-        gate, pace = Gate(self.spec.sample_rate_hz), Pace(self.spec, self._max_cpu)
-        windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if live else None)
-        while chunk := list(islice(windows, 1 if live else _BATCH)):
+        gate = Gate(self.spec.sample_rate_hz)
+        windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if pace else None)
+        while chunk := list(islice(windows, 1 if pace else _BATCH)):
             begun = (time.monotonic(), time.process_time())
             yield from self._scored_batch(chunk, gate)
-            if live:
+            if pace:
                 pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
 
     def _scored_batch(
