@@ -184,6 +184,8 @@ def load_config(kind: type[C], file: Path | None, overrides: Sequence[str]) -> C
         ConfigError: an unknown key, a value of another type, or an unreadable file.
     """
     values = read_yaml(file) if file else {}
+    if file and not values:
+        raise ConfigError(f"{file}: expected `name: value` lines, found none")
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals:

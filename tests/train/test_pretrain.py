@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from transformers import ClapAudioConfig, ClapModel, ClapProcessor  # noqa: E402
 
+from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support import ROOT  # noqa: E402
 from train.config import PretrainConfig, load_config  # noqa: E402
 from train.data.dataset import read_dataset  # noqa: E402
@@ -96,6 +97,13 @@ def test_the_papers_config_names_the_real_models():
     assert config.teacher == "hf-hub:imageomics/bioclip-2"
     assert config.student == "davidrrobinson/BioLingual"
     assert (config.window_s, config.loss) == (10.0, "info_nce")
+
+
+@pytest.mark.parametrize("content", ["", "# nothing yet\n", "[]\n"])
+def test_a_file_without_settings_is_no_configuration(tmp_path, content):
+    (tmp_path / "run.yaml").write_text(content)
+    with pytest.raises(ConfigError, match="lines"):
+        load_config(DistillConfig, tmp_path / "run.yaml", [])
 
 
 def test_settings_are_read_by_their_former_names(tmp_path):
