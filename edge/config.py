@@ -233,7 +233,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any, hint: Any) -> Any:
-    kinds = [kind for kind in get_args(hint) or (hint,)]
+    kinds = get_args(hint) or (hint,)
     if value is None and type(None) in kinds:
         return None
     if not isinstance(value, (str, int, float)) or (kinds[0] is int and isinstance(value, float)):

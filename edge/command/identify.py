@@ -62,7 +62,6 @@ def _keep_best(best: dict[int, WindowScores], scores: WindowScores) -> None:
 
 def _entry(species: int, scores: WindowScores, recognizer: Recognizer) -> dict[str, Any]:
     known = recognizer.species[species]
-    probability = None if scores.probability is None else float(scores.probability[species])
     rate_hz = recognizer.bundle.manifest.audio.sample_rate_hz
     return {
         "species_id": known.species_id,
@@ -70,7 +69,7 @@ def _entry(species: int, scores: WindowScores, recognizer: Recognizer) -> dict[s
         "common_name": known.common_name,
         "score": round(float(scores.score[species]), 4),
         "similarity": round(float(scores.similarity[species]), 4),
-        "probability": None if probability is None else round(probability, 4),
+        "probability": scores.sure(species),
         "start_s": round(scores.start_sample / rate_hz, 3),
     }
 

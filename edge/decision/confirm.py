@@ -170,7 +170,7 @@ class Confirmer(Generic[T]):
         run.hits.append(hit)
         if run.confirmed is None:
             oldest = hit.start_sample - self._window_samples
-            run.hits = [hit for hit in run.hits if hit.start_sample > oldest]
+            run.hits = [held for held in run.hits if held.start_sample > oldest]
             return self._confirm(species, run, needed) if len(run.hits) >= needed else None
         # Only the ends of a long run are kept: memory stays bounded.
         run.hits = [run.best, hit]

@@ -11,14 +11,10 @@ _FULL_SCALE = 32767
 
 
 class SampleBuffer:
-    """The newest samples as int16, with their places; what is lost is left out.
+    """The newest samples as int16, with their places; what is lost is left out."""
 
-    Args:
-        capacity: how many samples are held at least.
-    """
-
-    def __init__(self, capacity: int = 0) -> None:
-        self._capacity = capacity
+    def __init__(self) -> None:
+        self._capacity = 0
         self._pieces: deque[tuple[int, Int16s]] = deque()
         self.end = 0
         self.unbroken_since = 0
