@@ -55,6 +55,13 @@ class Bundle:
         """
         return read_role(self.path, self.manifest, f"encoder.{precision}")
 
+    @property
+    def anchors_by_id(self) -> dict[str, Float16s]:
+        """Text anchors by species id, float16[dim] each; none are shipped: an empty table."""
+        return (
+            {} if self.anchors is None else dict(zip(self.taxonomy.ids, self.anchors, strict=True))
+        )
+
     def background(self, precision: str) -> Float16s | None:
         """float16[m, dim] embeddings of background windows, or None if not shipped."""
         return _rows(self.path, self.manifest, f"background.{precision}")

@@ -260,14 +260,13 @@ def open_search(
         exemplars: confirmed sounds by species id.
     """
     top = bundle.manifest.top_pictures
-    known = bundle.taxonomy.ids
-    anchors = {} if bundle.anchors is None else dict(zip(known, bundle.anchors, strict=True))
+    anchors = bundle.anchors_by_id
     weights = calibration.weights if calibration else None
     if weights is None:
         return Search(bundle.gallery, chosen, top, bank, anchors=anchors, exemplars=exemplars)
     return Fusion(
         gallery=bundle.gallery,
-        species_ids=known,
+        species_ids=bundle.taxonomy.ids,
         top_pictures=top,
         weights=weights,
         anchors=anchors,

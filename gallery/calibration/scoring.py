@@ -103,14 +103,13 @@ def _fusion(model: ScoringModel, ids: Sequence[str], weights: Weights) -> Fusion
     bundle = model.bundle
     if bundle.anchors is None:
         raise DatasetError(f"{bundle.path}: has no text anchors; calibrate without --fuse")
-    anchors = dict(zip(bundle.taxonomy.ids, bundle.anchors, strict=True))
     top = bundle.manifest.top_pictures
     return Fusion(
         gallery=bundle.gallery,
         species_ids=ids,
         top_pictures=top,
         weights=weights,
-        anchors=anchors,
+        anchors=bundle.anchors_by_id,
         background=model.bank,
     )
 

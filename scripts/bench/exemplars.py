@@ -138,7 +138,7 @@ class BenchTrial:
 
     def _searched(self, species: str | None, exemplars: Mapping[str, np.ndarray]) -> Search:
         ids = [*self._ids, *([species] if species else [])]
-        anchors = dict(zip(self._bundle.taxonomy.ids, self._bundle.anchors, strict=True))
+        anchors = self._bundle.anchors_by_id
         top = self._bundle.manifest.top_pictures
         return Search(
             self._bundle.gallery,
