@@ -53,7 +53,7 @@ def part_of(species_id: str) -> int:
     return int(hashlib.sha256(species_id.encode()).hexdigest(), 16) % PARTS
 
 
-def unknown(dataset: Dataset, part: int) -> list[Item]:
+def unmet_recordings(dataset: Dataset, part: int) -> list[Item]:
     """Recordings of a third's species, by recordists of none of the other species."""
     authors = [row["author"] for row in read_table(dataset.path / "manifest.csv", ("author",))]
     birds = [
@@ -125,7 +125,7 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
         JSON-ready: how many recordings asked, and a row a CNN, compared with the first.
     """
     dataset = read_dataset(base_folder(data))
-    asked = [unknown(dataset, part) for part in range(PARTS)]
+    asked = [unmet_recordings(dataset, part) for part in range(PARTS)]
     known = dataset.select("audio", "train", dataset.taxonomy.ids)
 
     def asked_all(cnn: str) -> Float64s:

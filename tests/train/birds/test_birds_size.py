@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from train.birds.build import COLUMNS  # noqa: E402
-from train.birds.size import PARTS, part_of, unknown  # noqa: E402
+from train.birds.size import PARTS, part_of, unmet_recordings  # noqa: E402
 from train.data.dataset import read_dataset  # noqa: E402
 from train.data.table import bird  # noqa: E402
 
@@ -35,7 +35,7 @@ def authors(folder, items):
 
 def test_a_part_is_asked_about_species_and_by_recordists_that_the_others_lack(tmp_path):
     data = dataset(tmp_path)
-    parts = [unknown(data, part) for part in range(PARTS)]
+    parts = [unmet_recordings(data, part) for part in range(PARTS)]
     assert all(parts)
     for part, items in enumerate(parts):
         assert {part_of(item.species_id) for item in items} == {part}
