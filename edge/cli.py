@@ -12,17 +12,21 @@ from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
 from edge.config import Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
+from edge.system.outlet import ensure_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0 ok, 1 failure, 2 usage, 130 interrupted."""
+    ensure_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parse(arguments, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         settings = _settings(args)
         _talk(settings)
-        return COMMANDS[args.command](args, settings)
+        code = COMMANDS[args.command](args, settings)
+        sys.stdout.flush()  # a disk that is full shall be told by us
+        return code
     except BirdlistenError as error:
         print(f"birdlisten: {error}", file=sys.stderr)
         return error.exit_code
@@ -148,6 +152,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _talk(settings: Settings) -> None:
+    logging.raiseExceptions = False  # a log that can't be written is nobody's traceback
     level = logging.ERROR if settings.quiet else logging.INFO
     logging.basicConfig(
         stream=sys.stderr,
