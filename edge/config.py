@@ -25,7 +25,7 @@ CHOICES = {
 }
 _AMOUNTS = (
     *("clip_before", "clip_after", "clip_most"),
-    *("clips_mb", "clips_days", "clips_least", "free_mb"),
+    *("clips_mb", "clips_days", "clips_least", "candidates_days", "free_mb"),
 )
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -99,6 +99,8 @@ class Settings:
     """Age from which a clip goes; 0 keeps it as long as there is room."""
     clips_least: int = 10
     """Newest clips of each species that stay whatever happens."""
+    candidates_days: float = 30.0
+    """Age from which candidates and embeddings go; records and reviews stay. 0 keeps all."""
     free_mb: float = 500.0
     """Megabytes of the disk that clips leave to others."""
 

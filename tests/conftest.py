@@ -20,6 +20,7 @@ from edge.contract.calibration import Calibration
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 from edge.contract.taxonomy import Species, Taxonomy
+from tests.support.disk import SmallDisk
 from tests.support.factories import DIM, BundleFolder, Ended, unit_rows
 from tests.support.pulse import Pulse
 
@@ -153,6 +154,16 @@ def birdlisten(
     yield run
     signal.signal(signal.SIGTERM, on_term)
     logging.root.handlers[:] = handlers
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk that fills up as a test likes."""
+    disk = SmallDisk(tmp_path / "disk")
+    if not disk.mount():
+        pytest.skip("may not mount a file system here")
+    yield disk
+    disk.unmount()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Sink of clips: near speech nothing is kept, else a file that the record knows of."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.clip.store import ClipStore
 from edge.clip.voice import VoiceGate
-from edge.contract.errors import StoreError
 from edge.records.detection import Clip, ClipGone, ClipKept, Record
-from edge.system.throttle import RateLimitedLog
+from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,16 +24,19 @@ class ClipSink:
         self, store: ClipStore, voice: VoiceGate | None, note: Callable[[Record], None]
     ) -> None:
         self._store, self._voice, self._note = store, voice, note
-        self._unwritten = RateLimitedLog(_LOG)
+        self._barrier = FaultBarrier(_LOG, "no clip", "it is left out")
 
-    def __call__(self, clip: Clip) -> None:
-        """Keep a clip, unless somebody speaks in it."""
-        for path in self._store.tidy():
-            self._note(ClipGone(path))
+    def __call__(self, clips: Sequence[Clip]) -> None:
+        """Keep clips, but those in which somebody speaks, or nobody can tell; tidy up."""
+        with self._barrier:
+            for path in self._store.tidy():
+                self._note(ClipGone(path))
+        for clip in clips:
+            with self._barrier:
+                self._keep(clip)
+
+    def _keep(self, clip: Clip) -> None:
         if self._voice and self._voice.speaks(clip.around, clip.rate_hz):
             _LOG.info("%s: no clip, somebody speaks", clip.detection.common_name)
             return
-        try:
-            self._note(ClipKept(clip.detection.id, self._store.put(clip)))
-        except StoreError as error:
-            self._unwritten(f"no clip: {error}")
+        self._note(ClipKept(clip.detection.id, self._store.put(clip)))

@@ -11,7 +11,7 @@ from edge.clip.voice import VoiceGate
 from edge.config import Settings
 from edge.contract.errors import MissingPackageError
 from edge.records.detection import Clip, Record
-from edge.records.writer import Writer
+from edge.records.writer import BatchPace, Writer
 
 _MEGABYTE = 1_000_000
 _WAITING = 8
@@ -35,7 +35,7 @@ def open_clips(settings: Settings, note: Callable[[Record], None]) -> Iterator[W
     if sink is None:
         yield None
         return
-    with Writer(sink, _WAITING) as writer:
+    with Writer(sink, _WAITING, BatchPace(every_s=0)) as writer:
         yield writer
 
 

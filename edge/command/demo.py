@@ -10,8 +10,7 @@ from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
-from edge.records.detection import Detection, Record, print_detection
-from edge.records.writer import Writer
+from edge.records.detection import Clip, Detection, Record
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,13 +28,12 @@ def demo(settings: Settings) -> int:
     listener = open_listener(settings, recognizer)
     found: set[str] = set()
 
-    def show(record: Record) -> None:
+    def show(record: Record | Clip) -> None:
         if isinstance(record, Detection):
             found.add(record.scientific_name)
-            print_detection(record, settings.json)
+            print(record.to_line(settings.json), flush=True)
 
-    with Writer(show) as writer:
-        good = listen_to_file(chorus, listener, writer.write)
+    good = listen_to_file(chorus, listener, show)
     _LOG.info("%s", listener.tally)
     _compare(chorus.with_suffix(".csv"), found)
     return 0 if good else 1

@@ -8,14 +8,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from edge.command.live import listen_live, tell
-from edge.command.opening import open_listener, open_recognizer, open_store
+from edge.command.opening import open_listener, open_recognizer, open_records
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError, ConfigError
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
-from edge.records.sink import RecordSink
-from edge.records.writer import Writer
+from edge.records.detection import Clip, Record
 from edge.source.folder import watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
@@ -72,12 +71,15 @@ def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> 
     """Count of files, and of the bad ones."""
     results = Counter[bool]()
     try:
-        with (
-            open_store(settings) as store,
-            Writer(RecordSink(store, settings.json, settings.explain)) as writer,
-        ):
+        with open_records(settings) as (records, outlet):
+
+            def write(record: Record | Clip) -> None:
+                if not isinstance(record, Clip):
+                    records.write(record)
+                outlet.wait_for_room()
+
             for file in files:
-                results[listen_to_file(file, listener, writer.write)] += 1
+                results[listen_to_file(file, listener, write)] += 1
     finally:
         tell(listener)
     return results.total(), results[False]

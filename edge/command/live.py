@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from edge.command.clips import clip_config, open_clips
-from edge.command.opening import open_listener, open_recognizer, open_store
+from edge.command.opening import open_listener, open_recognizer, open_records
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError, BirdlistenError
@@ -18,13 +18,13 @@ from edge.pipeline.listener import Listener
 from edge.pipeline.reload import BundleReloader
 from edge.recognition.recognizer import Recognizer
 from edge.records.detection import Clip, Record
-from edge.records.sink import RecordSink
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live
 from edge.source.schedule import read_schedule
 from edge.system.memory import return_what_is_freed
+from edge.system.outlet import unblocked_log
 from edge.system.throttle import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
     """
     return_what_is_freed()
     notifier = Notifier()
-    with stopping() as stop:
+    with stopping() as stop, unblocked_log():
         recognizer = _listen(settings, None, stop, notifier)
         while stop.take_reload():
             notifier.reloading()
@@ -70,8 +70,7 @@ def _listen(
             recognizer=recognizer,
         )
         with (
-            open_store(settings) as store,
-            Writer(RecordSink(store, settings.json, settings.explain)) as records,
+            open_records(settings, again=recognizer is not None) as (records, _),
             open_clips(settings, records.write) as clips,
         ):
             notifier.ready()

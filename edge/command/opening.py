@@ -1,6 +1,7 @@
 """Opening of bundle, listener and store, as the settings have them."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,10 +9,7 @@ from pathlib import Path
 from edge.command.bench_choice import read_choice
 from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
-from edge.contract.errors import (
-    ConfigError,
-    StoreError,
-)
+from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import read_names
 from edge.decision.occurrence import Coordinates, Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
@@ -20,7 +18,12 @@ from edge.pipeline.listener import Listener
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.runtime import RuntimeOptions
-from edge.records.store import Store
+from edge.records.detection import Record
+from edge.records.sink import RecordSink, is_reported
+from edge.records.supervisor import StoreSupervisor
+from edge.records.writer import Writer
+from edge.source.live import is_live
+from edge.system.outlet import Outlet
 
 _LOG = logging.getLogger(__name__)
 ENGINES = "engines"
@@ -102,16 +105,27 @@ def open_listener(settings: Settings, recognizer: Recognizer) -> Listener:
 
 
 @contextmanager
-def open_store(settings: Settings) -> Iterator[Store | None]:
-    """None, and an error told, if the station can't keep records: listening goes on."""
-    try:
-        store = Store(settings.station_path)
-    except StoreError as error:
-        _LOG.error("%s; records are printed, but not kept", error)
-        yield None
-        return
-    with closing(store):
-        yield store
+def open_records(
+    settings: Settings, again: bool = False
+) -> Iterator[tuple[Writer[Record], Outlet]]:
+    """A thread that keeps and prints records, and what it prints to.
+
+    A station that can't keep records now is told, and tried again: listening goes on.
+
+    Args:
+        settings: of the run.
+        again: begun anew by a reload, while what was before may still be about to end.
+
+    Raises:
+        StationInUse: another listener keeps its records there.
+    """
+    keeper = StoreSupervisor(settings.station_path, settings.candidates_days)
+    keeper.start(again)
+    files = settings.input is not None and not is_live(settings.input)
+    with Outlet(sys.stdout, patient=files) as outlet, closing(keeper):
+        sink = RecordSink(keeper.keep, outlet.write, settings.json, settings.explain)
+        with Writer(sink, urgent=is_reported) as records:
+            yield records, outlet
 
 
 def _species(

@@ -5,17 +5,19 @@ listener takes either up with its next window. Both lie in the station's folder,
 them back.
 """
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 
 from edge.config import Settings
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle
-from edge.contract.errors import ConfigError
+from edge.contract.errors import ConfigError, StoreError
 from edge.decision.selection import named
 from edge.recognition.overlay import Overlay
 from edge.records.detection import Detection, Rejection
-from edge.records.store import CONFIRMED, REJECTED, Store, open_kept
+from edge.records.inbox import CONFIRMED, REJECTED, leave
+from edge.records.lock import StationLock
+from edge.records.reader import open_records
+from edge.records.store import Store
 
 
 def confirm(part: str, settings: Settings, name: str | None = None) -> int:
@@ -24,10 +26,11 @@ def confirm(part: str, settings: Settings, name: str | None = None) -> int:
     Raises:
         BirdlistenError: there is no such record or species.
     """
-    with _reviewed(part, settings) as (store, record, overlay, rows):
-        species_id = record.species_id if name is None else _species(name, settings)
-        overlay.add_exemplar(species_id, record.id, rows)
-        store.review(record.id, CONFIRMED, species_id)
+    record, overlay, rows = _heard(part, settings)
+    species_id = record.species_id if name is None else _species(name, settings)
+    overlay.forget(record.id)
+    overlay.add_exemplar(species_id, record.id, rows)
+    _review(settings, record.id, CONFIRMED, species_id)
     print(f"{record.id}: confirmed as {species_id}; it is an exemplar of it from now on")
     return 0
 
@@ -38,9 +41,10 @@ def reject(part: str, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with _reviewed(part, settings) as (store, record, overlay, rows):
-        overlay.add_rejected(record.id, rows)
-        store.review(record.id, REJECTED)
+    record, overlay, rows = _heard(part, settings)
+    overlay.forget(record.id)
+    overlay.add_rejected(record.id, rows)
+    _review(settings, record.id, REJECTED)
     print(f"{record.id}: rejected; what sounds like it is background from now on")
     return 0
 
@@ -51,24 +55,28 @@ def take_back(part: str, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with _reviewed(part, settings) as (store, record, _, _):
-        store.review(record.id, None)
+    record, overlay, _ = _heard(part, settings)
+    overlay.forget(record.id)
+    _review(settings, record.id, None)
     print(f"{record.id}: not reviewed")
     return 0
 
 
-@contextmanager
-def _reviewed(
-    part: str, settings: Settings
-) -> Iterator[tuple[Store, Detection, Overlay, Float16s]]:
-    """A record, how it was heard, and the overlay, which has forgotten what it taught before."""
-    with closing(open_kept(settings.station_path)) as store:
-        found = store.find(part)
+def _heard(part: str, settings: Settings) -> tuple[Detection, Overlay, Float16s]:
+    """A record, the overlay of its kind, and how it was heard."""
+    with open_records(settings.station_path) as records:
+        found = records.find(part)
         record = found.candidate if isinstance(found, Rejection) else found
-        rows = store.embedding(record.id)[None]
-        overlay = Overlay(settings.station_path, record.model_id, rows.shape[1])
-        overlay.forget(record.id)
-        yield store, record, overlay, rows
+        rows = records.embedding(record.id)[None]
+    return record, Overlay(settings.station_path, record.model_id, rows.shape[1]), rows
+
+
+def _review(settings: Settings, record: str, verdict: str | None, note: str = "") -> None:
+    """Leave it to whoever owns the database: a listener, else this command for a moment."""
+    station = settings.station_path
+    leave(station, record, verdict, note)
+    with suppress(StoreError), StationLock(station, patience_s=0), closing(Store(station)) as store:
+        store.take_reviews()
 
 
 def _species(name: str, settings: Settings) -> str:

@@ -1,13 +1,12 @@
 """`birdlisten why [ID]`: what speaks for a record, or why it was not reported."""
 
 import json
-from contextlib import closing
 from dataclasses import asdict
 
 from edge.config import Settings
 from edge.records.detection import Detection, Rejection
 from edge.records.explanation import explained
-from edge.records.store import open_kept
+from edge.records.reader import open_records
 
 _LISTED = 20
 _SHOWN = 12
@@ -20,9 +19,9 @@ def why(part: str | None, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with closing(open_kept(settings.station_path)) as store:
-        found = [store.find(part)] if part else store.last(_LISTED)
-        told = [(*_parts(entry), store.verdict(_parts(entry)[0].id)) for entry in found]
+    with open_records(settings.station_path) as records:
+        found = [records.find(part)] if part else records.last(_LISTED)
+        told = [(*_parts(entry), records.verdict(_parts(entry)[0].id)) for entry in found]
     for candidate, reason, review in told:
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.config import Settings
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
-from edge.records.store import FILE_NAME
+from edge.records.schema import FILE_NAME
 from edge.system import clock
 
 _MEGABYTE = 1e6

@@ -73,6 +73,10 @@ class Detection:
         record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
         return json.dumps(record, ensure_ascii=False)
 
+    def to_line(self, as_json: bool) -> str:
+        """The line for stdout: JSON, or words, in colour only on a terminal."""
+        return self.to_json() if as_json else self.to_text(sys.stdout.isatty())
+
     def to_text(self, colour: bool = False) -> str:
         """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
         strength = self.similarity if self.probability is None else self.probability
@@ -157,10 +161,4 @@ class ClipGone:
 
 
 Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone
-"""What a station's records are made of."""
-
-
-def print_detection(detection: Detection, as_json: bool) -> None:
-    """Print and flush one record on stdout; colour only on a terminal."""
-    line = detection.to_json() if as_json else detection.to_text(sys.stdout.isatty())
-    print(line, flush=True)
+"""Parts of a station's records."""

@@ -1,47 +1,50 @@
 """Sink of a listener's records: first the station's folder, then stdout."""
 
 import logging
+from collections.abc import Callable, Sequence
 
-from edge.contract.errors import StoreError
-from edge.records.detection import Detection, Record, Rejection, print_detection
+from edge.records.detection import ClipKept, Detection, Record, Rejection
 from edge.records.explanation import explained
-from edge.records.store import Store
-from edge.system.throttle import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 
 
 class RecordSink:
-    """A sink for `edge.records.writer.Writer`. A full disk doesn't stop the listening.
+    """A sink for `edge.records.writer.Writer`: keeps records, then prints what was reported.
 
     Args:
-        store: None if it couldn't be opened.
+        keep: takes the records of a batch, and never fails.
+        show: takes the line of a detection.
         as_json: one JSON object a line, or a line for a person.
         explain: say what speaks for every record and against every candidate, not only in the
             debug log.
     """
 
-    def __init__(self, store: Store | None, as_json: bool, explain: bool = False) -> None:
-        self._store, self._as_json = store, as_json
+    def __init__(
+        self,
+        keep: Callable[[Sequence[Record]], None],
+        show: Callable[[str], None],
+        as_json: bool,
+        explain: bool = False,
+    ) -> None:
+        self._keep, self._show, self._as_json = keep, show, as_json
         self._level = logging.INFO if explain else logging.DEBUG
-        self._unkept = RateLimitedLog(_LOG, logging.ERROR)
 
-    def __call__(self, record: Record) -> None:
-        """Keep a record, and print it if it is a detection."""
-        self._keep(record)
-        if isinstance(record, Detection):
-            print_detection(record, self._as_json)
-            self._explain(record)
-        elif isinstance(record, Rejection):
-            self._explain(record.candidate, record.reason)
+    def __call__(self, records: Sequence[Record]) -> None:
+        """Keep a batch, then print what was reported of it."""
+        self._keep(records)
+        for record in records:
+            if isinstance(record, Detection):
+                self._show(record.to_line(self._as_json))
+                self._explain(record)
+            elif isinstance(record, Rejection):
+                self._explain(record.candidate, record.reason)
 
     def _explain(self, record: Detection, reason: str | None = None) -> None:
         if _LOG.isEnabledFor(self._level):
             _LOG.log(self._level, "%s", explained(record, reason))
 
-    def _keep(self, record: Record) -> None:
-        try:
-            if self._store is not None:
-                self._store.write(record)
-        except StoreError as error:
-            self._unkept(f"the record is not kept: {error}")
+
+def is_reported(record: Record) -> bool:
+    """True of the records that a person waits for; others may wait for more of their kind."""
+    return isinstance(record, (Detection, ClipKept))

@@ -1,100 +1,67 @@
 """The station's records: SQLite, one writer, nothing acknowledged is lost."""
 
-import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from edge.contract.arrays import Float16s
 from edge.contract.errors import StoreError
+from edge.records import inbox, repair
 from edge.records.detection import (
-    Candidate,
     ClipGone,
     ClipKept,
     Detection,
     Evidence,
     Extension,
-    Picture,
     Record,
     Rejection,
 )
+from edge.records.reader import RecordReader, connect, told
+from edge.records.schema import FILE_NAME, check_version, migrate, transaction
+from edge.records.shared import packed_candidates, packed_pictures
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
-FILE_NAME = "birdlisten.db"
-CONFIRMED, REJECTED = "confirmed", "rejected"
-"""What a person says of a record."""
-_BUSY_S = 5.0
-_SETTINGS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -512")
-"""Half a megabyte of pages is more than a station looks at."""
-_NESTED = ("pictures", "top")
-"""Fields kept as JSON."""
-MIGRATIONS = (
-    """
-    CREATE TABLE records (
-        id TEXT PRIMARY KEY, schema INTEGER NOT NULL, station TEXT NOT NULL,
-        detected_at INTEGER, time_zone TEXT NOT NULL, clock_synchronised INTEGER NOT NULL,
-        start_s REAL NOT NULL, end_s REAL NOT NULL, source TEXT NOT NULL,
-        species_id TEXT NOT NULL, scientific_name TEXT NOT NULL, common_name TEXT NOT NULL,
-        probability REAL, score REAL NOT NULL, similarity REAL NOT NULL,
-        hits INTEGER NOT NULL, hits_needed INTEGER NOT NULL,
-        pictures TEXT NOT NULL, top TEXT NOT NULL, clip TEXT,
-        model_id TEXT NOT NULL, bundle TEXT NOT NULL, precision TEXT NOT NULL,
-        provider TEXT NOT NULL, rejected TEXT
-    );
-    CREATE INDEX records_by_time ON records (detected_at);
-    CREATE INDEX records_by_species ON records (species_id, detected_at);
-    CREATE VIEW detections AS SELECT * FROM records WHERE rejected IS NULL;
-    CREATE TABLE reviews (
-        number INTEGER PRIMARY KEY, record TEXT NOT NULL REFERENCES records (id),
-        verdict TEXT NOT NULL CHECK (verdict IN ('confirmed', 'rejected')),
-        reviewed_at INTEGER NOT NULL, note TEXT NOT NULL DEFAULT ''
-    );
-    CREATE INDEX reviews_by_record ON reviews (record);
-    """,
-    """
-    CREATE TABLE embeddings (
-        record TEXT PRIMARY KEY REFERENCES records (id), embedding BLOB NOT NULL
-    );
-    """,
-    "CREATE INDEX records_by_clip ON records (clip) WHERE clip IS NOT NULL",
+_SETTINGS = (
+    "auto_vacuum = INCREMENTAL",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "cache_size = -512",
+    "journal_size_limit = 4194304",
 )
-"""Each leads from one version of the schema to the next; never changed once released."""
+"""FULL: the last commits survive a power cut. Half a megabyte of pages is more than a station looks
+at, and the log shrinks to four once a reader has let it go."""
+_UNFIT = (sqlite3.IntegrityError, sqlite3.InterfaceError, ValueError, TypeError, OverflowError)
+"""Errors of what is to be written, not of the database."""
 
 
-def open_kept(station: Path) -> "Store":
-    """A station's records, to be asked.
-
-    Raises:
-        StoreError: it has none.
-    """
-    if not (station / FILE_NAME).is_file():
-        raise StoreError(f"{station}: no records here; name a station: --station")
-    return Store(station)
+class DamagedStore(StoreError):
+    """The database is damaged; opening it again repairs it."""
 
 
-class Store:
-    """birdlisten.db of a station. A damaged one is set aside and a new one begun.
+class Store(RecordReader):
+    """birdlisten.db of a station, to be written. A damaged one is repaired as far as it can be.
+
+    Only the holder of the station's lock (`edge.records.lock`) opens it.
 
     Args:
         station: folder, made if need be.
+        recover: known to be damaged: whatever can be read goes into a new file.
 
     Raises:
         StoreError: the folder can't be written, or the file is of a newer version.
     """
 
-    def __init__(self, station: Path) -> None:
-        self.path = station / FILE_NAME
-        with _told(self.path):
+    def __init__(self, station: Path, recover: bool = False) -> None:
+        path = station / FILE_NAME
+        with told(path):
             station.mkdir(parents=True, exist_ok=True)
-            self._database = _open_sound(self.path)
-            migrate(self._database, MIGRATIONS)
+            super().__init__(station, _open_sound(path, recover))
+            self._file = path.stat()
 
     def write(self, record: Record) -> None:
         """Keep a record; once this returns it survives a crash and a power cut.
@@ -102,171 +69,151 @@ class Store:
         Raises:
             StoreError: the disk is full, say; what was kept before is unharmed.
         """
-        with _told(self.path):
-            if isinstance(record, Extension):
-                self._database.execute(
-                    "UPDATE records SET end_s = ?, hits = ? WHERE id = ?",
-                    (record.end_s, record.hits, record.id),
-                )
-            elif isinstance(record, Evidence):
-                rows = record.embedding.tobytes()
-                self._database.execute("INSERT INTO embeddings VALUES (?, ?)", (record.id, rows))
-            elif isinstance(record, Rejection):
-                self._insert(record.candidate, record.reason)
-            elif isinstance(record, Detection):
-                self._insert(record, None)
-            elif isinstance(record, ClipKept):
-                self._database.execute(
-                    "UPDATE records SET clip = ? WHERE id = ?", (record.path, record.id)
-                )
-            elif isinstance(record, ClipGone):
-                self._database.execute(
-                    "UPDATE records SET clip = NULL WHERE clip = ?", (record.path,)
-                )
+        self.write_all([record])
 
-    def find(self, part: str) -> Detection | Rejection:
-        """The record with a part of an id.
+    def write_all(self, records: Sequence[Record]) -> None:
+        """Keep records together, with one commit; those that are there already stay as they are.
 
         Raises:
-            StoreError: there is none, or several.
+            DamagedStore: a part of the file can't be used.
+            StoreError: the disk is full, or the file was taken away; nothing of it is kept.
         """
-        found = self._select("WHERE instr(id, ?) > 0 LIMIT 2", part)
-        if len(found) != 1:
-            problem = "several ids hold that; give more of it" if found else "no id holds that"
-            raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
-        return found[0]
+        with told(self.path):
+            try:
+                self._commit(records)
+            except sqlite3.DatabaseError as error:
+                if not repair.is_damage(error):
+                    raise
+                self._mend(records, error)
+            if not self.is_there():
+                raise StoreError(f"{self.path}: was taken away; a new one is begun")
 
-    def embedding(self, record: str) -> Float16s:
-        """Embedding of the best window of a record, float16[dim].
+    def take_reviews(self) -> int:
+        """Take up what people said of records meanwhile; the count of it.
 
         Raises:
-            StoreError: it was not kept: the record is older than this was.
+            StoreError: the disk is full, say; then it waits.
         """
-        query = "SELECT embedding FROM embeddings WHERE record = ?"
-        with _told(self.path):
-            found = self._database.execute(query, (record,)).fetchone()
-        if found is None:
-            raise StoreError(f"{record}: how it was heard was not kept; review a newer record")
-        return np.frombuffer(found["embedding"], np.float16)
+        files = inbox.files(self.station)
+        reviews = [(file, review) for file in files if (review := inbox.read(file)) is not None]
+        if not reviews:
+            return 0
+        with told(self.path), transaction(self._database):
+            for _, review in reviews:
+                self._review(review)
+        for file, _ in reviews:
+            file.unlink(missing_ok=True)
+        return len(reviews)
 
     def review(self, record: str, verdict: str | None, note: str = "") -> None:
         """Note what a person says of a record; None takes it back."""
-        with _told(self.path), self._database:  # commits, or rolls back
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute("DELETE FROM reviews WHERE record = ?", (record,))
-            if verdict is not None:
-                values = (record, verdict, clock.now_ms(), note)
-                names = "record, verdict, reviewed_at, note"
-                self._database.execute(f"INSERT INTO reviews ({names}) VALUES (?, ?, ?, ?)", values)
+        with told(self.path), transaction(self._database):
+            self._review(inbox.Review(record, verdict, note, clock.now_ms()))
 
-    def verdict(self, record: str) -> tuple[str, str] | None:
-        """Review of a record: the verdict, and the note."""
-        query = "SELECT verdict, note FROM reviews WHERE record = ?"
-        with _told(self.path):
-            found = self._database.execute(query, (record,)).fetchone()
-        return None if found is None else (found["verdict"], found["note"])
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for what keeps it small."""
+        return self._database
 
-    def last(self, count: int) -> list[Detection | Rejection]:
-        """The records written last, oldest first."""
-        return self._select("ORDER BY rowid DESC LIMIT ?", count)[::-1]
+    def is_there(self) -> bool:
+        """False once the file was taken away, or another has its name."""
+        try:
+            return os.path.samestat(self._file, self.path.stat())
+        except OSError:
+            return False
 
-    def _select(self, rest: str, value: str | int) -> list[Detection | Rejection]:
-        with _told(self.path):
-            rows = self._database.execute(f"SELECT * FROM records {rest}", (value,)).fetchall()
-        return [_record(dict(row)) for row in rows]
+    def _mend(self, records: Sequence[Record], error: sqlite3.DatabaseError) -> None:
+        """A broken index is all that a running store mends by itself."""
+        if not repair.reindex(self._database):
+            raise DamagedStore(f"{self.path}: {error}") from error
+        _LOG.warning("%s: an index was damaged, and is made anew", self.path)
+        self._commit(records)
 
-    def close(self) -> None:
-        """Write what SQLite still keeps beside its file into it."""
-        self._database.close()
+    def _commit(self, records: Sequence[Record]) -> None:
+        with transaction(self._database):
+            for record in records:
+                try:
+                    self._put(record)
+                except _UNFIT as error:  # it alone is left out, for else none would ever be kept
+                    _LOG.error("%s: a record can't be kept: %s", self.path, error)
+
+    def _put(self, record: Record) -> None:
+        run = self._database.execute
+        if isinstance(record, Detection):
+            self._insert(record, None)
+        elif isinstance(record, Rejection):
+            self._insert(record.candidate, record.reason)
+        elif isinstance(record, Evidence):
+            # Of a record that went meanwhile nothing is kept.
+            query = "INSERT INTO embeddings SELECT id, ? FROM records WHERE id = ?"
+            found = (record.embedding.tobytes(), record.id)
+            run(f"{query} ON CONFLICT (record) DO NOTHING", found)
+        elif isinstance(record, Extension):
+            values = (record.end_s, record.hits, record.id)
+            run("UPDATE records SET end_s = ?, hits = ? WHERE id = ?", values)
+        elif isinstance(record, ClipKept):
+            run("UPDATE records SET clip = ? WHERE id = ?", (record.path, record.id))
+        elif isinstance(record, ClipGone):
+            run("UPDATE records SET clip = NULL WHERE clip = ?", (record.path,))
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
         values = {**asdict(found), "rejected": rejected}
         if found.detected_at is not None:
             values["detected_at"] = clock.milliseconds(found.detected_at)
-        values |= {name: json.dumps(values[name], ensure_ascii=False) for name in _NESTED}
+        values["pictures"] = packed_pictures(self._database, found.pictures)
+        values["top"] = packed_candidates(self._database, found.top)
         names = ", ".join(values)
         places = ", ".join(f":{name}" for name in values)
-        self._database.execute(f"INSERT INTO records ({names}) VALUES ({places})", values)
+        query = f"INSERT INTO records ({names}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
+        self._database.execute(query, values)
+
+    def _review(self, review: inbox.Review) -> None:
+        run = self._database.execute
+        run("DELETE FROM reviews WHERE record = ?", (review.record,))
+        if review.verdict is not None:
+            # Of a record that was lost meanwhile there is nothing to say.
+            run(
+                "INSERT INTO reviews (record, verdict, reviewed_at, note) "
+                "SELECT id, ?, ?, ? FROM records WHERE id = ?",
+                (review.verdict, review.reviewed_at, review.note, review.record),
+            )
 
 
-def migrate(database: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Bring a database to the newest version, step by step, each wholly or not at all.
+def _open_sound(path: Path, recover: bool) -> sqlite3.Connection:
+    """A database that is sound, as far as a short check can tell."""
+    database = None if recover else _opened(path)
+    if database is not None:
+        return database
+    repair.recover(path)
+    with _closing_on_error(connect(path)) as database:
+        return _prepared(database)
 
-    Raises:
-        StoreError: it is newer already.
-    """
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(migrations):
-        raise StoreError(
-            f"the records are of version {version}, newer than {len(migrations)}, the newest this "
-            "program knows; update it: pip install -U birdlisten"
-        )
-    for number in range(version, len(migrations)):
-        step = f"BEGIN IMMEDIATE; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
+
+def _opened(path: Path) -> sqlite3.Connection | None:
+    """None of a database that is damaged, and not by its indexes alone."""
+    with _closing_on_error(connect(path)) as database:
         try:
-            database.executescript(step)
-        except sqlite3.Error:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
-
-
-def _open_sound(path: Path) -> sqlite3.Connection:
-    database = _connect(path)
-    try:
-        (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if state == "ok":
-            return _prepared(database)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise  # locked, or not writable: nothing is wrong with the file
-        state = str(error)
-    database.close()
-    _LOG.error("%s is damaged (%s); set aside as %s", path, state, _set_aside(path))
-    return _prepared(_connect(path))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Opened in one thread, written in another; never in two at once.
-    database = sqlite3.connect(path, _BUSY_S, isolation_level=None, check_same_thread=False)
-    database.row_factory = sqlite3.Row
-    return database
+            if repair.problem(database) is None or repair.reindex(database):
+                return _prepared(database)
+        except sqlite3.DatabaseError as error:
+            if not repair.is_damage(error):
+                raise
+        database.close()
+        return None
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
-    """FULL: a commit costs a third of a millisecond, and the last ones survive a power cut."""
+    check_version(database)
     for setting in _SETTINGS:
         database.execute(f"PRAGMA {setting}")
+    migrate(database)
     return database
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename a damaged file and what belongs to it."""
-    mark = clock.iso_utc(clock.now_ms()).replace(":", "")
-    aside = path.with_name(f"{path.name}.damaged-{mark}")
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.replace(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _record(row: dict[str, Any]) -> Detection | Rejection:
-    reason = row.pop("rejected")
-    values = {field.name: row[field.name] for field in fields(Detection)}
-    values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
-    values["top"] = tuple(Candidate(**candidate) for candidate in json.loads(row["top"]))
-    values["clock_synchronised"] = bool(row["clock_synchronised"])
-    if row["detected_at"] is not None:
-        values["detected_at"] = clock.iso_utc(row["detected_at"])
-    found = Detection(**values)
-    return found if reason is None else Rejection(found, reason)
-
-
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as ours."""
+def _closing_on_error(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: {error}") from error
+        yield database
+    except BaseException:
+        database.close()
+        raise

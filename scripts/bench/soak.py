@@ -27,7 +27,7 @@ from edge.config import DEMO_BUNDLE
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import load_bundle
 from edge.records.detection import Detection
-from edge.records.store import Store
+from edge.records.reader import open_records
 from train.aviary.soundscape import compose
 from train.birds.report import machine
 
@@ -124,7 +124,8 @@ def main() -> None:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         seen, talk = soak(args.bundle, Path(folder), args.hours)
-        records = Store(Path(folder)).last(10_000_000)
+        with open_records(Path(folder)) as kept:
+            records = kept.last(10_000_000)
         clips = len(list(Path(folder, "clips").rglob("*.flac")))
     windows = int(re.findall(r"(\d+) windows heard", talk)[-1])
     lost = expected_windows(args.hours, load_bundle(args.bundle).manifest.audio) - windows

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import numpy as np
 from edge.config import DEMO_BUNDLE
 from edge.contract.bundle import load_bundle
 from edge.records.detection import Detection
-from edge.records.store import Store
+from edge.records.reader import open_records
 from train.aviary.soundscape import NAME, RATIOS_DB, Event, compose, write
 from train.birds.report import machine
 
@@ -46,8 +45,8 @@ def detections(bundle: Path, sound: Path, station: Path) -> list[Detection]:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    with closing(Store(station)) as store:
-        return [one for one in store.last(100_000) if isinstance(one, Detection)]
+    with open_records(station) as records:
+        return [one for one in records.last(100_000) if isinstance(one, Detection)]
 
 
 def compare(events: tuple[Event, ...], found: list[Detection]) -> Iterator[Found]:

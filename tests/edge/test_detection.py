@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from edge.records.detection import print_detection
 from tests.support.factories import detection
 
 PROMISED_FIELDS = """
@@ -73,19 +72,7 @@ class Terminal(io.StringIO):
 def test_colour_is_for_terminals_only(
     monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], coloured: bool
 ) -> None:
-    out = stream()
-    monkeypatch.setattr(sys, "stdout", out)
-    print_detection(detection(), as_json=False)
-    print_detection(detection(), as_json=True)
-    text, line, end = out.getvalue().split("\n")
+    monkeypatch.setattr(sys, "stdout", stream())
+    text, line = (detection().to_line(as_json) for as_json in (False, True))
     assert ("\033" in text) == coloured
     assert json.loads(line)["species_id"] == "cuculus_canorus"
-    assert end == ""
-
-
-def test_a_record_is_flushed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = io.BytesIO()
-    buffered = io.TextIOWrapper(io.BufferedWriter(raw, 1 << 20))
-    monkeypatch.setattr(sys, "stdout", buffered)
-    print_detection(detection(), as_json=True)
-    assert raw.getvalue().endswith(b"}\n")

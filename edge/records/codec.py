@@ -1,0 +1,69 @@
+"""Records as bytes, for a file they wait in: a JSON object with the kind of the record."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from edge.records.detection import (
+    Candidate,
+    ClipGone,
+    ClipKept,
+    Detection,
+    Evidence,
+    Extension,
+    Picture,
+    Record,
+    Rejection,
+)
+
+
+def encode(record: Record) -> bytes:
+    """A record as UTF-8 JSON."""
+    return json.dumps({"kind": type(record).__name__, **_values(record)}).encode()
+
+
+def decode(content: bytes) -> Record:
+    """Back from `encode`.
+
+    Raises:
+        ValueError: this is no record.
+    """
+    try:
+        values = json.loads(content)
+        return _KINDS[values.pop("kind")](values)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no record: {error}") from error
+
+
+def _values(record: Record) -> dict[str, Any]:
+    if isinstance(record, Evidence):
+        return {"id": record.id, "embedding": base64.b64encode(record.embedding.tobytes()).decode()}
+    return asdict(record)
+
+
+def _detection(values: dict[str, Any]) -> Detection:
+    pictures = tuple(Picture(**picture) for picture in values.pop("pictures"))
+    top = tuple(Candidate(**candidate) for candidate in values.pop("top"))
+    return Detection(**values, pictures=pictures, top=top)
+
+
+def _rejection(values: dict[str, Any]) -> Rejection:
+    return Rejection(_detection(values["candidate"]), values["reason"])
+
+
+def _evidence(values: dict[str, Any]) -> Evidence:
+    return Evidence(values["id"], np.frombuffer(base64.b64decode(values["embedding"]), np.float16))
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], Record]] = {
+    "Detection": _detection,
+    "Rejection": _rejection,
+    "Evidence": _evidence,
+    "Extension": lambda values: Extension(**values),
+    "ClipKept": lambda values: ClipKept(**values),
+    "ClipGone": lambda values: ClipGone(**values),
+}

@@ -1,0 +1,74 @@
+"""Inbox of a station: reviews that wait for the one who owns the database.
+
+    reviews/<nanoseconds>-<random>.json      {"record", "verdict", "note", "reviewed_at"}
+
+Whoever reviews a record writes here, and only the owner of the database takes it up: a running
+listener with its next look, else the command itself.
+"""
+
+import json
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge.contract.bundle import write_atomic
+from edge.contract.errors import StoreError
+from edge.system import clock
+
+FOLDER = "reviews"
+CONFIRMED, REJECTED = "confirmed", "rejected"
+"""The two verdicts of a person on a record."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """A person's word on a record."""
+
+    record: str
+    """Its id."""
+    verdict: str | None
+    """None takes back what was said before."""
+    note: str
+    reviewed_at: int
+    """UTC in milliseconds."""
+
+
+def leave(station: Path, record: str, verdict: str | None, note: str = "") -> None:
+    """Leave a review; once this returns it survives a crash.
+
+    Raises:
+        StoreError: the station can't be written.
+    """
+    review = Review(record, verdict, note, clock.now_ms())
+    folder = station / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{time.time_ns():020}-{secrets.token_hex(4)}.json"
+        write_atomic(path, json.dumps(asdict(review)).encode())
+    except OSError as error:
+        raise StoreError(f"{folder}: the review can't be written ({error.strerror})") from error
+
+
+def waiting(station: Path) -> list[Review]:
+    """Reviews that nobody has taken up, oldest first; what is no review is left alone."""
+    return [review for review in map(read, files(station)) if review is not None]
+
+
+def files(station: Path) -> list[Path]:
+    """Files of the inbox, oldest first."""
+    try:
+        return sorted((station / FOLDER).glob("*.json"))
+    except OSError:
+        return []
+
+
+def read(path: Path) -> Review | None:
+    """The review in a file; None if there is none."""
+    try:
+        review = Review(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    sound = isinstance(review.record, str) and isinstance(review.note, str)
+    known = review.verdict in (None, CONFIRMED, REJECTED)
+    return review if sound and known and isinstance(review.reviewed_at, int) else None

@@ -1,0 +1,181 @@
+"""Reader of a station's records: opens read-only, never migrates, renames or repairs."""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from edge.contract.arrays import Float16s
+from edge.contract.errors import StoreError
+from edge.records import inbox
+from edge.records.detection import Detection, Rejection
+from edge.records.schema import FILE_NAME, check_version
+from edge.records.shared import read_candidates, read_pictures
+from edge.system import clock
+
+BUSY_S = 2.0
+_ID_CHARACTERS, _ENDING = 36, 12
+"""Of a UUID, and of its last group, which tells records of one moment apart."""
+_FIELDS = tuple(field.name for field in fields(Detection))
+
+
+class RecordReader:
+    """Records of a station, to be asked.
+
+    Args:
+        station: the station's folder.
+        database: an open birdlisten.db.
+    """
+
+    def __init__(self, station: Path, database: sqlite3.Connection) -> None:
+        self.station, self.path = station, station / FILE_NAME
+        self._database = database
+
+    def find(self, part: str) -> Detection | Rejection:
+        """The record with an id, or a part of one.
+
+        Raises:
+            StoreError: there is none, or several.
+        """
+        for condition, values in _conditions(part):
+            found = self._select(f"WHERE {condition} LIMIT 2", values)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                break
+        problem = "several ids hold that; give more of it" if found else "no id holds that"
+        raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
+
+    def last(self, count: int) -> list[Detection | Rejection]:
+        """The records written last, oldest first."""
+        return self._select("ORDER BY rowid DESC LIMIT ?", (count,))[::-1]
+
+    def embedding(self, record: str) -> Float16s:
+        """Embedding of the best window of a record, float16[dim].
+
+        Raises:
+            StoreError: it is not kept (any more).
+        """
+        query = "SELECT embedding FROM embeddings WHERE record = ?"
+        with told(self.path):
+            found = self._database.execute(query, (record,)).fetchone()
+        if found is None:
+            raise StoreError(
+                f"{record}: the embedding is not kept, it may be older than candidates_days; "
+                "review a newer record"
+            )
+        return np.frombuffer(found["embedding"], np.float16)
+
+    def verdict(self, record: str) -> tuple[str, str] | None:
+        """Review of a record: the verdict, and the note; what waits for the writer counts."""
+        waiting = [review for review in inbox.waiting(self.station) if review.record == record]
+        if waiting:
+            newest = waiting[-1]
+            return None if newest.verdict is None else (newest.verdict, newest.note)
+        query = "SELECT verdict, note FROM reviews WHERE record = ? ORDER BY number DESC"
+        with told(self.path):
+            found = self._database.execute(query, (record,)).fetchone()
+        return None if found is None else (found["verdict"], found["note"])
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._database.close()
+
+    def _select(self, rest: str, values: Sequence[str | int]) -> list[Detection | Rejection]:
+        with told(self.path):
+            rows = self._database.execute(f"SELECT * FROM records {rest}", values).fetchall()
+            return [self._record(row) for row in rows]
+
+    def _record(self, row: sqlite3.Row) -> Detection | Rejection:
+        values: dict[str, Any] = {name: row[name] for name in _FIELDS}
+        values["pictures"] = tuple(read_pictures(self._database, row["pictures"]))
+        values["top"] = tuple(read_candidates(self._database, row["top"]))
+        values["clock_synchronised"] = bool(row["clock_synchronised"])
+        if row["detected_at"] is not None:
+            values["detected_at"] = clock.iso_utc(row["detected_at"])
+        found, reason = Detection(**values), row["rejected"]
+        return found if reason is None else Rejection(found, reason)
+
+
+@contextmanager
+def open_records(station: Path) -> Iterator[RecordReader]:
+    """A station's records, read-only; also of a card that can't be written, and beside a listener.
+
+    Raises:
+        StoreError: it has none, or they can't be read.
+    """
+    path = station / FILE_NAME
+    if not path.is_file():
+        raise StoreError(f"{station}: no records here; name a station: --station")
+    with tempfile.TemporaryDirectory(prefix="birdlisten-") as folder, told(path):
+        with closing(_opened(path, Path(folder))) as database:
+            check_version(database)
+            yield RecordReader(station, database)
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        if isinstance(error, StoreError):
+            raise
+        problem = error.strerror if isinstance(error, OSError) else None
+        raise StoreError(f"{path}: {problem or error}") from error
+
+
+def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
+    """A connection that commits by itself, for one thread at a time.
+
+    Args:
+        path: of the file.
+        mode: `rwc`, `ro`, or `ro&immutable=1` where nobody writes.
+    """
+    database = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
+    )
+    database.row_factory = sqlite3.Row
+    return database
+
+
+def _opened(path: Path, spare: Path) -> sqlite3.Connection:
+    """Without a log beside it nobody writes; a log on a card that can't be written needs a copy."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():
+        return connect(path, "ro&immutable=1")
+    database = connect(path, "ro")
+    try:
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return database
+    except sqlite3.OperationalError as error:
+        database.close()
+        if "locked" in str(error):
+            raise
+    if not log.stat().st_size:
+        return connect(path, "ro&immutable=1")
+    for file in (path, log):
+        shutil.copyfile(file, spare / file.name)
+    return connect(spare / path.name)
+
+
+def _conditions(part: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """From what an index answers to what needs a look at every id."""
+    if len(part) == _ID_CHARACTERS:
+        yield "id = ?", (part,)
+    elif len(part) == _ENDING:
+        yield "substr(id, 25) = ?", (part,)
+    if part:
+        yield "id >= ? AND id < ?", (part, part[:-1] + chr(ord(part[-1]) + 1))
+    yield "rowid IN (SELECT rowid FROM records WHERE instr(id, ?) > 0 LIMIT 2)", (part,)

@@ -1,0 +1,209 @@
+"""Repair of a damaged database: its indexes, else all that can be read, else set aside."""
+
+import logging
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from edge.contract.errors import StoreError
+from edge.records.reader import connect
+from edge.records.schema import FILE_NAME, migrate, transaction
+from edge.system import clock
+
+_LOG = logging.getLogger(__name__)
+CHECK_S = 2.0
+"""A check at the start takes no longer, however large the file; what it misses shows when used."""
+_TABLES = ("pictures", "names", "records", "embeddings", "reviews")
+_STEPS = 10_000
+"""Of SQLite's machine between two looks at the clock."""
+_ROOM = 64_000_000
+"""Bytes; with less free a new database would soon stand still, too."""
+_FOREIGN = ("no such table", "no such column", "malformed", "unsupported file format")
+"""Words of SQLite for a file that lacks the tables of its version."""
+_FARTHEST = 1 << 40
+"""No station has more rows."""
+
+
+def problem(database: sqlite3.Connection, limit_s: float = CHECK_S) -> str | None:
+    """First thing that is wrong with a database; None if nothing was found within a time.
+
+    Raises:
+        sqlite3.OperationalError: it is locked, say: nothing is known then.
+    """
+    until = time.monotonic() + limit_s
+    database.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        return None if state == "ok" else str(state)
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            return None
+        raise
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        database.set_progress_handler(None, 0)
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """False of what may pass: locked, no room, a disk that doesn't answer."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(_FOREIGN) or str(error).endswith("already exists")
+    return not isinstance(error, sqlite3.IntegrityError)
+
+
+def reindex(database: sqlite3.Connection) -> bool:
+    """Make all indexes anew; whether that has mended it."""
+    try:
+        with transaction(database):
+            database.execute("REINDEX")
+        return problem(database) is None
+    except sqlite3.OperationalError:
+        raise  # locked, or no room: nothing is known
+    except sqlite3.DatabaseError:
+        return False
+
+
+def recover(path: Path) -> Path:
+    """Copy what can be read into a new file, and put that in the place of the damaged one.
+
+    The damaged file and what belongs to it stay beside, under another name. Where there is no room
+    for a copy a new database is begun, and all stays in the damaged one.
+
+    Args:
+        path: of the damaged database, which nobody has open.
+
+    Returns:
+        Where the damaged one lies now.
+
+    Raises:
+        StoreError: the disk is full; all is as it was.
+    """
+    fresh = path.with_name(f"{FILE_NAME}.recovering")
+    kept = _salvaged(path, fresh)
+    damaged = _set_aside(path)
+    if kept is not None:
+        fresh.replace(path)
+    _LOG.error(
+        "%s is damaged; %s recovered, and the damaged file set aside as %s",
+        path,
+        "nothing" if kept is None else f"{kept} records",
+        damaged,
+    )
+    return damaged
+
+
+def _salvaged(path: Path, fresh: Path) -> int | None:
+    """Count of the records copied; None if there was no room for them."""
+    _remove(fresh)
+    try:
+        return _salvage(path, fresh)
+    except (OSError, sqlite3.OperationalError) as error:
+        _remove(fresh)
+        if shutil.disk_usage(path.parent).free < _ROOM:
+            raise StoreError(
+                f"{path}: is damaged, and there is no room to recover it; make room: its size, "
+                "and as much again"
+            ) from error
+        _LOG.error("%s: can't be recovered (%s)", path, error)
+        return None
+
+
+def _salvage(path: Path, fresh: Path) -> int:
+    with closing(connect(fresh)) as new:
+        new.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        new.execute("PRAGMA journal_mode = WAL")
+        migrate(new)
+        with suppress(sqlite3.DatabaseError), closing(connect(path)) as old:
+            _copy_tables(old, new)
+        _copy_orphans(path, new)
+        (kept,) = new.execute("SELECT count(*) FROM records").fetchone()
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(kept)
+
+
+def _copy_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    for table in _TABLES:
+        columns = [row["name"] for row in new.execute(f"PRAGMA table_info({table})")]
+        names = ", ".join(name for name in columns if name != "number")  # which is the rowid
+        with transaction(new):
+            _copy(old, new, table, names)
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, names: str) -> None:
+    """Rows of a table that can be read, around those that can't."""
+    for row in _readable(old, f"SELECT rowid AS row, {names} FROM {table} NOT INDEXED"):
+        places = ", ".join("?" * len(row))
+        new.execute(f"INSERT OR IGNORE INTO {table} (rowid, {names}) VALUES ({places})", [*row])
+
+
+def _readable(database: sqlite3.Connection, query: str) -> Iterator[sqlite3.Row]:
+    at: int | None = 0
+    while at is not None:
+        try:
+            for row in database.execute(f"{query} WHERE rowid > ? ORDER BY rowid", (at,)):
+                at = row["row"]
+                yield row
+            return
+        except sqlite3.OperationalError:
+            return  # no such table, in an old version
+        except sqlite3.DatabaseError:
+            at = _beyond(database, query, at or 0)
+
+
+def _beyond(database: sqlite3.Connection, query: str, at: int) -> int | None:
+    """The place behind which rows can be read again; None if there is none."""
+    reach = 1
+    while not _reads(database, query, at + reach):
+        reach *= 2
+        if reach > _FARTHEST:
+            return None
+    low, high = at + reach // 2, at + reach
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _reads(database, query, middle) else (middle, high)
+    return high
+
+
+def _reads(database: sqlite3.Connection, query: str, at: int) -> bool:
+    try:
+        database.execute(f"{query} WHERE rowid > ? ORDER BY rowid LIMIT 1", (at,)).fetchone()
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _copy_orphans(path: Path, new: sqlite3.Connection) -> None:
+    """Pages that nothing leads to any more: SQLite's own recovery finds them, where installed."""
+    program = shutil.which("sqlite3")
+    if program is None:
+        _LOG.warning("sqlite3 is missing (sudo apt install sqlite3): recovery is less thorough")
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".recovery-") as folder:
+        found = Path(folder) / FILE_NAME
+        command = [program, "-readonly", str(path), ".recover"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as dump:
+            subprocess.run([program, str(found)], stdin=dump.stdout, capture_output=True)
+        with suppress(sqlite3.DatabaseError), closing(connect(found)) as old:
+            _copy_tables(old, new)
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a damaged file and what belongs to it."""
+    mark = clock.iso_utc(clock.now_ms()).replace(":", "")
+    aside = path.with_name(f"{path.name}.damaged-{mark}")
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,236 @@
+"""The store in every kind of trouble: records wait, and are kept in order once it is back."""
+
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from edge.records import supervisor
+from edge.records.detection import Extension
+from edge.records.lock import StationInUse
+from edge.records.reader import open_records
+from edge.records.schema import FILE_NAME
+from edge.records.store import Store
+from edge.records.supervisor import StoreSupervisor
+from tests.support import ROOT
+from tests.support.factories import detection
+
+TABLE_LEAF = 13
+"""First byte of such a page (SQLite's file format)."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(supervisor, "_FIRST_S", 0.0)
+    monkeypatch.setattr(supervisor, "_MOST_S", 0.0)
+    monkeypatch.setattr("edge.records.reader.BUSY_S", 0.05)
+
+
+def number(n: int) -> str:
+    return f"{n:036}"
+
+
+def ids(station) -> list[str]:
+    with open_records(station) as records:
+        return [one.id for one in records.last(100_000)]
+
+
+@contextlib.contextmanager
+def supervised(station) -> Iterator[Callable[[int], None]]:
+    keeper = StoreSupervisor(station)
+    keeper.start()
+    yield lambda n: keeper.keep([detection(id=number(n))])
+    keeper.close()
+
+
+def test_records_are_kept_at_once_where_all_is_well(tmp_path):
+    with supervised(tmp_path / "new" / "station") as keep:
+        keep(0)
+        assert ids(tmp_path / "new" / "station") == [number(0)]
+
+
+def test_a_second_listener_on_a_station_is_refused_and_told_by_whom(tmp_path):
+    with supervised(tmp_path):
+        other = StoreSupervisor(tmp_path)
+        with pytest.raises(StationInUse, match=r"process \d+, since 2"):
+            other.start()
+    with supervised(tmp_path) as keep:
+        keep(0)
+    assert ids(tmp_path) == [number(0)]
+
+
+def test_what_comes_while_the_database_is_locked_is_kept_in_order(tmp_path, caplog):
+    with supervised(tmp_path) as keep:
+        keep(0)
+        other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        for n in range(1, 5):
+            keep(n)
+        assert ids(tmp_path) == [number(0)]
+        other.execute("COMMIT")
+        keep(5)
+        assert ids(tmp_path) == [number(n) for n in range(6)]
+    assert caplog.text.count("locked") == 1
+
+
+def test_a_store_that_is_locked_at_the_start_is_opened_later(tmp_path):
+    Store(tmp_path).close()
+    other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with supervised(tmp_path) as keep:
+        keep(0)
+        other.execute("COMMIT")
+        other.close()
+    assert ids(tmp_path) == [number(0)]
+
+
+def test_a_station_that_comes_late_is_waited_for(tmp_path):
+    (tmp_path / "card").write_text("not mounted yet")
+    with supervised(tmp_path / "card" / "station") as keep:
+        for n in range(3):
+            keep(n)
+        (tmp_path / "card").unlink()
+        keep(3)
+    assert ids(tmp_path / "card" / "station") == [number(n) for n in range(4)]
+
+
+def test_a_folder_that_is_deleted_is_made_again(tmp_path):
+    station = tmp_path / "station"
+    with supervised(station) as keep:
+        keep(0)
+        shutil.rmtree(station)
+        for n in range(1, 4):
+            keep(n)
+            time.sleep(0.3)  # it is opened by a thread of its own
+        assert ids(station) == [number(n) for n in (1, 2, 3)]
+        other = StoreSupervisor(station)
+        with pytest.raises(StationInUse):
+            other.start()
+
+
+@pytest.mark.parametrize("damage", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+def test_damage_under_a_running_listener_loses_no_later_record(tmp_path, damage):
+    """Each page in turn: of the schema, a table, or an index."""
+    with supervised(tmp_path) as keep:
+        for n in range(60):
+            keep(n)
+    with supervised(tmp_path) as keep:
+        with (tmp_path / FILE_NAME).open("r+b") as file:
+            file.seek(damage * 4096)
+            file.write(b"\xa5" * 4096)
+        for n in range(60, 80):
+            keep(n)
+    with supervised(tmp_path) as keep:
+        keep(80)
+    kept = ids(tmp_path)
+    assert kept[-21:] == [number(n) for n in range(60, 81)]
+    assert kept == sorted(set(kept))
+
+
+def test_a_broken_index_costs_no_record(tmp_path):
+    store = Store(tmp_path)
+    store.write_all([detection(id=number(n)) for n in range(300)])
+    (page,) = store.database.execute(
+        "SELECT rootpage FROM sqlite_master WHERE name = 'records_by_species'"
+    ).fetchone()
+    store.close()
+    with (tmp_path / FILE_NAME).open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    with supervised(tmp_path) as keep:
+        for n in range(300, 320):
+            keep(n)
+        assert ids(tmp_path) == [number(n) for n in range(320)]
+
+
+def test_a_damaged_table_costs_what_was_on_the_page_and_no_more(tmp_path):
+    store = Store(tmp_path)
+    store.write_all([detection(id=number(n)) for n in range(300)])
+    store.close()
+    content = bytearray((tmp_path / FILE_NAME).read_bytes())
+    leaf = next(
+        page
+        for page in range(0, len(content), 4096)
+        if content[page] == TABLE_LEAF and number(150).encode() in content[page : page + 4096]
+    )
+    content[leaf : leaf + 4096] = b"\xa5" * 4096
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with supervised(tmp_path) as keep:
+        keep(300)
+    kept = ids(tmp_path)
+    assert 300 - 20 <= len(kept) <= 300
+    assert kept[-1] == number(300)
+    (aside,) = tmp_path.glob("*.damaged-*Z")
+    assert aside.read_bytes()[: len(content)] == content
+
+
+def test_on_a_full_disk_records_wait_on_disk_and_survive_a_kill(small_disk):
+    station = small_disk.path / "station"
+    keeper = StoreSupervisor(station)
+    keeper.start()
+    keeper.keep([detection(id=number(0)), Extension(number(0), 50.0, 9)])
+    small_disk.leave(0)
+    for n in range(1, 200):
+        keeper.keep([detection(id=number(n))])
+    keeper._lock.release()  # as good as killed: nothing else is closed
+    small_disk.leave(2_000_000)
+    with supervised(station):
+        assert ids(station) == [number(n) for n in range(200)]
+
+
+KEEPER = """
+import sys
+import time
+from pathlib import Path
+from edge.records.supervisor import StoreSupervisor
+from tests.support.factories import detection
+keeper = StoreSupervisor(Path(sys.argv[1]))
+keeper.start()
+for n in range(100_000):
+    keeper.keep([detection(id=f"{n:036}")])
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("trouble", ["full", "locked"])
+def test_nothing_acknowledged_is_lost_at_a_kill_while_the_store_is_in_trouble(small_disk, trouble):
+    station = small_disk.path / "station"
+    Store(station).close()
+    command = [sys.executable, "-c", KEEPER, str(station)]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert running.stdout
+    with running, sqlite3.connect(station / FILE_NAME, isolation_level=None) as other:
+        told = [int(running.stdout.readline()) for _ in range(5)]
+        if trouble == "full":
+            small_disk.leave(0)
+        else:
+            other.execute("BEGIN IMMEDIATE")
+        told += [int(running.stdout.readline()) for _ in range(40)]
+        running.kill()
+        told += [int(line) for line in running.stdout.read().splitlines() if line]
+    other.close()
+    small_disk.leave(2_000_000)
+    with supervised(station):
+        pass
+    assert ids(station)[: len(told)] == [number(n) for n in told]
+
+
+def test_without_any_room_the_newest_are_lost_counted_and_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("edge.records.backlog.MEMORY_BYTES", 20_000)
+    (tmp_path / "file").write_text("")
+    keeper = StoreSupervisor(tmp_path / "file" / "station")
+    keeper.start()
+    for n in range(100):
+        keeper.keep([detection(id=number(n))])
+    (tmp_path / "file").unlink()
+    keeper.keep([])
+    keeper.close()
+    kept = ids(tmp_path / "file" / "station")
+    assert kept == [number(n) for n in range(len(kept))]
+    assert 5 < len(kept) < 100
+    assert f"{100 - len(kept)} records were lost" in caplog.text
