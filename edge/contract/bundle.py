@@ -22,6 +22,7 @@ from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, is_plain_name, load_manifest
+from edge.contract.npy import rows_of
 from edge.contract.taxonomy import Taxonomy, read_table
 
 EXTENSIONS = {
@@ -236,15 +237,11 @@ def _table(path: Path) -> tuple[GalleryRow, ...]:
 def _rows(path: Path, manifest: Manifest, role: str) -> Float16s | None:
     if role not in manifest.roles:
         return None
-    if not read_role(path, manifest, role).startswith(np.lib.format.MAGIC_PREFIX):
-        raise BundleError(f"{role}: not a .npy array; build it again")
+    content = read_role(path, manifest, role)
     try:
-        rows: Float16s = np.load(
-            path / manifest.roles[role].file, mmap_mode="r", allow_pickle=False
-        )
-    except Exception as error:  # numpy parses the header with Python's own tokenizer
-        reason = " ".join(str(error).split())
-        raise BundleError(f"{role}: not a plain .npy array ({reason}); build it again") from error
+        rows = rows_of(content)
+    except BundleError as error:
+        raise BundleError(f"{role}: {error}; build it again") from error
     check_unit_rows(rows, role, manifest.embedding_dim)
     return rows
 

@@ -7,12 +7,14 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract.arrays import Float16s
+from edge.contract.arrays import Float16s, Float32s
 from edge.contract.errors import BundleError
 from edge.contract.taxonomy import Taxonomy
 
 UNIT_TOLERANCE = 5e-3
 """float16 rows of 768 numbers keep unit length to about 1e-3."""
+_PART = 4096
+"""Rows that are widened at a time."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,16 @@ def check_unit_rows(rows: npt.NDArray[np.generic], role: str, dim: int | None = 
     expected = f"float16[n, {dim or 'dim'}]"
     if rows.dtype != np.float16 or rows.ndim != 2 or (dim and rows.shape[1] != dim):
         raise BundleError(f"{role}: expected {expected}, found {rows.dtype}{list(rows.shape)}")
-    wide = rows.astype(np.float32)
-    if not np.isfinite(wide).all():
-        bad = int(np.flatnonzero(~np.isfinite(wide).all(axis=1))[0])
-        raise BundleError(f"{role}: row {bad} holds NaN or infinity; build it again")
-    length = np.linalg.norm(wide, axis=1)
-    if len(length) and np.abs(length - 1).max() > UNIT_TOLERANCE:
+    for begin in range(0, len(rows), _PART):
+        _check_values(rows[begin : begin + _PART].astype(np.float32), role, begin)
+
+
+def _check_values(rows: Float32s, role: str, begin: int) -> None:
+    """Refuse rows that are not finite or not of unit length; `begin` counts those before."""
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise BundleError(f"{role}: row {begin + bad} holds NaN or infinity; build it again")
+    length = np.linalg.norm(rows, axis=1)
+    if np.abs(length - 1).max() > UNIT_TOLERANCE:
         bad = int(np.abs(length - 1).argmax())
-        raise BundleError(f"{role}: row {bad} has length {length[bad]:.3f}, expected 1")
+        raise BundleError(f"{role}: row {begin + bad} has length {length[bad]:.3f}, expected 1")
