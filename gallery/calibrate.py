@@ -36,9 +36,9 @@ from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import DatasetError
 from edge.dsp.gate import Gate, GateConfig, passing
+from edge.recognition.background import BANK_ROWS, thinned
 from edge.recognition.encoder import Encoder, open_encoder
 from edge.recognition.runtime import RuntimeOptions
-from edge.recognition.search import BANK_ROWS, thinned
 from edge.source.framing import Window, frame_waveform
 from gallery.calibration.recordings import (
     LabelledRecording,

@@ -9,8 +9,8 @@ import numpy as np
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import AudioError
+from edge.recognition.background import thinned
 from edge.recognition.overlay import Overlay
-from edge.recognition.search import thinned
 from edge.source.block import Block
 from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks

@@ -3,11 +3,12 @@
 import csv
 import io
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract.arrays import Float16s, Float32s
+from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.errors import BundleError
 from edge.contract.taxonomy import Taxonomy
 
@@ -52,6 +53,14 @@ class Gallery:
                 f"gallery: {len(self.rows)} rows but {len(self.table)} table lines; "
                 "build the gallery again: python -m gallery.build"
             )
+
+    @cached_property
+    def members(self) -> dict[str, Places]:
+        """Row numbers of every species that has a picture."""
+        rows: dict[str, list[int]] = {}
+        for number, row in enumerate(self.table):
+            rows.setdefault(row.species_id, []).append(number)
+        return {species: np.array(numbers, np.intp) for species, numbers in rows.items()}
 
     def check_species(self, taxonomy: Taxonomy) -> None:
         """Refuse rows of a species that the taxonomy doesn't hold."""

@@ -14,7 +14,9 @@ from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.calibration import Weights
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-from edge.recognition.search import Exemplars, Prototypes, Scores, Search, members_of
+from edge.recognition.background import BackgroundBank
+from edge.recognition.prototypes import Exemplars, Prototypes, Scores
+from edge.recognition.search import Search
 
 
 class Fusion:
@@ -44,7 +46,7 @@ class Fusion:
         background: Float16s | None = None,
         exemplars: Mapping[str, Float16s] | None = None,
     ) -> None:
-        pictured, confirmed = members_of(gallery), exemplars or {}
+        pictured, confirmed, bank = gallery.members, exemplars or {}, BackgroundBank(background)
         known = anchors.keys() | pictured.keys() | confirmed.keys()
         self.species_ids = [species for species in species_ids if species in known]
         if not self.species_ids:
@@ -55,19 +57,18 @@ class Fusion:
         self._pictures = Search(gallery, seen, top_pictures, background) if seen else None
         self._picture_place = {place[species]: n for n, species in enumerate(seen)}
         self._picture_columns = np.array([place[species] for species in seen], np.intp)
-        self._anchors = Prototypes([anchors[species] for species in named], background)
+        rows = [anchors[species] for species in named]
+        self._anchors = Prototypes(rows, bank) if named else None
         self._anchor_columns = np.array([place[species] for species in named], np.intp)
         self._weights = _shares(weights, self._picture_columns, self._anchor_columns, len(place))
-        chosen = {
-            species: confirmed[species] for species in self.species_ids if species in confirmed
-        }
-        self._exemplars = Exemplars(self.species_ids, chosen, background) if chosen else None
+        heard = not confirmed.keys().isdisjoint(place)
+        self._exemplars = Exemplars(self.species_ids, confirmed, bank) if heard else None
 
     def scores(self, embeddings: Float32s) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
         shape = (len(embeddings), len(self.species_ids))
         score, similarity = np.zeros(shape, np.float32), np.full(shape, -1, np.float32)
-        if len(self._anchor_columns):
+        if self._anchors is not None:
             columns = self._anchor_columns
             cosine, standard = self._anchors.scores(embeddings)
             score[:, columns] += self._weights[1, columns] * standard

@@ -87,7 +87,7 @@ def listen(
     sung, recording, _ = embed(birds, model.encoder, spec)
     still, _, audible = embed(background, model.encoder, spec)
     species = [next(iter(bird.species_ids)) for bird in birds]
-    rows = search.rows.T
+    rows = search.rows.wide().T
     background = model.bank.astype(np.float32)
     return Sung(
         search=search,

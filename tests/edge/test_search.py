@@ -3,7 +3,10 @@ import pytest
 
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
-from edge.recognition.search import BANK_ROWS, SHORTLIST, Prototypes, Search, thinned
+from edge.recognition.background import BANK_ROWS, BackgroundBank, thinned
+from edge.recognition.prototypes import Prototypes
+from edge.recognition.search import Search
+from edge.recognition.shortlist import SHORTLIST
 
 DIM = 16
 OWNERS = ["a", "b", "a", "c", "b", "a", "a", "c", "d"]
@@ -240,7 +243,7 @@ def test_a_background_of_two_windows_corrects() -> None:
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_prototypes_of_any_length_are_standardised_from_two_windows_on(size: int) -> None:
     rows, bank, queries = 3 * unit(4, 5), unit(2, 8)[:size], unit(3, 3, np.float32)
-    cosine, score = Prototypes(list(rows), bank).scores(queries)
+    cosine, score = Prototypes(list(rows), BackgroundBank(bank)).scores(queries)
     directions = rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     expected = queries @ directions.T
     assert cosine == pytest.approx(expected, abs=1e-4)

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
-from edge.recognition.search import BANK_ROWS
+from edge.recognition.background import BANK_ROWS
 from gallery.calibrate import main
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS

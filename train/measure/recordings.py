@@ -13,7 +13,7 @@ from torch import Tensor
 from edge.contract.arrays import Array, Embeddings, Places
 from edge.contract.errors import DatasetError
 from edge.dsp.gate import GateConfig, passing
-from edge.recognition.search import thinned
+from edge.recognition.background import thinned
 from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
 from train.data.dataset import Item

@@ -1,0 +1,78 @@
+"""Prototypes: one row that stands for a species, standardised over the background."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.contract.arrays import Flags, Float16s, Float32s, Floats
+from edge.recognition.background import BackgroundBank
+
+_SHORTEST = 1e-6
+"""Sounds that cancel each other out have no direction."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a batch of windows."""
+
+    score: Float32s
+    """float32[batch, species], standardised over the background where the bundle ships one."""
+    similarity: Float32s
+    """float32[batch, species], cosine: mean of the best rows; -1 off a shortlist."""
+
+
+class Prototypes:
+    """One row a species, standardised over the background.
+
+    Args:
+        rows: float16[dim] or float32[dim] a species, of any length; one species at least.
+        background: windows without a bird.
+    """
+
+    def __init__(self, rows: Sequence[Floats], background: BackgroundBank) -> None:
+        self._rows = np.array(rows, np.float32)
+        length = np.linalg.norm(self._rows, axis=1, keepdims=True)
+        self._rows /= np.maximum(length, np.float32(_SHORTEST))
+        self._mean, self._deviation = background.statistics(self._rows)
+
+    def scores(self, embeddings: Float32s) -> tuple[Float32s, Float32s]:
+        """Cosine and standardised cosine, float32[batch, species] each."""
+        cosine = embeddings @ self._rows.T
+        return cosine, (cosine - self._mean) / self._deviation
+
+
+class Exemplars:
+    """One prototype of each species that was confirmed by ear (Snell et al. 2017).
+
+    Args:
+        species_ids: the species that are scored, in order.
+        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id; of one of the
+            species at least.
+        background: windows without a bird.
+    """
+
+    def __init__(
+        self,
+        species_ids: Sequence[str],
+        exemplars: Mapping[str, Float16s],
+        background: BackgroundBank,
+    ) -> None:
+        columns = [n for n, species in enumerate(species_ids) if species in exemplars]
+        sounds = [exemplars[species_ids[n]].astype(np.float32) for n in columns]
+        self._columns = np.array(columns, np.intp)
+        self._prototypes = Prototypes([rows.mean(axis=0) for rows in sounds], background)
+
+    def best(self, embeddings: Float32s, shown: Scores) -> Scores:
+        """The better of what was seen and what was heard of a species before."""
+        cosine, sounded = self._prototypes.scores(embeddings)
+        better = sounded > shown.score[:, self._columns]
+        return Scores(
+            self._put(shown.score, sounded, better),
+            self._put(shown.similarity, cosine, better),
+        )
+
+    def _put(self, shown: Float32s, sounded: Float32s, better: Flags) -> Float32s:
+        found = shown.copy()
+        found[:, self._columns] = np.where(better, sounded, shown[:, self._columns])
+        return found
