@@ -1,10 +1,14 @@
 """What a station has learnt of its own: kept in files, taken back by deleting them."""
 
+import builtins
 import logging
+import os
+import random
 
 import numpy as np
 import pytest
 
+from edge.contract.bundle import npy_bytes
 from edge.recognition.overlay import FOLDER, Overlay
 from tests.support.factories import DIM, unit_rows
 
@@ -87,3 +91,121 @@ def test_a_damaged_file_is_named_and_left_out(overlay, tmp_path, caplog, content
 def test_rows_that_no_encoder_makes_are_left_out(overlay, rows):
     overlay.add_background("odd", rows)
     assert overlay.load().background is None
+
+
+@pytest.fixture
+def odd(overlay, tmp_path):
+    """Where a file may lie that this station didn't write, beside a good one."""
+    overlay.add_background("good", unit_rows(2, 1))
+    (good,) = tmp_path.rglob("good.npy")
+    return good.with_name("odd.npy")
+
+
+GOOD = npy_bytes(unit_rows(4, 4))
+
+
+def spoilt(value):
+    rows = unit_rows(4, 4)
+    rows[2] = value
+    return npy_bytes(rows)
+
+
+FAULTS = {
+    "an open bracket": GOOD.replace(b"}", b"("),
+    "a quote": GOOD.replace(b"'shape'", b"'shape\""),
+    "terabytes": GOOD.replace(b"(4, 8), }" + b" " * 12, b"(4000000000000, 8), }"),
+    "a power": GOOD.replace(b"(4, 8), }" + b" " * 4, b"(9**9**9, 8)}"),
+    "half": GOOD[:90],
+    "more than it says": GOOD + b"x",
+    "not a number": spoilt(np.nan),
+    "infinite": spoilt(np.inf),
+    "not of unit length": spoilt(0.9),
+    "no rows": npy_bytes(unit_rows(4, 4)[:0]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_file_that_cannot_be_used_is_told_once_and_tried_when_it_changes(
+    overlay, odd, caplog, fault
+):
+    odd.write_bytes(FAULTS[fault])
+    for n in range(3):
+        assert len(overlay.load().background) == 2
+        assert not overlay.changed()
+        overlay.add_rejected(f"other {n}", unit_rows(1, n))
+        overlay.forget(f"other {n}")
+    (said,) = caplog.messages
+    assert "odd.npy" in said
+    assert "\n" not in said
+    odd.write_bytes(GOOD)
+    assert overlay.changed()
+    assert len(overlay.load().background) == 6
+
+
+def test_any_damage_leaves_out_that_file_only(overlay, odd):
+    chance = random.Random(1)
+    for _ in range(300):
+        content = bytearray(GOOD)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        odd.write_bytes(content)
+        assert len(overlay.load().background) in (2, 6)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_left_out(overlay, odd, caplog, make):
+    make(odd)
+    assert len(overlay.load().background) == 2
+    assert "odd.npy" in caplog.text
+
+
+@pytest.mark.parametrize("folder", ["exemplars", "rejected", "exemplars/strix_aluco"])
+def test_a_file_in_place_of_a_folder_is_left_out(overlay, odd, caplog, folder):
+    place = odd.parent.parent / folder
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"")
+    learnt = overlay.load()
+    assert (learnt.exemplars, learnt.rejected) == ({}, None)
+    assert len(learnt.background) == 2
+    place.unlink()
+    overlay.add_rejected("one", unit_rows(1, 1))
+    assert overlay.changed()
+    assert len(overlay.load().rejected) == 1
+
+
+EXCEPTIONS = [
+    kind
+    for kind in vars(builtins).values()
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
+    if kind.__name__ not in ("BaseExceptionGroup", "ExceptionGroup")
+    if not issubclass(kind, UnicodeDecodeError | UnicodeEncodeError | UnicodeTranslateError)
+]
+
+
+@pytest.mark.parametrize("kind", EXCEPTIONS)
+def test_no_fault_of_a_file_passes(overlay, odd, monkeypatch, kind):
+    def fault(path):
+        raise kind("a fault")
+
+    monkeypatch.setattr("edge.recognition.overlay.read_rows", fault)
+    assert overlay.load().background is None
+
+
+def test_files_that_vanish_are_no_fault(overlay, odd, caplog):
+    odd.symlink_to(odd.with_name("gone"))
+    assert len(overlay.load().background) == 2
+    assert caplog.messages == []
+
+
+def test_hidden_files_of_other_systems_are_passed_over(overlay, odd, caplog):
+    odd.with_name("._good.npy").write_bytes(b"AppleDouble")
+    assert len(overlay.load().background) == 2
+    assert caplog.messages == []
+
+
+def test_thousands_of_damaged_files_do_not_fill_the_log(overlay, odd, caplog):
+    for n in range(2000):
+        odd.with_name(f"{n}.npy").write_bytes(b"no array")
+    assert len(overlay.load().background) == 2
+    assert 0 < len(caplog.messages) <= 50
+    assert not overlay.changed()
