@@ -130,7 +130,7 @@ class Overlay:
         return rows
 
     def _entries(self, folder: Path) -> list[Path]:
-        """What a folder shows, sorted; from now on a change of it is noticed."""
+        """Files and folders in a folder, sorted; from now on a change of it is noticed."""
         self._folders[folder] = seen = _signature(folder)
         try:
             return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -151,7 +151,7 @@ class Overlay:
 
 
 def _signature(path: Path) -> _Signature:
-    """What changes with a file or folder; None if there is none."""
+    """Figures that change with a file or folder; None if there is none."""
     try:
         status = path.stat()
     except (OSError, ValueError):

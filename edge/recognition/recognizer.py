@@ -1,12 +1,13 @@
 """Recognition of a window: gate, encoder, search and calibration."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from edge.contract.arrays import Float16s, Float32s, Float64s, Floats, Places
+from edge.contract.arrays import Float32s, Float64s, Floats
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
@@ -15,19 +16,18 @@ from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, weighed
 from edge.dsp.gate import GateConfig, GateVerdict, judge
 from edge.recognition.encoder import Encoder, choose_precision, open_encoder
-from edge.recognition.fusion import Fusion
-from edge.recognition.overlay import Learnt, Overlay
+from edge.recognition.knowledge import Knowledge
+from edge.recognition.learner import Learner
+from edge.recognition.overlay import Overlay
 from edge.recognition.runtime import RuntimeOptions
-from edge.recognition.search import Search
 from edge.source.framing import Window
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
-LIKENESS = 0.9
-"""Cosine from which two windows are of one sound: half of the windows of one recording are that
-near to each other, and one in a hundred of those of others (the starter's encoder, real birds)."""
 _TOP, _PICTURES = 5, 3
 """Species and pictures of a match."""
+_PATIENCE_S = 0.05
+"""How long a live source may be held up by learning; the rest is done beside inference."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +115,28 @@ class Recognizer:
         self.precision = choose_precision(bundle, precision, runtime.provider)
         self.species_set = species_set or bundle.manifest.default_species_set
         self._encoder: Encoder = open_encoder(bundle, self.precision, runtime)
-        self._ids: Sequence[str] = species_ids or bundle.species_ids(self.species_set)
-        self._overlay = overlay
         self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
-        self._rejected: Float32s | None = None
-        self._search = self._searched()
-        known = set(self._search.species_ids)
-        self._ids = [
-            species_id for species_id in self._ids if species_id in known
-        ]  # stays: records count on its order
+        know = partial(
+            Knowledge,
+            bundle=bundle,
+            calibration=self.calibration,
+            background=bundle.background(self.precision),
+            overlay=overlay,
+        )
+        self._known = know(chosen=species_ids or bundle.species_ids(self.species_set))
+        # Stays, whatever is learnt: records count on its order.
+        self._ids = self._known.species_ids
         if not self._ids:
             raise BundleError(f"{bundle.path}: knows nothing of any of the chosen species")
-        self._columns = self._chosen_columns()
         self._table = bundle.taxonomy.by_id()
         self.species: list[Species] = [self._table[species_id] for species_id in self._ids]
         """Those that can be heard, in the order of the score fields."""
         self._gate = GateConfig(sample_rate_hz=bundle.manifest.audio.sample_rate_hz)
         self._occurrence, self._live = occurrence, live
+        self._learner: Learner[Knowledge] | None = None
+        if overlay is not None:
+            learn = partial(know, chosen=self._ids, kept=self._ids)
+            self._learner = Learner(overlay.changed, learn, _PATIENCE_S if live else None)
 
     @property
     def provider(self) -> str:
@@ -145,30 +150,9 @@ class Recognizer:
         return Identity(manifest.name, manifest.model_id, self.precision, self.provider)
 
     def refresh(self) -> None:
-        """Take up what the station has learnt since; costs nothing if that is nothing."""
-        if self._overlay is not None and self._overlay.changed():
-            self._search = self._searched()
-            self._columns = self._chosen_columns()
-
-    def _searched(self) -> Search | Fusion:
-        learnt = Learnt() if self._overlay is None else self._overlay.load()
-        shipped = self.bundle.background(self.precision)
-        banks = [bank for bank in (shipped, learnt.background) if bank is not None]
-        known = learnt.rejected
-        self._rejected = None if known is None else known.astype(np.float32)
-        bank = np.concatenate(banks) if banks else None
-        return open_search(
-            self.bundle,
-            chosen=self._ids,
-            calibration=self.calibration,
-            bank=bank,
-            exemplars=learnt.exemplars,
-        )
-
-    def _chosen_columns(self) -> Places:
-        """Places of the chosen species among those that are searched."""
-        place = {species: n for n, species in enumerate(self._search.species_ids)}
-        return np.array([place[species] for species in self._ids], np.intp)
+        """Take up what the station has learnt since; a live source is hardly held up by it."""
+        if self._learner is not None:
+            self._known = self._learner.newest() or self._known
 
     def warm_up(self) -> None:
         """Run the encoder once, so that the first bird finds it ready."""
@@ -179,9 +163,10 @@ class Recognizer:
         """Score windows; which of them are worth it is for `judge` to say."""
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
-        scores = self._search.scores(embeddings)
+        known = self._known
+        scores = known.search.scores(embeddings)
         chosen, similarity = (
-            values[:, self._columns] for values in (scores.score, scores.similarity)
+            values[:, known.columns] for values in (scores.score, scores.similarity)
         )
         probability = self._probability(chosen)
         return [
@@ -191,7 +176,7 @@ class Recognizer:
                 similarity=similarity[n],
                 probability=None if probability is None else probability[n],
                 embedding=embeddings[n],
-                rejected=self._was_rejected(embeddings[n]),
+                rejected=known.was_rejected(embeddings[n]),
                 rival=self._rival(scores.score[n], float(chosen[n].max())),
             )
             for n, window in enumerate(windows)
@@ -202,11 +187,7 @@ class Recognizer:
         first = int(score.argmax())
         if score[first] <= best:
             return None
-        return self._table[self._search.species_ids[first]]
-
-    def _was_rejected(self, embedding: Float32s) -> bool:
-        rejected = self._rejected
-        return rejected is not None and bool((rejected @ embedding).max() >= LIKENESS)
+        return self._table[self._known.search.species_ids[first]]
 
     def _probability(self, score: Float32s) -> Float64s | None:
         if self.calibration is None:
@@ -228,8 +209,8 @@ class Recognizer:
             scores: of the window.
             species: place in the score fields.
         """
-        column = int(self._columns[species])
-        rows = self._search.best_rows(scores.embedding, column, _PICTURES)
+        column = int(self._known.columns[species])
+        rows = self._known.search.best_rows(scores.embedding, column, _PICTURES)
         order = np.argsort(-scores.score, kind="stable")[:_TOP]
         return Match(
             species=self.species[species],
@@ -241,38 +222,6 @@ class Recognizer:
                 (self.species[n], round(float(scores.score[n]), 4), scores.sure(n)) for n in order
             ],
         )
-
-
-def open_search(
-    bundle: Bundle,
-    chosen: Sequence[str],
-    calibration: Calibration | None,
-    bank: Float16s | None,
-    exemplars: Mapping[str, Float16s] | None = None,
-) -> Search | Fusion:
-    """Open the search of a bundle: the chosen species, or all names if it was calibrated so.
-
-    Args:
-        bundle: with gallery and anchors.
-        chosen: ids of species.
-        calibration: says how evidence is weighted; None, or one without weights: by pictures alone.
-        bank: float16[m, dim] embeddings of windows without a bird, or None.
-        exemplars: confirmed sounds by species id.
-    """
-    top = bundle.manifest.top_pictures
-    anchors = bundle.anchors_by_id
-    weights = calibration.weights if calibration else None
-    if weights is None:
-        return Search(bundle.gallery, chosen, top, bank, anchors=anchors, exemplars=exemplars)
-    return Fusion(
-        gallery=bundle.gallery,
-        species_ids=bundle.taxonomy.ids,
-        top_pictures=top,
-        weights=weights,
-        anchors=anchors,
-        background=bank,
-        exemplars=exemplars,
-    )
 
 
 def _finite(embeddings: Float32s) -> Float32s:
