@@ -1,10 +1,14 @@
 """`birdlisten identify`: the best species of each recording, without a threshold."""
 
 import json
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from edge.contract.arrays import Float32s, Float64s, Places
 from edge.contract.errors import AudioError
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
@@ -23,8 +27,7 @@ def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
         best = _best_windows(path, recognizer)
     except AudioError as error:
         return {"source": str(path), "error": str(error)}
-    order = sorted(best, key=lambda species: -best[species].score[species])[:top]
-    return {"source": str(path), "top": [_entry(n, best[n], recognizer) for n in order]}
+    return {"source": str(path), "top": [] if best is None else best.top(recognizer, top)}
 
 
 def to_text(record: dict[str, Any]) -> str:
@@ -43,35 +46,70 @@ def to_json(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
-def _best_windows(path: Path, recognizer: Recognizer) -> dict[int, WindowScores]:
-    """The window in which each species scores best; a file of any length fits in memory."""
-    passing: dict[int, WindowScores] = {}
-    gated: dict[int, WindowScores] = {}
+@dataclass(frozen=True)
+class _BestWindows:
+    """The window in which each species scores best; as large for a day as for a minute."""
+
+    score: Float32s
+    similarity: Float32s
+    probability: Float64s | None
+    start_sample: Places
+    """int[species], as the others."""
+
+    @classmethod
+    def of(cls, scores: WindowScores) -> "_BestWindows":
+        """Those of the first window."""
+        start = np.full(len(scores.score), scores.start_sample)
+        return cls(scores.score, scores.similarity, scores.probability, start)
+
+    def or_better(self, scores: WindowScores) -> "_BestWindows":
+        """Those with one more window."""
+        other, better = _BestWindows.of(scores), scores.score > self.score
+        sure = self.probability
+        if sure is not None and other.probability is not None:
+            sure = np.where(better, other.probability, sure)
+        return _BestWindows(
+            score=np.where(better, other.score, self.score),
+            similarity=np.where(better, other.similarity, self.similarity),
+            probability=sure,
+            start_sample=np.where(better, other.start_sample, self.start_sample),
+        )
+
+    def top(self, recognizer: Recognizer, count: int) -> list[dict[str, Any]]:
+        """Entries of the best species."""
+        order = np.argsort(-self.score, kind="stable")[:count]
+        return [self._entry(int(species), recognizer) for species in order]
+
+    def _entry(self, species: int, recognizer: Recognizer) -> dict[str, Any]:
+        known, sure = recognizer.species[species], self.probability
+        rate_hz = recognizer.bundle.manifest.audio.sample_rate_hz
+        return {
+            "species_id": known.species_id,
+            "scientific_name": known.scientific_name,
+            "common_name": known.common_name,
+            "score": round(float(self.score[species]), 4),
+            "similarity": round(float(self.similarity[species]), 4),
+            "probability": None if sure is None else round(float(sure[species]), 4),
+            "start_s": round(int(self.start_sample[species]) / rate_hz, 3),
+        }
+
+
+def _best_windows(path: Path, recognizer: Recognizer) -> _BestWindows | None:
+    """Of the windows that pass the gate, or of all if none does; None if there is no window."""
+    passing: _BestWindows | None = None
+    gated: _BestWindows | None = None
     windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
     while chunk := list(islice(windows, _BATCH)):
         for window, scores in zip(chunk, recognizer.score(chunk), strict=True):
-            _keep_best(gated if recognizer.judge(window).reason else passing, scores)
+            if recognizer.judge(window).reason:
+                gated = _better(gated, scores)
+            else:
+                passing = _better(passing, scores)
     return passing or gated
 
 
-def _keep_best(best: dict[int, WindowScores], scores: WindowScores) -> None:
-    for species, score in enumerate(scores.score):
-        if species not in best or score > best[species].score[species]:
-            best[species] = scores
-
-
-def _entry(species: int, scores: WindowScores, recognizer: Recognizer) -> dict[str, Any]:
-    known = recognizer.species[species]
-    rate_hz = recognizer.bundle.manifest.audio.sample_rate_hz
-    return {
-        "species_id": known.species_id,
-        "scientific_name": known.scientific_name,
-        "common_name": known.common_name,
-        "score": round(float(scores.score[species]), 4),
-        "similarity": round(float(scores.similarity[species]), 4),
-        "probability": scores.sure(species),
-        "start_s": round(scores.start_sample / rate_hz, 3),
-    }
+def _better(best: _BestWindows | None, scores: WindowScores) -> _BestWindows:
+    return _BestWindows.of(scores) if best is None else best.or_better(scores)
 
 
 def _strength(entry: dict[str, Any]) -> float:

@@ -35,7 +35,7 @@ class Learner(Generic[T]):
         """When to try again what has failed."""
 
     def newest(self) -> T | None:
-        """The newest that was learnt, None if nothing was; costs some microseconds if there is nothing."""
+        """The newest that was learnt; None, after some microseconds, if nothing was."""
         if not self._learnt and not self._busy() and self._wanted():
             self._begin()
         return self._learnt.pop() if self._learnt else None
