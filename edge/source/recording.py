@@ -4,15 +4,16 @@ import io
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.contract.arrays import Int16s
+from edge.contract.arrays import Float32s, Int16s
 from edge.contract.audio import Waveform, to_mono_float32
 from edge.contract.errors import AudioError
+from edge.contract.float_level import FloatLevel, float_level
 from edge.source.block import Block
 from edge.source.resampling import resample
 
@@ -22,6 +23,8 @@ _FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _MIN_S = 0.1
 _BLOCK_S = 1.0
+_FLOATS = ("FLOAT", "DOUBLE")
+"""Encodings that may go beyond full scale, and hold NaN."""
 _PADDING_S = 0.1
 """Encoders pad: the header of a whole OGG or MP3 may promise up to this much that isn't there."""
 
@@ -29,16 +32,19 @@ _PADDING_S = 0.1
 def read_blocks(path: Path) -> Iterator[Block]:
     """Decode a file of any rate, channels and bit depth, a second at a time.
 
+    Floats beyond full scale are turned down; samples that are no numbers are silence, and told.
+
     Raises:
-        AudioError: the file is no audio, too short, holds NaN, or ends before its header says.
+        AudioError: the file is no audio, too short, or ends before its header says.
     """
+    level = _measured(path)
     with _open(path) as file:
         _check_length(path, file.frames, file.samplerate)
         position = 0
-        # Not file.blocks(): where a file ends early it repeats what it read before.
-        while len(block := _read(path, file)):
-            yield Block(_mono(path, block), file.samplerate, position)
-            position += len(block)
+        for samples in _parts(path, file):
+            mono = to_mono_float32(level.apply(samples) if level else samples)
+            yield Block(mono, file.samplerate, position)
+            position += len(mono)
         if file.frames - position > _PADDING_S * file.samplerate:
             raise AudioError(
                 f"{path}: ends after {position / file.samplerate:.1f} s of the "
@@ -116,6 +122,38 @@ def _silent_decoder() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _measured(path: Path) -> FloatLevel | None:
+    """Level of a file of floats, read once for it; None for what can't go beyond full scale."""
+    with _open(path) as file:
+        if file.subtype not in _FLOATS:
+            return None
+        level = float_level(_until_fault(_parts(path, file)))
+        samples = file.frames * file.channels
+    if level.damaged:
+        _LOG.warning(
+            "%s: %d of %d samples are NaN, infinite or out of all proportion; taken as silence",
+            path,
+            level.damaged,
+            samples,
+        )
+    if level.exponent:
+        _LOG.info("%s: goes beyond full scale; turned down by %.0f dB", path, -level.gain_db)
+    return level
+
+
+def _until_fault(parts: Iterator[Float32s]) -> Iterator[Float32s]:
+    """The parts before a fault; of that, whoever reads the file for its sound is told."""
+    with suppress(AudioError):
+        yield from parts
+
+
+def _parts(path: Path, file: Any) -> Iterator[Float32s]:
+    """float32[samples, channels], a second at a time."""
+    # Not file.blocks(): where a file ends early it repeats what it read before.
+    while len(part := _read(path, file)):
+        yield part
+
+
 def _read(path: Path, file: Any) -> Any:
     import soundfile
 
@@ -135,10 +173,3 @@ def _check_length(path: Path, frames: int, rate_hz: int) -> None:
             f"{path}: {frames} samples ({frames / rate_hz:.4f} s) are too short to hear a bird in; "
             f"at least {_MIN_S} s is needed"
         )
-
-
-def _mono(path: Path, block: Any) -> Waveform:
-    try:
-        return to_mono_float32(block)
-    except AudioError as error:
-        raise AudioError(f"{path}: {error}") from error

@@ -120,12 +120,46 @@ def test_a_recording_too_short_to_hear_a_bird_in_is_refused(tmp_path: Path, samp
     assert "too short" in refused(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, tone, bad: float) -> None:
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, -3e38])
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_samples_that_are_no_sound_are_silence_and_told_once(
+    tmp_path: Path, tone, caplog, bad: float, subtype: str
+) -> None:
     samples = tone(1000, 3.0)
-    samples[100_000] = bad
+    samples[[5, 100_000, 100_001]] = bad
+    soundfile.write(tmp_path / "a.wav", samples, 48_000, subtype)
+    heard, _ = read_recording(tmp_path / "a.wav")
+    sound = np.abs(samples) <= 1
+    assert (heard[sound] == samples[sound]).all()
+    assert (heard[~sound] == 0).all()
+    (told,) = caplog.messages
+    assert "a.wav: 3 of 144000 samples" in told
+
+
+def test_a_channel_without_numbers_leaves_the_other(tmp_path: Path, tone) -> None:
+    one = tone(1000, 1.0)
+    broken = np.stack([one, np.full_like(one, np.nan)], axis=1)
+    soundfile.write(tmp_path / "a.wav", broken, 48_000, "FLOAT")
+    assert np.abs(read_recording(tmp_path / "a.wav")[0] - one / 2).max() < 1e-6
+
+
+@pytest.mark.parametrize("gain_db", [20, 40, 90, 186])
+def test_floats_beyond_full_scale_are_turned_down_as_a_whole(
+    tmp_path: Path, tone, caplog, gain_db: int
+) -> None:
+    caplog.set_level("INFO")
+    samples = np.append(tone(1000, 2.0, level=1.0), tone(3000, 2.0, level=0.1))
+    soundfile.write(tmp_path / "a.wav", samples * 10 ** (gain_db / 20), 48_000, "FLOAT")
+    heard, _ = read_recording(tmp_path / "a.wav")
+    assert 0.25 < np.abs(heard).max() <= 2
+    assert heard / np.abs(heard).max() == pytest.approx(samples / samples.max(), abs=1e-4)
+    assert "turned down by" in caplog.text
+
+
+def test_sound_that_is_clipped_at_full_scale_is_left_as_it_is(tmp_path: Path, tone) -> None:
+    samples = np.clip(tone(1000, 1.0, level=5.0), -1, 1)
     soundfile.write(tmp_path / "a.wav", samples, 48_000, "FLOAT")
-    assert "NaN or infinite" in refused(tmp_path / "a.wav")
+    assert (read_recording(tmp_path / "a.wav")[0] == samples).all()
 
 
 @pytest.mark.parametrize("suffix", ["flac", "mp3"])
