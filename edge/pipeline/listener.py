@@ -76,14 +76,15 @@ class Listener:
             clips: how much sound is cut around what is detected; None cuts none.
 
         Raises:
-            BirdlistenError: whatever the blocks raise; records yielded before stay valid.
+            BirdlistenError: whatever the blocks raise, once all that came before is worked off.
         """
         recognizer, buffer, newest = self._recognizer, SampleBuffer(), None
+        source = _UntilFault(blocks)
         decider = Decider(recognizer.species, self._decision, self._thresholds, self.spec)
         onset, extractor = Onset(self.spec, buffer), ClipExtractor(self.spec, clips, buffer)
         builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
         pace = Pace(self.spec, self._max_cpu) if origin.live else None
-        for newest, scores in self._scored(blocks, pace):
+        for newest, scores in self._scored(source, pace):
             yield from extractor.before(newest)
             buffer.add(newest)
             for record in builder.records(decider.update(newest, scores), newest):
@@ -93,6 +94,7 @@ class Listener:
             for record in builder.records(decider.finish(newest), newest, ended=True):
                 yield self._noted(record, extractor)
         yield from extractor.finish()
+        source.check()
 
     def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
         """The windows that pass the gate, and in which no species passes."""
@@ -147,3 +149,22 @@ class Listener:
             self.tally.species.add(record.species_id)
         extractor.follow(record)
         return record
+
+
+class _UntilFault:
+    """Blocks of a source up to its fault, which waits until they are worked off."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = blocks
+        self._fault: Exception | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        try:
+            yield from self._blocks
+        except Exception as fault:
+            self._fault = fault
+
+    def check(self) -> None:
+        """Raise the fault, if there was one."""
+        if self._fault is not None:
+            raise self._fault
