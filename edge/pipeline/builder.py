@@ -54,18 +54,17 @@ class RecordBuilder:
         self._onset, self._origin = onset, origin
         self._ids = clock.Ids()
         self._going_on: dict[int, str] = {}
+        self._told_to: dict[int, int] = {}
 
-    def records(self, outcome: Outcome, newest: Window, ended: bool = False) -> Iterator[Record]:
+    def records(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
         """The records of what is decided.
 
         Args:
             outcome: of the newest window, or of the end.
             newest: the window that came last, which tells the time.
-            ended: it is the source's last.
         """
-        parts = [self._extensions(outcome, newest, ended), self._detections(outcome, newest, ended)]
-        for part in reversed(parts) if ended else parts:
-            yield from part
+        yield from self._extensions(outcome)
+        yield from self._detections(outcome, newest)
         for run in outcome.outvoted:
             rival = run.best.evidence.rival
             reason = f"more like {rival.scientific_name}" if rival else "more like another"
@@ -74,16 +73,16 @@ class RecordBuilder:
             reason = f"passed in {run.hits} of the {run.hits_needed} windows needed"
             yield from self._rejected(run, outcome.spec, newest, reason)
 
-    def _detections(self, outcome: Outcome, newest: Window, ended: bool) -> Iterator[Record]:
+    def _detections(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
         for run in outcome.confirmed:
-            found = self.detection(run, outcome.spec, newest, ended)
-            self._going_on[run.species] = found.id
+            found = self.detection(run, outcome.spec, newest)
+            self._going_on[run.species], self._told_to[run.species] = found.id, run.end_sample
             yield from (found, _evidence(found, run))
 
-    def _extensions(self, outcome: Outcome, newest: Window, ended: bool) -> Iterator[Record]:
+    def _extensions(self, outcome: Outcome) -> Iterator[Record]:
         for run in outcome.extended:
-            offset = run.offset_sample(outcome.spec, newest.end_sample if ended else None)
-            end_s = _seconds(offset, outcome.spec)
+            self._told_to[run.species] = run.end_sample
+            end_s = _seconds(run.end_sample, outcome.spec)
             yield Extension(self._going_on[run.species], end_s, run.hits)
 
     def _rejected(
@@ -92,20 +91,16 @@ class RecordBuilder:
         candidate = self.detection(run, spec, newest)
         yield from (Rejection(candidate, reason), _evidence(candidate, run))
 
-    def detection(
-        self, run: Run, spec: AudioSpec, newest: Window, ended: bool = False
-    ) -> Detection:
+    def detection(self, run: Run, spec: AudioSpec, newest: Window) -> Detection:
         """The record of a run of windows.
 
         Args:
             run: what was confirmed, or came near to it.
             spec: rate, window and hop in use.
             newest: the window that came last, which tells the time.
-            ended: it is the source's last.
         """
         match, identity = self._match(run.best.evidence, run.species), self._identity
-        offset = run.offset_sample(spec, newest.end_sample if ended else None)
-        onset = self._began(run, spec, offset)
+        onset = self._began(run, spec)
         return Detection(
             id=self._ids.new(),
             station=self._origin.station,
@@ -113,7 +108,7 @@ class RecordBuilder:
             time_zone=clock.time_zone(),
             clock_synchronised=clock.synchronised(),
             start_s=_seconds(onset, spec),
-            end_s=_seconds(offset, spec),
+            end_s=_seconds(run.end_sample, spec),
             source=self._origin.source,
             species_id=match.species.species_id,
             scientific_name=match.species.scientific_name,
@@ -132,15 +127,16 @@ class RecordBuilder:
             provider=identity.provider,
         )
 
-    def _began(self, run: Run, spec: AudioSpec, offset: int) -> int:
+    def _began(self, run: Run, spec: AudioSpec) -> int:
         """Place where sound rises near to what windows tell, if it does.
 
-        Records of one species lie a window less a hop apart and must not overlap.
+        It lies after the end of the species' record before: those never overlap.
         """
-        window, hop = spec.window_samples, spec.hop_samples
-        middle, reach = run.middle_sample(spec), min(window // 2, window - hop)
-        found = self._onset.between(middle - reach, min(middle + reach, offset))
-        return run.onset_sample(spec) if found is None else max(found, 0)
+        window, hop, middle = spec.window_samples, spec.hop_samples, run.middle_sample
+        reach = min(window // 2, window - hop)
+        found = self._onset.between(middle - reach, min(middle + reach, run.end_sample))
+        begun = run.start_sample if found is None else max(found, 0)
+        return max(begun, min(self._told_to.get(run.species, 0), run.start_sample))
 
     def _moment(self, onset: int, spec: AudioSpec, newest: Window) -> str | None:
         """Time of a sample, by sample counter and monotonic clock; None for a file."""
@@ -152,8 +148,8 @@ class RecordBuilder:
 
 
 def _seconds(samples: int, spec: AudioSpec) -> float:
-    """Seconds from the source's start."""
-    return round(samples / spec.sample_rate_hz, 3)
+    """Seconds from the source's start, cut to milliseconds: none lies beyond its end."""
+    return samples * 1000 // spec.sample_rate_hz / 1000
 
 
 def _evidence(found: Detection, run: Run) -> Evidence:

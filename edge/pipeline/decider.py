@@ -103,21 +103,19 @@ class Decider:
             n: rule.caution for n, rule in rules.items() if rule and rule.caution is not None
         }
         self._thresholds, self._spec = thresholds, spec
-        self._reported: dict[int, None] = {}
         self._confirmer = Confirmer[WindowScores](spec, decision.caution, cautions)
         self._outvoted = Confirmer[WindowScores](spec, decision.caution, cautions)
 
     def update(self, window: Window, scores: WindowScores | None) -> Outcome:
         """Take the next window; its scores are None if the gate, or a person, is against it."""
         self._follow_hop(window.hop_samples)
-        start, judged = window.start_sample, self._thresholds.judge(scores)
-        confirmed = self._confirmer.update(start, judged.passed, judged.near)
+        start, end, judged = window.start_sample, window.end_sample, self._thresholds.judge(scores)
+        confirmed = self._confirmer.update(start, judged.passed, judged.near, end)
         extended = self._confirmer.extents(judged.near)
         failed = self._confirmer.take_failed()
-        outvoted = self._outvoted.update(start, judged.outvoted)
+        outvoted = self._outvoted.update(start, judged.outvoted, end_sample=end)
         self._outvoted.take_failed()
         new = {run.species for run in confirmed}
-        self._reported |= dict.fromkeys(run.species for run in confirmed)
         return Outcome(
             spec=self._spec,
             extended=[run for run in extended if run.species not in new],
@@ -126,16 +124,15 @@ class Decider:
             failed=failed,
         )
 
-    def finish(self, newest: Window) -> Outcome:
+    def finish(self) -> Outcome:
         """The source has ended: the confirmed that last to its end, and what else it decides."""
-        extents = self._confirmer.extents(self._reported)
-        confirmed, failed = self._confirmer.finish(), self._confirmer.take_failed()
+        extended, confirmed = self._confirmer.lasting(), self._confirmer.finish()
         return Outcome(
             spec=self._spec,
-            extended=[run for run in extents if run.end_sample == newest.end_sample],
+            extended=extended,
             confirmed=confirmed,
             outvoted=self._outvoted.finish(),
-            failed=failed,
+            failed=self._confirmer.take_failed(),
         )
 
     def _follow_hop(self, hop_samples: int | None) -> None:

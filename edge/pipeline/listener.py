@@ -91,7 +91,7 @@ class Listener:
                 yield self._noted(record, extractor)
             yield from extractor.due(newest.end_sample)
         if newest is not None:
-            for record in builder.records(decider.finish(newest), newest, ended=True):
+            for record in builder.records(decider.finish(), newest):
                 yield self._noted(record, extractor)
         yield from extractor.finish()
         source.check()

@@ -27,8 +27,9 @@ class Window:
 
     @property
     def end_sample(self) -> int:
-        """End of the window."""
-        return self.start_sample + len(self.samples)
+        """End of its sound."""
+        real = len(self.samples) if self.real_samples is None else self.real_samples
+        return self.start_sample + real
 
 
 class Framer:

@@ -1,4 +1,4 @@
-"""Mutants that the tests notice: single changes in ten core modules, each against its own tests.
+"""Mutants that the tests notice: single changes in eleven core modules, each against its own tests.
 
 python scripts/bench/mutation.py [MODULE ...] [--count 14] [--seed 0]
 
@@ -35,9 +35,11 @@ KNOWN = Path(__file__).with_name("mutation_survivors.csv")
 # Module: its tests, and those of them that are left out, as pytest's -k has it.
 TESTS = {
     "edge/decision/confirm.py": (
-        "tests/edge/test_confirm.py tests/edge/test_decision.py",
+        "tests/edge/test_confirm.py tests/edge/test_confirm_sequences.py "
+        "tests/edge/test_decision.py",
         "not listener_follows and not usage_errors",
     ),
+    "edge/decision/timeline.py": ("tests/edge/test_timeline.py", ""),
     "edge/recognition/search.py": ("tests/edge/test_search.py", ""),
     "edge/dsp/gate.py": ("tests/edge/test_gate.py", ""),
     "gallery/calibration/threshold.py": (

@@ -1,19 +1,33 @@
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edge.contract.audio import AudioSpec
 from edge.decision.confirm import Confirmed, Confirmer, Hit
+from edge.source.framing import frame_waveform
 
 WINDOW, HOP = 120, 30
+SPEC = AudioSpec(48_000, WINDOW, HOP)
 
 
 def confirmer(hop: int = HOP) -> Confirmer[str]:
-    return Confirmer(AudioSpec(48_000, WINDOW, hop))
+    return Confirmer(replace(SPEC, hop_samples=hop))
 
 
 def hit(start: int, confidence: float = 0.9) -> Hit[str]:
     return Hit(start, confidence, f"window at {start}")
+
+
+def begin(window: int, hop: int = HOP) -> int:
+    """The sample from which on a window speaks; the first one speaks for the rim, too."""
+    return window * hop + (WINDOW - hop) // 2 if window else 0
+
+
+def end(window: int, hop: int = HOP) -> int:
+    """The sample up to which a window speaks."""
+    return window * hop + (WINDOW - hop) // 2 + hop
 
 
 def extent(confirmer: Confirmer[str], species: int) -> Confirmed[str] | None:
@@ -35,12 +49,10 @@ def hear(confirmer: Confirmer[str], passes: dict[int, str], hop: int = HOP) -> l
     ("hop", "needed"), [(120, 1), (119, 1), (60, 1), (59, 2), (40, 2), (30, 2), (24, 3), (12, 5)]
 )
 def test_hits_needed_are_half_of_the_windows_that_hold_one_instant(hop: int, needed: int) -> None:
-    one = confirmer(hop)
-    assert one.hits_needed == needed
-    assert hear(one, {7: "x" * (needed - 1) + "."}, hop) == []
+    assert hear(confirmer(hop), {7: "x" * (needed - 1) + "."}, hop) == []
     (found,) = hear(confirmer(hop), {7: "x" * needed}, hop)
     assert (found.species, found.hits, found.hits_needed) == (7, needed, needed)
-    assert (found.start_sample, found.end_sample) == (0, (needed - 1) * hop + WINDOW)
+    assert (found.start_sample, found.end_sample) == (0, end(needed - 1, hop))
 
 
 @pytest.mark.parametrize("windows", [1, 2, 3, 5])
@@ -75,13 +87,13 @@ def test_consecutive_windows_merge_into_one_record() -> None:
     assert len(hear(one, {1: "xxxx.x..xxx"})) == 1
     going_on = extent(one, 1)
     assert going_on is not None
-    assert (going_on.start_sample, going_on.end_sample) == (0, 10 * HOP + WINDOW)
+    assert (going_on.start_sample, going_on.end_sample) == (0, end(10))
     assert going_on.hits == 8
 
 
 def test_a_run_ends_after_a_windows_length_and_a_new_one_is_a_new_record() -> None:
     found = hear(confirmer(), {1: "xx" + "." * 4 + "xx"})
-    assert [(c.start_sample, c.hits) for c in found] == [(0, 2), (6 * HOP, 2)]
+    assert [(c.start_sample, c.hits) for c in found] == [(0, 2), (begin(6), 2)]
 
 
 def test_an_ended_run_has_no_extent() -> None:
@@ -107,7 +119,7 @@ def test_every_pattern_agrees_with_the_plain_definition() -> None:
         for start in hits:
             near = last is not None and start - last < WINDOW
             if near and not reported:
-                expected.append(last)
+                expected.append(begin(last // HOP))
             reported = near
             last = start
         found = hear(confirmer(), {5: "".join(marks)})
@@ -125,7 +137,7 @@ def test_a_run_of_a_day_keeps_bounded_memory() -> None:
     one = confirmer()
     for n in range(20_000):
         one.update(n * HOP, {1: hit(n * HOP)})
-    held = [run for run in one._runs.values() for run in run.hits]
+    held = [heard for run in one._runs.values() for heard in run.heard]
     assert len(held) <= 4
     lasting = extent(one, 1)
     assert lasting is not None
@@ -136,7 +148,7 @@ def test_hits_too_rare_to_confirm_keep_bounded_memory() -> None:
     one = confirmer(1)
     for n in range(5_000):
         one.update(n, {1: hit(n)} if n % 3 == 0 else {})
-    assert sum(len(run.hits) for run in one._runs.values()) <= WINDOW
+    assert sum(len(run.heard) for run in one._runs.values()) <= WINDOW
 
 
 NEAR = "~"
@@ -167,8 +179,8 @@ def test_a_record_lasts_as_long_as_the_species_was_near(marks, begins, ends) -> 
     one = confirmer()
     (found,) = hear_near(one, marks)
     run = extent(one, 1) or found
-    assert found.start_sample == begins * HOP
-    assert run.end_sample == ends * HOP + WINDOW
+    assert found.start_sample == begin(begins)
+    assert run.end_sample == end(ends)
     assert run.hits == marks.count("x")
 
 
@@ -178,23 +190,6 @@ def test_what_is_only_near_is_never_confirmed() -> None:
     assert hear_near(one, "x" + NEAR * 20) == []
     assert one.finish() == []
     assert [failed.hits for failed in one.take_failed()] == [1]
-
-
-@pytest.mark.parametrize(("first", "last"), [(4, 5), (4, 9), (1, 2)])
-def test_each_window_speaks_for_the_hop_in_its_middle(first: int, last: int) -> None:
-    spec = AudioSpec(48_000, WINDOW, HOP)
-    found = Confirmed(1, first * HOP, last * HOP + WINDOW, 2, 2, hit(0))
-    middle = WINDOW / 2
-    assert found.onset_sample(spec) == first * HOP + middle - HOP / 2
-    assert found.offset_sample(spec) == last * HOP + middle + HOP / 2
-
-
-def test_the_first_and_the_last_window_speak_for_the_rim() -> None:
-    spec = AudioSpec(48_000, WINDOW, HOP)
-    found = Confirmed(1, 0, 300, 2, 2, hit(0))
-    assert found.onset_sample(spec) == 0
-    assert found.offset_sample(spec, newest_sample=300) == 300
-    assert found.offset_sample(spec, newest_sample=330) == 255
 
 
 @pytest.mark.parametrize(("marks", "confirmed"), [("x.x.x", 1), ("x.x..x", 0), ("x..x.x", 0)])
@@ -208,7 +203,7 @@ def test_a_hit_that_comes_near_again_prolongs_a_record_from_then_on() -> None:
     assert found.start_sample == 0
     run = extent(again, 1)
     assert run is not None
-    assert (run.end_sample, run.hits) == (6 * HOP + WINDOW, 3)
+    assert (run.end_sample, run.hits) == (end(6), 3)
 
 
 def test_after_the_end_of_a_source_the_next_is_counted_afresh() -> None:
@@ -218,3 +213,109 @@ def test_after_the_end_of_a_source_the_next_is_counted_afresh() -> None:
         assert [(found.hits, found.hits_needed) for found in both.finish()] == [(2, 2)]
         assert both.extents([3]) == []
         assert both.take_failed() == []
+
+
+def hear_file(samples: int, passes: str = "xxxxxxxx") -> tuple[Confirmer[str], list]:
+    """Windows of a file as framing has them: a hop apart, the last one aligned to the end."""
+    windows, one, found = (
+        frame_waveform(np.zeros(samples, np.float32), 48_000, SPEC),
+        confirmer(),
+        [],
+    )
+    for window, mark in zip(windows, passes, strict=False):
+        passed = {1: hit(window.start_sample)} if mark == "x" else {}
+        found += one.update(window.start_sample, passed, [1] * len(passed), window.end_sample)
+    return one, found
+
+
+@pytest.mark.parametrize(
+    ("samples", "hits"),
+    [
+        (1, 1),
+        (119, 1),
+        (120, 1),
+        (121, 1),
+        (134, 1),
+        (135, 2),
+        (149, 2),
+        (150, 2),
+        (164, 2),
+        (165, 3),
+    ],
+)
+def test_a_window_at_the_end_counts_only_with_half_a_hop_of_new_sound(
+    samples: int, hits: int
+) -> None:
+    one, found = hear_file(samples)
+    found = [*one.lasting(), *one.finish()] or found
+    assert [(run.hits, run.hits_needed) for run in found] == [(hits, min(hits, 2))]
+    assert (found[-1].start_sample, found[-1].end_sample) == (0, samples)
+
+
+def test_a_repeated_window_alone_is_one_hit() -> None:
+    one, found = hear_file(151, "..x")
+    assert found == one.finish() == []
+    assert [(run.hits, run.hits_needed) for run in one.take_failed()] == [(1, 2)]
+
+
+def test_a_repeated_window_prolongs_a_record() -> None:
+    one = confirmer()
+    one.update(0, {1: hit(0)})
+    (found,) = one.update(30, {1: hit(30)})
+    assert one.update(31, {1: hit(31)}) == []
+    (run,) = one.extents([1])
+    assert (run.hits, run.end_sample) == (found.hits, found.end_sample + 1)
+
+
+def test_a_repeated_window_may_be_the_best() -> None:
+    one = confirmer()
+    one.update(0, {1: hit(0)})
+    one.update(1, {1: hit(1, 0.99)})
+    (found,) = one.finish()
+    assert found.best.evidence == "window at 1"
+
+
+def test_a_piece_between_gaps_is_one_hit_however_it_is_cut() -> None:
+    one = confirmer()
+    for start in (0, 1, 500, 501):
+        assert one.update(start, {1: hit(start)}) == []
+    assert [(run.hits, run.hits_needed) for run in one.take_failed()] == [(1, 2)]
+
+
+def hop_of(confirmer: Confirmer[str], hop: int) -> None:
+    confirmer.hop(replace(SPEC, hop_samples=hop))
+
+
+@pytest.mark.parametrize("wide", [24, 30, 60, 120])
+def test_a_run_that_a_wider_hop_cuts_short_is_judged_by_its_own(wide: int) -> None:
+    one = confirmer(12)
+    assert hear(one, {1: "xxxx"}, 12) == []
+    hop_of(one, wide)
+    assert one.update(36 + wide, {}) == []
+    assert one.update(500, {}) == []
+    assert [(run.hits, run.hits_needed) for run in one.take_failed()] == [(4, 5)]
+
+
+def test_hits_of_two_hops_are_judged_by_their_mean() -> None:
+    one = confirmer(12)
+    assert hear(one, {1: "xx"}, 12) == []
+    hop_of(one, 30)
+    assert one.update(42, {1: hit(42)}) == []  # hops of 18 on an average: 4 of 7 are needed
+    (found,) = one.update(72, {1: hit(72)})  # of 21: 3 of 6
+    assert (found.hits, found.hits_needed) == (4, 3)
+
+
+def test_a_species_that_stays_near_between_two_songs_has_two_records_in_a_row() -> None:
+    one = confirmer()
+    first, second = hear_near(one, "xx~~~~xx")
+    assert (first.start_sample, second.start_sample) == (0, end(4))
+    (going_on,) = one.lasting()
+    assert (going_on.start_sample, going_on.end_sample) == (end(4), 7 * HOP + WINDOW)
+
+
+def test_nothing_before_a_gap_begins_a_record_after_it() -> None:
+    one = confirmer()
+    one.update(0, {}, [1])
+    one.update(121, {1: hit(121)}, [1])
+    (found,) = one.update(151, {1: hit(151)}, [1])
+    assert found.start_sample == 121

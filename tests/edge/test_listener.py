@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import numpy as np
 import pytest
 
 from edge.config import DEMO_BUNDLE
@@ -16,6 +17,7 @@ from edge.records.detection import Detection, Record, Rejection
 from edge.source.block import Block
 from edge.source.recording import read_blocks
 
+RATE_HZ = 48_000
 ORIGIN = Origin("test", "test", live=False)
 BOLD = Decision(threshold=0.3)
 
@@ -68,3 +70,40 @@ def test_ctrl_c_in_a_source_ends_it_at_once(recognizer: Recognizer) -> None:
     blocks = failing(chorus(4), KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         list(Listener(recognizer).listen(blocks, ORIGIN))
+
+
+def listened(
+    recognizer: Recognizer, blocks: Iterable[Block]
+) -> list[tuple[str, float, float, int]]:
+    return said(Listener(recognizer, BOLD).listen(blocks, ORIGIN))
+
+
+def from_two_s(samples: int) -> Block:
+    """Of the cuckoo's song, which begins after 2.2 s."""
+    sound = np.concatenate([block.samples for block in chorus(8)])
+    return Block(sound[96_000 : 96_000 + samples], RATE_HZ, 0)
+
+
+@pytest.mark.parametrize("samples", [30_000, 57_600, 119_999, 120_000, 120_001, 135_001, 200_003])
+def test_no_record_ends_after_the_source(recognizer: Recognizer, samples: int) -> None:
+    found = listened(recognizer, [from_two_s(samples)])
+    assert found
+    for _, start_s, end_s, _ in found:
+        assert 0 <= start_s < end_s <= samples / RATE_HZ
+
+
+@pytest.mark.parametrize(("more", "hits"), [(0, 1), (1, 1), (480, 1), (14_999, 1), (15_000, 2)])
+def test_a_little_more_than_a_window_is_one_hit(
+    recognizer: Recognizer, more: int, hits: int
+) -> None:
+    blocks = [from_two_s(recognizer.bundle.manifest.audio.window_samples + more)]
+    (found,) = [each for each in listened(recognizer, blocks) if each[0].startswith("Detection")]
+    assert found[-1] == hits
+
+
+def test_a_run_that_a_gap_cuts_off_is_rejected_not_lost(recognizer: Recognizer) -> None:
+    song = from_two_s(120_001)
+    quiet = Block(np.zeros(400_000, np.float32), RATE_HZ, 500_000)
+    found = listened(recognizer, [song, quiet])
+    assert [(kind[:9], hits) for kind, _, _, hits in found] == [("Rejection", 1)] * len(found)
+    assert found

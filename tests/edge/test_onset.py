@@ -122,8 +122,16 @@ def began(
     for window in windows:
         buffer.add(window)
     spec, scores = replace(SPEC, hop_samples=hop_samples), recognizer.score(windows[:1])[0]
-    end = first + hop_samples + SPEC.window_samples
-    run = Confirmed(0, first, end, 2, 2, Hit(first, 0.9, scores))
+    middle = first + (SPEC.window_samples - hop_samples) // 2
+    run = Confirmed(
+        species=0,
+        start_sample=middle if first else 0,
+        end_sample=middle + 2 * hop_samples,
+        hits=2,
+        hits_needed=2,
+        best=Hit(first, 0.9, scores),
+        middle_sample=middle,
+    )
     return builder.detection(run, spec, windows[-1]).start_s
 
 

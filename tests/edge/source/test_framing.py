@@ -179,6 +179,7 @@ def test_only_a_window_that_repeats_a_short_stream_says_how_much_is_real(
 ) -> None:
     windows = list(frame_waveform(ramp(samples), 48_000, SPEC))
     assert [window.real_samples for window in windows] == [real] * len(windows)
+    assert windows[-1].end_sample == samples
 
 
 def test_the_hop_is_asked_for_after_each_window() -> None:
