@@ -15,6 +15,7 @@ from edge.decision.occurrence import Coordinates, Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import is_file, select
 from edge.pipeline.listener import Listener
+from edge.recognition.doubts import doubts
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.runtime import RuntimeOptions
@@ -61,6 +62,8 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
         live=live,
         overlay=overlay,
     )
+    for doubt in doubts(bundle, recognizer.precision, recognizer.species_set):
+        _LOG.warning("bundle %s: %s", bundle.path, doubt)
     if met and recognizer.calibration is None:
         _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
     model = f"{recognizer.precision} on {recognizer.provider}"

@@ -73,7 +73,7 @@ class Bundle:
         return Calibration.from_json(entry) if entry else None
 
     def species_ids(self, species_set: str) -> tuple[str, ...]:
-        """The ids of a named species set.
+        """The ids of a named species set, each once.
 
         Raises:
             BundleError: no such set.
@@ -82,7 +82,7 @@ class Bundle:
         if species_set not in sets:
             raise BundleError(f"{self.path}: no species set {species_set!r}; it has {sorted(sets)}")
         chosen = sets[species_set]
-        return self.taxonomy.ids if chosen is None else tuple(chosen)
+        return self.taxonomy.ids if chosen is None else tuple(dict.fromkeys(chosen))
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -11,13 +11,12 @@ from edge.contract.calibration import Calibration
 from edge.contract.taxonomy import Species
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.decision.rules import Decision
+from edge.recognition.doubts import UNCALIBRATED_THRESHOLD
 from edge.recognition.recognizer import WindowScores
 from edge.source.framing import Window
 
 _NEARLY = 0.67
 """Share of its threshold with which a species is there already, or still, beside a hit."""
-UNCALIBRATED_THRESHOLD = 0.5
-"""Cosine that a species must reach where the bundle ships no calibration."""
 Run = Confirmed[WindowScores]
 
 

@@ -15,6 +15,7 @@ from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, weighed
 from edge.dsp.gate import GateConfig, GateVerdict, judge
+from edge.recognition.doubts import usable_calibration
 from edge.recognition.encoder import Encoder, choose_precision, open_encoder
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.learner import Learner
@@ -115,7 +116,7 @@ class Recognizer:
         self.precision = choose_precision(bundle, precision, runtime.provider)
         self.species_set = species_set or bundle.manifest.default_species_set
         self._encoder: Encoder = open_encoder(bundle, self.precision, runtime)
-        self.calibration: Calibration | None = bundle.calibrated(self.precision, self.species_set)
+        self.calibration = usable_calibration(bundle, self.precision, self.species_set)
         know = partial(
             Knowledge,
             bundle=bundle,
