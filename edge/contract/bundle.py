@@ -23,7 +23,7 @@ from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, is_plain_name, load_manifest
 from edge.contract.npy import rows_of
-from edge.contract.taxonomy import Taxonomy, read_table
+from edge.contract.taxonomy import Taxonomy, check_species_id, read_table
 
 EXTENSIONS = {
     "encoder": ".onnx",
@@ -229,6 +229,7 @@ def _table(path: Path) -> tuple[GalleryRow, ...]:
         GalleryRow(*(row[c] for c in TABLE_COLUMNS)) for row in read_table(path, TABLE_COLUMNS)
     )
     for row in rows:
+        check_species_id(row.species_id, "gallery.table")
         if row.picture and not is_plain_name(row.picture):
             raise BundleError(f"gallery.table: picture {row.picture!r} is not a plain file name")
     return rows

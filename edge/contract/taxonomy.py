@@ -1,6 +1,8 @@
 """The ordered table of species that every embedding, picture and detection refers to."""
 
 import csv
+import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,9 @@ from edge.contract.errors import BundleError, ConfigError
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
 COLUMNS = ("species_id", "scientific_name", "common_name", *RANKS)
+_ID = re.compile(r"[a-z0-9_-]{1,100}")
+_SPELLED = str.maketrans({"\u00d7": "x", "/": "-"} | dict.fromkeys("!\"#$%&'()*+,.:;<=>?@[\\]^`{|}~"))
+"""ASCII signs that no id holds: spelled otherwise, or left out."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,10 @@ class Species:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Species in a fixed order; ids are unique.
+    """Species in a fixed order; ids are unique, and fit to be names of folders.
 
     Raises:
-        BundleError: an id appears twice or is empty.
+        BundleError: an id appears twice, is empty, or holds what no id may.
     """
 
     species: tuple[Species, ...]
@@ -47,6 +52,8 @@ class Taxonomy:
         doubled = sorted(name for name, times in count.items() if times > 1)
         if doubled or "" in count:
             raise BundleError(f"taxonomy: ids must be unique and not empty, found twice: {doubled}")
+        for species_id in self.ids:
+            check_species_id(species_id, "taxonomy")
 
     def __len__(self) -> int:
         return len(self.species)
@@ -79,9 +86,28 @@ class Taxonomy:
         return cls(tuple(_species(row) for row in read_table(path, COLUMNS)))
 
 
+def check_species_id(species_id: str, where: str) -> None:
+    """Refuse an id that can't be the name of a folder.
+
+    Raises:
+        BundleError: it is not made of 1 to 100 of a-z, 0-9, `_` and `-`.
+    """
+    if not _ID.fullmatch(species_id):
+        raise BundleError(
+            f"{where}: species_id {species_id[:120]!a}, expected 1 to 100 characters of a-z, 0-9, "
+            "_ and -; build the bundle again"
+        )
+
+
 def slug(scientific_name: str) -> str:
-    """The id of a species: `Cuculus canorus` -> `cuculus_canorus`."""
-    return "_".join(scientific_name.lower().split())
+    """The id of a species: `Cuculus canorus` -> `cuculus_canorus`; accents and signs are dropped.
+
+    Letters that are not Latin stay, so that a common name can be looked up; they make no id.
+    """
+    marked = unicodedata.normalize("NFKD", scientific_name.lower())
+    plain = "".join(letter for letter in marked if not "\u0300" <= letter <= "\u036f")
+    spelled = "_".join(plain.translate(_SPELLED).split())
+    return unicodedata.normalize("NFC", spelled)
 
 
 def read_names(path: Path) -> list[str]:

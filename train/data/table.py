@@ -73,7 +73,7 @@ def thing(label: str) -> Species:
     """A class of sound that is no species: its name is all there is to say."""
     name = " ".join(label.replace("_", " ").split())
     return Species(
-        species_id=slug(name.replace(",", "")),
+        species_id=slug(name),
         scientific_name=name,
         common_name=name,
         kingdom="",

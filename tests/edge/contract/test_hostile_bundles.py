@@ -213,3 +213,13 @@ def test_the_program_ends_with_one_line_and_exit_1(
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("birdlisten: ")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("role", ["taxonomy", "gallery.table"])
+@pytest.mark.parametrize("species_id", ["../../outside", "/tmp/outside", "a/b", "..", "Strix"])
+def test_an_id_that_leads_out_of_the_station_is_refused(
+    small_bundle: BundleFolder, role: str, species_id: str
+) -> None:
+    content = small_bundle.file(role).read_text(encoding="utf-8")
+    small_bundle.put(role, content.replace("strix_aluco,", f"{species_id},").encode())
+    assert "species_id" in refused(small_bundle)

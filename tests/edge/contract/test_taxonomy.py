@@ -64,3 +64,39 @@ def test_broken_tables_are_refused(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("name", ["Cuculus canorus", "  cuculus  CANORUS ", "Cuculus\tcanorus"])
 def test_slug_ignores_case_and_spacing(name: str) -> None:
     assert slug(name) == "cuculus_canorus"
+
+
+LEADING_OUT = (
+    *("../../evil", "/etc/evil", "a/b", "a\\b", "..", ".", "a.b", "c:evil"),
+    *("Strix_aluco", "strix aluco", "strix_aluco\n", "a\0b", "a\x1b[31m", "größe", "a\u202eb"),
+    *("x" * 101, "²", "\u0430"),
+)
+
+
+@pytest.mark.parametrize("species_id", LEADING_OUT)
+def test_an_id_that_is_no_name_of_a_folder_is_refused(taxonomy: Taxonomy, species_id: str) -> None:
+    odd = replace(taxonomy.species[0], species_id=species_id)
+    with pytest.raises(BundleError, match="species_id") as caught:
+        Taxonomy((odd,))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("species_id", ["a", "0", "-", "strix_aluco", "human_non-vocal", "x" * 100])
+def test_a_plain_id_is_taken(taxonomy: Taxonomy, species_id: str) -> None:
+    assert Taxonomy((replace(taxonomy.species[0], species_id=species_id),)).ids == (species_id,)
+
+
+@pytest.mark.parametrize(
+    ("name", "species_id"),
+    [
+        ("Anas platyrhynchos \u00d7 rubripes", "anas_platyrhynchos_x_rubripes"),
+        ("Larus sp.", "larus_sp"),
+        ("Gull/Tern", "gull-tern"),
+        ("Cetti's Warbler", "cettis_warbler"),
+        ("Hylocharis grayi (humboldtii)", "hylocharis_grayi_humboldtii"),
+        ("Grünspecht", "grunspecht"),
+    ],
+)
+def test_a_slug_of_a_latin_name_is_an_id(taxonomy: Taxonomy, name: str, species_id: str) -> None:
+    assert slug(name) == species_id
+    assert Taxonomy((replace(taxonomy.species[0], species_id=slug(name)),))
