@@ -17,7 +17,8 @@ from pathlib import Path
 
 from edge.clip.spectrogram import spectrogram_png
 from edge.contract.bundle import write_atomic
-from edge.contract.errors import StoreError
+from edge.contract.errors import PathError, StoreError
+from edge.contract.paths import inside
 from edge.records.detection import Clip
 from edge.source.recording import encode
 from edge.system import clock
@@ -75,7 +76,7 @@ class ClipStore:
         found = clip.detection
         made = found.detected_at or clock.iso_utc(clock.now_ms())
         stem = f"{re.sub('[:-]|[.][0-9]+', '', made)}-{found.id}"
-        path = self._folder / found.species_id / f"{stem}.{self._config.format}"
+        path = self._path(found.species_id, f"{stem}.{self._config.format}")
         try:
             self._check_room()
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,12 +96,19 @@ class ClipStore:
             return []
         self._tidied = time.monotonic()
         try:
-            return [self._path(clip) for clip in list(self._too_many()) if _remove(clip)]
+            return [self._name(clip) for clip in list(self._too_many()) if _remove(clip)]
         except OSError as error:
             _LOG.debug("%s", error)  # no such folder: then there are no clips
             return []
 
-    def _path(self, clip: Path) -> str:
+    def _path(self, species_id: str, name: str) -> Path:
+        """Place of a clip; a StoreError where that lies outside."""
+        try:
+            return inside(self._folder, species_id, name)
+        except PathError as error:
+            raise StoreError(str(error)) from error
+
+    def _name(self, clip: Path) -> str:
         return clip.relative_to(self._station).as_posix()
 
     def _check_room(self) -> None:

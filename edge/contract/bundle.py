@@ -21,8 +21,9 @@ from edge.contract.arrays import Array, Float16s
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
-from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, is_plain_name, load_manifest
+from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
 from edge.contract.npy import rows_of
+from edge.contract.paths import is_plain_name
 from edge.contract.taxonomy import Taxonomy, check_species_id, read_table
 
 EXTENSIONS = {

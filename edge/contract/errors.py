@@ -8,6 +8,7 @@
   * DeviceError            a microphone that can't be used (also an OSError)
   * ServiceError           the service can't be installed or asked (also an OSError)
   * StoreError             the station's records can't be read or kept (also a RuntimeError)
+  * PathError              a name that leads out of its folder (also a ValueError)
   * MissingPackageError    an optional package is not installed (also an ImportError)
 """
 
@@ -46,6 +47,10 @@ class StoreError(BirdlistenError, RuntimeError):
 
 class ServiceError(BirdlistenError, OSError):
     """The service can't be installed or asked."""
+
+
+class PathError(BirdlistenError, ValueError):
+    """A name, or a link, that leads out of the folder it is meant for."""
 
 
 class MissingPackageError(BirdlistenError, ImportError):

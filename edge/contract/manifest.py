@@ -8,11 +8,11 @@ from typing import Any
 
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import BundleError
+from edge.contract.paths import is_plain_name
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 16_000_000
 
@@ -125,6 +125,8 @@ def _parse(content: dict[str, Any]) -> Manifest:
     for name in ("name", "licence", "model_id", "space_id", "teacher", "student"):
         if not isinstance(getattr(manifest, name), str):
             raise TypeError(f"{name} must be text")
+    if not is_plain_name(manifest.model_id):
+        raise BundleError(f"{FILE_NAME}: model_id {manifest.model_id[:120]!a} is not a hash")
     for name in ("embedding_dim", "top_pictures"):
         if type(getattr(manifest, name)) is not int:
             raise TypeError(f"{name} must be a whole number")
@@ -145,7 +147,7 @@ def _entry(role: str, content: Any) -> FileEntry:
 
 
 def _check_entry(role: str, entry: FileEntry, space_id: str) -> None:
-    if not isinstance(entry.file, str) or not _PLAIN_NAME.fullmatch(entry.file):
+    if not isinstance(entry.file, str) or not is_plain_name(entry.file):
         raise BundleError(f"{role}: file name {entry.file!r} is not a plain name in the bundle")
     if not isinstance(entry.bytes, int) or entry.bytes < 0:
         raise BundleError(f"{role}: bytes {entry.bytes!r} is not a size")
@@ -156,8 +158,3 @@ def _check_entry(role: str, entry: FileEntry, space_id: str) -> None:
             f"{role}: belongs to embedding space {entry.space_id:.12}, the bundle to "
             f"{space_id:.12}; build it again with the bundle's teacher"
         )
-
-
-def is_plain_name(name: str) -> bool:
-    """True for a file name without separators, leading dots and odd characters."""
-    return bool(_PLAIN_NAME.fullmatch(name))

@@ -12,7 +12,9 @@ from edge.contract.errors import BundleError, ConfigError
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
 COLUMNS = ("species_id", "scientific_name", "common_name", *RANKS)
 _ID = re.compile(r"[a-z0-9_-]{1,100}")
-_SPELLED = str.maketrans({"\u00d7": "x", "/": "-"} | dict.fromkeys("!\"#$%&'()*+,.:;<=>?@[\\]^`{|}~"))
+_SPELLED = str.maketrans(
+    {"\u00d7": "x", "/": "-"} | dict.fromkeys("!\"#$%&'()*+,.:;<=>?@[\\]^`{|}~")
+)
 """ASCII signs that no id holds: spelled otherwise, or left out."""
 
 

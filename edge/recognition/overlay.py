@@ -21,6 +21,7 @@ from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import BundleError
 from edge.contract.gallery import check_unit_rows
 from edge.contract.npy import read_rows
+from edge.contract.paths import inside
 from edge.system.throttle import RateLimitedLog, reason
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Overlay:
     """
 
     def __init__(self, station: Path, model_id: str, dim: int) -> None:
-        self._path, self._dim = station / FOLDER / model_id[:_MODEL], dim
+        self._path, self._dim = inside(station / FOLDER, model_id[:_MODEL]), dim
         self._folders: dict[Path, _Signature] = {}
         self._faulty: dict[Path, _Signature] = {}
         self._told: dict[Path, _Signature] = {}
@@ -63,15 +64,15 @@ class Overlay:
 
     def add_exemplar(self, species_id: str, name: str, rows: Float16s) -> None:
         """Remember a sound of a species; float16[windows, dim]."""
-        _write(self._path / _EXEMPLARS / species_id / f"{name}.npy", rows)
+        _write(inside(self._path, _EXEMPLARS, species_id, f"{name}.npy"), rows)
 
     def add_background(self, name: str, rows: Float16s) -> None:
         """Remember what the site sounds like without a bird; float16[windows, dim]."""
-        _write(self._path / _BACKGROUND / f"{name}.npy", rows)
+        _write(inside(self._path, _BACKGROUND, f"{name}.npy"), rows)
 
     def add_rejected(self, name: str, rows: Float16s) -> None:
         """Remember a sound that was taken for a bird; float16[windows, dim]."""
-        _write(self._path / _REJECTED / f"{name}.npy", rows)
+        _write(inside(self._path, _REJECTED, f"{name}.npy"), rows)
 
     def forget(self, name: str) -> bool:
         """Take back all that goes by a name; whether there was anything."""

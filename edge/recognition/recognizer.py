@@ -9,7 +9,6 @@ import numpy as np
 
 from edge.contract.arrays import Float32s, Float64s, Floats
 from edge.contract.bundle import Bundle
-from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species

@@ -362,3 +362,12 @@ def test_on_a_full_disk_clips_stop_first_and_all_recovers(small_disk) -> None:
         ]
         assert [bool(path) for path in kept] == [True, False, True]
         assert {one.id for one in records.last(1000)} >= set(waited)
+
+
+@pytest.mark.parametrize("species", ["../../out", "/tmp/out", "a/b", "..", "a\0b"])
+def test_no_clip_is_written_outside_its_folder(tmp_path: Path, species: str) -> None:
+    station = tmp_path / "a" / "station"
+    station.mkdir(parents=True)
+    with pytest.raises(StoreError, match="plain name"):
+        ClipStore(station, FREE).put(clip(species))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.contract.bundle import npy_bytes
+from edge.contract.errors import PathError
 from edge.recognition.overlay import FOLDER, Overlay
 from tests.support.factories import DIM, unit_rows
 
@@ -209,3 +210,17 @@ def test_thousands_of_damaged_files_do_not_fill_the_log(overlay, odd, caplog):
     assert len(overlay.load().background) == 2
     assert 0 < len(caplog.messages) <= 50
     assert not overlay.changed()
+
+
+@pytest.mark.parametrize("name", ["../../../out", "/tmp/out", "a/b", "..", "a\0"])
+def test_nothing_is_learnt_outside_the_station(overlay, tmp_path, name):
+    for add in (
+        lambda: overlay.add_exemplar(name, "id", unit_rows(1, 1)),
+        lambda: overlay.add_exemplar("strix_aluco", name, unit_rows(1, 1)),
+        lambda: overlay.add_background(name, unit_rows(1, 1)),
+        lambda: overlay.add_rejected(name, unit_rows(1, 1)),
+        lambda: Overlay(tmp_path, name, DIM),
+    ):
+        with pytest.raises(PathError):
+            add()
+    assert list(tmp_path.rglob("*")) == []
