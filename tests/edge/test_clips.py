@@ -371,3 +371,16 @@ def test_no_clip_is_written_outside_its_folder(tmp_path: Path, species: str) -> 
     with pytest.raises(StoreError, match="plain name"):
         ClipStore(station, FREE).put(clip(species))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+def test_clips_and_pictures_follow_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        fresh(tmp_path).put(clip())
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "clips").rglob("*.*") if path.is_file()]
+    assert {path.suffix for path in files} == {".flac", ".png"}
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~umask}
+    assert (tmp_path / "clips").stat().st_mode & 0o777 == 0o777 & ~umask

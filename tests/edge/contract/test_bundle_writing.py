@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -128,3 +129,22 @@ def test_a_broken_bundle_can_be_written_anew(
         load_bundle(small_bundle.path)
     write_bundle(small_bundle.path, small_manifest, small_contents)
     load_bundle(small_bundle.path)
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o027, 0o002])
+def test_files_have_the_rights_that_the_umask_leaves(
+    small_manifest: Manifest, small_contents: dict[str, bytes], tmp_path: Path, umask: int
+) -> None:
+    (tmp_path / "replaced").write_bytes(b"")
+    (tmp_path / "replaced").chmod(0o600)
+    before = os.umask(umask)
+    try:
+        write_atomic(tmp_path / "new", b"x")
+        write_atomic(tmp_path / "replaced", b"x")
+        write_bundle(tmp_path / "bundle", small_manifest, small_contents)
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.parent.name == "bundle"]
+    for path in (tmp_path / "new", tmp_path / "replaced", *files):
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert len(files) == 8
