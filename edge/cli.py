@@ -13,11 +13,13 @@ from edge.command.stop import Terminated
 from edge.config import Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError
 from edge.system.outlet import ensure_streams
+from edge.system.terminal import complain, log_to_stderr, never_refuse, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0 ok, 1 failure, 2 usage, 130 interrupted."""
     ensure_streams()
+    never_refuse()
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parse(arguments, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
@@ -28,14 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a disk that is full shall be told by us
         return code
     except BirdlistenError as error:
-        print(f"birdlisten: {error}", file=sys.stderr)
+        complain(error)
         return error.exit_code
     except BrokenPipeError:
         # The reader of stdout has gone (`birdlisten | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"birdlisten: {error}"[:300], file=sys.stderr)
+        complain(str(error)[:300])
         return 1
     except KeyboardInterrupt:
         return 130
@@ -57,10 +59,10 @@ def _identify(args: argparse.Namespace, settings: Settings) -> int:
     failed = 0
     for file in args.files:
         record = identify(file, recognizer, args.top)
-        print(to_json(record) if settings.json else to_text(record), flush=True)
+        say(to_json(record) if settings.json else to_text(record))
         if "error" in record:
             failed += 1
-            print(f"birdlisten: {record['error']}", file=sys.stderr)
+            complain(record["error"])
     return 1 if failed else 0
 
 
@@ -154,12 +156,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 def _talk(settings: Settings) -> None:
     logging.raiseExceptions = False  # a log that can't be written is nobody's traceback
     level = logging.ERROR if settings.quiet else logging.INFO
-    logging.basicConfig(
-        stream=sys.stderr,
-        format="birdlisten: %(message)s",
-        level=logging.DEBUG if settings.verbose else level,
-        force=True,
-    )
+    log_to_stderr(logging.DEBUG if settings.verbose else level)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,9 @@ from edge.config import Settings, hop_samples
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
+from edge.contract.text import json_line
 from edge.recognition.trial import BenchTrial
+from edge.system.terminal import complain, say
 
 _WINDOWS = 20
 _COMFORT = 0.5
@@ -31,13 +33,13 @@ def bench(settings: Settings, threads: Sequence[int]) -> int:
     audio, hop = bundle.manifest.audio, hop_samples(settings, bundle.manifest.audio)
     found = []
     if not settings.json:
-        print(
-            f"{machine()}\n{bundle.manifest.name}, window {audio.window_s:g} s\n{_head(audio, hop)}"
-        )
+        say(machine())
+        say(f"{bundle.manifest.name}, window {audio.window_s:g} s")
+        say(_head(audio, hop))
     for trial in _trials(settings, bundle, threads):
         found.append(trial)
         if not settings.json:
-            print(_line(trial, audio, hop), flush=True)
+            say(_line(trial, audio, hop))
     if not found:
         raise BirdlistenError("bench: no setting could be measured")
     best = recommend(found, hop / audio.sample_rate_hz)
@@ -46,9 +48,9 @@ def bench(settings: Settings, threads: Sequence[int]) -> int:
     )
     if settings.json:
         rows = [{**asdict(trial), **costs(trial, audio, hop)} for trial in found]
-        print(json.dumps({"machine": machine(), "trials": rows, "recommended": asdict(best)}))
+        say(json_line({"machine": machine(), "trials": rows, "recommended": asdict(best)}))
     else:
-        print(f"best here: {best.precision}, threads {best.threads}; kept in {file}")
+        say(f"best here: {best.precision}, threads {best.threads}; kept in {file}")
     return 0
 
 
@@ -85,7 +87,7 @@ def _trials(settings: Settings, bundle: Bundle, threads: Sequence[int]) -> Itera
             arguments = (settings.provider, str(count), str(_WINDOWS))
             done = subprocess.run([*command, *arguments], capture_output=True, text=True)
             if done.returncode:
-                print(f"{precision}, threads {count}: {done.stderr.strip()}"[:300], file=sys.stderr)
+                complain(f"{precision}, threads {count}: {done.stderr.strip()}"[:300])
             else:
                 yield BenchTrial(**json.loads(done.stdout.splitlines()[-1]))
 

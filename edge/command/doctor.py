@@ -1,11 +1,11 @@
 """`birdlisten doctor`: every check, with what to do; 1 if something is bad."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from edge.config import Settings
+from edge.contract.text import json_line
 from edge.doctor.finding import BAD, DOUBT, Finding
 from edge.doctor.machine import (
     check_clock,
@@ -35,7 +35,7 @@ def doctor(settings: Settings, seconds: float) -> int:
         verdict: sum(finding.verdict == verdict for finding in found) for verdict in (BAD, DOUBT)
     }
     if settings.json:
-        print(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
+        print(json_line([asdict(finding) for finding in found]))
     else:
         print(f"{counts[BAD]} bad, {counts[DOUBT]} doubtful, of {len(found)} checks")
     return 1 if counts[BAD] else 0

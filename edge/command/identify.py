@@ -1,6 +1,5 @@
 """`birdlisten identify`: the best species of each recording, without a threshold."""
 
-import json
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from edge.contract.arrays import Float32s, Float64s, Places
 from edge.contract.errors import AudioError
+from edge.contract.text import json_line
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
@@ -43,7 +43,7 @@ def to_text(record: dict[str, Any]) -> str:
 
 def to_json(record: dict[str, Any]) -> str:
     """The record as one JSON line."""
-    return json.dumps(record, ensure_ascii=False)
+    return json_line(record)
 
 
 @dataclass(frozen=True)

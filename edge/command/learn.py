@@ -15,6 +15,7 @@ from edge.source.block import Block
 from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks
 from edge.system import clock
+from edge.system.terminal import say
 
 
 def learn_background(settings: Settings, minutes: float) -> int:
@@ -39,7 +40,7 @@ def learn_background(settings: Settings, minutes: float) -> int:
     manifest = recognizer.bundle.manifest
     overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
     overlay.add_background(label, kept)
-    print(f"{label}: {len(kept)} windows of {name} are background here from now on")
+    say(f"{label}: {len(kept)} windows of {name} are background here from now on")
     return 0
 
 

@@ -4,13 +4,15 @@ import argparse
 import math
 from typing import NoReturn
 
+from edge.contract.text import visible
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong and where to look, without the whole usage; exit status 2."""
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
 
 def positive(text: str) -> int:

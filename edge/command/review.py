@@ -18,6 +18,7 @@ from edge.records.inbox import CONFIRMED, REJECTED, leave
 from edge.records.lock import StationLock
 from edge.records.reader import open_records
 from edge.records.store import Store
+from edge.system.terminal import say
 
 
 def confirm(part: str, settings: Settings, name: str | None = None) -> int:
@@ -31,7 +32,7 @@ def confirm(part: str, settings: Settings, name: str | None = None) -> int:
     overlay.forget(record.id)
     overlay.add_exemplar(species_id, record.id, rows)
     _review(settings, record.id, CONFIRMED, species_id)
-    print(f"{record.id}: confirmed as {species_id}; it is an exemplar of it from now on")
+    say(f"{record.id}: confirmed as {species_id}; it is an exemplar of it from now on")
     return 0
 
 
@@ -45,7 +46,7 @@ def reject(part: str, settings: Settings) -> int:
     overlay.forget(record.id)
     overlay.add_rejected(record.id, rows)
     _review(settings, record.id, REJECTED)
-    print(f"{record.id}: rejected; what sounds like it is background from now on")
+    say(f"{record.id}: rejected; what sounds like it is background from now on")
     return 0
 
 
@@ -58,7 +59,7 @@ def take_back(part: str, settings: Settings) -> int:
     record, overlay, _ = _heard(part, settings)
     overlay.forget(record.id)
     _review(settings, record.id, None)
-    print(f"{record.id}: not reviewed")
+    say(f"{record.id}: not reviewed")
     return 0
 
 

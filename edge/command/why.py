@@ -1,9 +1,9 @@
 """`birdlisten why [ID]`: what speaks for a record, or why it was not reported."""
 
-import json
 from dataclasses import asdict
 
 from edge.config import Settings
+from edge.contract.text import json_line, visible
 from edge.records.detection import Detection, Rejection
 from edge.records.explanation import explained
 from edge.records.reader import open_records
@@ -25,7 +25,7 @@ def why(part: str | None, settings: Settings) -> int:
     for candidate, reason, review in told:
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}
-            print(json.dumps({**asdict(candidate), **notes}, ensure_ascii=False))
+            print(json_line({**asdict(candidate), **notes}))
         else:
             print(explained(candidate, reason, review) if part else _listed(candidate, reason))
     return 0
@@ -37,4 +37,5 @@ def _parts(record: Detection | Rejection) -> tuple[Detection, str | None]:
 
 def _listed(record: Detection, reason: str | None) -> str:
     moment = record.detected_at or f"{record.start_s:9.1f} s"
-    return f"{record.id[-_SHOWN:]}  {moment}  {record.common_name}  {reason or 'reported'}"
+    told = f"{record.id[-_SHOWN:]}  {moment}  {record.common_name}  {reason or 'reported'}"
+    return visible(told)

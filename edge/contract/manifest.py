@@ -9,10 +9,12 @@ from typing import Any
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import BundleError
 from edge.contract.paths import is_plain_name
+from edge.contract.text import well_formed
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
+_TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 16_000_000
 
@@ -120,11 +122,12 @@ def _read_json(directory: Path) -> dict[str, Any]:
 
 def _parse(content: dict[str, Any]) -> Manifest:
     known = {field.name: content[field.name] for field in fields(Manifest) if field.name in content}
+    for name in _TEXTS:
+        if not isinstance(content[name], str):
+            raise TypeError(f"{name} must be text")
+        known[name] = well_formed(content[name])
     roles = {role: _entry(role, entry) for role, entry in content["roles"].items()}
     manifest = Manifest(**{**known, "audio": AudioSpec(**content["audio"]), "roles": roles})
-    for name in ("name", "licence", "model_id", "space_id", "teacher", "student"):
-        if not isinstance(getattr(manifest, name), str):
-            raise TypeError(f"{name} must be text")
     if not is_plain_name(manifest.model_id):
         raise BundleError(f"{FILE_NAME}: model_id {manifest.model_id[:120]!a} is not a hash")
     for name in ("embedding_dim", "top_pictures"):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from edge.contract.text import visible
+
 GOOD, DOUBT, BAD = "good", "doubt", "bad"
 _MARKS = {GOOD: "\033[32m✓\033[0m", DOUBT: "\033[33m!\033[0m", BAD: "\033[31m✗\033[0m"}
 _PLAIN = {GOOD: "ok", DOUBT: "!", BAD: "X"}
@@ -21,8 +23,8 @@ class Finding:
     def to_text(self, colour: bool = False) -> str:
         """For a person."""
         mark = _MARKS[self.verdict] if colour else f"{_PLAIN[self.verdict]:2}"
-        advice = f"\n{'':17}-> {self.advice}" if self.advice else ""
-        return f"{mark} {self.check:13} {self.found}{advice}"
+        advice = f"\n{'':17}-> {visible(self.advice)}" if self.advice else ""
+        return f"{mark} {self.check:13} {visible(self.found)}{advice}"
 
 
 def judged(check: str, good: bool, found: str, advice: str, otherwise: str = BAD) -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.contract.audio import AudioSpec
+from edge.contract.text import well_formed
 from edge.dsp.onset import Onset
 from edge.pipeline.decider import Outcome, Run
 from edge.recognition.recognizer import Identity, Match, WindowScores
@@ -103,13 +104,13 @@ class RecordBuilder:
         onset = self._began(run, spec)
         return Detection(
             id=self._ids.new(),
-            station=self._origin.station,
+            station=well_formed(self._origin.station),
             detected_at=self._moment(onset, spec, newest),
             time_zone=clock.time_zone(),
             clock_synchronised=clock.synchronised(),
             start_s=_seconds(onset, spec),
             end_s=_seconds(run.end_sample, spec),
-            source=self._origin.source,
+            source=well_formed(self._origin.source),
             species_id=match.species.species_id,
             scientific_name=match.species.scientific_name,
             common_name=match.species.common_name,

@@ -1,12 +1,12 @@
 """The detection record: one JSON object a line, and the line a person reads."""
 
-import json
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from edge.contract.arrays import Float16s, Int16s
+from edge.contract.text import json_line, visible
 from edge.system import clock
 
 SCHEMA = 1
@@ -71,7 +71,7 @@ class Detection:
     def to_json(self) -> str:
         """One line."""
         record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
-        return json.dumps(record, ensure_ascii=False)
+        return json_line(record)
 
     def to_line(self, as_json: bool) -> str:
         """The line for stdout: JSON, or words, in colour only on a terminal."""
@@ -80,11 +80,12 @@ class Detection:
     def to_text(self, colour: bool = False) -> str:
         """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
         strength = self.similarity if self.probability is None else self.probability
-        moment, name = self._moment(), f"{self.common_name} ({self.scientific_name})"
-        shown, credit = self._picture()
+        common, scientific = visible(self.common_name), visible(self.scientific_name)
+        moment, name = self._moment(), f"{common} ({scientific})"
+        shown, credit = map(visible, self._picture())
         if not colour:
             return "  ".join(filter(None, (moment, name, f"{strength:.2f}", shown, credit)))
-        name = f"{_BOLD}{self.common_name}{_RESET} ({self.scientific_name})"
+        name = f"{_BOLD}{common}{_RESET} ({scientific})"
         return (
             f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{strength:.2f}{_RESET}  {shown}  "
             f"{_DIM}{credit}{_RESET}"

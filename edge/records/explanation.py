@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from edge.contract.text import visible
 from edge.records.detection import NO_PICTURE, Detection, Picture
 
 
@@ -15,7 +16,7 @@ def explained(
         reason: why it was not reported; None if it was.
         review: what a person said of it, and as what.
     """
-    return "\n".join(_lines(record, reason, review))
+    return "\n".join(map(visible, _lines(record, reason, review)))
 
 
 def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None) -> Iterator[str]:

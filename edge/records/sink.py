@@ -42,7 +42,8 @@ class RecordSink:
 
     def _explain(self, record: Detection, reason: str | None = None) -> None:
         if _LOG.isEnabledFor(self._level):
-            _LOG.log(self._level, "%s", explained(record, reason))
+            for line in explained(record, reason).split("\n"):
+                _LOG.log(self._level, "%s", line)
 
 
 def is_reported(record: Record) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.contract.audio import Waveform
 from edge.contract.errors import BirdlistenError, DeviceError
+from edge.contract.text import json_line, visible
 from edge.source import pcm
 from edge.source.block import Block
 from edge.source.capture import CaptureFault, Device, choose_device
@@ -67,7 +68,7 @@ class Microphone:
 
     def absent(self, error: SourceAbsent) -> BirdlistenError:
         """With the devices that are there."""
-        return DeviceError(f"{error}\n{describe_devices(self._backend)}")
+        return DeviceError("; ".join([str(error), *describe_devices(self._backend).split("\n")]))
 
     def _captured(self, patience: Patience) -> Iterator[Block]:
         with Child(self._command()) as child:
@@ -165,7 +166,9 @@ def describe_devices(backend: str = AUTO) -> str:
             "No input device is connected. Plug in a microphone, or hear a recorded chorus: "
             "birdlisten demo"
         )
-    return "\n".join(["Input devices (* default):", *(f"  {device}" for device in devices)])
+    return "\n".join(
+        ["Input devices (* default):", *(visible(f"  {device}") for device in devices)]
+    )
 
 
 def _portaudio_devices() -> list[Device]:
@@ -181,7 +184,7 @@ def _portaudio_devices() -> list[Device]:
 
 def as_json(devices: list[Device]) -> str:
     """A JSON list."""
-    return json.dumps([asdict(device) for device in devices])
+    return json_line([asdict(device) for device in devices])
 
 
 def _checked(frame: pcm.Frame) -> pcm.Frame:

@@ -101,7 +101,7 @@ def _open(path: Path) -> Any:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
     try:
         with _silent_decoder():
-            file = soundfile.SoundFile(path)
+            file = soundfile.SoundFile(os.fsencode(path))
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from error
     # soundfile seeks after every read; in an MP3 that silences the next 50 ms.

@@ -1,0 +1,58 @@
+"""Text that others wrote, as it is shown, printed as JSON and kept.
+
+Names come from bundles, file names and streams. Shown raw, a control character could move a
+terminal's cursor or forge a line, and half of a surrogate pair can be neither printed nor stored.
+"""
+
+import json
+import unicodedata
+from typing import Any
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories that are shown escaped: controls, formats, surrogates, separators of lines."""
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters and signs that nobody sees."""
+_JOINERS = "\u200c\u200d"
+"""They belong to the spelling of Persian, Hindi and emoji; between other letters they only hide."""
+_VIRAMA = 9
+"""Combining class of the sign after which an Indian letter may be joined."""
+
+
+def visible(text: object) -> str:
+    """A text as one line in which every character can be seen; what can't be is escaped."""
+    written = str(text)
+    if written.isascii() and written.isprintable():
+        return written
+    return "".join(
+        _escaped(letter) if _is_hidden(letter, written[place - 1 : place]) else letter
+        for place, letter in enumerate(written)
+    )
+
+
+def well_formed(text: str) -> str:
+    """A text that UTF-8 can hold: halves of surrogate pairs are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def json_line(value: Any) -> str:
+    """JSON in one line of visible ASCII, which no encoding of a terminal can spoil."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def _is_hidden(letter: str, before: str) -> bool:
+    if letter in _JOINERS:
+        return not _is_joined(before)
+    return letter in _BLANK or unicodedata.category(letter) in _HIDDEN
+
+
+def _is_joined(before: str) -> bool:
+    """True behind an Arabic letter, an Indian sign, or a picture, where a joiner is spelling."""
+    if not before:
+        return False
+    arabic = unicodedata.bidirectional(before) == "AL"
+    picture = unicodedata.category(before) in ("So", "Sk") or before == "\ufe0f"
+    return arabic or picture or unicodedata.combining(before) == _VIRAMA
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

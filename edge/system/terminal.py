@@ -1,0 +1,48 @@
+"""Terminal: what is said on stdout and stderr, line by line, whatever names it holds."""
+
+import io
+import logging
+import sys
+from types import TracebackType
+
+from edge.contract.text import visible
+
+_MARK = "birdlisten: "
+_Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+def never_refuse() -> None:
+    """Let stdout and stderr write any text: what their encoding lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: object) -> None:
+    """Print a result as one line on stdout, at once."""
+    print(visible(text), flush=True)
+
+
+def complain(text: object) -> None:
+    """Print an error as one line on stderr."""
+    print(f"{_MARK}{visible(text)}", file=sys.stderr)
+
+
+def log_to_stderr(level: int) -> None:
+    """Let the log go to stderr, a line a message."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a message as one line; only a traceback has more, all of them indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line of a message."""
+        return f"{_MARK}{visible(record.message)}"
+
+    def formatException(self, ei: _Fault) -> str:
+        """The lines of a traceback."""
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  {visible(line)}" for line in lines)
