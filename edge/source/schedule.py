@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.contract.errors import ConfigError
 from edge.system import clock
+from edge.system.zone import local_zone
 
 _MOMENT = re.compile(r"(\d{1,2}):(\d\d)|(sunrise|sunset)([+-]\d{1,3})?")
 _DUTY = re.compile(r"(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)")
@@ -123,7 +123,7 @@ def read_schedule(
     hours = None if quiet is None else _read_quiet(quiet)
     if hours and any(moment.sun for moment in hours) and None in (latitude, longitude):
         raise ConfigError(f"quiet_hours: {quiet!r} needs --latitude and --longitude")
-    place = Site(latitude, longitude, _zone()) if hours else Site()
+    place = Site(latitude, longitude, local_zone()) if hours else Site()
     return Schedule(hours, _read_duty(duty), place)
 
 
@@ -160,11 +160,3 @@ def _read_duty(text: str | None) -> tuple[float, float] | None:
     if not 0 < on <= cycle:
         raise ConfigError(f"duty: {text!r}, expected minutes to listen of how many, such as 5/15")
     return on, cycle
-
-
-def _zone() -> ZoneInfo:
-    name = clock.time_zone()
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ConfigError(f"time zone: {name!r} is unknown; set TZ, or timedatectl") from error

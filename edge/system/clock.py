@@ -1,11 +1,11 @@
 """Clock of the station: UTC, its zone, and its trust (a Pi has no clock battery)."""
 
 import ctypes
-import os
 import secrets
 import time
 from datetime import datetime, timezone
-from pathlib import Path
+
+from edge.system.zone import zone_name
 
 _TIMEX_BYTES = 256  # struct timex has 208 on 64-bit Linux
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
@@ -49,14 +49,8 @@ def year_share() -> float:
 
 
 def time_zone() -> str:
-    """The station's IANA zone: TZ, /etc/timezone or the link /etc/localtime; else `UTC`."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    file = Path("/etc/timezone")
-    if not named and file.is_file():
-        named = file.read_text(encoding="utf-8", errors="replace").strip()
-    if not named:
-        named = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
-    return named or "UTC"
+    """The station's IANA zone: of TZ, else of /etc/localtime."""
+    return zone_name()
 
 
 def synchronised() -> bool:
