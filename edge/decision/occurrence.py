@@ -1,8 +1,10 @@
 """Occurrence of species here at this time of the year: a prior, never a wall."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ import numpy as np
 from edge.contract.arrays import Float64s
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.taxonomy import read_table, slug
+from edge.system import clock
 
+_LOG = logging.getLogger(__name__)
 COMMON = 0.05
 """A species met this often, or of which the table says nothing, is at no disadvantage."""
 RAREST = 0.05
@@ -65,6 +69,26 @@ class Occurrence:
         if found is None:
             return COMMON
         return float(found.max() if year_share is None else found[int(year_share * len(found))])
+
+
+def season() -> float | None:
+    """Share of the year that has passed; None while the clock is not synchronised.
+
+    A board without a clock battery begins in a January of its own, where a cuckoo is a rarity.
+    """
+    if clock.synchronised():
+        return clock.year_share()
+    _tell_mistrust()
+    return None
+
+
+@cache
+def _tell_mistrust() -> None:
+    """Say it once in the life of a listener."""
+    _LOG.warning(
+        "the clock is not synchronised: until it is, occurrence takes each species' best time of "
+        "the year"
+    )
 
 
 def weighed(probability: Float64s, odds: Float64s) -> Float64s:

@@ -12,7 +12,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
-from edge.decision.occurrence import Occurrence, weighed
+from edge.decision.occurrence import Occurrence, season, weighed
 from edge.dsp.gate import GateConfig, GateVerdict, judge
 from edge.recognition.doubts import usable_calibration
 from edge.recognition.encoder import Encoder, choose_precision, open_encoder
@@ -21,7 +21,6 @@ from edge.recognition.learner import Learner
 from edge.recognition.overlay import Overlay
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import Window
-from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
 _TOP, _PICTURES = 5, 3
@@ -195,7 +194,7 @@ class Recognizer:
         probability = self.calibration.probability(score)
         if self._occurrence is None:
             return probability
-        moment = clock.year_share() if self._live else None
+        moment = season() if self._live else None
         return weighed(probability, self._occurrence.odds(self._ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:

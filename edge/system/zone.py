@@ -21,12 +21,12 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _UTC = {"UTC", "UCT", "GMT", "Zulu", "Universal", "Greenwich", "UTC0", "GMT0"}
 """Names that need no time zone database, alone or below Etc/."""
 _UNREADABLE = (OSError, ValueError, struct.error)
-_HEADER = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 1) + bytes(7)
+_HEADER = b"TZif2" + bytes(31) + b"\0\0\0\1" * 2 + bytes(7)
 """Of a zone file with no transition and one zone of offset 0 (RFC 8536); twice, then a rule."""
 
 
 def zone_name() -> str:
-    """The IANA name of the zone; where a nameless file is none of the database's, its offset now."""
+    """IANA name of the zone; of a nameless file that no database holds, its offset now."""
     named = _named()
     if isinstance(named, str):
         return named

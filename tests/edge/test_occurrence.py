@@ -1,10 +1,20 @@
 """How often a species is met here and now, as a prior."""
 
+from datetime import datetime, timezone
+
 import numpy as np
 import pytest
 
 from edge.contract.errors import ConfigError
-from edge.decision.occurrence import COMMON, RAREST, Coordinates, read_occurrence, weighed
+from edge.decision import occurrence
+from edge.decision.occurrence import (
+    COMMON,
+    RAREST,
+    Coordinates,
+    read_occurrence,
+    season,
+    weighed,
+)
 
 IDS = ["cuculus_canorus", "strix_aluco", "dodo"]
 BERLIN, NAIROBI = Coordinates(52.5, 13.4), Coordinates(-1.3, 36.8)
@@ -86,3 +96,14 @@ def test_a_place_needs_two_possible_numbers(birdlisten, bundle_path, table, flag
     ended = birdlisten("--input", bundle_path / "chorus.flac", *flags, "--occurrence", table)
     assert ended.code == 2
     assert "latitude" in ended.err
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_the_date_counts_while_the_clock_can_be_trusted(table, monkeypatch, caplog, synchronised):
+    monkeypatch.setattr("edge.system.clock.synchronised", lambda: synchronised)
+    january = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    monkeypatch.setattr("edge.system.clock.now", lambda: january)
+    occurrence._tell_mistrust.cache_clear()
+    odds = [read_occurrence(table, BERLIN).odds(IDS, season()) for _ in range(3)]
+    assert odds[0] == pytest.approx([RAREST, 1, 1] if synchronised else [1, 1, 1])
+    assert len(caplog.records) == (0 if synchronised else 1)

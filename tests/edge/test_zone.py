@@ -121,7 +121,7 @@ def test_without_a_database_the_advice_helps(
     etc: Path, monkeypatch: pytest.MonkeyPatch, no_database: None
 ) -> None:
     (etc / "timezone").write_text("Europe/Berlin\n")
-    with pytest.raises(ConfigError, match="'Europe/Berlin' is unknown.*TZ=UTC"):
+    with pytest.raises(ConfigError, match=r"'Europe/Berlin' is unknown.*TZ=UTC"):
         read_schedule("22:00..04:00", None, None, None)
     monkeypatch.setenv("TZ", "UTC")
     assert read_schedule("22:00..04:00", None, None, None).quiet
@@ -160,11 +160,11 @@ def test_a_hosts_zone_mounted_over_a_containers_is_taken_by_its_content(tmp_path
         "winter = datetime(2026, 1, 1, tzinfo=timezone.utc).astimezone(zone.local_zone())\n"
         "print(zone.zone_name(), winter.hour)"
     )
+    python = (sys.executable, program)
     mount = f"mount --bind {tmp_path}/sydney {tmp_path}/zoneinfo/Etc/UTC"
     surrounding = {key: value for key, value in os.environ.items() if key != "TZ"}
     ended = subprocess.run(
-        ["unshare", "-m", "sh", "-c", f'{mount} || exit 99; exec "$0" -c "$1"']
-        + [sys.executable, program],
+        [*("unshare", "-m", "sh", "-c", f'{mount} || exit 99; exec "$0" -c "$1"'), *python],
         cwd=ROOT,
         env=surrounding,
         capture_output=True,
