@@ -37,7 +37,11 @@ class Child:
         self.stdout: IO[bytes] = self._process.stdout
         self._lines: list[str] = []
         self._pump = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
-        self._pump.start()
+        try:
+            self._pump.start()
+        except RuntimeError:  # no thread to be had: nobody would end the process either
+            self._end()
+            raise
 
     @property
     def pipe(self) -> int:
@@ -53,10 +57,13 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+        self._pump.join(timeout=1.0)
+
+    def _end(self) -> None:
         self.kill()
         self._process.wait()
         self.stdout.close()
-        self._pump.join(timeout=1.0)
 
     def kill(self) -> None:
         """End it and its group, now."""

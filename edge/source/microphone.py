@@ -175,11 +175,11 @@ def _portaudio_devices() -> list[Device]:
     with Child([sys.executable, "-m", "edge.source.capture", "--list"]) as child:
         try:
             content = json.loads(pcm.read_all(child.pipe, _LIST_S) or b"[]")
-        except (ValueError, SourceFault) as error:
+            if isinstance(content, dict):
+                raise DeviceError(content["message"])
+            return [Device(**fields) for fields in content]
+        except (ValueError, KeyError, TypeError, SourceFault) as error:
             raise DeviceError(f"the devices can't be listed ({error})") from error
-    if isinstance(content, dict):
-        raise DeviceError(content["message"])
-    return [Device(**fields) for fields in content]
 
 
 def as_json(devices: list[Device]) -> str:

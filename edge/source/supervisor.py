@@ -12,10 +12,11 @@ from edge.contract.errors import BirdlistenError
 from edge.source.block import Block
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.schedule import ALWAYS, Schedule
-from edge.system.throttle import RateLimitedLog
+from edge.system.throttle import RateLimitedLog, reason
 
 _LOG = logging.getLogger(__name__)
-_REST_S = 1.0
+_REST_S = 0.25
+"""Between two signs of life while it rests: more often than any watchdog asks for."""
 
 
 @dataclass(frozen=True)
@@ -92,32 +93,46 @@ class Supervisor:
 
         Raises:
             BirdlistenError: the source can't be used, or isn't there at the start and `wait` is
-                off. Once it has delivered it is retried for ever.
+                off. Once it has delivered it is retried for ever, after a fault of any kind.
         """
         while not self._stopped.is_set():
-            yield from self._rests()
-            begun = time.monotonic()
+            begun, fault = time.monotonic(), None
             try:
+                yield from self._rests()
                 yield from self._life()
                 if self._schedule.awake():
                     return
-            except SourceAbsent as error:
-                if not (self._end or self._wait):
-                    raise self._capture.absent(error) from error
-                self._complaint(f"{error}; trying again")
-            except SourceFault as fault:
-                self._complaint(f"{self._capture.name}: {fault}; trying again")
-            except BirdlistenError as error:
-                if self._end is None:
-                    raise
-                self._complaint(f"{error}; trying again")
-            except (OSError, KeyError, ValueError) as error:  # no process to be had, or nonsense
-                self._complaint(f"{self._capture.name}: {error!r}; trying again")
+            except Exception as error:
+                fault = error
+            if fault:
+                self._hold(fault)
             yield from self._broken_off()
-            self._back_off(time.monotonic() - begun)
+            if fault:
+                self._back_off(time.monotonic() - begun)
+
+    def _hold(self, fault: Exception) -> None:
+        """Tell a fault of the source, whatever its kind: a fresh process may do better.
+
+        Raises:
+            BirdlistenError: the source can't be used, or isn't there at the start.
+        """
+        if self._end is None and isinstance(fault, SourceAbsent) and not self._wait:
+            raise self._capture.absent(fault) from fault
+        if self._end is None and isinstance(fault, BirdlistenError):
+            raise fault
+        if not self._stopped.is_set():  # an end looks like a fault
+            self._complaint(f"{self._told(fault)}; trying again")
+
+    def _told(self, fault: Exception) -> str:
+        if isinstance(fault, (SourceAbsent, BirdlistenError)):
+            return str(fault)
+        known = isinstance(fault, SourceFault)
+        return f"{self._capture.name}: {fault if known else reason(fault)}"
 
     def _life(self) -> Iterator[Block]:
         """One process, from its start to its fault, or to the time of rest."""
+        if self._stopped.is_set():
+            return  # in the hours of rest: nothing is opened any more
         offset_s = time.monotonic() - self._started
         flat_s, base = 0.0, None
         with closing(self._capture.blocks(self._patience)) as blocks:

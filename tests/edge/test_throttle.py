@@ -1,6 +1,5 @@
 """Trouble that goes on, and borders that no fault passes."""
 
-import builtins
 import logging
 
 import pytest
@@ -8,14 +7,9 @@ import pytest
 from edge.contract.errors import BundleError
 from edge.system import throttle
 from edge.system.throttle import FaultBarrier, RateLimitedLog
+from tests.support.faults import FAULTS, raised
 
 _LOG = logging.getLogger("trouble")
-FAULTS = [
-    kind
-    for kind in vars(builtins).values()
-    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
-]
-"""Every kind that Python itself raises."""
 
 
 class Clock:
@@ -34,19 +28,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(throttle.time, "monotonic", clock.monotonic)
     return clock
-
-
-def raised(kind: type[Exception]) -> Exception:
-    """An error of a kind, with what its constructor wants."""
-    if issubclass(kind, UnicodeDecodeError):
-        return kind("utf-8", b"\xff", 0, 1, "no start byte")
-    if issubclass(kind, UnicodeEncodeError):
-        return kind("ascii", "ü", 0, 1, "not in range")
-    if issubclass(kind, UnicodeTranslateError):
-        return kind("ü", 0, 1, "not in range")
-    if kind.__name__ == "ExceptionGroup":  # of Python 3.11
-        return kind("several", [ValueError("a")])
-    return kind("what was wrong")
 
 
 def test_messages_that_alternate_are_each_told_once_a_minute(

@@ -1,16 +1,21 @@
 """A source that never gives up: scripted captures, no sound server."""
 
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.contract.errors import BirdlistenError, DeviceError
 from edge.source.block import Block
+from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.schedule import Schedule
 from edge.source.supervisor import Patience, Supervisor
+from tests.support.faults import FAULTS, raised
 
 RATE_HZ = 1000
 PATIENCE = Patience(flat_s=2.0, backoff_s=0.25, backoff_max_s=2.0, healthy_s=60.0)
@@ -150,3 +155,56 @@ def test_in_hours_of_rest_the_source_is_closed_and_shows_life(clock) -> None:
     blocks = list(Supervisor(script, patience=PATIENCE, schedule=schedule).blocks())
     assert [len(block.samples) for block in blocks] == [100, 100, 0, 0, 100]
     assert script.closed == 2
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("heard", [[], [noise(0)]], ids=["at the start", "later"])
+def test_any_fault_of_a_source_is_told_and_the_source_tried_again(
+    clock, caplog: pytest.LogCaptureFixture, kind: type[Exception], heard: list[Block]
+) -> None:
+    lives = [[*heard, raised(kind)], [*heard, raised(kind)], [noise(0)]]
+    blocks = list(Supervisor(Script(*lives), patience=PATIENCE).blocks())
+    assert len(blocks[-1].samples) == 100
+    assert clock() == [0.25, 0.5]
+    (told,) = caplog.messages
+    assert told.startswith("scripted: ")
+    assert told.endswith("trying again")
+
+
+def test_a_fault_of_the_schedule_does_not_end_it(clock, caplog: pytest.LogCaptureFixture) -> None:
+    awake = iter([ZeroDivisionError(), True, True, True])
+
+    def ask() -> bool:
+        answer = next(awake)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    schedule = Schedule()
+    object.__setattr__(schedule, "awake", ask)
+    script = Script([noise(0)])
+    assert len(list(Supervisor(script, patience=PATIENCE, schedule=schedule).blocks())) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_end_in_the_hours_of_rest_opens_nothing() -> None:
+    stopped = threading.Event()
+    schedule = Schedule()
+    object.__setattr__(schedule, "awake", lambda: False)
+    script = Script([noise(0)])
+    blocks = Supervisor(script, schedule=schedule, stopped=stopped).blocks()
+    assert next(blocks).resting
+    stopped.set()
+    assert list(blocks) == []
+    assert len(script.lives) == 1
+
+
+def test_no_process_is_left_where_no_thread_can_be_started(monkeypatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError):
+        Child(["sleep", "60"])
+    mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert [pid for pid in mine if b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes()] == []
