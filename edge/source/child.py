@@ -41,6 +41,7 @@ class Child:
             self._pump.start()
         except RuntimeError:  # no thread to be had: nobody would end the process either
             self._end()
+            self._process.stderr.close()
             raise
 
     @property
