@@ -11,12 +11,11 @@ from edge.command.clips import clip_config, open_clips
 from edge.command.opening import open_listener, open_recognizer, open_records
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
-from edge.contract.errors import AudioError, BirdlistenError
-from edge.contract.manifest import FILE_NAME, load_manifest
+from edge.contract.errors import AudioError
+from edge.contract.manifest import load_manifest
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
-from edge.pipeline.reload import BundleReloader
-from edge.recognition.recognizer import Recognizer
+from edge.pipeline.reload import BundleReloader, LoadedBundle
 from edge.records.detection import Clip, Record
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
@@ -25,7 +24,7 @@ from edge.source.live import Live
 from edge.source.schedule import read_schedule
 from edge.system.memory import return_what_is_freed
 from edge.system.outlet import unblocked_log
-from edge.system.throttle import RateLimitedLog
+from edge.system.throttle import FaultBarrier, RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 _LATE = RateLimitedLog(_LOG)
@@ -45,36 +44,35 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
     return_what_is_freed()
     notifier = Notifier()
     with stopping() as stop, unblocked_log():
-        recognizer = _listen(settings, None, stop, notifier)
+        loaded = _listen(settings, None, stop, notifier)
         while stop.take_reload():
             notifier.reloading()
-            settings, recognizer = _reloaded(settings, recognizer, reread)
+            with notifier.loading():
+                settings, loaded = _reloaded(settings, loaded, reread)
             # What was there once is waited for.
-            recognizer = _listen(replace(settings, wait=True), recognizer, stop, notifier)
+            loaded = _listen(replace(settings, wait=True), loaded, stop, notifier)
         notifier.stopping()
     if stop.interrupted:
         raise KeyboardInterrupt
 
 
 def _listen(
-    settings: Settings, recognizer: Recognizer | None, stop: Stop, notifier: Notifier
-) -> Recognizer:
+    settings: Settings, loaded: LoadedBundle | None, stop: Stop, notifier: Notifier
+) -> LoadedBundle:
     """Listen until a signal comes; the device opens while the bundle is loaded."""
-    rate_hz, windows = load_manifest(settings.bundle_path).audio.sample_rate_hz, 0
-    with closing(Live(settings, rate_hz, stop.event)) as live:
-        reloader = BundleReloader(
-            settings.bundle_path / FILE_NAME,
-            load=lambda: open_recognizer(settings, live=True),
-            listener=lambda recognizer: open_listener(settings, recognizer),
-            alive=notifier.alive,
-            recognizer=recognizer,
-        )
+    # A copy may lie half done there by now: it is not read again for what is known.
+    folder = loaded.recognizer.bundle.path if loaded else settings.bundle_path
+    manifest = loaded.recognizer.bundle.manifest if loaded else load_manifest(folder)
+    windows = 0
+    with closing(Live(settings, manifest.audio.sample_rate_hz, stop.event)) as live:
+        with notifier.loading():
+            reloader = BundleReloader(folder, lambda: _load(settings), notifier, loaded)
         with (
-            open_records(settings, again=recognizer is not None) as (records, _),
+            open_records(settings, again=loaded is not None) as (records, _),
             open_clips(settings, records.write) as clips,
         ):
             notifier.ready()
-            for listener, blocks in reloader.listeners(_opened(live.blocks())):
+            for listener, blocks in reloader.listeners(_opened(live.blocks(), notifier)):
                 origin = Origin(live.name, socket.gethostname(), live=True)
                 found = listener.listen(blocks, origin, clip_config(settings) if clips else None)
                 _write(found, listener, records, clips)
@@ -84,7 +82,14 @@ def _listen(
             _LOG.warning("%.1f s of audio were dropped: inference is too slow", live.dropped_s)
         if not windows and stop.signal is None:
             raise AudioError(f"{live.name}: ended without any audio")
-    return reloader.recognizer
+    return reloader.loaded
+
+
+def _load(settings: Settings) -> LoadedBundle:
+    recognizer = open_recognizer(settings, live=True)
+    listener = open_listener(settings, recognizer)
+    recognizer.warm_up()
+    return LoadedBundle(recognizer, listener)
 
 
 def _write(
@@ -104,25 +109,27 @@ def _write(
 
 
 def _reloaded(
-    settings: Settings, recognizer: Recognizer, reread: Callable[[], Settings] | None
-) -> tuple[Settings, Recognizer]:
-    """Settings as they are now; if these can't be used, those before."""
-    try:
+    settings: Settings, loaded: LoadedBundle, reread: Callable[[], Settings] | None
+) -> tuple[Settings, LoadedBundle]:
+    """Settings as they are now; if these can't be used, those before, and nothing read again."""
+    barrier = FaultBarrier(_LOG, "reload", "going on with the settings before", logging.ERROR)
+    with barrier:
         new = reread() if reread else settings
-        opened = open_recognizer(new, live=True)
-        open_listener(new, opened)
         read_schedule(new.quiet_hours, new.duty, new.latitude, new.longitude)
-    except BirdlistenError as error:
-        _LOG.error("%s; going on with the settings before", error)
-        return settings, recognizer
-    _LOG.info("settings read again")
-    return new, opened
+        opened = _load(new)
+        _LOG.info("settings read again")
+        return new, opened
+    return settings, loaded
 
 
-def _opened(blocks: Iterator[Block]) -> Iterator[Block]:
-    """From the first sound on: by then a device has told its name."""
-    first = next((block for block in blocks if len(block.samples)), None)
-    return chain(() if first is None else (first,), blocks)
+def _opened(blocks: Iterator[Block], notifier: Notifier) -> Iterator[Block]:
+    """From the first sound on: by then a device has told its name; rest shows life meanwhile."""
+    for block in blocks:
+        if len(block.samples):
+            return chain((block,), blocks)
+        if block.resting:
+            notifier.alive("resting")
+    return blocks
 
 
 def tell(listener: Listener) -> None:

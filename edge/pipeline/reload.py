@@ -1,30 +1,57 @@
 """Watch over a live source: a replaced bundle takes over, and every block is a sign of life."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from edge.contract.errors import BirdlistenError
+from edge.contract.manifest import FILE_NAME, load_manifest
 from edge.pipeline.listener import Listener, Tally
 from edge.recognition.recognizer import Recognizer
 from edge.source.block import Block
+from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
+_GLANCE_S = 1.0
+"""Files that have stayed as they are for this long are no longer being copied."""
+_RETRY_S, _RETRY_MAX_S = 30.0, 3600.0
+
+
+class Watchdog(Protocol):
+    """Somebody who ends a run that shows no life."""
+
+    def alive(self, status: object) -> None:
+        """Sound came, or it rests by plan, and what came before is done with."""
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Show life while a bundle loads."""
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """A bundle that is ready, and a listener of it."""
+
+    recognizer: Recognizer
+    listener: Listener
 
 
 class BundleReloader:
     """The bundle that a run listens with, as it is now.
 
     Replacing manifest.json is what replaces a bundle. Sound that comes while the new one is loaded
-    waits in memory; one that can't be used is told, and the old one stays. Whoever asks for another
+    waits in memory. One that can't be used is told, the old one stays, and it is tried again once
+    its files change: manifest.json may be copied before the last of them. Whoever asks for another
     block is done with the one before, and so alive.
 
     Args:
-        manifest: of the bundle, which is watched.
+        folder: of the bundle, which is watched.
         load: makes the bundle ready.
-        listener: of a bundle that is ready.
-        alive: called for each block that holds sound, or rests by plan.
-        recognizer: loaded just now; None loads it.
+        watchdog: told of each block that holds sound, or rests by plan.
+        loaded: before; None loads it.
 
     Raises:
         BirdlistenError: it can't be used.
@@ -32,16 +59,17 @@ class BundleReloader:
 
     def __init__(
         self,
-        manifest: Path,
-        load: Callable[[], Recognizer],
-        listener: Callable[[Recognizer], Listener],
-        alive: Callable[[Tally], None],
-        recognizer: Recognizer | None = None,
+        folder: Path,
+        load: Callable[[], LoadedBundle],
+        watchdog: Watchdog,
+        loaded: LoadedBundle | None = None,
     ) -> None:
-        self._manifest, self._load, self._listener = manifest, load, listener
-        self._alive = alive
-        self._seen = self._state()
-        self.recognizer = recognizer or self._open()
+        self._load, self._watchdog = load, watchdog
+        self._watch = BundleWatch(folder, loaded is None or _is_in(folder, loaded))
+        self._barrier = FaultBarrier(
+            _LOG, "bundle", "going on with the bundle before", logging.ERROR
+        )
+        self.loaded = loaded or load()
 
     def listeners(self, blocks: Iterator[Block]) -> Iterator[tuple[Listener, Iterator[Block]]]:
         """A listener of each bundle, and the blocks that it shall take.
@@ -50,40 +78,93 @@ class BundleReloader:
             blocks: of the source, until it ends.
         """
         used = None
-        while used is not self.recognizer:
-            used = self.recognizer
-            listener = self._listener(used)
-            yield listener, self._until_replaced(blocks, listener.tally)
+        while used is not self.loaded:
+            used = self.loaded
+            yield used.listener, self._until_replaced(blocks, used.listener.tally)
 
     def _until_replaced(self, blocks: Iterator[Block], tally: Tally) -> Iterator[Block]:
         for block in blocks:
             if len(block.samples) or block.resting:
-                self._alive(tally)
+                self._watchdog.alive(tally)
             yield block
-            if self._replaced():
+            if self._watch.due() and self._replaced():
                 return
 
     def _replaced(self) -> bool:
-        state = self._state()
-        if state == self._seen:
-            return False
-        self._seen = state
-        try:
-            self.recognizer = self._open()
-        except BirdlistenError as error:
-            _LOG.error("%s; going on with the bundle before", error)
-            return False
-        return True
+        with self._watchdog.loading(), self._barrier:
+            self.loaded = self._load()
+        self._watch.tried(self._barrier.held)
+        return not self._barrier.held
 
-    def _open(self) -> Recognizer:
-        recognizer = self._load()
-        self._listener(recognizer)  # refuses what can't listen
-        recognizer.warm_up()
-        return recognizer
 
-    def _state(self) -> tuple[int, int] | None:
-        try:
-            status = self._manifest.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns
+class BundleWatch:
+    """Moments at which a bundle is to be loaded: replaced, or refused and changed since.
+
+    Args:
+        folder: of the bundle.
+        loaded: True if what lies there now is what is in use.
+    """
+
+    def __init__(self, folder: Path, loaded: bool = True) -> None:
+        self._folder = folder
+        self._manifest = _state(folder / FILE_NAME) if loaded else None
+        self._refused = False
+        self._files: frozenset[object] = frozenset()
+        """As they were when they were refused."""
+        self._last: frozenset[object] = frozenset()
+        self._glanced = self._attempted = float("-inf")
+        self._wait_s = _RETRY_S
+
+    def due(self) -> bool:
+        """True if it is to be loaded now; cheap enough for every block."""
+        manifest = _state(self._folder / FILE_NAME)
+        if manifest != self._manifest:
+            self._manifest, self._wait_s = manifest, _RETRY_S
+            self._attempt(_files(self._folder))
+            return True
+        return self._refused and self._is_worth_another()
+
+    def tried(self, refused: bool) -> None:
+        """Note the outcome of the attempt that `due` has asked for."""
+        self._refused = refused
+
+    def _is_worth_another(self) -> bool:
+        now = time.monotonic()
+        if now - self._glanced < _GLANCE_S:
+            return False
+        before, self._last = self._last, _files(self._folder)
+        self._glanced = now
+        changed = self._last != self._files and self._last == before
+        waited = now - self._attempted >= self._wait_s
+        if waited and not changed:
+            self._wait_s = min(2 * self._wait_s, _RETRY_MAX_S)
+        if changed or waited:
+            self._attempt(self._last)
+        return changed or waited
+
+    def _attempt(self, files: frozenset[object]) -> None:
+        self._files, self._attempted = files, time.monotonic()
+
+
+def _is_in(folder: Path, loaded: LoadedBundle) -> bool:
+    """True if a folder holds the bundle that is loaded."""
+    try:
+        return load_manifest(folder) == loaded.recognizer.bundle.manifest
+    except BirdlistenError:
+        return False
+
+
+def _files(folder: Path) -> frozenset[object]:
+    """Names and states of all files."""
+    try:
+        return frozenset((file.name, _state(file)) for file in folder.iterdir())
+    except OSError:
+        return frozenset()
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

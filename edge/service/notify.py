@@ -2,12 +2,16 @@
 
 import os
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 _SHARE = 4
 """Feedings in a watchdog's period."""
 _STATUS_S = 10.0
+_LOADING_S = 1800.0
+"""A bundle that takes longer hangs, and is no longer fed for."""
 
 
 class Notifier:
@@ -31,6 +35,23 @@ class Notifier:
     def ready(self) -> None:
         """Everything is loaded, and the source is being opened."""
         self._send("READY=1")
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Feed the watchdog from a thread while a bundle loads: a large one outlasts a period."""
+        loaded = threading.Event()
+        feeder = threading.Thread(target=self._feed_until, args=(loaded,), daemon=True)
+        with suppress(RuntimeError):  # no thread to be had: a small bundle loads all the same
+            feeder.start()
+        try:
+            yield
+        finally:
+            loaded.set()
+
+    def _feed_until(self, loaded: threading.Event) -> None:
+        end = time.monotonic() + _LOADING_S
+        while not loaded.wait(2 * self._every_s) and time.monotonic() < end:
+            self.alive("loading the bundle")
 
     def alive(self, status: object) -> None:
         """Feed the watchdog, and say what has been heard; cheap enough for every block."""

@@ -1,6 +1,7 @@
 """What systemd hears, over a real socket."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_the_watchdog_is_fed_four_times_in_its_period(systemd, address, monkeypa
         notifier.alive("")
         heard += systemd.heard()
     assert len(heard) == 13
+
+
+def test_while_a_bundle_loads_somebody_feeds_the_watchdog(systemd: Systemd, address: str) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"})
+    with notifier.loading():
+        time.sleep(1)
+    heard = systemd.heard()
+    assert set(heard) == {"WATCHDOG=1\nSTATUS=loading the bundle"}
+    assert len(heard) >= 5
+    time.sleep(0.3)
+    assert systemd.heard() == []
 
 
 def test_a_systemd_that_does_not_listen_holds_nothing_up(systemd: Systemd, address: str) -> None:

@@ -1,0 +1,129 @@
+"""A bundle replaced under a running listener, in whatever order its files are copied."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.contract.bundle import load_bundle
+from edge.pipeline import reload
+from edge.pipeline.listener import Tally
+from edge.pipeline.reload import BundleReloader, BundleWatch
+from edge.source.block import Block
+from tests.support.factories import BundleFolder
+from tests.support.faults import FAULTS, raised
+
+
+class Clock:
+    """Ten seconds pass from one question to the next."""
+
+    def __init__(self) -> None:
+        self.now, self.step = 0.0, 10.0
+
+    def monotonic(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class Systemd:
+    def alive(self, status: object) -> None: ...
+
+    def loading(self) -> nullcontext[None]:
+        return nullcontext()
+
+
+class Loaded:
+    """A bundle, in the place of one that listens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bundle = load_bundle(folder)
+        self.recognizer = self.listener = self
+        self.tally = Tally()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(reload.time, "monotonic", clock.monotonic)
+    return clock
+
+
+def sound() -> Iterator[Block]:
+    while True:
+        yield Block(np.zeros(10, np.float32), 10, 0)
+
+
+def names(reloader: BundleReloader, before: list[Callable[[], Any]]) -> list[str]:
+    """The bundle that each block goes to, once something has been done before it."""
+    heard, steps = [], iter(before)
+    for listener, blocks in reloader.listeners(sound()):
+        for _ in blocks:
+            heard.append(listener.bundle.manifest.name)  # type: ignore[attr-defined]
+            step = next(steps, None)
+            if step is None:
+                return heard
+            step()
+    raise AssertionError("the sound has no end")
+
+
+@pytest.mark.parametrize("order", [sorted, lambda files: sorted(files, reverse=True)])
+def test_a_bundle_copied_file_by_file_is_taken_up_once_it_is_whole(
+    clock: Clock, bundle_copy: BundleFolder, tmp_path: Path, order, caplog
+) -> None:
+    new = BundleFolder(shutil.copytree(bundle_copy.path, tmp_path / "new"))
+    new.edit(lambda manifest: manifest.update(name="two"))
+    new.put("taxonomy", new.file("taxonomy").read_bytes().replace(b"Cuckoo", b"Gowk"))
+    files = order(new.path.iterdir())
+    reloader = BundleReloader(bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd())
+    bundle_copy.file("taxonomy").unlink()
+    copies = [lambda file=file: shutil.copy(file, bundle_copy.path) for file in files]
+    heard = names(reloader, [*copies, *[lambda: None] * 6])
+    assert heard[0] == "aviary"
+    assert heard[-1] == "two"
+    assert caplog.text.count("going on with the bundle before") <= 2
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_no_fault_of_a_new_bundle_ends_the_old_one(
+    clock: Clock, bundle_copy: BundleFolder, kind: type[Exception], caplog
+) -> None:
+    loaded = Loaded(bundle_copy.path)
+
+    def load() -> Loaded:
+        raise raised(kind)
+
+    reloader = BundleReloader(bundle_copy.path, load, Systemd(), loaded)
+    heard = names(
+        reloader, [lambda: bundle_copy.edit(lambda manifest: manifest.update(name="two"))]
+    )
+    assert heard == ["aviary", "aviary"]
+    assert "going on with the bundle before" in caplog.text
+
+
+def test_what_is_refused_is_tried_again_when_a_file_changes_and_rarely_else(
+    clock: Clock, bundle_copy: BundleFolder
+) -> None:
+    watch = BundleWatch(bundle_copy.path)
+    assert not watch.due()
+    bundle_copy.edit(lambda manifest: manifest.update(name="two"))
+    assert watch.due()
+    watch.tried(refused=True)
+    clock.step = 0.5
+    assert not any(watch.due() for _ in range(20))
+    (bundle_copy.path / "encoder").write_bytes(b"x")
+    assert [watch.due() for _ in range(6)].count(True) == 1
+    clock.step = 10.0
+    assert 3 <= sum(watch.due() for _ in range(100)) <= 6
+    watch.tried(refused=False)
+    assert not any(watch.due() for _ in range(1000))
+
+
+def test_a_bundle_that_is_not_the_one_in_use_is_tried(clock: Clock, bundle_copy) -> None:
+    loaded = Loaded(bundle_copy.path)
+    bundle_copy.edit(lambda manifest: manifest.update(name="two"))
+    reloader = BundleReloader(bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), loaded)
+    assert names(reloader, [lambda: None]) == ["aviary", "two"]
