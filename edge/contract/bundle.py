@@ -228,9 +228,7 @@ def _load(path: Path, manifest: Manifest) -> Bundle:
 
 
 def _table(path: Path) -> tuple[GalleryRow, ...]:
-    rows = tuple(
-        GalleryRow(*(row[c] for c in TABLE_COLUMNS)) for row in read_table(path, TABLE_COLUMNS)
-    )
+    rows = tuple(GalleryRow.read(fields) for fields in read_table(path, TABLE_COLUMNS))
     for row in rows:
         check_species_id(row.species_id, "gallery.table")
         if row.picture and not is_plain_name(row.picture):

@@ -2,8 +2,10 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
+from sys import intern
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,7 @@ _PART = 4096
 """Rows that are widened at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GalleryRow:
     """Origin of one picture."""
 
@@ -28,6 +30,17 @@ class GalleryRow:
     url: str
     author: str
     licence: str
+
+    @classmethod
+    def read(cls, fields: Mapping[str, str]) -> "GalleryRow":
+        """From a line of the table; what thousands of lines repeat is held once."""
+        return cls(
+            species_id=intern(fields["species_id"]),
+            picture=fields["picture"],
+            url=fields["url"],
+            author=intern(fields["author"]),
+            licence=intern(fields["licence"]),
+        )
 
 
 TABLE_COLUMNS = tuple(field.name for field in fields(GalleryRow))

@@ -37,6 +37,6 @@ class BackgroundBank:
         return rows @ self._centre, np.maximum(deviation, np.float32(_LEAST_DEVIATION))
 
 
-def thinned(bank: npt.NDArray[R]) -> npt.NDArray[R]:
-    """Every n-th of many windows of background, at most BANK_ROWS."""
-    return bank[:: -(-len(bank) // BANK_ROWS)]
+def thinned(rows: npt.NDArray[R], most: int = BANK_ROWS) -> npt.NDArray[R]:
+    """Every n-th of many rows, such as windows of background, at most so many."""
+    return rows[:: max(1, -(-len(rows) // most))]

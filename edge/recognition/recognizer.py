@@ -25,7 +25,7 @@ from edge.source.framing import Window
 _LOG = logging.getLogger(__name__)
 _TOP, _PICTURES = 5, 3
 """Species and pictures of a match."""
-_PATIENCE_S = 0.05
+_PATIENCE_S = 0.02
 """How long a live source may be held up by learning; the rest is done beside inference."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.gallery import Gallery
+from edge.recognition.background import thinned
 from edge.recognition.groups import Groups
 
 _PART = 512
@@ -43,6 +44,15 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def thin(self, most: int) -> None:
+        """Leave a species at most so many of its pictures, evenly spread over all."""
+        if self.groups.counts.max() <= most:
+            return
+        species = range(len(self.groups.counts))
+        numbers = [thinned(self.numbers[self.groups.places(n)], most) for n in species]
+        self.groups = Groups(np.array([len(part) for part in numbers]))
+        self.numbers = np.concatenate(numbers)
 
     def keep_wide(self) -> None:
         """Hold all of them in float32 from now on."""

@@ -15,6 +15,8 @@ from edge.recognition.shortlist import SHORTLIST, Shortlist
 
 _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
+_MOST_PICTURES = 2048
+"""Pictures of a species that are looked at then; more would cost several times all the others."""
 
 
 class Search:
@@ -56,7 +58,9 @@ class Search:
         self.rows, self._top = Rows(gallery, self.species_ids, named), top_pictures
         bank = BackgroundBank(background)
         listed = len(self.rows) > many_rows and len(self.species_ids) > SHORTLIST
-        if not listed:
+        if listed:
+            self.rows.thin(_MOST_PICTURES)
+        else:
             self.rows.keep_wide()
         parts = [bank.statistics(rows) for _, rows in self.rows.parts()]
         self._mean = np.concatenate([mean for mean, _ in parts])
