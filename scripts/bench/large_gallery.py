@@ -263,9 +263,8 @@ def main() -> int:
         name, *arguments = args.measure
         print(json.dumps(MEASURES[name](*arguments)))
         return 0
-    print(
-        f"Machine: {processor()}, {os.cpu_count()} cores.\n\n| figure | measured | at most |\n|---|---|---|"
-    )
+    print(f"Machine: {processor()}, {os.cpu_count()} cores.\n")
+    print("| figure | measured | at most |\n|---|---|---|")
     kept = True
     with tempfile.TemporaryDirectory() as folder:
         for figure in figures(Path(folder), args):
