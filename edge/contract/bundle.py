@@ -24,7 +24,7 @@ from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
 from edge.contract.npy import rows_of
 from edge.contract.paths import is_plain_name
-from edge.contract.taxonomy import Taxonomy, check_species_id, read_table
+from edge.contract.taxonomy import Taxonomy, check_species_id, each_row
 
 EXTENSIONS = {
     "encoder": ".onnx",
@@ -228,7 +228,7 @@ def _load(path: Path, manifest: Manifest) -> Bundle:
 
 
 def _table(path: Path) -> tuple[GalleryRow, ...]:
-    rows = tuple(GalleryRow.read(fields) for fields in read_table(path, TABLE_COLUMNS))
+    rows = tuple(GalleryRow.read(fields) for fields in each_row(path, TABLE_COLUMNS))
     for row in rows:
         check_species_id(row.species_id, "gallery.table")
         if row.picture and not is_plain_name(row.picture):

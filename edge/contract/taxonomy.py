@@ -4,6 +4,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +142,15 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file that has at least the given columns.
 
     Raises:
+        BundleError: as `each_row`.
+    """
+    return list(each_row(path, columns))
+
+
+def each_row(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Rows of a CSV file, one at a time: together they take several times its size.
+
+    Raises:
         BundleError: not UTF-8, a column missing, or a row of another length.
     """
     try:
@@ -149,13 +159,12 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
             missing = [name for name in columns if name not in (reader.fieldnames or [])]
             if missing:
                 raise BundleError(f"{path.name}: columns {missing} are missing")
-            rows = list(reader)
+            for number, row in enumerate(reader, start=2):
+                if None in row or None in row.values():
+                    raise BundleError(f"{path.name} line {number}: expected {len(columns)} fields")
+                yield row
     except (UnicodeDecodeError, csv.Error) as error:
         raise BundleError(f"{path.name}: not a UTF-8 CSV table ({error})") from error
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise BundleError(f"{path.name} line {number}: expected {len(columns)} fields")
-    return rows
 
 
 def _field(column: str) -> str:
