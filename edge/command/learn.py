@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,11 @@ def learn_background(settings: Settings, minutes: float) -> int:
         BirdlistenError: source or bundle can't be used.
     """
     recognizer = open_recognizer(settings, live=True)
-    blocks, name = _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz)
     listener = open_listener(settings, recognizer)
-    embeddings = [
-        scores.embedding for scores in listener.background_windows(_first(blocks, minutes * 60))
-    ]
+    with _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz) as (blocks, name):
+        embeddings = [
+            scores.embedding for scores in listener.background_windows(_first(blocks, minutes * 60))
+        ]
     if not embeddings:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
     kept = thinned(np.stack(embeddings)).astype(np.float16)
@@ -44,11 +45,14 @@ def learn_background(settings: Settings, minutes: float) -> int:
     return 0
 
 
-def _source(settings: Settings, rate_hz: int) -> tuple[Iterator[Block], str]:
+@contextmanager
+def _source(settings: Settings, rate_hz: int) -> Iterator[tuple[Iterator[Block], str]]:
+    """Blocks and name of the source, which is closed in the end."""
     if settings.input is None or is_live(settings.input):
-        live = Live(settings, rate_hz, threading.Event())
-        return live.blocks(), live.name
-    return read_blocks(Path(settings.input)), settings.input
+        with closing(Live(settings, rate_hz, threading.Event())) as live:
+            yield live.blocks(), live.name
+    else:
+        yield read_blocks(Path(settings.input)), settings.input
 
 
 def _first(blocks: Iterator[Block], seconds: float) -> Iterator[Block]:

@@ -1,15 +1,14 @@
 """Opening of the live source that the settings name: microphone, stream, or raw PCM on stdin."""
 
-import sys
 import threading
 from collections.abc import Iterator
 
 from edge.config import Settings
 from edge.source.block import Block
 from edge.source.microphone import Microphone
-from edge.source.raw import pcm_blocks
 from edge.source.ring import Ring
 from edge.source.schedule import read_schedule
+from edge.source.stdin import standard_input
 from edge.source.stream import Stream, is_url
 from edge.source.supervisor import Capture, Supervisor
 
@@ -29,6 +28,7 @@ class Live:
 
     Raises:
         ConfigError: its times of rest can't be read.
+        AudioError: stdin is closed.
     """
 
     def __init__(self, settings: Settings, rate_hz: int, stopped: threading.Event) -> None:
@@ -66,7 +66,7 @@ def _blocks(
         settings.quiet_hours, settings.duty, settings.latitude, settings.longitude
     )
     if capture is None:
-        return pcm_blocks(sys.stdin.fileno(), settings.rate)
+        return standard_input().blocks(settings.rate, stopped)
     return Supervisor(capture, settings.wait, schedule=schedule, stopped=stopped).blocks()
 
 

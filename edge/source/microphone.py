@@ -20,7 +20,7 @@ from edge.source.block import Block
 from edge.source.capture import CaptureFault, Device, choose_device
 from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
-from edge.source.raw import pcm_blocks
+from edge.source.raw import RawPcm
 from edge.source.supervisor import Patience
 
 _LOG = logging.getLogger(__name__)
@@ -72,12 +72,13 @@ class Microphone:
 
     def _captured(self, patience: Patience) -> Iterator[Block]:
         with Child(self._command()) as child:
-            hello = _checked(pcm.read_frame(child.pipe, patience.first_block_s)).json()
+            stopped = patience.stopped
+            hello = _checked(pcm.read_frame(child.pipe, patience.first_block_s, stopped)).json()
             self.name, rate_hz = str(hello["device"]), int(hello["rate_hz"])
             self._known = (str(hello["lasting"]), int(hello["index"]))
             patience_s = patience.first_block_s
             while True:
-                frame = _checked(pcm.read_frame(child.pipe, patience_s))
+                frame = _checked(pcm.read_frame(child.pipe, patience_s, stopped))
                 patience_s = patience.silence_s
                 samples = _mono(frame.payload, int(hello["channels"]))
                 yield Block(samples, rate_hz, frame.first_sample, frame.monotonic_ns)
@@ -106,8 +107,13 @@ class Microphone:
         self.name = device.name
         command = ["arecord", "-q", "-D", device.name, "-t", "raw", "-f", "S16_LE", "-c", "1"]
         with Child([*command, "-r", str(self._rate_hz)]) as child:
-            limits, begun = (patience.first_block_s, patience.silence_s), False
-            for block in pcm_blocks(child.pipe, self._rate_hz, *limits):
+            begun = False
+            for block in RawPcm(child.pipe).blocks(
+                self._rate_hz,
+                first_s=patience.first_block_s,
+                silence_s=patience.silence_s,
+                stopped=patience.stopped,
+            ):
                 begun = True
                 yield block
             reason = child.said() or "arecord ended"

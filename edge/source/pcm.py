@@ -9,9 +9,12 @@ interleaved float32; `FAULT` carries JSON {"kind", "message"} and is the last fr
 """
 
 import json
+import math
 import os
 import select
 import struct
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -21,6 +24,8 @@ HEADER = struct.Struct("<4sIIQQ")
 MAGIC = b"BLF1"
 HELLO, AUDIO, FAULT = 1, 2, 3
 _MAX_PAYLOAD = 1 << 24
+_GLANCE_S = 0.2
+"""Between two looks whether it is stopped: another reader may wait for the same source."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,23 @@ def write_message(pipe: BinaryIO, kind: int, content: dict[str, Any]) -> None:
     write_frame(pipe, Frame(kind, json.dumps(content).encode(), 0, 0))
 
 
-def read_frame(descriptor: int, patience_s: float) -> Frame:
+def read_frame(descriptor: int, patience_s: float, stopped: threading.Event | None = None) -> Frame:
     """Read one frame.
 
     Args:
         descriptor: read end of the pipe.
         patience_s: seconds to wait for each part.
+        stopped: set to end, as if the pipe had closed.
 
     Raises:
         SourceFault: nothing came in time, the pipe closed, or the header is wrong.
     """
-    header = _read_exactly(descriptor, HEADER.size, patience_s)
+    header = _read_exactly(descriptor, HEADER.size, patience_s, stopped)
     magic, kind, size, first_sample, monotonic_ns = HEADER.unpack(header)
     if magic != MAGIC or size > _MAX_PAYLOAD:
         raise SourceFault("the capture process wrote something that is no audio frame")
-    return Frame(kind, _read_exactly(descriptor, size, patience_s), first_sample, monotonic_ns)
+    payload = _read_exactly(descriptor, size, patience_s, stopped)
+    return Frame(kind, payload, first_sample, monotonic_ns)
 
 
 def read_all(descriptor: int, patience_s: float) -> bytes:
@@ -87,10 +94,12 @@ def read_all(descriptor: int, patience_s: float) -> bytes:
     return b"".join(parts)
 
 
-def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
+def _read_exactly(
+    descriptor: int, size: int, patience_s: float, stopped: threading.Event | None
+) -> bytes:
     parts = []
     while size:
-        part = read_part(descriptor, size, patience_s)
+        part = read_part(descriptor, size, patience_s, stopped)
         if not part:
             raise SourceFault("the capture process ended")
         parts.append(part)
@@ -98,12 +107,25 @@ def _read_exactly(descriptor: int, size: int, patience_s: float) -> bytes:
     return b"".join(parts)
 
 
-def read_part(descriptor: int, size: int, patience_s: float | None) -> bytes:
-    """Read what is there, at most `size` bytes; None waits for ever; b"" is the end.
+def read_part(
+    descriptor: int, size: int, patience_s: float | None, stopped: threading.Event | None = None
+) -> bytes:
+    """Read what is there, at most `size` bytes; b"" is the end.
+
+    Args:
+        descriptor: of the pipe.
+        size: in bytes.
+        patience_s: seconds to wait; None waits for ever.
+        stopped: set to end.
 
     Raises:
         SourceFault: nothing came in time.
     """
-    if not select.select([descriptor], [], [], patience_s)[0]:
-        raise SourceFault(f"no audio for {patience_s:g} s")
-    return os.read(descriptor, size)
+    end = math.inf if patience_s is None else time.monotonic() + patience_s
+    while stopped is None or not stopped.is_set():
+        left_s = max(end - time.monotonic(), 0)
+        if select.select([descriptor], [], [], min(left_s, _GLANCE_S))[0]:
+            return os.read(descriptor, size)
+        if left_s <= _GLANCE_S:
+            raise SourceFault(f"no audio for {patience_s:g} s")
+    return b""

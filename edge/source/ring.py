@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from edge.source.block import Block
 from edge.system.throttle import RateLimitedLog
@@ -89,15 +89,23 @@ class Ring:
 
     def _read(self) -> None:
         try:
-            for block in self._source:
-                self._push(block)
-                if self._stopped.is_set():
-                    break
+            self._read_ahead()
         except BaseException as error:  # handed to the reader of the ring
             self._error = error
         with self._changed:
             self._over = True
             self._changed.notify()
+
+    def _read_ahead(self) -> None:
+        try:
+            for block in self._source:
+                self._push(block)
+                if self._stopped.is_set():
+                    break
+        finally:
+            # A process or a lock that it holds is let go now, not when it is collected.
+            if isinstance(self._source, Generator):
+                self._source.close()
 
     def _push(self, block: Block) -> None:
         with self._changed:

@@ -7,7 +7,7 @@ from edge.contract.errors import AudioError, BirdlistenError
 from edge.source.block import Block
 from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
-from edge.source.raw import pcm_blocks
+from edge.source.raw import RawPcm
 from edge.source.supervisor import Patience
 
 _LOG = logging.getLogger(__name__)
@@ -45,11 +45,16 @@ class Stream:
             ) from error
         with child:
             begun = False
-            limits = (patience.first_block_s, max(patience.silence_s, self._burst_s()))
-            for block in pcm_blocks(child.pipe, self._rate_hz, *limits):
+            for block in RawPcm(child.pipe).blocks(
+                self._rate_hz,
+                first_s=patience.first_block_s,
+                silence_s=max(patience.silence_s, self._burst_s()),
+                stopped=patience.stopped,
+            ):
                 begun = True
                 yield block
-            self._check_end(child, begun)
+            if not patience.stopped.is_set():
+                self._check_end(child, begun)
 
     def absent(self, error: SourceAbsent) -> BirdlistenError:
         """The stream can't be opened."""

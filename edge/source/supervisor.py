@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.contract.errors import BirdlistenError
@@ -34,6 +34,8 @@ class Patience:
     backoff_max_s: float = 2.0
     healthy_s: float = 60.0
     """Running this long resets the wait."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set when nobody listens any more: a source that waits for sound ends at once."""
 
 
 class Capture(Protocol):
@@ -80,7 +82,7 @@ class Supervisor:
     ) -> None:
         self._capture, self._wait = capture, wait
         self._stopped = stopped or threading.Event()
-        self._patience = patience or Patience()
+        self._patience = replace(patience or Patience(), stopped=self._stopped)
         self._schedule = schedule
         self._started = time.monotonic()
         self._backoff_s = self._patience.backoff_s
@@ -116,12 +118,13 @@ class Supervisor:
         Raises:
             BirdlistenError: the source can't be used, or isn't there at the start.
         """
+        if self._stopped.is_set():
+            return  # an end looks like a fault
         if self._end is None and isinstance(fault, SourceAbsent) and not self._wait:
             raise self._capture.absent(fault) from fault
         if self._end is None and isinstance(fault, BirdlistenError):
             raise fault
-        if not self._stopped.is_set():  # an end looks like a fault
-            self._complaint(f"{self._told(fault)}; trying again")
+        self._complaint(f"{self._told(fault)}; trying again")
 
     def _told(self, fault: Exception) -> str:
         if isinstance(fault, (SourceAbsent, BirdlistenError)):

@@ -1,0 +1,95 @@
+"""Stdin, from a real pipe: one reader at a time, and none where it is closed."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from edge.contract.errors import AudioError
+from edge.source.block import Block
+from edge.source.ring import Ring
+from edge.source.stdin import StandardInput
+from tests.support import ROOT
+
+RATE_HZ = 1000
+
+
+@dataclass
+class Pipe:
+    read_end: int
+    write_end: int
+
+    def write(self, content: bytes) -> None:
+        os.write(self.write_end, content)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe(*os.pipe())
+    yield pipe
+    os.close(pipe.read_end)
+    os.close(pipe.write_end)
+
+
+def samples(count: int, first: int = 0) -> bytes:
+    return np.arange(first, first + count, dtype="<i2").tobytes()
+
+
+def values(blocks: list[Block]) -> list[int]:
+    return (np.concatenate([block.samples for block in blocks]) * 32768).astype(int).tolist()
+
+
+def test_a_reader_that_waits_for_sound_ends_when_it_is_stopped(pipe: Pipe) -> None:
+    stopped = threading.Event()
+    ring = Ring(StandardInput(pipe.read_end).blocks(RATE_HZ, stopped), stopped)
+    ring.start()
+    stopped.set()
+    assert list(ring.blocks()) == []
+    ring.close()
+    assert not ring._thread.is_alive()
+
+
+def test_the_next_reader_goes_on_in_the_middle_of_a_sample(pipe: Pipe) -> None:
+    stdin, first, second = StandardInput(pipe.read_end), threading.Event(), threading.Event()
+    pipe.write(samples(10)[:-1])
+    before = stdin.blocks(RATE_HZ, first)
+    assert values([next(before)]) == list(range(9))
+    first.set()
+    assert list(before) == []
+    pipe.write(samples(10)[-1:] + samples(10, first=10))
+    after = stdin.blocks(RATE_HZ, second)
+    assert values([next(after)]) == list(range(9, 20))
+    after.close()  # type: ignore[attr-defined]
+
+
+def test_two_readers_never_share_it(pipe: Pipe) -> None:
+    stdin, stopped = StandardInput(pipe.read_end), threading.Event()
+    before = stdin.blocks(RATE_HZ, threading.Event())
+    pipe.write(samples(10))
+    next(before)
+    stopped.set()
+    assert list(stdin.blocks(RATE_HZ, stopped)) == []
+    before.close()  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_read_is_an_error_in_words(tmp_path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(AudioError, match=r"stdin: .*directory; pipe"):
+        list(StandardInput(folder).blocks(RATE_HZ, threading.Event()))
+    os.close(folder)
+
+
+@pytest.mark.parametrize("redirected", ["<&-", "0> /dev/null", "< /dev/null"])
+def test_without_a_stdin_it_ends_in_one_line(redirected: str, tmp_path) -> None:
+    command = f"{sys.executable} -m edge --input - --station {tmp_path} {redirected}"
+    ended = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if "birdlisten: bundle" not in line]
+    assert len(said) == 1
+    assert "stdin" in said[0]
+    assert ended.stdout == ""
