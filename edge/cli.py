@@ -11,7 +11,7 @@ from types import FrameType
 from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
 from edge.config import Settings, resolve
-from edge.contract.errors import BirdlistenError, ConfigError
+from edge.contract.errors import BirdlistenError, in_words
 from edge.system.outlet import ensure_streams
 from edge.system.terminal import complain, log_to_stderr, never_refuse, say
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        complain(str(error)[:300])
+        complain(in_words(error)[:300])
         return 1
     except KeyboardInterrupt:
         return 130
@@ -148,8 +148,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
 
 def _settings(args: argparse.Namespace) -> Settings:
     flags = {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
-    if "device" in flags and "input" in flags:
-        raise ConfigError("--device and --input exclude each other")
     return resolve(flags, os.environ, args.config)
 
 

@@ -1,16 +1,17 @@
 """The settings of a run: flag > BIRDLISTEN_* environment > YAML file > default."""
 
-import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from edge.contract.audio import AudioSpec
-from edge.contract.caution import DEFAULT_CAUTION, check_rule
+from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
+from edge.contract.values import Choice, Kind, Number, Switch, Text, checked
+from edge.system.yaml_file import read_settings
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
 """Real birds."""
@@ -23,11 +24,32 @@ CHOICES = {
     "voices": ("withhold", "keep"),
     "clip_format": ("flac", "opus"),
 }
-_AMOUNTS = (
-    *("clip_before", "clip_after", "clip_most"),
-    *("clips_mb", "clips_days", "clips_least", "candidates_days", "free_mb"),
-)
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_AMOUNT, _DISTANCE = Number(0), Number(0, above=True)
+_KINDS: Mapping[str, Kind] = {
+    **{name: Choice(words) for name, words in CHOICES.items()},
+    "include": Text(several=True),
+    "exclude": Text(several=True),
+    "threads": Number(0, 1024, whole=True),
+    "threshold": THRESHOLD,
+    "caution": CAUTION,
+    "latitude": Number(-90, 90),
+    "longitude": Number(-180, 180),
+    "hop": _DISTANCE,
+    "rate": Number(1, 10_000_000, whole=True),
+    "max_cpu": _DISTANCE,
+    "clip_before": _AMOUNT,
+    "clip_after": _AMOUNT,
+    "clip_most": _AMOUNT,
+    "clips_mb": _AMOUNT,
+    "clips_days": _AMOUNT,
+    "clips_least": Number(0, 1_000_000, whole=True),
+    "candidates_days": _AMOUNT,
+    "free_mb": _AMOUNT,
+}
+"""What a setting may be, where its default doesn't say it."""
+_PREFIX, _NO_SETTINGS = "BIRDLISTEN_", ("CONFIG", "EXTRA")
+"""Variables that name the YAML file, and what scripts/listen installs."""
+_SOURCES = ("device", "input")
 
 
 @dataclass(frozen=True)
@@ -105,21 +127,11 @@ class Settings:
     """Megabytes of the disk that clips leave to others."""
 
     def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ConfigError(f"{name}: {getattr(self, name)!r} is not one of {allowed}")
-        check_rule(self.caution, self.threshold)
-        if self.hop is not None and not 0 < self.hop < math.inf:
-            raise ConfigError(f"hop: {self.hop} s is not a positive number")
-        for name in _AMOUNTS:
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name}: {getattr(self, name)} is not a number from 0 up")
-        if self.max_cpu is not None and not 0 < self.max_cpu < math.inf:
-            raise ConfigError(f"max_cpu: {self.max_cpu} per cent is not a positive number")
-        if self.threads is not None and self.threads < 0:
-            raise ConfigError(f"threads: {self.threads} is negative; 0 takes one a core")
-        if self.rate <= 0:
-            raise ConfigError(f"rate: {self.rate} Hz is not positive")
+        for field in fields(self):
+            given = getattr(self, field.name)
+            if given is not None or field.default is not None:
+                value = checked(field.name, given, _kind(field.name, field.default))
+                object.__setattr__(self, field.name, value)
 
     @property
     def bundle_path(self) -> Path:
@@ -128,11 +140,21 @@ class Settings:
 
     @property
     def station_path(self) -> Path:
-        """The station's directory; under systemd, its state directory."""
-        if self.station is None and "STATE_DIRECTORY" in os.environ:
-            return Path(os.environ["STATE_DIRECTORY"].split(":")[0])
-        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-        return Path(self.station or Path(state) / "birdlisten")
+        """The station's directory; under systemd, its state directory.
+
+        Raises:
+            ConfigError: none is named, and there is no home folder.
+        """
+        if self.station is not None:
+            return Path(self.station)
+        if given := os.environ.get("STATE_DIRECTORY"):
+            return Path(given.split(":")[0])
+        folder = _user_folder("XDG_STATE_HOME", ".local/state")
+        if folder is None:
+            raise ConfigError(
+                "there is no home folder (HOME is not set); name a station: --station"
+            )
+        return folder
 
 
 def resolve(
@@ -149,17 +171,45 @@ def resolve(
         ConfigError: an unknown key, an impossible value, or an unreadable file.
     """
     names = [field.name for field in fields(Settings)]
-    surrounding = {
-        name: environment[f"BIRDLISTEN_{name.upper()}"]
-        for name in names
-        if f"BIRDLISTEN_{name.upper()}" in environment
-    }
-    above = _typed({**surrounding, **flags})
-    beside = Settings(**above).station_path / "config.yaml"
-    named = environment.get("BIRDLISTEN_CONFIG")
-    file = config or (Path(named) if named else beside if beside.is_file() else None)
-    written = _typed(read_yaml(file, names)) if file else {}
-    return Settings(**{**written, **above})
+    above = _over(_surrounding(environment, names), _one_source(flags))
+    named = environment.get(f"{_PREFIX}CONFIG")
+    file = config or (Path(named) if named else _beside(Settings(**above)))
+    written = _one_source(read_settings(file, names)) if file else {}
+    return Settings(**_over(written, above))
+
+
+def _surrounding(environment: Mapping[str, str], names: Collection[str]) -> dict[str, Any]:
+    """Settings of the environment; an empty variable sets nothing."""
+    known = [f"{_PREFIX}{name.upper()}" for name in (*names, *_NO_SETTINGS)]
+    given = {name: text for name, text in environment.items() if name.startswith(_PREFIX)}
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{name}: there is no such setting{nearest(name.upper(), known)}")
+    held = {name: given.get(f"{_PREFIX}{name.upper()}") for name in names}
+    return _one_source({name: text for name, text in held.items() if text})
+
+
+def _one_source(layer: Mapping[str, Any]) -> dict[str, Any]:
+    if all(layer.get(name) is not None for name in _SOURCES):
+        raise ConfigError("device and input exclude each other; name one of them")
+    return dict(layer)
+
+
+def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Two layers as one; whoever names a source replaces that of the layer below, of any kind."""
+    named = any(upper.get(name) is not None for name in _SOURCES)
+    dropped = (*_SOURCES, "watch") if named else ()
+    return {**{name: value for name, value in lower.items() if name not in dropped}, **upper}
+
+
+def _beside(settings: Settings) -> Path | None:
+    """The station's own file, if there is one."""
+    file = settings.station_path / "config.yaml"
+    return file if file.is_file() else None
+
+
+def _kind(name: str, default: object) -> Kind:
+    return _KINDS.get(name) or (Switch() if isinstance(default, bool) else Text())
 
 
 def hop_samples(settings: Settings, spec: AudioSpec) -> int:
@@ -180,9 +230,25 @@ def hop_samples(settings: Settings, spec: AudioSpec) -> int:
 
 
 def data_folder() -> Path:
-    """Folder of a user's own bundles and networks: the XDG data directory's birdlisten."""
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(data) / "birdlisten"
+    """Folder of a user's own bundles and networks: the XDG data directory's birdlisten.
+
+    Raises:
+        ConfigError: there is no home folder.
+    """
+    folder = _user_folder("XDG_DATA_HOME", ".local/share")
+    if folder is None:
+        raise ConfigError("there is no home folder (HOME is not set); set XDG_DATA_HOME")
+    return folder
+
+
+def _user_folder(variable: str, usual: str) -> Path | None:
+    """The birdlisten of an XDG directory; None where a user has no home."""
+    if given := os.environ.get(variable):
+        return Path(given) / "birdlisten"
+    try:
+        return Path.home() / usual / "birdlisten"
+    except RuntimeError:
+        return None
 
 
 def find_bundle(name: str) -> Path:
@@ -194,7 +260,8 @@ def find_bundle(name: str) -> Path:
     plain = Path(name).name == name
     if not plain or Path(name).is_dir():
         return Path(name)
-    folders = (PACKAGED_BUNDLE.parent, data_folder() / "bundles")
+    own = _user_folder("XDG_DATA_HOME", ".local/share")
+    folders = [PACKAGED_BUNDLE.parent, *([own / "bundles"] if own else [])]
     for folder in folders:
         if (folder / name).is_dir():
             return folder / name
@@ -203,55 +270,3 @@ def find_bundle(name: str) -> Path:
         f"bundle: {name!r} is no folder here, and none of {', '.join(held)}{nearest(name, held)}"
         f" (./scripts/ear {name} makes one of a ready network)"
     )
-
-
-def read_yaml(path: Path, known: Collection[str] | None = None) -> dict[str, Any]:
-    """Read `name: value` lines; an empty file is an empty table.
-
-    Args:
-        path: the file.
-        known: the names that there are; None takes any.
-
-    Raises:
-        ConfigError: unreadable, not such lines, or an unknown name.
-    """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not readable as YAML ({_first_line(error)})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected `name: value` lines, found {type(content).__name__}")
-    for key in content:
-        if known is not None and key not in known:
-            raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
-    return content
-
-
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(Settings)
-    return {name: _convert(name, value, hints[name]) for name, value in values.items()}
-
-
-def _convert(name: str, value: Any, hint: Any) -> Any:
-    kinds = get_args(hint) or (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if not isinstance(value, (str, int, float)) or (kinds[0] is int and isinstance(value, float)):
-        raise ConfigError(f"{name}: {value!r} is not a {kinds[0].__name__}")
-    try:
-        return _boolean(value) if bool in kinds else kinds[0](value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name}: {value!r} is not a {kinds[0].__name__}") from error
-
-
-def _boolean(value: Any) -> bool:
-    text = str(value).lower()
-    if text not in _TRUE + _FALSE:
-        raise ValueError(text)
-    return text in _TRUE
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

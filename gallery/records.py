@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 from PIL import Image
 
 from edge.contract.errors import BundleError, DatasetError
-from edge.contract.taxonomy import Taxonomy, read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import Taxonomy, slug
 
 _LOG = logging.getLogger(__name__)
 COLUMNS = ("path", "kind", "scientific_name", "licence", "attribution")

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
-from edge.config import read_yaml
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
+from edge.system.yaml_file import read_yaml
 
 C = TypeVar("C")
 LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "info_nce")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container
 from importlib.metadata import version
 from pathlib import Path
 
-from edge.command.parser import Parser, positive, positive_number, positives
+from edge.command.parser import Parser, number_from_zero, positive, positive_number, positives
 from edge.config import CHOICES
 
 NOT_SETTINGS = (
@@ -113,7 +113,11 @@ def _add_machine_commands(add: Callable[[str], Parser]) -> None:
     doctor = add("doctor")
     _add_device_flags(doctor)
     doctor.add_argument(
-        "--seconds", type=float, default=3.0, metavar="S", help="to record for the level; 0: none"
+        "--seconds",
+        type=number_from_zero,
+        default=3.0,
+        metavar="S",
+        help="to record for the level; 0: none",
     )
     trials = add("bench")
     trials.add_argument(

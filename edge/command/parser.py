@@ -1,10 +1,13 @@
 """A command line whose errors are one line."""
 
 import argparse
-import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from edge.contract.errors import ConfigError
 from edge.contract.text import visible
+from edge.contract.values import Kind, Number, checked
+
+_COUNT = Number(1, 1_000_000_000, whole=True)
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,11 +18,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {visible(message)} (see {self.prog} --help)\n")
 
 
+def read(text: str, kind: Kind) -> Any:
+    """Parse what is given to a flag."""
+    try:
+        return checked("it", text, kind)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("it: ")) from error
+
+
 def positive(text: str) -> int:
     """Parse a whole number above zero."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
+    return int(read(text, _COUNT))
 
 
 def positives(text: str) -> list[int]:
@@ -29,10 +38,9 @@ def positives(text: str) -> list[int]:
 
 def positive_number(text: str) -> float:
     """Parse a finite number above zero."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not 0 < found < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return found
+    return float(read(text, Number(0, above=True)))
+
+
+def number_from_zero(text: str) -> float:
+    """Parse a finite number from zero up."""
+    return float(read(text, Number(0)))

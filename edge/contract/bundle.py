@@ -24,7 +24,8 @@ from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
 from edge.contract.npy import rows_of
 from edge.contract.paths import is_plain_name
-from edge.contract.taxonomy import Taxonomy, check_species_id, each_row
+from edge.contract.tables import each_row
+from edge.contract.taxonomy import Taxonomy, check_species_id
 
 EXTENSIONS = {
     "encoder": ".onnx",

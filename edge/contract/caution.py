@@ -2,24 +2,15 @@
 
 import math
 
-from edge.contract.errors import ConfigError
+from edge.contract.values import Number
 
 SHARES = (0.0, 0.25, 0.5, 0.65, 0.8, 1.0)
 """By caution: in which share of the windows that hold one instant a species must pass."""
 DEFAULT_CAUTION = 2
 """What bundles are calibrated for."""
 
-
-def check_rule(caution: int | None, threshold: float | None) -> None:
-    """Refuse what can't be meant; None leaves a rule to others.
-
-    Raises:
-        ConfigError: a caution or threshold out of its range.
-    """
-    if caution is not None and not 0 <= caution < len(SHARES):
-        raise ConfigError(f"caution: {caution} is not one of 0 to {len(SHARES) - 1}")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold: {threshold} does not lie between 0 and 1")
+CAUTION, THRESHOLD = Number(0, len(SHARES) - 1, whole=True), Number(0, 1)
+"""What either may be."""
 
 
 def hits_needed(overlap: int, caution: int) -> int:

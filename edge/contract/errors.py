@@ -12,6 +12,18 @@
   * MissingPackageError    an optional package is not installed (also an ImportError)
 """
 
+import os
+
+
+def in_words(error: BaseException) -> str:
+    """An error of the system in plain words; any other as it speaks for itself."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: byte {error.object[error.start]:#04x} at place {error.start}"
+    if isinstance(error, OSError) and error.strerror:
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return place + error.strerror
+    return str(error)
+
 
 class BirdlistenError(Exception):
     """Base of all errors that end in one clear line: what was found, expected, and what to do."""

@@ -4,11 +4,11 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.errors import BundleError, ConfigError
+from edge.contract.tables import read_lines, read_table
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
 COLUMNS = ("species_id", "scientific_name", "common_name", *RANKS)
@@ -123,48 +123,6 @@ def read_names(path: Path) -> list[str]:
     if not names:
         raise ConfigError(f"{path}: names no species; expected one scientific name a line")
     return list(dict.fromkeys(names))
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a text file; `#` begins a comment line.
-
-    Raises:
-        ConfigError: unreadable.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as text ({error})") from error
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file that has at least the given columns.
-
-    Raises:
-        BundleError: as `each_row`.
-    """
-    return list(each_row(path, columns))
-
-
-def each_row(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """Rows of a CSV file, one at a time: together they take several times its size.
-
-    Raises:
-        BundleError: not UTF-8, a column missing, or a row of another length.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in columns if name not in (reader.fieldnames or [])]
-            if missing:
-                raise BundleError(f"{path.name}: columns {missing} are missing")
-            for number, row in enumerate(reader, start=2):
-                if None in row or None in row.values():
-                    raise BundleError(f"{path.name} line {number}: expected {len(columns)} fields")
-                yield row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BundleError(f"{path.name}: not a UTF-8 CSV table ({error})") from error
 
 
 def _field(column: str) -> str:

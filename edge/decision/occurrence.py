@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Float64s
-from edge.contract.errors import BundleError, ConfigError
-from edge.contract.taxonomy import read_table, slug
+from edge.contract.errors import ConfigError
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import slug
+from edge.contract.values import Number, checked
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -19,6 +22,7 @@ COMMON = 0.05
 """A species met this often, or of which the table says nothing, is at no disadvantage."""
 RAREST = 0.05
 """What never was met here must have this share of the odds: 20 times the evidence."""
+_SHARE, _PART = Number(0, 1), re.compile(r"[1-9][0-9]{0,2}")
 _NAME, _PLACE = "scientific_name", ("latitude", "longitude")
 
 
@@ -107,32 +111,36 @@ def read_occurrence(path: Path, place: Coordinates | None) -> Occurrence:
     Raises:
         ConfigError: no such table, or a value that is no share.
     """
+    rows = read_table(path, (_NAME,), ConfigError)
     try:
-        rows = read_table(path, (_NAME,))
-    except (BundleError, OSError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    parts = sorted((column for column in (rows[0] if rows else {}) if column.isdigit()), key=int)
-    if not parts:
-        raise ConfigError(f"{path}: no columns named 1, 2, ... for the parts of the year")
-    try:
+        parts = _parts(rows[0] if rows else {})
         here = _nearest(rows, place)
         return Occurrence({slug(row[_NAME]): _shares(row, parts) for row in here})
-    except ValueError as error:  # ours, too
+    except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _parts(columns: Iterable[str]) -> list[str]:
+    """The columns of the parts of the year, in order."""
+    numbered = [column for column in columns if _PART.fullmatch(column)]
+    odd = [column for column in columns if column.isnumeric() and column not in numbered]
+    parts = sorted(numbered, key=int)
+    if odd or not parts or parts != [str(n) for n in range(1, len(parts) + 1)]:
+        found = ", ".join(odd or parts) or "none"
+        raise ConfigError(f"no columns named 1, 2, ... for the parts of the year, found {found}")
+    return parts
 
 
 def _shares(row: Mapping[str, str], parts: Sequence[str]) -> Float64s:
-    found = np.array([float(row[part] or 0) for part in parts])
-    if not ((found >= 0) & (found <= 1)).all():
-        raise ConfigError(f"{row[_NAME]}: expected shares from 0 to 1, found {found.max():g}")
-    return found
+    shares = [checked(f"{row[_NAME]}, part {part}", row[part] or "0", _SHARE) for part in parts]
+    return np.array(shares)
 
 
 def _nearest(rows: list[dict[str, str]], place: Coordinates | None) -> list[dict[str, str]]:
     """The rows of the place that is nearest."""
     if not set(_PLACE) <= set(rows[0]):
         return rows
-    places = [Coordinates(*(float(row[column]) for column in _PLACE)) for row in rows]
+    places = [Coordinates(*(checked(name, row[name], Number()) for name in _PLACE)) for row in rows]
     if len(set(places)) == 1:
         return rows
     if place is None:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from edge.contract.caution import DEFAULT_CAUTION, check_rule
-from edge.contract.errors import BundleError, ConfigError
-from edge.contract.taxonomy import Taxonomy, read_table
+from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
+from edge.contract.errors import ConfigError
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import Taxonomy
+from edge.contract.values import Number, checked
 from edge.decision.selection import named
 
 
@@ -18,7 +21,10 @@ class Override:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        check_rule(self.caution, self.threshold)
+        if self.caution is not None:
+            checked("caution", self.caution, CAUTION)
+        if self.threshold is not None:
+            checked("threshold", self.threshold, THRESHOLD)
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,16 @@ def read_overrides(path: Path, taxonomy: Taxonomy) -> dict[str, Override]:
         ConfigError: no such table, an unknown name or an impossible value.
     """
     rules: dict[str, Override] = {}
-    try:
-        rows = read_table(path, ("name", "caution", "threshold"))
-    except (BundleError, OSError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    rows = read_table(path, ("name", "caution", "threshold"), ConfigError)
     for number, row in enumerate(rows, start=2):
         try:
-            rule = Override(
-                int(row["caution"]) if row["caution"] else None,
-                float(row["threshold"]) if row["threshold"] else None,
-            )
+            rule = Override(_cell(row, "caution", CAUTION), _cell(row, "threshold", THRESHOLD))
             rules |= dict.fromkeys(named(taxonomy, row["name"]), rule)
-        except ValueError as error:  # ours, too
+        except ConfigError as error:
             raise ConfigError(f"{path} line {number}: {error}") from error
     return rules
+
+
+def _cell(row: Mapping[str, str], column: str, kind: Number) -> Any:
+    """None of an empty cell."""
+    return checked(column, row[column], kind) if row[column].strip() else None

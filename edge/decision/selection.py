@@ -5,7 +5,8 @@ from pathlib import Path
 
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
-from edge.contract.taxonomy import Species, Taxonomy, read_lines, slug
+from edge.contract.tables import read_lines
+from edge.contract.taxonomy import Species, Taxonomy, slug
 
 
 def select(

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import AudioError, DatasetError
-from edge.contract.taxonomy import read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import slug
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
 

@@ -25,7 +25,8 @@ import numpy as np
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.bundle import Bundle, load_bundle
-from edge.contract.taxonomy import read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import slug
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import frame_waveform

@@ -180,3 +180,166 @@ def test_a_bundle_is_named_by_folder_by_package_or_by_the_users_own(tmp_path, mo
     assert find_bundle("mine") == Path("mine")
     with pytest.raises(ConfigError, match=r"did you mean 'aviary'.*scripts/ear"):
         find_bundle("aviari")
+
+
+NEAR = {
+    "BIRDLISTEN_THRESOLD": "'BIRDLISTEN_THRESHOLD'",
+    "BIRDLISTEN_BUNDEL": "'BIRDLISTEN_BUNDLE'",
+    "BIRDLISTEN_QUIET-HOURS": "'BIRDLISTEN_QUIET_HOURS'",
+    "BIRDLISTEN_threshold": "'BIRDLISTEN_THRESHOLD'",
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_an_unknown_variable_names_the_nearest(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: .*did you mean {NEAR[name]}") as caught:
+        resolve({}, {name: "0.5"}, None)
+    assert caught.value.exit_code == 2
+
+
+def test_variables_that_set_nothing_are_taken(tmp_path: Path) -> None:
+    environment = {"BIRDLISTEN_EXTRA": "gpu", "BIRDLISTEN_THRESHOLD": "", "BIRDS": "1"}
+    environment |= {"BIRDLISTEN_CONFIG": str(yaml(tmp_path, "hop: 3"))}
+    assert resolve({}, environment, None) == Settings(hop=3.0)
+
+
+SOURCES = [
+    ({"device": "1"}, {}, "input: file.wav\nwatch: yes", Settings(device="1")),
+    ({"input": "-"}, {}, "device: 1\nwatch: yes", Settings(input="-")),
+    ({}, {"BIRDLISTEN_DEVICE": "1"}, "input: file.wav", Settings(device="1")),
+    ({"input": "-"}, {"BIRDLISTEN_DEVICE": "1"}, "", Settings(input="-")),
+    ({"device": "1"}, {"BIRDLISTEN_INPUT": "-"}, "input: x", Settings(device="1")),
+    ({"watch": True}, {}, "input: folder", Settings(input="folder", watch=True)),
+    ({"rate": "8000"}, {}, "input: '-'", Settings(input="-", rate=8000)),
+]
+
+
+@pytest.mark.parametrize(("flags", "environment", "text", "settings"), SOURCES)
+def test_who_names_a_source_replaces_that_of_another_kind(
+    tmp_path: Path, flags: dict[str, Any], environment: dict[str, str], text: str, settings: Any
+) -> None:
+    assert resolve(flags, environment, yaml(tmp_path, text)) == settings
+
+
+@pytest.mark.parametrize("layer", ["flags", "environment", "file"])
+def test_one_layer_may_not_name_two_sources(tmp_path: Path, layer: str) -> None:
+    flags = {"device": "1", "input": "-"} if layer == "flags" else {}
+    names = {"BIRDLISTEN_DEVICE": "1", "BIRDLISTEN_INPUT": "-"}
+    file = yaml(tmp_path, "device: 1\ninput: '-'" if layer == "file" else "")
+    with pytest.raises(ConfigError, match="exclude each other"):
+        resolve(flags, names if layer == "environment" else {}, file)
+
+
+AS_WRITTEN = {
+    "include: [Strix aluco, Parus]": Settings(include="Strix aluco, Parus"),
+    "exclude:\n- Strix aluco": Settings(exclude="Strix aluco"),
+    "device: 010": Settings(device="010"),
+    "input: 2026-05-01": Settings(input="2026-05-01"),
+    "include: no": Settings(include="no"),
+    "quiet_hours: 22:00..04:30": Settings(quiet_hours="22:00..04:30"),
+    "threshold: .5": Settings(threshold=0.5),
+    "rate: '8000'": Settings(rate=8000),
+    "\ufeffhop: 3": Settings(hop=3.0),
+    "hop: 3\r\nthreshold: 0.5\r\n": Settings(hop=3.0, threshold=0.5),
+    "clips: Off": Settings(clips=False),
+    "hop: ~\nthreshold: null": Settings(),
+}
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN)
+def test_yaml_is_read_as_it_is_written(tmp_path: Path, text: str) -> None:
+    assert resolve({}, {}, yaml(tmp_path, text)) == AS_WRITTEN[text]
+
+
+PYTHONS = ("NoneType", "'str'", "'int'", "'float'", "a int", "Errno", "could not convert", "codec")
+"""Words of Python that no person should meet."""
+WRONG = {
+    "species: [a, b]": "species: a list, expected one text",
+    "device: {a: b}": "device: a table, expected one text",
+    "include: []": "include: a list, expected a text, or a list of names",
+    "include: [[a]]": "include: a list",
+    "include: [a, {b: c}]": "include: a list",
+    "threshold: yes": "threshold: 'yes', expected a number from 0 to 1",
+    "threshold: 0,5": "threshold: '0,5', expected a number from 0 to 1",
+    "threshold: .nan": "threshold: '.nan', expected",
+    "threshold: nan": "threshold: 'nan', expected",
+    "hop: .inf": "hop: '.inf', expected a number above 0",
+    "hop: 1e999": "hop: 1e999, expected a number above 0",
+    "hop: ²": "hop: '²', expected",
+    "threads: ٣": "threads: '٣', expected a whole number from 0 to 1024",
+    "threads: 1_0": "threads: '1_0', expected",
+    f"threads: {'9' * 5000}": "threads: '9999",
+    "rate: 1.5": "rate: 1.5, expected a whole number",
+    "rate:": "rate: nothing, expected a whole number",
+    "caution: 7": "caution: 7, expected a whole number from 0 to 5",
+    "latitude: 91": "latitude: 91, expected a number from -90 to 90",
+    "longitude: 1e300": "longitude: 1e300, expected",
+    "json: perhaps": "json: 'perhaps', expected yes or no",
+    "json: [yes]": "json: a list, expected yes or no",
+    "precision: [fp32]": "precision: a list, expected one of auto, fp32, fp16, int8",
+    'input: "a\\0b"': "input: 'a.*x00b', expected one text",
+    "a: &a [*a]": "unknown key|YAML",
+    "? [a]\n: b": "YAML",
+    "hop: 1\n  x: 2": "line 2",
+    "\thop: 1": "YAML",
+    f"hop: {'[' * 5000}": "YAML",
+    "- a": "expected `name: value` lines, found a list",
+    "just text": "expected `name: value` lines, found 'just text'",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_file_is_refused_in_plain_words(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=WRONG[text]) as caught:
+        resolve({}, {}, yaml(tmp_path, text))
+    assert not [word for word in PYTHONS if word in str(caught.value)]
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("content", [None, "folder", b"\xff\xfeh\0", b"hop: 3 # gr\xfcn"])
+def test_a_file_that_is_no_text_is_refused_in_plain_words(
+    tmp_path: Path, content: bytes | str | None
+) -> None:
+    file = tmp_path / "settings.yaml"
+    if content == "folder":
+        file.mkdir()
+    elif isinstance(content, bytes):
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"settings\.yaml") as caught:
+        resolve({}, {}, file)
+    assert not [word for word in PYTHONS if word in str(caught.value)]
+
+
+@pytest.mark.parametrize("name", ["input", "station", "species", "device"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_flag_names_nothing(name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: '', expected one text"):
+        resolve({name: text}, {}, None)
+
+
+def test_a_laughing_alias_costs_nothing(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(ConfigError, match="unknown key 'a0'"):
+        resolve({}, {}, yaml(tmp_path, "\n".join(lines)))
+    laughing = "\n".join(lines).replace("a11: ", "include: ").split("\n")
+    with pytest.raises(ConfigError):
+        resolve({}, {}, yaml(tmp_path, "\n".join(laughing)))
+
+
+def test_without_a_home_a_station_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(ConfigError, match="name a station: --station"):
+        resolve({}, {}, None)
+    assert resolve({"station": "here"}, {}, None).station_path == Path("here")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/birdlisten:/x")
+    assert resolve({}, {}, None).station_path == Path("/var/lib/birdlisten")
+    with pytest.raises(ConfigError, match="none of"):
+        find_bundle("nowhere")
+
+
+def nobody(number: int) -> None:
+    raise KeyError(number)

@@ -126,6 +126,10 @@ def test_overrides_hold_for_groups_and_later_lines_win(taxonomy, tmp_path):
         ("Parus major,,1.5", "threshold: 1.5"),
         ("Parus maior,1,", "did you mean 'parus major'"),
         ("Parus major,1", "line 2"),
+        ("Parus major,²,", "line 2: caution: '²', expected a whole number from 0 to 5"),
+        ("Parus major,1.5,", "caution: 1.5, expected a whole number"),
+        ("Parus major,,nan", "threshold: 'nan', expected a number from 0 to 1"),
+        ("Parus major,,1e999", "threshold: 1e999, expected"),
     ],
 )
 def test_a_rule_that_cant_be_used_is_named(taxonomy, tmp_path, line, problem):

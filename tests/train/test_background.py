@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, MissingPackageError
-from edge.contract.taxonomy import read_table
+from edge.contract.tables import read_table
 from train.aviary.chance import generator
 from train.data.dataset import read_dataset
 from train.noise import build, calibration, creatures, modelled, shaped, things

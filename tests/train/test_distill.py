@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
-from edge.contract.taxonomy import read_table  # noqa: E402
+from edge.contract.tables import read_table  # noqa: E402
 from train import distill as module  # noqa: E402
 from train.config import DistillConfig, load_config  # noqa: E402
 from train.distill import distill, main  # noqa: E402

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edge.config import read_yaml
+from edge.system.yaml_file import read_yaml
 
 _TABLE = Path(__file__).with_name("plumages.yaml")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.errors import BundleError, DatasetError
-from edge.contract.taxonomy import Species, Taxonomy, read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import Species, Taxonomy, slug
 
 SETS = ("core", "more", "many", "background")
 COLUMNS = ("path", "kind", "scientific_name", "common_name", "licence", "attribution")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
-from edge.contract.taxonomy import read_table
+from edge.contract.tables import read_table
 from gallery.command import run
 from train.data.dataset import REQUIRED
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from edge.command.parser import Parser
 from edge.contract.arrays import Float64s
 from edge.contract.bundle import write_atomic
-from edge.contract.taxonomy import read_table
+from edge.contract.tables import read_table
 from gallery.command import run
 from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS

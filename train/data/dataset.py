@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.errors import BundleError, DatasetError
-from edge.contract.taxonomy import Taxonomy, read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import Taxonomy, slug
 
 REQUIRED = ("path", "kind", "scientific_name", "common_name", "split", "licence", "attribution")
 SYNTHETIC_MARK = "birdlisten aviary"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
-from edge.contract.taxonomy import read_table, slug
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import slug
 
 _CODE_COLUMNS = ("code", "scientific_name")
 _SCIENTIFIC, _COMMON = ("scientific_name", "sci_name"), ("common_name", "com_name")

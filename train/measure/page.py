@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from edge.contract.taxonomy import read_table
+from edge.contract.tables import read_table
 from train.measure.methods import DISTILLED
 from train.measure.metrics import Interval
 from train.measure.plots import families, similarities, spaces

@@ -7,7 +7,8 @@ import pytest
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
-from edge.contract.taxonomy import Taxonomy, read_table
+from edge.contract.tables import read_table
+from edge.contract.taxonomy import Taxonomy
 
 ROW = GalleryRow("strix_aluco", "owl.jpg", "https://x/y", "A. Author", "CC0")
 
