@@ -22,6 +22,9 @@ from edge.records.detection import (
 from edge.source.framing import Window
 from edge.system import clock
 
+_LEAST_PER_S = 100
+"""A record lasts this part of a second at least: its times are written in milliseconds."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -135,7 +138,8 @@ class RecordBuilder:
         """
         window, hop, middle = spec.window_samples, spec.hop_samples, run.middle_sample
         reach = min(window // 2, window - hop)
-        found = self._onset.between(middle - reach, min(middle + reach, run.end_sample))
+        latest = run.end_sample - spec.sample_rate_hz // _LEAST_PER_S
+        found = self._onset.between(middle - reach, min(middle + reach, latest))
         begun = run.start_sample if found is None else max(found, 0)
         return max(begun, min(self._told_to.get(run.species, 0), run.start_sample))
 

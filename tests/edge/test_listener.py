@@ -13,7 +13,7 @@ from edge.decision.rules import Decision
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
 from edge.recognition.recognizer import Recognizer
-from edge.records.detection import Detection, Record, Rejection
+from edge.records.detection import Detection, Extension, Record, Rejection
 from edge.source.block import Block
 from edge.source.recording import read_blocks
 
@@ -107,3 +107,30 @@ def test_a_run_that_a_gap_cuts_off_is_rejected_not_lost(recognizer: Recognizer) 
     found = listened(recognizer, [song, quiet])
     assert [(kind[:9], hits) for kind, _, _, hits in found] == [("Rejection", 1)] * len(found)
     assert found
+
+
+@pytest.mark.parametrize("hop_samples", [12_000, 30_000, 55_000, 120_000])
+@pytest.mark.parametrize("caution", [0, 2, 5])
+def test_records_of_one_bird_never_overlap(
+    recognizer: Recognizer, caution: int, hop_samples: int
+) -> None:
+    decision = Decision(hop_samples, threshold=0.2, caution=caution)
+    spans: dict[str, list[tuple[float, float]]] = {}
+    lasting: dict[str, tuple[str, int]] = {}
+    for record in Listener(recognizer, decision).listen(chorus(60), ORIGIN):
+        if isinstance(record, Detection):
+            of_species = spans.setdefault(record.species_id, [])
+            lasting[record.id] = (record.species_id, len(of_species))
+            of_species.append((record.start_s, record.end_s))
+        elif isinstance(record, Extension):
+            species, place = lasting[record.id]
+            assert place == len(spans[species]) - 1
+            start_s, end_s = spans[species][place]
+            assert record.end_s >= end_s
+            spans[species][place] = (start_s, record.end_s)
+    assert spans
+    for of_species in spans.values():
+        rims = [moment for span in of_species for moment in span]
+        assert rims == sorted(rims)
+        assert all(start_s < end_s for start_s, end_s in of_species)
+        assert rims[-1] <= 60
