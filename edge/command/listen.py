@@ -18,6 +18,7 @@ from edge.records.detection import Clip, Record
 from edge.source.folder import watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
+from edge.system.throttle import reason
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,15 +44,22 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
     """Run a file through a listener.
 
     Returns:
-        False if the file is bad; what was found before the fault is written.
+        False if the file is at fault; what was found before the fault is written.
+
+    Raises:
+        BrokenPipeError: nobody reads the results any more.
     """
     try:
         for found in listener.listen(
             read_blocks(path), Origin(str(path), socket.gethostname(), live=False)
         ):
             write(found)
-    except AudioError as error:
-        _LOG.error("%s; skipped", error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # whatever it is, it is of this file, and others are left
+        _LOG.debug("%s", path, exc_info=error)
+        told = error if isinstance(error, AudioError) else f"{path}: {reason(error)}"
+        _LOG.error("%s; skipped", told)
         return False
     return True
 

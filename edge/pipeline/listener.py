@@ -1,8 +1,9 @@
 """The pipeline: blocks -> windows -> gate -> encoder -> search -> confirmation -> records."""
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -19,7 +20,9 @@ from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
 from edge.source.block import Block
 from edge.source.framing import Window, frame_blocks
+from edge.system.throttle import FaultBarrier
 
+_LOG = logging.getLogger(__name__)
 _BATCH = 8
 
 
@@ -63,6 +66,7 @@ class Listener:
         """Rate, window and hop in use."""
         self._recognizer, self._max_cpu = recognizer, max_cpu
         self._thresholds = Thresholds(recognizer.species, self._decision, recognizer.calibration)
+        self._barrier = FaultBarrier(_LOG, "recognition", "the window is left out", logging.ERROR)
         self.tally = Tally()
 
     def listen(
@@ -115,19 +119,28 @@ class Listener:
         windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if pace else None)
         while chunk := list(islice(windows, 1 if pace else _BATCH)):
             begun = (time.monotonic(), time.process_time())
-            yield from self._scored_batch(chunk, gate)
+            yield from self._scored_batch(chunk, gate, held=pace is not None)
             if pace:
                 pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
 
     def _scored_batch(
-        self, windows: list[Window], gate: Gate
+        self, windows: list[Window], gate: Gate, held: bool
     ) -> Iterator[tuple[Window, WindowScores | None]]:
         self._recognizer.refresh()
         admitted = [self._admit(gate.judge(window)) for window in windows]
         audible = [window for window, let_in in zip(windows, admitted, strict=True) if let_in]
-        scores = iter(self._recognizer.score(audible) if audible else ())
+        scores = iter(self._scores(audible, held) if audible else ())
         for window, let_in in zip(windows, admitted, strict=True):
             yield window, self._trusted(next(scores)) if let_in else None
+
+    def _scores(self, windows: list[Window], held: bool) -> Sequence[WindowScores | None]:
+        """Scores of windows; a fault is theirs alone in a live source, else its file's."""
+        if not held:
+            return self._recognizer.score(windows)
+        with self._barrier:
+            return self._recognizer.score(windows)
+        self.tally.skipped["fault"] += len(windows)
+        return [None] * len(windows)
 
     def _admit(self, verdict: GateVerdict) -> bool:
         self.tally.windows += 1
@@ -137,11 +150,12 @@ class Listener:
             self.tally.clipped += 1
         return verdict.reason is None
 
-    def _trusted(self, scores: WindowScores) -> WindowScores | None:
+    def _trusted(self, scores: WindowScores | None) -> WindowScores | None:
         """None if it sounds like what a person has rejected here."""
-        if scores.rejected:
-            self.tally.skipped["rejected before"] += 1
-        return None if scores.rejected else scores
+        if scores is None or not scores.rejected:
+            return scores
+        self.tally.skipped["rejected before"] += 1
+        return None
 
     def _noted(self, record: Record, extractor: ClipExtractor) -> Record:
         if isinstance(record, Detection):

@@ -134,3 +134,26 @@ def test_records_of_one_bird_never_overlap(
         assert rims == sorted(rims)
         assert all(start_s < end_s for start_s, end_s in of_species)
         assert rims[-1] <= 60
+
+
+@pytest.mark.parametrize("fault", [MemoryError, RuntimeError, ZeroDivisionError, OSError, KeyError])
+def test_a_window_that_cant_be_recognised_is_left_out_of_a_live_source(
+    recognizer, monkeypatch, caplog, fault
+):
+    score, count = recognizer.score, [0]
+
+    def sometimes(windows):
+        count[0] += 1
+        if count[0] % 10 == 0:
+            raise fault
+        return score(windows)
+
+    monkeypatch.setattr(recognizer, "score", sometimes)
+    listener = Listener(recognizer, BOLD)
+    live = Origin("microphone", "station", live=True)
+    assert [record for record in listener.listen(chorus(30), live) if hasattr(record, "clip")]
+    assert listener.tally.skipped["fault"] == count[0] // 10
+    assert caplog.text.count(fault.__name__) == 1
+    count[0] = 9
+    with pytest.raises(fault):  # of a file: then the file is at fault
+        list(Listener(recognizer, BOLD).listen(chorus(30), ORIGIN))
