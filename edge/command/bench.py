@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -13,6 +12,7 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
 from edge.contract.text import json_line
 from edge.recognition.trial import BenchTrial
+from edge.system.process import leashed, python_module
 from edge.system.terminal import complain, say
 
 _WINDOWS = 20
@@ -83,9 +83,9 @@ def _trials(settings: Settings, bundle: Bundle, threads: Sequence[int]) -> Itera
     precisions = shipped if settings.precision == "auto" else (settings.precision,)
     for precision in precisions:
         for count in threads:
-            command = [sys.executable, "-m", "edge.recognition.trial", str(bundle.path), precision]
-            arguments = (settings.provider, str(count), str(_WINDOWS))
-            done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+            trial = python_module("edge.recognition.trial", str(bundle.path), precision)
+            command = leashed([*trial, settings.provider, str(count), str(_WINDOWS)])
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 complain(f"{precision}, threads {count}: {done.stderr.strip()}"[:300])
             else:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 
 from edge.clip.voice import VoiceGate
@@ -12,6 +11,7 @@ from edge.contract.errors import BirdlistenError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
 from edge.recognition.encoder import choose_precision
 from edge.recognition.trial import BenchTrial
+from edge.system.process import leashed, python_module
 
 _WINDOWS = 5
 _COMFORT = 0.8
@@ -69,9 +69,9 @@ def _trial(settings: Settings, bundle: Bundle) -> BenchTrial:
     """In a process of its own, so that a provider that crashes is one more finding."""
     precision = choose_precision(bundle, settings.precision, settings.provider)
     threads = str(settings.threads or 1)
-    command = [sys.executable, "-m", "edge.recognition.trial", str(bundle.path), precision]
+    trial = python_module("edge.recognition.trial", str(bundle.path), precision)
     ended = subprocess.run(
-        [*command, settings.provider, threads, str(_WINDOWS)], capture_output=True, text=True
+        leashed([*trial, settings.provider, threads, str(_WINDOWS)]), capture_output=True, text=True
     )
     if ended.returncode:
         raise BirdlistenError(ended.stderr.strip() or f"the encoder crashed ({ended.returncode})")

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO
+
+from edge.system.process import leashed
 
 _LOG = logging.getLogger(__name__)
 _CHATTER_BYTES = 8192
@@ -17,6 +20,8 @@ _LINE_BYTES = 4096
 class Child:
     """A process of its own group; leaving the context kills it and whatever it has started.
 
+    The kernel kills it when the thread that has started it ends, be it by a kill of all.
+
     Args:
         command: program and arguments.
 
@@ -25,8 +30,10 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
+        if shutil.which(command[0]) is None:
+            raise FileNotFoundError(command[0])
         self._process = subprocess.Popen(
-            command,
+            leashed(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from edge.config import Settings
 from edge.source.block import Block
 from edge.source.microphone import Microphone
+from edge.source.raw import standard_input
 from edge.source.ring import Ring
 from edge.source.schedule import read_schedule
-from edge.source.stdin import standard_input
 from edge.source.stream import Stream, is_url
 from edge.source.supervisor import Capture, Supervisor
 

@@ -5,7 +5,6 @@ import logging
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -22,6 +21,7 @@ from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.raw import RawPcm
 from edge.source.supervisor import Patience
+from edge.system.process import python_module
 
 _LOG = logging.getLogger(__name__)
 _LIST_S = 20.0
@@ -84,7 +84,7 @@ class Microphone:
                 yield Block(samples, rate_hz, frame.first_sample, frame.monotonic_ns)
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "edge.source.capture", "--rate", str(self._rate_hz)]
+        command = python_module("edge.source.capture", "--rate", str(self._rate_hz))
         if self._known is not None:
             name, index = self._known
             return [*command, "--device", name, "--prefer", str(index)]
@@ -178,7 +178,7 @@ def describe_devices(backend: str = AUTO) -> str:
 
 
 def _portaudio_devices() -> list[Device]:
-    with Child([sys.executable, "-m", "edge.source.capture", "--list"]) as child:
+    with Child(python_module("edge.source.capture", "--list")) as child:
         try:
             content = json.loads(pcm.read_all(child.pipe, _LIST_S) or b"[]")
             if isinstance(content, dict):

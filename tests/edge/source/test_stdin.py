@@ -12,8 +12,8 @@ import pytest
 
 from edge.contract.errors import AudioError
 from edge.source.block import Block
+from edge.source.raw import StandardInput
 from edge.source.ring import Ring
-from edge.source.stdin import StandardInput
 from tests.support import ROOT
 
 RATE_HZ = 1000
