@@ -69,7 +69,7 @@ class Timeline:
         short = end < start + self._window_samples
         self.heard_to = end
         # A hop that narrows at once to less than a third leaves nothing to speak for.
-        self.spoken_to = end if short else max(middle + hop, begin + 1)
+        self.spoken_to = max(end if short else middle + hop, begin + 1)
         span = Span(
             window_start=start,
             window_end=end,
