@@ -77,6 +77,11 @@ class StoreSupervisor:
         if time.monotonic() >= self._next:
             self._look_after()
 
+    @property
+    def is_well(self) -> bool:
+        """True while records are kept at once."""
+        return self._store is not None and not self._backlog
+
     def close(self) -> None:
         """Write what waits, if that can be done soon; else it waits for the next start."""
         if self._opening is not None and not self._opening.join(_PATIENCE_S):
@@ -96,7 +101,7 @@ class StoreSupervisor:
 
     def _write(self, records: Sequence[Record]) -> bool:
         """Write at once, if the store is well and nothing older waits."""
-        if self._store is None or self._backlog:
+        if self._store is None or not self.is_well:
             return False
         try:
             self._store.write_all(records)
