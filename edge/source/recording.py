@@ -21,8 +21,9 @@ _LOG = logging.getLogger(__name__)
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
 _FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
-_MIN_S = 0.1
-_BLOCK_S = 1.0
+_MIN_S, _MIN_HZ = 0.1, 1000
+_BLOCK_S, _BLOCK_MOST = 1.0, 1 << 20
+"""Length of a block; and samples at most, whatever rate a header claims."""
 _FLOATS = ("FLOAT", "DOUBLE")
 """Encodings that may go beyond full scale, and hold NaN."""
 _PADDING_S = 0.1
@@ -39,7 +40,6 @@ def read_blocks(path: Path) -> Iterator[Block]:
     """
     level = _measured(path)
     with _open(path) as file:
-        _check_length(path, file.frames, file.samplerate)
         position = 0
         for samples in _parts(path, file):
             mono = to_mono_float32(level.apply(samples) if level else samples)
@@ -125,6 +125,7 @@ def _silent_decoder() -> Iterator[None]:
 def _measured(path: Path) -> FloatLevel | None:
     """Level of a file of floats, read once for it; None for what can't go beyond full scale."""
     with _open(path) as file:
+        _check_sound(path, file.frames, file.samplerate)
         if file.subtype not in _FLOATS:
             return None
         level = float_level(_until_fault(_parts(path, file)))
@@ -148,7 +149,7 @@ def _until_fault(parts: Iterator[Float32s]) -> Iterator[Float32s]:
 
 
 def _parts(path: Path, file: Any) -> Iterator[Float32s]:
-    """float32[samples, channels], a second at a time."""
+    """float32[samples, channels], a second at a time, or less."""
     # Not file.blocks(): where a file ends early it repeats what it read before.
     while len(part := _read(path, file)):
         yield part
@@ -158,7 +159,8 @@ def _read(path: Path, file: Any) -> Any:
     import soundfile
 
     try:
-        return file.read(int(file.samplerate * _BLOCK_S), dtype="float32", always_2d=True)
+        most = min(int(file.samplerate * _BLOCK_S), _BLOCK_MOST)
+        return file.read(most, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: damaged ({_reason(error)}); copy it again") from error
 
@@ -167,7 +169,12 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).rstrip(". ")
 
 
-def _check_length(path: Path, frames: int, rate_hz: int) -> None:
+def _check_sound(path: Path, frames: int, rate_hz: int) -> None:
+    if rate_hz < _MIN_HZ:
+        raise AudioError(
+            f"{path}: {rate_hz} samples a second are too few to hear a bird in; "
+            f"at least {_MIN_HZ} are needed, or the header is damaged"
+        )
     if frames < rate_hz * _MIN_S:
         raise AudioError(
             f"{path}: {frames} samples ({frames / rate_hz:.4f} s) are too short to hear a bird in; "

@@ -120,6 +120,12 @@ def test_a_recording_too_short_to_hear_a_bird_in_is_refused(tmp_path: Path, samp
     assert "too short" in refused(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("rate_hz", [1, 50, 999])
+def test_a_rate_too_low_for_birds_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(4000, np.float32), rate_hz)
+    assert f"{rate_hz} samples a second" in refused(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, -3e38])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_samples_that_are_no_sound_are_silence_and_told_once(
