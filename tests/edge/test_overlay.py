@@ -10,6 +10,7 @@ import pytest
 
 from edge.contract.bundle import npy_bytes
 from edge.contract.errors import PathError
+from edge.contract.npy import read_rows
 from edge.recognition.overlay import FOLDER, Overlay
 from tests.support.factories import DIM, unit_rows
 
@@ -188,7 +189,7 @@ def test_no_fault_of_a_file_passes(overlay, odd, monkeypatch, kind):
     def fault(path):
         raise kind("a fault")
 
-    monkeypatch.setattr("edge.recognition.overlay.read_rows", fault)
+    monkeypatch.setattr("edge.recognition.row_files.read_rows", fault)
     assert overlay.load().background is None
 
 
@@ -224,3 +225,19 @@ def test_nothing_is_learnt_outside_the_station(overlay, tmp_path, name):
         with pytest.raises(PathError):
             add()
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_files_that_were_read_before_are_not_read_again(overlay, odd, monkeypatch):
+    overlay.add_rejected("one", unit_rows(1, 1))
+    before = overlay.load()
+    read = []
+    monkeypatch.setattr(
+        "edge.recognition.row_files.read_rows",
+        lambda path: read.append(path.name) or read_rows(path),
+    )
+    overlay.add_rejected("two", unit_rows(1, 2))
+    after = overlay.load()
+    assert read == ["two.npy"]
+    assert np.array_equal(after.background, np.concatenate([before.background, unit_rows(1, 2)]))
+    overlay.add_rejected("one", unit_rows(2, 3))
+    assert len(overlay.load().rejected) == 3
