@@ -134,8 +134,8 @@ def test_a_file_that_cannot_be_used_is_told_once_and_tried_when_it_changes(
     for n in range(3):
         assert len(overlay.load().background) == 2
         assert not overlay.changed()
-        overlay.add_rejected(f"other {n}", unit_rows(1, n))
-        overlay.forget(f"other {n}")
+        overlay.add_rejected(f"other-{n}", unit_rows(1, n))
+        overlay.forget(f"other-{n}")
     (said,) = caplog.messages
     assert "odd.npy" in said
     assert "\n" not in said
