@@ -10,7 +10,7 @@ from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
-from edge.records.detection import Clip, Detection, Record
+from edge.records.detection import Detection, Record
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def demo(settings: Settings) -> int:
     listener = open_listener(settings, recognizer)
     found: set[str] = set()
 
-    def show(record: Record | Clip) -> None:
+    def show(record: Record) -> None:
         if isinstance(record, Detection):
             found.add(record.scientific_name)
             print(record.to_line(settings.json), flush=True)

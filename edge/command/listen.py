@@ -3,8 +3,9 @@
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from edge.command.live import listen_live, tell
@@ -12,10 +13,12 @@ from edge.command.opening import open_listener, open_recognizer, open_records
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError, ConfigError
+from edge.contract.text import well_formed
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
-from edge.records.detection import Clip, Record
-from edge.source.folder import watched
+from edge.records.detection import Clip, FileDone, Record
+from edge.records.progress import FolderProgress
+from edge.source.folder import file_state, watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
 from edge.system.throttle import reason
@@ -40,7 +43,7 @@ def listen(settings: Settings, reread: Callable[[], Settings] | None = None) -> 
     return _listen_to_files(settings, Path(settings.input))
 
 
-def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -> bool:
+def listen_to_file(path: Path, listener: Listener, write: Callable[[Record], None]) -> bool:
     """Run a file through a listener.
 
     Returns:
@@ -53,7 +56,8 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
         for found in listener.listen(
             read_blocks(path), Origin(str(path), socket.gethostname(), live=False)
         ):
-            write(found)
+            if not isinstance(found, Clip):  # of which a file has none
+                write(found)
     except BrokenPipeError:
         raise
     except Exception as error:  # whatever it is, it is of this file, and others are left
@@ -66,8 +70,10 @@ def listen_to_file(path: Path, listener: Listener, write: Callable[..., None]) -
 
 def _listen_to_files(settings: Settings, path: Path) -> int:
     listener = open_listener(settings, open_recognizer(settings))
+    if settings.watch and not path.is_dir():
+        raise ConfigError(f"watch: {path} is not a folder")
     with stopping() if settings.watch else nullcontext(Stop()) as stop:
-        files, failed = _work_off(settings, _files(settings, path, stop), listener)
+        files, failed = _work_off(settings, path, listener, stop)
     if failed and files > 1:
         _LOG.error("%d of %d files could not be used", failed, files)
     if stop.interrupted:
@@ -75,27 +81,37 @@ def _listen_to_files(settings: Settings, path: Path) -> int:
     return 1 if failed else 0
 
 
-def _work_off(settings: Settings, files: Iterable[Path], listener: Listener) -> tuple[int, int]:
+def _work_off(settings: Settings, path: Path, listener: Listener, stop: Stop) -> tuple[int, int]:
     """Count of files, and of the bad ones."""
     results = Counter[bool]()
     try:
         with open_records(settings) as (records, outlet):
 
-            def write(record: Record | Clip) -> None:
-                if not isinstance(record, Clip):
-                    records.write(record)
+            def write(record: Record) -> None:
+                records.write(record)
                 outlet.wait_for_room()
 
-            for file in files:
-                results[listen_to_file(file, listener, write)] += 1
+            if settings.watch:
+                progress = FolderProgress(settings.station_path, path)
+                results.update(_watch(path, progress, stop, listener=listener, write=write))
+            else:
+                files = find_recordings(path) if path.is_dir() else [path]
+                results.update(listen_to_file(file, listener, write) for file in files)
     finally:
         tell(listener)
     return results.total(), results[False]
 
 
-def _files(settings: Settings, path: Path, stop: Stop) -> Iterable[Path]:
-    if not settings.watch:
-        return find_recordings(path) if path.is_dir() else [path]
-    if not path.is_dir():
-        raise ConfigError(f"watch: {path} is not a folder")
-    return watched(path, stop.event)
+def _watch(
+    folder: Path,
+    progress: FolderProgress,
+    stop: Stop,
+    listener: Listener,
+    write: Callable[[Record], None],
+) -> Iterator[bool]:
+    """Listen to files as they come, without what was done before a restart."""
+    for file in watched(folder, stop.event, progress.is_done):
+        state, resumed = file_state(file), progress.resumed(file)
+        yield listen_to_file(file, listener, partial(resumed.write, write))
+        if state is not None:
+            write(FileDone(well_formed(str(file)), *state))

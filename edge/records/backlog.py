@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.records.codec import decode, encode
-from edge.records.detection import ClipGone, ClipKept, Detection, Record
+from edge.records.detection import ClipGone, ClipKept, Detection, FileDone, Record
 from edge.records.journal import Journal
 from edge.system.throttle import RateLimitedLog
 
@@ -107,7 +107,7 @@ class Backlog:
 
     def _has_room(self, record: Record) -> bool:
         """Room that is half taken is kept for what was reported, and its clips."""
-        if isinstance(record, (Detection, ClipKept, ClipGone)):
+        if isinstance(record, (Detection, ClipKept, ClipGone, FileDone)):
             return True
         if self._journal is None or self._memory:
             return self._held < MEMORY_BYTES // 2

@@ -15,6 +15,7 @@ from edge.records.detection import (
     Detection,
     Evidence,
     Extension,
+    FileDone,
     Picture,
     Record,
     Rejection,
@@ -66,4 +67,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Extension": lambda values: Extension(**values),
     "ClipKept": lambda values: ClipKept(**values),
     "ClipGone": lambda values: ClipGone(**values),
+    "FileDone": lambda values: FileDone(**values),
 }

@@ -161,5 +161,15 @@ class ClipGone:
     path: str
 
 
-Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone
+@dataclass(frozen=True)
+class FileDone:
+    """A recording of a watched folder, analysed to its end."""
+
+    source: str
+    size: int
+    """Bytes."""
+    modified_ns: int
+
+
+Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone | FileDone
 """Parts of a station's records."""

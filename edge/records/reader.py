@@ -15,7 +15,7 @@ import numpy as np
 from edge.contract.arrays import Float16s
 from edge.contract.errors import StoreError
 from edge.records import inbox
-from edge.records.detection import Detection, Rejection
+from edge.records.detection import Detection, FileDone, Rejection
 from edge.records.schema import FILE_NAME, check_version
 from edge.records.shared import read_candidates, read_pictures
 from edge.system import clock
@@ -83,6 +83,29 @@ class RecordReader:
         with told(self.path):
             found = self._database.execute(query, (record,)).fetchone()
         return None if found is None else (found["verdict"], found["note"])
+
+    def files_done(self) -> Iterator[FileDone]:
+        """Recordings of watched folders that were analysed to their end."""
+        with told(self.path):
+            for row in self._database.execute("SELECT source, size, modified_ns FROM files"):
+                yield FileDone(*row)
+
+    def begun(self, prefix: str) -> Iterator[tuple[str, str, float, str]]:
+        """Records of recordings that were not analysed to their end.
+
+        Args:
+            prefix: of the recording's path.
+
+        Yields:
+            Path of the recording, species id, start in seconds and id of a record.
+        """
+        query = (
+            "SELECT source, species_id, start_s, id FROM records "
+            "WHERE substr(source, 1, ?) = ? AND source NOT IN (SELECT source FROM files)"
+        )
+        with told(self.path):
+            for row in self._database.execute(query, (len(prefix), prefix)):
+                yield tuple(row)
 
     def close(self) -> None:
         """Let the file go."""

@@ -18,7 +18,7 @@ from edge.system import clock
 _LOG = logging.getLogger(__name__)
 CHECK_S = 2.0
 """A check at the start takes no longer, however large the file; what it misses shows when used."""
-_TABLES = ("pictures", "names", "records", "embeddings", "reviews")
+_TABLES = ("pictures", "names", "records", "embeddings", "reviews", "files")
 _STEPS = 10_000
 """Of SQLite's machine between two looks at the clock."""
 _ROOM = 64_000_000

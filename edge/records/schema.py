@@ -47,6 +47,9 @@ MIGRATIONS = (
         number INTEGER PRIMARY KEY, scientific_name TEXT NOT NULL, common_name TEXT NOT NULL
     );
     CREATE INDEX names_by_content ON names (scientific_name, common_name);
+    CREATE TABLE files (
+        source TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+    );
     CREATE INDEX records_by_ending ON records (substr(id, 25));
     CREATE INDEX candidates_by_id ON records (id) WHERE rejected IS NOT NULL;
     DROP VIEW detections;

@@ -16,6 +16,7 @@ from edge.records.detection import (
     Detection,
     Evidence,
     Extension,
+    FileDone,
     Record,
     Rejection,
 )
@@ -155,6 +156,9 @@ class Store(RecordReader):
             run("UPDATE records SET clip = ? WHERE id = ?", (record.path, record.id))
         elif isinstance(record, ClipGone):
             run("UPDATE records SET clip = NULL WHERE clip = ?", (record.path,))
+        elif isinstance(record, FileDone):
+            done = (record.source, record.size, record.modified_ns)
+            run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", done)
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
         values = {**asdict(found), "rejected": rejected}

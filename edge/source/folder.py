@@ -1,7 +1,7 @@
 """A folder of recordings that grows: each file once it is finished."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.source.recording import list_recordings
@@ -10,7 +10,12 @@ _POLL_S = 2.0
 _State = tuple[int, int]
 
 
-def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> Iterator[Path]:
+def watched(
+    folder: Path,
+    stopped: threading.Event,
+    is_done: Callable[[Path, int, int], bool] = lambda path, size, modified_ns: False,
+    poll_s: float = _POLL_S,
+) -> Iterator[Path]:
     """Files that are there, then those that come, until stopped.
 
     A file is finished when neither its size nor its time has changed from one look to the next. One
@@ -19,6 +24,7 @@ def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> 
     Args:
         folder: and all below it.
         stopped: set to end.
+        is_done: tells of a file of a size and time that it was yielded before a restart.
         poll_s: seconds between two looks.
     """
     seen: dict[Path, _State] = {}
@@ -28,7 +34,8 @@ def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> 
         for path, state in found.items():
             if seen.get(path) == state != done.get(path):
                 done[path] = state
-                yield path
+                if not is_done(path, *state):
+                    yield path
         # What was removed is forgotten: memory stays bounded where files are moved away.
         seen, done = found, {path: state for path, state in done.items() if path in found}
         stopped.wait(poll_s)
@@ -36,11 +43,14 @@ def watched(folder: Path, stopped: threading.Event, poll_s: float = _POLL_S) -> 
 
 def _states(folder: Path) -> dict[Path, _State]:
     """Size and time of every recording."""
-    found = {}
-    for path in list_recordings(folder):
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # gone meanwhile
-        found[path] = (status.st_size, status.st_mtime_ns)
-    return found
+    states = ((path, file_state(path)) for path in list_recordings(folder))
+    return {path: state for path, state in states if state is not None}
+
+
+def file_state(path: Path) -> _State | None:
+    """Size in bytes and time in nanoseconds of a file; None if it has gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.contract.errors import StoreError
+from edge.records.reader import open_records
 from edge.source.folder import watched
 from tests.support import ROOT
 
@@ -91,6 +94,65 @@ def test_a_folder_is_watched_until_a_signal_comes(bundle_path: Path, tmp_path: P
     assert running.returncode == 1  # one file was bad
     assert b"bad.wav" in err
     assert b"Traceback" not in err
+
+
+class WatchedRun:
+    """`birdlisten --watch` as a process."""
+
+    def __init__(self, folder: Path, station: Path) -> None:
+        command = [sys.executable, "-m", "edge", "--input", str(folder), "--watch", "--json"]
+        self.it = subprocess.Popen(
+            [*command, "--station", str(station), "--threshold", "0.5"],
+            cwd=ROOT,
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def wait_for(self, name: str) -> None:
+        while name.encode() not in self.it.stdout.readline():
+            assert self.it.poll() is None
+
+    def end(self, number: int) -> str:
+        self.it.send_signal(number)
+        _, err = self.it.communicate(timeout=30)
+        return err.decode()
+
+
+def kept(station: Path) -> list[tuple[str, str, float, float, int]]:
+    with open_records(station) as records:
+        found = [getattr(one, "candidate", one) for one in records.last(1000)]
+    return [(one.source, one.species_id, one.start_s, one.end_s, one.hits) for one in found]
+
+
+def wait_until_done(station: Path, files: int) -> None:
+    while True:
+        with contextlib.suppress(StoreError), open_records(station) as records:
+            if len(list(records.files_done())) == files:
+                return
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_writes_no_record_twice_and_loses_none(bundle_path, tmp_path, number) -> None:
+    samples, rate_hz = soundfile.read(bundle_path / "chorus.flac", dtype="float32")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", samples[: 15 * rate_hz], rate_hz)
+    soundfile.write(os.fsencode(folder) + b"/lat\xe9n.wav", np.tile(samples, 2), rate_hz)
+    for cut_short_s in (0.5, 1.0, None):
+        one = WatchedRun(folder, tmp_path / "station")
+        if cut_short_s is None:
+            wait_until_done(tmp_path / "station", 2)
+        else:
+            if cut_short_s == 0.5:
+                one.wait_for("lat")
+            time.sleep(cut_short_s)
+        assert "Traceback" not in one.end(signal.SIGTERM if cut_short_s is None else number)
+    whole = WatchedRun(folder, tmp_path / "whole")
+    wait_until_done(tmp_path / "whole", 2)
+    whole.end(signal.SIGTERM)
+    assert sorted(kept(tmp_path / "station")) == sorted(kept(tmp_path / "whole"))
 
 
 def test_what_is_no_folder_cannot_be_watched(birdlisten, tmp_path: Path) -> None:
