@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
@@ -23,26 +24,35 @@ class Child:
     The kernel kills it when the thread that has started it ends, be it by a kill of all.
 
     Args:
-        command: program and arguments.
+        command: program and arguments, which everybody can read: no place for a secret.
+        content: of its stdin, at most what a pipe holds.
+        shown: makes of a line on stderr what may be shown of it.
 
     Raises:
         FileNotFoundError: there is no such program.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self, command: Sequence[str], content: str = "", shown: Callable[[str], str] = str
+    ) -> None:
         if shutil.which(command[0]) is None:
             raise FileNotFoundError(command[0])
         self._process = subprocess.Popen(
             leashed(command),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=_environment(),
             start_new_session=True,  # a Ctrl-C is for the parent, which then kills the group
         )
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stdout: IO[bytes] = self._process.stdout
         self._lines: list[str] = []
+        self._shown = shown
+        with suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(content.encode())
         self._pump = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
         try:
             self._pump.start()
@@ -96,11 +106,17 @@ class Child:
         read = 0
         with stderr:
             while line := stderr.readline(_LINE_BYTES):
+                text = self._shown(line.decode(errors="replace").strip())
                 if read < _CHATTER_BYTES:
-                    _LOG.debug("%s", line.decode(errors="replace").rstrip())
+                    _LOG.debug("%s", text)
                 read += len(line)
-                self._remember(line.decode(errors="replace").strip())
+                self._remember(text)
 
     def _remember(self, line: str) -> None:
         if line:
             self._lines = [*self._lines[:20], *self._lines[20:][-20:], line]
+
+
+def _environment() -> dict[str, str]:
+    """Ours without the settings: a source may be named there with its password."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BIRDLISTEN_")}

@@ -1,7 +1,9 @@
 """Whatever ffmpeg can open: RTSP, HTTP, HLS and all other URLs."""
 
-import logging
+import re
+import subprocess
 from collections.abc import Generator
+from functools import cache
 
 from edge.contract.errors import AudioError, BirdlistenError
 from edge.source.block import Block
@@ -9,10 +11,23 @@ from edge.source.child import Child
 from edge.source.fault import SourceAbsent, SourceFault
 from edge.source.raw import RawPcm
 from edge.source.supervisor import Patience
+from edge.system.redaction import redacted, redacted_text
 
-_LOG = logging.getLogger(__name__)
 _SEGMENTS_S = 30.0
 _LENGTH, _UNKNOWN = "Duration:", "Duration: N/A"
+_FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info")
+_PROTOCOLS = (
+    "file,pipe,crypto,data,concatf,http,https,httpproxy,tcp,tls,udp,udplite,rtp,srtp,rtsp,"
+    "rtmp,rtmps,rtmpt,rtmpts,rtmpe,rtmpte,ffrtmphttp,ffrtmpcrypt,srt,rist,ftp,sftp,mmsh,mmst,"
+    "gopher,gophers,hls,icecast,async,cache"
+)
+"""Those that a playlist may name."""
+_PLAYLIST = (
+    *("-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS),
+    *("-analyzeduration", "500000", "-i", "pipe:0"),
+)
+_OPTIONS_SINCE = 5
+"""Version of ffmpeg whose playlists have options."""
 
 
 def is_url(text: str) -> bool:
@@ -29,7 +44,8 @@ class Stream:
     """
 
     def __init__(self, url: str, rate_hz: int) -> None:
-        self.name, self._url, self._rate_hz = _without_password(url), url, rate_hz
+        self.name, self._url, self._rate_hz = redacted(url), url, rate_hz
+        self._secret = self.name != url
 
     def blocks(self, patience: Patience) -> Generator[Block]:
         """As `Capture` has it; ends with a stream that told its length before.
@@ -38,7 +54,7 @@ class Stream:
             AudioError: ffmpeg is missing.
         """
         try:
-            child = Child(self._command())
+            child = self._child(self._command())
         except FileNotFoundError as error:
             raise AudioError(
                 f"{self.name}: streams need ffmpeg: sudo apt install ffmpeg"
@@ -60,15 +76,29 @@ class Stream:
         """The stream can't be opened."""
         return AudioError(str(error))
 
+    def _child(self, command: list[str]) -> Child:
+        content = self._playlist() if self._secret else ""
+        return Child(command, content, lambda line: redacted_text(line, self._url))
+
     def _command(self) -> list[str]:
-        # Only audio is asked for: a camera's video would be sent and thrown away.
-        rtsp = ["-rtsp_transport", "tcp", "-allowed_media_types", "audio"]
-        command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info"]
-        command += rtsp if self._url.startswith(("rtsp://", "rtsps://")) else []
-        # Five seconds are lost at each start otherwise.
-        command += ["-analyzeduration", "500000"]
-        command += ["-i", self._url, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
+        options = [word for name, value in self._options() for word in (f"-{name}", value)]
+        opened = _PLAYLIST if self._secret else [*options, "-i", self._url]
+        command = [*_FFMPEG, *opened, "-vn", "-ac", "1", "-ar", str(self._rate_hz)]
         return [*command, "-flush_packets", "1", "-f", "s16le", "-"]
+
+    def _options(self) -> list[tuple[str, str]]:
+        # Only audio is asked for: a camera's video would be sent and thrown away.
+        rtsp = [("rtsp_transport", "tcp"), ("allowed_media_types", "audio")]
+        rtsp = rtsp if self._url.startswith(("rtsp://", "rtsps://")) else []
+        # Five seconds are lost at each start otherwise.
+        return [*rtsp, ("analyzeduration", "500000")]
+
+    def _playlist(self) -> str:
+        """Playlist of the one URL: what stands in a command is read by everybody here (`ps`)."""
+        url = "".join(self._url.splitlines()).replace("'", "'\\''")
+        options = self._options() if _ffmpeg_version() >= _OPTIONS_SINCE else []
+        lines = ["ffconcat version 1.0", f"file '{url}'"]
+        return "\n".join([*lines, *(f"option {name} {value}" for name, value in options), ""])
 
     def _burst_s(self) -> float:
         """Of a playlist (HLS) some segments come at once, and then nothing for a while."""
@@ -77,15 +107,24 @@ class Stream:
     def _check_end(self, child: Child, begun: bool) -> None:
         failed = child.status() != 0
         if not begun:
-            reason = child.said().replace(self._url, self.name)
-            raise SourceAbsent(f"{self.name}: the stream can't be read ({reason})")
-        length = child.said(_LENGTH)
+            raise SourceAbsent(f"{self.name}: the stream can't be read ({child.said()})")
+        length = self._ask_length() if self._secret and not failed else child.said(_LENGTH)
         if failed or not length or _UNKNOWN in length:
             raise SourceFault("the stream has broken off")
 
+    def _ask_length(self) -> str:
+        """Length in ffmpeg's words: a playlist has none, so the URL is opened once more."""
+        command = [*_FFMPEG, "-protocol_whitelist", _PROTOCOLS, "-i", "concatf:pipe:0"]
+        with Child(command, self._url, lambda line: redacted_text(line, self._url)) as child:
+            child.status(_SEGMENTS_S)
+            return child.said(_LENGTH)
 
-def _without_password(url: str) -> str:
-    """A camera's password has no place in logs and records."""
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+
+@cache
+def _ffmpeg_version() -> int:
+    """Major number; one built from a repository is taken for new."""
+    told = subprocess.run(
+        ["ffmpeg", "-version"], capture_output=True, text=True, timeout=_SEGMENTS_S
+    )
+    found = re.match(r"ffmpeg version n?(\d+)\.", told.stdout)
+    return int(found[1]) if found else _OPTIONS_SINCE

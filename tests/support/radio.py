@@ -54,11 +54,12 @@ class Radio:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
-                if self.path != "/live":
+                endless = self.path.partition("?")[0] == "/live"
+                if not endless:
                     self.send_header("Content-Length", str(len(radio._content)))
                 self.end_headers()
                 try:
-                    if self.path == "/live":
+                    if endless:
                         radio._broadcast(self.wfile)
                     else:
                         self.wfile.write(radio._content)

@@ -1,5 +1,6 @@
 """Streams by a real ffmpeg from a real web server: endless, finite, killed, absent."""
 
+import logging
 import os
 import signal
 import socket
@@ -206,6 +207,36 @@ def test_passwords_are_told_to_nobody() -> None:
     with pytest.raises(AudioError) as caught:
         next(Supervisor(stream, patience=PATIENCE).blocks())
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["me:hunter2@{}/live", "{}/live?password=hunter2"])
+def test_a_password_is_in_no_command_line_and_no_log(radio: Radio, secret: str, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    stream = Stream("http://" + secret.format(f"127.0.0.1:{radio.port}"), RATE_HZ)
+    blocks = Supervisor(stream, patience=PATIENCE).blocks()
+    next(blocks)
+    (process,) = ffmpegs()
+    command = Path(f"/proc/{process}/cmdline").read_bytes()
+    assert b"ffmpeg" in command
+    assert b"hunter2" not in command
+    blocks.close()  # type: ignore[attr-defined]
+    assert "127.0.0.1" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_file_behind_a_password_is_heard_once(radio: Radio, pitch) -> None:
+    stream = Stream(f"http://me:it's@127.0.0.1:{radio.port}/file.wav", RATE_HZ)
+    blocks = list(Supervisor(stream, patience=PATIENCE).blocks())
+    samples = np.concatenate([block.samples for block in blocks])
+    assert len(samples) == 3 * RATE_HZ
+    assert pitch(samples, RATE_HZ) == pytest.approx(1000, abs=2)
+
+
+def test_a_camera_with_a_password_is_heard(camera: Camera, pitch) -> None:
+    stream = Stream(f"rtsp://me:hunter2@127.0.0.1:{camera.port}/live", RATE_HZ)
+    blocks = Supervisor(stream, patience=PATIENCE).blocks()
+    assert pitch(some(blocks, 2), RATE_HZ) == pytest.approx(1500, abs=2)
+    blocks.close()  # type: ignore[attr-defined]
 
 
 def test_a_camera_is_asked_for_sound_alone() -> None:
