@@ -1,7 +1,8 @@
 """The flags of every command; which command does what is in `edge.cli`."""
 
 import argparse
-from collections.abc import Callable, Container
+import re
+from collections.abc import Callable, Container, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -69,21 +70,39 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, help="see below"
     )
-    common = _common_flags()
     helps = {name: text for group in PURPOSES.values() for name, text in group.items()}
 
     def add(name: str) -> Parser:
-        return commands.add_parser(
+        command: Parser = commands.add_parser(
             name,
             description=helps[name],
-            parents=[common],
+            epilog=_not_here(name),
             argument_default=argparse.SUPPRESS,
         )
+        for group in FLAGS[name]:
+            group(command)
+        return command
 
     _add_hearing_commands(add)
     _add_review_commands(add)
     _add_machine_commands(add)
     return parser
+
+
+def _not_here(name: str) -> str | None:
+    """The flags of hearing that a command has no use for."""
+    if name == "service":
+        return "Flags of `listen`, such as --bundle and --json, come behind install or show."
+    own = set(_offered(FLAGS[name]))
+    left = [flag for flag in _offered(FLAGS["demo"]) if flag not in own]
+    return f"Not for this command: {', '.join(left)}." if left else None
+
+
+def _offered(groups: Iterable[Callable[[argparse.ArgumentParser], None]]) -> list[str]:
+    parser = Parser(add_help=False)
+    for group in groups:
+        group(parser)
+    return re.findall(r"--[a-z-]+", parser.format_usage())
 
 
 def _by_purpose() -> str:
@@ -97,21 +116,19 @@ def _by_purpose() -> str:
 
 def _add_hearing_commands(add: Callable[[str], Parser]) -> None:
     listen = add("listen")
-    _add_source_flags(listen)
+    listen.add_argument(
+        "--watch", action="store_true", help="a folder: go on with the files that come"
+    )
     listen.add_argument("--explain", action="store_true", help="what speaks for every record")
-    _add_live_flags(listen)
     files = add("identify")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
-    for command in (listen, files, add("demo")):
-        command.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+    add("demo")
 
 
 def _add_machine_commands(add: Callable[[str], Parser]) -> None:
-    devices = add("devices")
-    devices.add_argument("--backend", choices=CHOICES["backend"], help="what captures")
+    add("devices")
     doctor = add("doctor")
-    _add_device_flags(doctor)
     doctor.add_argument(
         "--seconds",
         type=number_from_zero,
@@ -137,13 +154,14 @@ def _add_review_commands(add: Callable[[str], Parser]) -> None:
         "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
     )
     yes, no = add("confirm"), add("reject")
-    yes.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
-    yes.set_defaults(name=None)
     for command in (yes, no):
         command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
-        command.add_argument("--undo", action="store_true", default=False, help="take it back")
+    either = yes.add_mutually_exclusive_group()
+    either.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
+    yes.set_defaults(name=None)
+    for group in (either, no):
+        group.add_argument("--undo", action="store_true", default=False, help="take it back")
     site = add("learn-background")
-    _add_source_flags(site)
     site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
 
 
@@ -152,14 +170,18 @@ def _add_source_flags(parser: argparse.ArgumentParser) -> None:
     _add_device_flags(parser)
     add("--wait", action="store_true", help="wait for a device that isn't there yet")
     add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
-    add("--watch", action="store_true", help="a folder: go on with the files that come")
     add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
 
 
 def _add_device_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--device", metavar="ID", help="an input device: index, USB id, or a part of its name")
-    add("--backend", choices=CHOICES["backend"], help="what captures (default auto)")
+    _add_backend_flag(parser)
+
+
+def _add_backend_flag(parser: argparse.ArgumentParser) -> None:
+    choices = CHOICES["backend"]
+    parser.add_argument("--backend", choices=choices, help="what captures (default auto)")
 
 
 def _add_service_flags(add: Callable[[str], Parser]) -> None:
@@ -184,25 +206,76 @@ def _add_live_flags(parser: argparse.ArgumentParser) -> None:
     add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
 
 
-def _common_flags() -> Parser:
-    parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+def _add_talk_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="errors only")
+    parser.add_argument("--verbose", action="store_true", help="the debug log too")
+    parser.set_defaults(config=None)
+
+
+def _add_station_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--bundle", metavar="DIR", help="what to listen with (default: the packaged one)")
+    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
+    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
+
+
+def _add_json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def _add_bundle_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
+
+
+def _add_encoder_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
+    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
+
+
+def _add_threads_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+
+
+def _add_species_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
     add("--include", metavar="NAMES", help="species, genera, families or orders; or a file")
     add("--exclude", metavar="NAMES", help="those to ignore, likewise")
-    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
-    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
-    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
-    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
-    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
-    add("--caution", metavar="0-5", help="how many windows must agree (default 2)")
-    add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
     add("--occurrence", metavar="CSV", help="how often species are met, by parts of the year")
     add("--latitude", metavar="DEG", help="of the station, where the table holds several places")
     add("--longitude", metavar="DEG", help="likewise")
-    add("--hop", metavar="S", help="seconds between two windows")
-    add("--json", action="store_true", help="one JSON object a line on stdout")
-    add("--quiet", action="store_true", help="errors only")
-    add("--verbose", action="store_true", help="the debug log too")
-    return parser
+
+
+def _add_threshold_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
+    add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
+
+
+def _add_hop_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--hop", metavar="S", help="seconds between two windows")
+
+
+def _add_caution_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
+
+
+_STATION = (_add_station_flags, _add_talk_flags)
+_MODEL = (_add_bundle_flag, _add_encoder_flags)
+_SCORES = (*_MODEL, _add_species_flags)
+_PASSES = (*_SCORES, _add_threshold_flags, _add_hop_flag)
+_REPORTS = (*_PASSES, _add_caution_flag, _add_json_flag, _add_threads_flag)
+FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
+    "listen": (_add_source_flags, _add_live_flags, *_REPORTS, *_STATION),
+    "identify": (*_SCORES, _add_json_flag, _add_threads_flag, *_STATION),
+    "demo": (*_REPORTS, *_STATION),
+    "why": (_add_json_flag, *_STATION),
+    "confirm": (_add_bundle_flag, *_STATION),
+    "reject": _STATION,
+    "learn-background": (_add_source_flags, *_PASSES, *_STATION),
+    "devices": (_add_backend_flag, _add_json_flag, *_STATION),
+    "doctor": (_add_device_flags, *_MODEL, _add_json_flag, *_STATION),
+    "bench": (*_MODEL, _add_hop_flag, _add_json_flag, *_STATION),
+    "service": (_add_talk_flags,),
+}
+"""Groups of flags of each command: those that it follows, and no others."""

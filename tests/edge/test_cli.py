@@ -98,12 +98,33 @@ def test_a_broken_bundle_ends_in_one_line(birdlisten: Run, bundle_copy: BundleFo
         ["--rate", "0", "--input", "-"],
         ["--precision", "fp64"],
         ["devices", "--input", "x"],
+        ["devices", "--bundle", "x"],
+        ["identify", "x.wav", "--hop", "99"],
+        ["identify", "x.wav", "--threshold", "0.99"],
+        ["identify", "x.wav", "--caution", "5"],
+        ["identify", "x.wav", "--overrides", "/nope.csv"],
+        ["identify", "x.wav", "--device", "0"],
+        ["why", "--bundle", "x"],
+        ["reject", "x", "--json"],
+        ["confirm", "x", "--undo", "--as", "Strix aluco"],
+        ["learn-background", "--watch"],
+        ["bench", "--species", "all"],
+        ["doctor", "--seconds", "nan"],
+        ["doctor", "--seconds", "-1"],
+        ["bench", "--threads", "²"],
+        ["identify", "--top", "²", "x"],
+        ["identify", "--top", "9" * 5000, "x"],
+        ["learn-background", "--minutes", "1e999"],
+        ["--input", ""],
+        ["--rate", "48k", "--input", "-"],
+        ["--threshold", "0,5"],
     ],
 )
 def test_a_usage_error_is_one_line_and_exit_2(birdlisten: Run, arguments: list[str]) -> None:
     ended = birdlisten(*arguments)
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "_positive" not in ended.err
+    assert "invalid" not in ended.err or "choose from" in ended.err
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
@@ -222,3 +243,12 @@ def test_a_demo_without_chorus_names_a_bundle_that_has_one(
     ended = birdlisten("demo", "--bundle", bundle_copy.path)
     assert ended.code == 1
     assert "chorus.flac" in ended.err
+
+
+def test_a_misspelt_variable_is_a_usage_error(
+    birdlisten: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIRDLISTEN_THRESOLD", "0.999")
+    ended = birdlisten("devices")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "did you mean 'BIRDLISTEN_THRESHOLD'" in ended.err
