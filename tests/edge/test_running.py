@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.contract.bundle import load_bundle
+from edge.contract.bundle import load_bundle, npy_bytes
+from edge.recognition.overlay import Overlay
 from edge.records.store import Store
 from tests.support import ROOT
 
@@ -295,3 +296,52 @@ def feed_for_ever(listener: RunningListener, chorus: np.ndarray) -> None:
     with contextlib.suppress(OSError, ValueError):
         while True:
             listener.feed(chorus)
+
+
+def test_damaged_files_of_the_overlay_are_told_and_the_rest_goes_on(
+    run, chorus, tmp_path, bundle_path
+) -> None:
+    bundle = load_bundle(bundle_path)
+    manifest, good = bundle.manifest, npy_bytes(bundle.gallery.rows[:1])
+    overlay = Overlay(tmp_path / "station", manifest.model_id, manifest.embedding_dim)
+    overlay.add_rejected("good", bundle.gallery.rows[:1])
+    (folder,) = tmp_path.rglob("rejected")
+    (folder / "start.npy").write_bytes(good.replace(b"}", b"("))
+    one = run()
+
+    def goes_on(told: str) -> None:
+        before = len(one.lines)
+        one.feed(chorus[: 40 * RATE_HZ])
+        one.wait_for(lambda: len(one.lines) > before and told in "".join(one.talk))
+
+    goes_on("start.npy")
+    (folder / "damaged.npy").write_bytes(good.replace(b"'", b'"', 1))
+    goes_on("damaged.npy")
+    (folder / "terabytes.npy").write_bytes(good.replace(b"(1, 128), }", b"(9**9, 8),}"))
+    (folder / "empty.npy").write_bytes(b"")
+    goes_on("empty.npy")
+    shutil.rmtree(folder.parent)
+    goes_on("")
+    assert one.end() == 0
+    talk = "".join(one.talk)
+    assert "Traceback" not in talk
+    assert [talk.count(f"{name}.npy") for name in ("start", "damaged", "terabytes")] == [1, 1, 1]
+
+
+def test_a_bundle_that_is_cut_short_under_a_listener_ends_nothing(
+    run, chorus, tmp_path, bundle_path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundle_path, bundle)
+    one = run("--bundle", str(bundle))
+    one.feed(chorus[: 40 * RATE_HZ])
+    one.wait_for(lambda: bool(one.lines))
+    for file in bundle.glob("*.npy"):
+        os.truncate(file, 0)
+    manifest = load_bundle(bundle_path).manifest
+    overlay = Overlay(tmp_path / "station", manifest.model_id, manifest.embedding_dim)
+    overlay.add_background("one", load_bundle(bundle_path).gallery.rows[:1])
+    before = len(one.lines)
+    one.feed(chorus[: 40 * RATE_HZ])
+    one.wait_for(lambda: len(one.lines) > before)
+    assert one.end() == 0
