@@ -1,5 +1,6 @@
 """Reader of a station's records: opens read-only, never migrates, renames or repairs."""
 
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -15,14 +16,15 @@ import numpy as np
 from edge.contract.arrays import Float16s
 from edge.contract.errors import StoreError
 from edge.records import inbox
-from edge.records.detection import Detection, FileDone, Rejection
+from edge.records.detection import Candidate, Detection, FileDone, Picture, Rejection
 from edge.records.schema import FILE_NAME, check_version
-from edge.records.shared import read_candidates, read_pictures
 from edge.system import clock
 
 BUSY_S = 2.0
-_ID_CHARACTERS, _ENDING = 36, 12
+ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
+_NUMBERED = 4
+"""Version from which records have numbers."""
 _FIELDS = tuple(field.name for field in fields(Detection))
 
 
@@ -55,7 +57,8 @@ class RecordReader:
 
     def last(self, count: int) -> list[Detection | Rejection]:
         """The records written last, oldest first."""
-        return self._select("ORDER BY rowid DESC LIMIT ?", (count,))[::-1]
+        order = "rowid" if check_version(self._database) < _NUMBERED else "number"
+        return self._select(f"ORDER BY {order} DESC LIMIT ?", (count,))[::-1]
 
     def embedding(self, record: str) -> Float16s:
         """Embedding of the best window of a record, float16[dim].
@@ -118,8 +121,8 @@ class RecordReader:
 
     def _record(self, row: sqlite3.Row) -> Detection | Rejection:
         values: dict[str, Any] = {name: row[name] for name in _FIELDS}
-        values["pictures"] = tuple(read_pictures(self._database, row["pictures"]))
-        values["top"] = tuple(read_candidates(self._database, row["top"]))
+        values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
+        values["top"] = tuple(Candidate(**species) for species in json.loads(row["top"]))
         values["clock_synchronised"] = bool(row["clock_synchronised"])
         if row["detected_at"] is not None:
             values["detected_at"] = clock.iso_utc(row["detected_at"])
@@ -195,10 +198,10 @@ def _opened(path: Path, spare: Path) -> sqlite3.Connection:
 
 def _conditions(part: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """From what an index answers to what needs a look at every id."""
-    if len(part) == _ID_CHARACTERS:
+    if len(part) == ID_CHARACTERS:
         yield "id = ?", (part,)
     elif len(part) == _ENDING:
         yield "substr(id, 25) = ?", (part,)
     if part:
         yield "id >= ? AND id < ?", (part, part[:-1] + chr(ord(part[-1]) + 1))
-    yield "rowid IN (SELECT rowid FROM records WHERE instr(id, ?) > 0 LIMIT 2)", (part,)
+    yield "id IN (SELECT id FROM records WHERE instr(id, ?) > 0 LIMIT 2)", (part,)

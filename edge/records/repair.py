@@ -3,22 +3,30 @@
 import logging
 import shutil
 import sqlite3
-import subprocess
-import tempfile
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from edge.contract.errors import StoreError
+from edge.records.pages import Value, stray_rows
 from edge.records.reader import connect
-from edge.records.schema import FILE_NAME, migrate, transaction
+from edge.records.schema import FILE_NAME, MIGRATIONS, migrate, transaction
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
 CHECK_S = 2.0
 """A check at the start takes no longer, however large the file; what it misses shows when used."""
-_TABLES = ("pictures", "names", "records", "embeddings", "reviews", "files")
+_HEADER, _MAGIC = struct.Struct(">16s44xI"), b"SQLite format 3\0"
+"""Of a database file: the magic, and the version of its schema."""
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "TEXT": str,
+    "INTEGER": int,
+    "REAL": (float, int),
+    "BLOB": bytes,
+}
 _STEPS = 10_000
 """Of SQLite's machine between two looks at the clock."""
 _ROOM = 64_000_000
@@ -118,28 +126,47 @@ def _salvage(path: Path, fresh: Path) -> int:
     with closing(connect(fresh)) as new:
         new.execute("PRAGMA auto_vacuum = INCREMENTAL")
         new.execute("PRAGMA journal_mode = WAL")
-        migrate(new)
+        migrate(new, MIGRATIONS[: _version(path)])
         with suppress(sqlite3.DatabaseError), closing(connect(path)) as old:
             _copy_tables(old, new)
-        _copy_orphans(path, new)
+        _copy_strays(path, new)
+        migrate(new)
         (kept,) = new.execute("SELECT count(*) FROM records").fetchone()
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return int(kept)
 
 
+def _version(path: Path) -> int:
+    """Version of a database, from its header; the newest if that is damaged."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER.size)
+    newest = len(MIGRATIONS)
+    if len(header) < _HEADER.size:
+        return newest
+    magic, version = _HEADER.unpack(header)
+    return version if magic == _MAGIC and 0 < version <= newest else newest
+
+
+def _tables(database: sqlite3.Connection) -> Iterator[tuple[str, list[sqlite3.Row]]]:
+    """Names of the tables, with their columns."""
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    for (table,) in database.execute(tables).fetchall():
+        yield table, database.execute(f"PRAGMA table_info({table})").fetchall()
+
+
 def _copy_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    for table in _TABLES:
-        columns = [row["name"] for row in new.execute(f"PRAGMA table_info({table})")]
-        names = ", ".join(name for name in columns if name != "number")  # which is the rowid
+    """Rows that can be read, around those that can't."""
+    for table, columns in _tables(new):
+        names = ", ".join(one["name"] for one in columns if one["name"] != "number")
         with transaction(new):
-            _copy(old, new, table, names)
+            for row in _readable(old, f"SELECT rowid AS row, {names} FROM {table} NOT INDEXED"):
+                _put(new, table, names, [*row])
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, names: str) -> None:
-    """Rows of a table that can be read, around those that can't."""
-    for row in _readable(old, f"SELECT rowid AS row, {names} FROM {table} NOT INDEXED"):
-        places = ", ".join("?" * len(row))
-        new.execute(f"INSERT OR IGNORE INTO {table} (rowid, {names}) VALUES ({places})", [*row])
+def _put(database: sqlite3.Connection, table: str, names: str, row: list[Any]) -> None:
+    """Insert a row, its rowid first, unless it is there."""
+    places = ", ".join("?" * len(row))
+    database.execute(f"INSERT OR IGNORE INTO {table} (rowid, {names}) VALUES ({places})", row)
 
 
 def _readable(database: sqlite3.Connection, query: str) -> Iterator[sqlite3.Row]:
@@ -178,19 +205,25 @@ def _reads(database: sqlite3.Connection, query: str, at: int) -> bool:
         return False
 
 
-def _copy_orphans(path: Path, new: sqlite3.Connection) -> None:
-    """Pages that nothing leads to any more: SQLite's own recovery finds them, where installed."""
-    program = shutil.which("sqlite3")
-    if program is None:
-        _LOG.warning("sqlite3 is missing (sudo apt install sqlite3): recovery is less thorough")
-        return
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".recovery-") as folder:
-        found = Path(folder) / FILE_NAME
-        command = [program, "-readonly", str(path), ".recover"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as dump:
-            subprocess.run([program, str(found)], stdin=dump.stdout, capture_output=True)
-        with suppress(sqlite3.DatabaseError), closing(connect(found)) as old:
-            _copy_tables(old, new)
+def _copy_strays(path: Path, new: sqlite3.Connection) -> None:
+    """Rows on pages that nothing leads to any more: their values tell the table."""
+    tables = {table: columns for table, columns in _tables(new)}
+    with transaction(new):
+        for number, values in stray_rows(path):
+            for table, columns in tables.items():
+                if len(columns) == len(values) and all(map(_fits, columns, values)):
+                    named = zip(columns, values, strict=True)
+                    own = {column["name"]: value for column, value in named}
+                    own.pop("number", None)  # which is the rowid
+                    _put(new, table, ", ".join(own), [number, *own.values()])
+
+
+def _fits(column: sqlite3.Row, value: Value) -> bool:
+    if column["name"] == "number":  # is kept as the row's own, and left empty
+        return value is None
+    if value is None:
+        return not column["notnull"]
+    return isinstance(value, _KINDS[column["type"]])
 
 
 def _set_aside(path: Path) -> Path:

@@ -11,14 +11,17 @@ _STEP = 500
 """Rows a step: the writer is never held up for long."""
 _FREE_PAGES = 256
 """Given back to the disk with a step."""
-MOST_CANDIDATES = 1_000_000
-"""Candidates that stay while no clock tells their age."""
+MOST_EMBEDDINGS = 1_000_000
+"""Embeddings that stay while no clock tells their age, with their candidates."""
 _DAY_MS = 86_400_000
-_OLD_CANDIDATES = """
-    SELECT id FROM records WHERE rejected IS NOT NULL AND id < ?
-    AND NOT EXISTS (SELECT 1 FROM reviews WHERE record = records.id) ORDER BY id LIMIT ?
+_OLDEST = """
+    SELECT number, id FROM kept_embeddings JOIN kept_records USING (number)
+    ORDER BY number LIMIT ?
 """
-_OLD_EVIDENCE = "SELECT record FROM embeddings WHERE record < ? ORDER BY record LIMIT ?"
+_CANDIDATE = """
+    DELETE FROM kept_records WHERE number = ? AND rejected NOT NULL
+    AND id NOT IN (SELECT record FROM reviews)
+"""
 
 
 class Retention:
@@ -26,7 +29,7 @@ class Retention:
 
     Ids begin with the time that they were given, which is what age is told by; the clock counts
     only while it is synchronised: one that was set wrong must not sweep the station. Without one,
-    the newest million candidates stay.
+    the newest million embeddings stay, with their candidates.
 
     Args:
         days: age of candidates, and of the embeddings of records; 0 keeps them.
@@ -37,7 +40,7 @@ class Retention:
         self._next = 0.0
 
     def tidy(self, database: sqlite3.Connection) -> int:
-        """One step, if one is due; the count of candidates that went.
+        """One step, if one is due; the count of embeddings that went, most with their candidate.
 
         Raises:
             sqlite3.Error: the database is locked, or damaged.
@@ -52,22 +55,22 @@ class Retention:
     def _oldest_kept(self, database: sqlite3.Connection) -> str:
         if clock.synchronised():
             return _first_id(round(clock.now_ms() - self._days * _DAY_MS))
-        query = "SELECT id FROM records WHERE rejected IS NOT NULL ORDER BY id DESC LIMIT 1"
-        found = database.execute(f"{query} OFFSET {MOST_CANDIDATES}").fetchone()
-        return "" if found is None else str(found[0])
+        query = "SELECT id FROM kept_embeddings JOIN kept_records USING (number)"
+        newest = f"{query} ORDER BY number DESC LIMIT 1 OFFSET {MOST_EMBEDDINGS - 1}"
+        found = database.execute(newest).fetchone()
+        return "" if found is None else str(found["id"])
 
     def _step(self, database: sqlite3.Connection, before: str) -> int:
+        oldest = database.execute(_OLDEST, (_STEP,)).fetchall()
+        old = [(row["number"],) for row in oldest if row["id"] < before]
+        if not old:
+            return 0
         with transaction(database):
-            old = database.execute(_OLD_CANDIDATES, (before, _STEP)).fetchall()
-            spent = database.execute(_OLD_EVIDENCE, (before, 2 * _STEP)).fetchall()
-            for (record,) in (*old, *spent):
-                database.execute("DELETE FROM embeddings WHERE record = ?", (record,))
-            for (record,) in old:
-                database.execute("DELETE FROM records WHERE id = ?", (record,))
-        if old or spent:
-            # `execute` would stop after the first page.
-            database.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
-        return max(len(old), len(spent) // 2)
+            database.executemany("DELETE FROM kept_embeddings WHERE number = ?", old)
+            database.executemany(_CANDIDATE, old)
+        # `execute` would stop after the first page.
+        database.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
+        return len(old)
 
 
 def _first_id(milliseconds: int) -> str:

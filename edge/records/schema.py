@@ -36,38 +36,97 @@ MIGRATIONS = (
     );
     """,
     "CREATE INDEX records_by_clip ON records (clip) WHERE clip IS NOT NULL",
-    # What thousands of records repeat is kept once; `pictures` and `top` refer to it by number,
-    # and the view shows it in full to whoever asks by SQL.
+    # What thousands of records repeat is kept once, and referred to by number; the views show
+    # records, detections and embeddings in full, as the tables of these names did before.
     """
-    CREATE TABLE pictures (
-        number INTEGER PRIMARY KEY, file TEXT, url TEXT, author TEXT NOT NULL, licence TEXT NOT NULL
+    CREATE TABLE contexts (
+        number INTEGER PRIMARY KEY, schema INTEGER NOT NULL, station TEXT NOT NULL,
+        time_zone TEXT NOT NULL, source TEXT NOT NULL, model_id TEXT NOT NULL,
+        bundle TEXT NOT NULL, precision TEXT NOT NULL, provider TEXT NOT NULL
     );
-    CREATE INDEX pictures_by_content ON pictures (file, url, author, licence);
+    CREATE INDEX contexts_by_content ON contexts (source, model_id, station);
+    CREATE TABLE species (
+        number INTEGER PRIMARY KEY, species_id TEXT NOT NULL, scientific_name TEXT NOT NULL,
+        common_name TEXT NOT NULL
+    );
+    CREATE INDEX species_by_content ON species (species_id, scientific_name, common_name);
     CREATE TABLE names (
         number INTEGER PRIMARY KEY, scientific_name TEXT NOT NULL, common_name TEXT NOT NULL
     );
     CREATE INDEX names_by_content ON names (scientific_name, common_name);
+    CREATE TABLE pictures (
+        number INTEGER PRIMARY KEY, file TEXT, url TEXT, author TEXT NOT NULL, licence TEXT NOT NULL
+    );
+    CREATE INDEX pictures_by_content ON pictures (file, url, author, licence);
+    CREATE TABLE kept_records (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, context INTEGER NOT NULL,
+        species INTEGER NOT NULL, detected_at INTEGER, clock_synchronised INTEGER NOT NULL,
+        start_s REAL NOT NULL, end_s REAL NOT NULL, probability REAL, score REAL NOT NULL,
+        similarity REAL NOT NULL, hits INTEGER NOT NULL, hits_needed INTEGER NOT NULL,
+        pictures TEXT NOT NULL, top TEXT NOT NULL, clip TEXT, rejected TEXT
+    );
+    INSERT INTO contexts SELECT NULL, * FROM (
+        SELECT DISTINCT schema, station, time_zone, source, model_id, bundle, precision, provider
+        FROM records
+    );
+    INSERT INTO species SELECT NULL, * FROM (
+        SELECT DISTINCT species_id, scientific_name, common_name FROM records
+    );
+    INSERT INTO kept_records
+        SELECT records.rowid, id, contexts.number, species.number, detected_at, clock_synchronised,
+            start_s, end_s, probability, score, similarity, hits, hits_needed, pictures, top, clip,
+            rejected
+        FROM records
+        JOIN contexts USING (
+            schema, station, time_zone, source, model_id, bundle, precision, provider
+        )
+        JOIN species USING (species_id, scientific_name, common_name);
+    CREATE INDEX kept_by_time ON kept_records (detected_at);
+    CREATE INDEX kept_by_species ON kept_records (species, detected_at);
+    CREATE INDEX kept_by_ending ON kept_records (substr(id, 25));
+    CREATE TABLE kept_embeddings (
+        number INTEGER PRIMARY KEY REFERENCES kept_records (number), embedding BLOB NOT NULL
+    );
+    INSERT INTO kept_embeddings
+        SELECT number, coalesce(embedding, x'') FROM kept_records
+        LEFT JOIN embeddings ON record = id WHERE embedding NOT NULL OR rejected NOT NULL;
+    ALTER TABLE reviews RENAME TO former_reviews;
+    DROP INDEX reviews_by_record;
+    CREATE TABLE reviews (
+        number INTEGER PRIMARY KEY, record TEXT NOT NULL REFERENCES kept_records (id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('confirmed', 'rejected')),
+        reviewed_at INTEGER NOT NULL, note TEXT NOT NULL DEFAULT ''
+    );
+    INSERT INTO reviews SELECT * FROM former_reviews WHERE record IN (SELECT id FROM kept_records);
+    CREATE INDEX reviews_by_record ON reviews (record);
     CREATE TABLE files (
         source TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
     );
-    CREATE INDEX records_by_ending ON records (substr(id, 25));
-    CREATE INDEX candidates_by_id ON records (id) WHERE rejected IS NOT NULL;
     DROP VIEW detections;
-    CREATE VIEW detections AS SELECT
-        id, schema, station, detected_at, time_zone, clock_synchronised, start_s, end_s, source,
-        species_id, scientific_name, common_name, probability, score, similarity, hits, hits_needed,
+    DROP TABLE former_reviews;
+    DROP TABLE embeddings;
+    DROP TABLE records;
+    CREATE VIEW records AS SELECT
+        kept.number, id, schema, station, detected_at, time_zone, clock_synchronised, start_s,
+        end_s, source, species_id, species.scientific_name, species.common_name, probability, score,
+        similarity, hits, hits_needed,
         (SELECT json_group_array(json(iif(type = 'object', value, json_object(
             'file', file, 'url', url, 'author', author, 'licence', licence,
             'similarity', json_extract(value, '$[1]')
-        )))) FROM json_each(records.pictures)
-        LEFT JOIN pictures ON number = json_extract(value, '$[0]')) AS pictures,
+        )))) FROM json_each(kept.pictures)
+        LEFT JOIN pictures AS known ON known.number = json_extract(value, '$[0]')) AS pictures,
         (SELECT json_group_array(json(iif(type = 'object', value, json_object(
-            'scientific_name', names.scientific_name, 'common_name', names.common_name,
+            'scientific_name', known.scientific_name, 'common_name', known.common_name,
             'score', json_extract(value, '$[1]'), 'probability', json_extract(value, '$[2]')
-        )))) FROM json_each(records.top)
-        LEFT JOIN names ON number = json_extract(value, '$[0]')) AS top,
-        clip, model_id, bundle, precision, provider
-    FROM records WHERE rejected IS NULL;
+        )))) FROM json_each(kept.top)
+        LEFT JOIN names AS known ON known.number = json_extract(value, '$[0]')) AS top,
+        clip, model_id, bundle, precision, provider, rejected
+    FROM kept_records AS kept
+    LEFT JOIN contexts ON contexts.number = kept.context
+    LEFT JOIN species ON species.number = kept.species;
+    CREATE VIEW detections AS SELECT * FROM records WHERE rejected IS NULL;
+    CREATE VIEW embeddings AS SELECT id AS record, embedding
+        FROM kept_embeddings JOIN kept_records USING (number) WHERE length(embedding);
     """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

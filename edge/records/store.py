@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from edge.contract.errors import StoreError
@@ -20,9 +19,9 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
-from edge.records.reader import RecordReader, connect, told
+from edge.records.reader import ID_CHARACTERS, RecordReader, connect, told
 from edge.records.schema import FILE_NAME, check_version, migrate, transaction
-from edge.records.shared import packed_candidates, packed_pictures
+from edge.records.shared import CONTEXTS, SPECIES, packed_candidates, packed_pictures
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +35,11 @@ _SETTINGS = (
 )
 """FULL: the last commits survive a power cut. Half a megabyte of pages is more than a station looks
 at, and the log shrinks to four once a reader has let it go."""
+_OWN = (
+    *("id", "detected_at", "clock_synchronised", "start_s", "end_s", "probability"),
+    *("score", "similarity", "hits", "hits_needed", "clip"),
+)
+"""Fields that a record shares with no other."""
 _UNFIT = (sqlite3.IntegrityError, sqlite3.InterfaceError, ValueError, TypeError, OverflowError)
 """Errors of what is to be written, not of the database."""
 
@@ -146,30 +150,35 @@ class Store(RecordReader):
             self._insert(record.candidate, record.reason)
         elif isinstance(record, Evidence):
             # Of a record that went meanwhile nothing is kept.
-            query = "INSERT INTO embeddings SELECT id, ? FROM records WHERE id = ?"
+            query = "INSERT INTO kept_embeddings SELECT number, ? FROM kept_records WHERE id = ?"
             found = (record.embedding.tobytes(), record.id)
-            run(f"{query} ON CONFLICT (record) DO NOTHING", found)
+            run(f"{query} ON CONFLICT (number) DO NOTHING", found)
         elif isinstance(record, Extension):
             values = (record.end_s, record.hits, record.id)
-            run("UPDATE records SET end_s = ?, hits = ? WHERE id = ?", values)
+            run("UPDATE kept_records SET end_s = ?, hits = ? WHERE id = ?", values)
         elif isinstance(record, ClipKept):
-            run("UPDATE records SET clip = ? WHERE id = ?", (record.path, record.id))
+            run("UPDATE kept_records SET clip = ? WHERE id = ?", (record.path, record.id))
         elif isinstance(record, ClipGone):
-            run("UPDATE records SET clip = NULL WHERE clip = ?", (record.path,))
+            gone = (Path(record.path).stem[-ID_CHARACTERS:], record.path)
+            run("UPDATE kept_records SET clip = NULL WHERE id = ? AND clip = ?", gone)
         elif isinstance(record, FileDone):
             done = (record.source, record.size, record.modified_ns)
             run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", done)
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
-        values = {**asdict(found), "rejected": rejected}
+        values = {
+            **{name: getattr(found, name) for name in _OWN},
+            "context": CONTEXTS.number(self._database, found),
+            "species": SPECIES.number(self._database, found),
+            "pictures": packed_pictures(self._database, found.pictures),
+            "top": packed_candidates(self._database, found.top),
+            "rejected": rejected,
+        }
         if found.detected_at is not None:
             values["detected_at"] = clock.milliseconds(found.detected_at)
-        values["pictures"] = packed_pictures(self._database, found.pictures)
-        values["top"] = packed_candidates(self._database, found.top)
-        names = ", ".join(values)
-        places = ", ".join(f":{name}" for name in values)
-        query = f"INSERT INTO records ({names}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
-        self._database.execute(query, values)
+        names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+        query = f"INSERT INTO kept_records ({names}) VALUES ({places})"
+        self._database.execute(f"{query} ON CONFLICT (id) DO NOTHING", values)
 
     def _review(self, review: inbox.Review) -> None:
         run = self._database.execute
@@ -178,7 +187,7 @@ class Store(RecordReader):
             # Of a record that was lost meanwhile there is nothing to say.
             run(
                 "INSERT INTO reviews (record, verdict, reviewed_at, note) "
-                "SELECT id, ?, ?, ? FROM records WHERE id = ?",
+                "SELECT id, ?, ?, ? FROM kept_records WHERE id = ?",
                 (review.verdict, review.reviewed_at, review.note, review.record),
             )
 

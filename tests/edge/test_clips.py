@@ -335,7 +335,7 @@ def test_the_store_knows_where_a_clip_lies_until_it_goes(tmp_path: Path) -> None
 
 
 def test_on_a_full_disk_clips_stop_first_and_all_recovers(small_disk) -> None:
-    small_disk.leave(500_000)
+    small_disk.leave(1_500_000)
     keeper = StoreSupervisor(small_disk.path)
     keeper.start()
     clips = fresh(small_disk.path, free_bytes=300_000, least=0)

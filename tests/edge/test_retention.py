@@ -27,9 +27,9 @@ def synchronised(monkeypatch):
 
 def fill(store: Store, days: range) -> dict[int, tuple[str, str]]:
     """Ids of a record and a candidate of each day."""
-    pairs = {day: (dated(day + 0.5), dated(day + 0.5)) for day in days}
+    pairs = {day: (dated(day + 0.5), dated(day + 0.4)) for day in days}
     evidence = np.ones(4, np.float16)
-    for reported, candidate in pairs.values():
+    for reported, candidate in reversed(pairs.values()):
         store.write_all([detection(id=reported), Evidence(reported, evidence)])
         store.write_all([Rejection(detection(id=candidate), "no"), Evidence(candidate, evidence)])
     return pairs
@@ -89,20 +89,22 @@ def test_a_clock_that_may_be_wrong_sweeps_nothing(tmp_path, monkeypatch):
 
 def test_without_a_clock_the_newest_candidates_stay(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "synchronised", lambda: False)
-    monkeypatch.setattr(retention, "MOST_CANDIDATES", 3)
+    monkeypatch.setattr(retention, "MOST_EMBEDDINGS", 6)
     store = Store(tmp_path)
     pairs = fill(store, range(10))
     Retention(30).tidy(store.database)
     assert ids(store) == {reported for reported, _ in pairs.values()} | {
-        candidate for day, (_, candidate) in pairs.items() if day < 4
+        candidate for day, (_, candidate) in pairs.items() if day < 3
     }
 
 
 @pytest.mark.usefixtures("synchronised")
 def test_it_goes_in_steps_and_gives_room_back(tmp_path):
     store = Store(tmp_path)
-    old = [Rejection(detection(id=dated(40 + n / 10_000)), "no") for n in range(1200)]
-    store.write_all(old)
+    evidence = np.ones(4, np.float16)
+    for n in range(1200):
+        candidate = Rejection(detection(id=dated(40 - n / 10_000)), "no")
+        store.write_all([candidate, Evidence(candidate.candidate.id, evidence)])
     tidy, gone = Retention(30), []
     (full,) = store.database.execute("PRAGMA page_count").fetchone()
     while step := tidy.tidy(store.database):
