@@ -6,7 +6,6 @@ half loaded.
 
 import hashlib
 import io
-import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from edge.contract.arrays import Array, Float16s
-from edge.contract.calibration import Calibration
+from edge.contract.calibration import Calibration, read_calibrations
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
@@ -252,14 +251,7 @@ def _rows(path: Path, manifest: Manifest, role: str) -> Float16s | None:
 def _calibration(path: Path, manifest: Manifest) -> dict[str, Any]:
     if "calibration" not in manifest.roles:
         return {}
-    try:
-        content = json.loads(read_role(path, manifest, "calibration"))
-        for sets in content.values():
-            for entry in sets.values():
-                Calibration.from_json(entry)
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise BundleError(f"calibration: not a valid calibration ({error})") from error
-    return dict(content)
+    return read_calibrations(read_role(path, manifest, "calibration"))
 
 
 def _check_ids(bundle: Bundle) -> None:

@@ -1,12 +1,15 @@
 """Calibration: a monotone map from score to probability, and the threshold with it."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from edge.contract.arrays import Array, Float64s
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, ConfigError, in_words
+from edge.contract.values import Number, checked, shown
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,52 @@ class Calibration:
         Raises:
             BundleError: a field is missing or impossible.
         """
-        try:
-            return cls(
-                tuple(map(float, entry["scores"])),
-                tuple(map(float, entry["probabilities"])),
-                float(entry["threshold"]),
-                _weights(entry.get("weights")),
-            )
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise BundleError(f"calibration: {error}") from error
+        entry = _object("", entry, ("scores", "probabilities", "threshold"))
+        return cls(
+            _numbers(entry, "scores"),
+            _numbers(entry, "probabilities"),
+            _number("threshold", entry["threshold"]),
+            None if entry.get("weights") is None else _weights(entry["weights"]),
+        )
 
 
-def _weights(entry: dict[str, Any] | None) -> Weights | None:
-    if entry is None:
-        return None
-    return Weights(float(entry["pictures"]), float(entry["anchor"]))
+def read_calibrations(content: bytes) -> dict[str, Any]:
+    """The entries of calibration.json by precision and species set, each checked.
+
+    Raises:
+        BundleError: not JSON, or an entry is impossible.
+    """
+    try:
+        table = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"calibration: not JSON ({in_words(error)}); build it again") from error
+    for precision in _object("", table):
+        for entry in _object(f"{precision}: ", table[precision]).values():
+            Calibration.from_json(entry)
+    return dict(table)
+
+
+def _weights(entry: Any) -> Weights:
+    found = _object("weights: ", entry, ("pictures", "anchor"))
+    return Weights(*(_number(name, found[name]) for name in ("pictures", "anchor")))
+
+
+def _object(place: str, entry: Any, names: Sequence[str] = ()) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise BundleError(f"calibration: {place}{shown(entry)}, expected an object")
+    if missing := [name for name in names if name not in entry]:
+        raise BundleError(f"calibration: {place}{', '.join(missing)} missing")
+    return entry
+
+
+def _numbers(entry: dict[str, Any], name: str) -> tuple[float, ...]:
+    if not isinstance(entry[name], list):
+        raise BundleError(f"calibration: {name}: {shown(entry[name])}, expected a list of numbers")
+    return tuple(_number(name, value) for value in entry[name])
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(checked(f"calibration: {name}", value, Number()))
+    except ConfigError as error:
+        raise BundleError(str(error)) from error

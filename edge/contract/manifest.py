@@ -2,14 +2,15 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from edge.contract.audio import AudioSpec
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, in_words
 from edge.contract.paths import is_plain_name
 from edge.contract.text import well_formed
+from edge.contract.values import shown
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
@@ -60,10 +61,10 @@ class Manifest:
 
     def __post_init__(self) -> None:
         if self.embedding_dim <= 0 or self.top_pictures <= 0:
-            raise BundleError(f"{FILE_NAME}: embedding_dim and top_pictures must be positive")
+            raise BundleError("embedding_dim and top_pictures must be positive")
         if self.default_species_set not in self.species_sets:
             raise BundleError(
-                f"{FILE_NAME}: default_species_set {self.default_species_set!r} is not one of "
+                f"default_species_set {self.default_species_set!r} is not one of "
                 f"{sorted(self.species_sets)}"
             )
         for role, entry in self.roles.items():
@@ -77,6 +78,16 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+_EXPECTED: dict[Any, tuple[type, str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    dict[str, Any]: (dict, "an object"),
+    dict[str, FileEntry]: (dict, "an object"),
+    dict[str, list[str] | None]: (dict, "an object"),
+}
+"""JSON's types of the fields, and how they are called."""
 
 
 def load_manifest(directory: Path) -> Manifest:
@@ -97,9 +108,7 @@ def load_manifest(directory: Path) -> Manifest:
     try:
         return _parse(content)
     except BundleError as error:
-        raise BundleError(f"{directory}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{directory / FILE_NAME}: not a valid manifest ({error})") from error
+        raise BundleError(f"{directory / FILE_NAME}: {error}") from error
 
 
 def _read_json(directory: Path) -> dict[str, Any]:
@@ -114,39 +123,49 @@ def _read_json(directory: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: not JSON ({error}); copy the bundle again") from error
+        raise BundleError(f"{path}: not JSON ({in_words(error)}); copy the bundle again") from error
     if not isinstance(content, dict):
         raise BundleError(f"{path}: expected a JSON object, found {type(content).__name__}")
     return content
 
 
 def _parse(content: dict[str, Any]) -> Manifest:
-    known = {field.name: content[field.name] for field in fields(Manifest) if field.name in content}
-    for name in _TEXTS:
-        if not isinstance(content[name], str):
-            raise TypeError(f"{name} must be text")
-        known[name] = well_formed(content[name])
-    roles = {role: _entry(role, entry) for role, entry in content["roles"].items()}
-    manifest = Manifest(**{**known, "audio": AudioSpec(**content["audio"]), "roles": roles})
-    if not is_plain_name(manifest.model_id):
-        raise BundleError(f"{FILE_NAME}: model_id {manifest.model_id[:120]!a} is not a hash")
-    for name in ("embedding_dim", "top_pictures"):
-        if type(getattr(manifest, name)) is not int:
-            raise TypeError(f"{name} must be a whole number")
-    _check_sets(manifest.species_sets)
-    return manifest
+    known = {name: content[name] for name in get_type_hints(Manifest) if name in content}
+    _check_object("", known, Manifest)
+    _check_object("audio: ", known["audio"], AudioSpec)
+    for role, entry in known["roles"].items():
+        _check_object(f"{role}: ", entry, FileEntry)
+    _check_sets(known.get("species_sets", {}))
+    if not is_plain_name(known["model_id"]):
+        raise BundleError(f"model_id: {shown(known['model_id'])}, expected a hash")
+    known |= {name: well_formed(known[name]) for name in _TEXTS}
+    roles = {role: FileEntry(**entry) for role, entry in known["roles"].items()}
+    return Manifest(**{**known, "audio": AudioSpec(**known["audio"]), "roles": roles})
 
 
-def _check_sets(sets: Any) -> None:
+def _check_object(place: str, content: Any, kind: type) -> None:
+    """Refuse what doesn't make a dataclass: a field that lacks, is unknown, or of another type."""
+    if not isinstance(content, dict):
+        raise BundleError(f"{place}{shown(content)}, expected an object")
+    types = get_type_hints(kind)
+    needed = [field.name for field in fields(kind) if not _has_default(field)]
+    if missing := [name for name in needed if name not in content]:
+        raise BundleError(f"{place}{', '.join(missing)} missing")
+    for name, value in content.items():
+        if name not in types:
+            raise BundleError(f"{place}{name!r} is unknown; update the program, or build it again")
+        if (expected := _EXPECTED.get(types[name])) and type(value) is not expected[0]:
+            raise BundleError(f"{place}{name}: {shown(value)}, expected {expected[1]}")
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
+
+
+def _check_sets(sets: dict[str, Any]) -> None:
     for name, ids in sets.items():
         if ids is not None and not (isinstance(ids, list) and all(isinstance(i, str) for i in ids)):
-            raise TypeError(f"species set {name!r} must be null or a list of ids")
-
-
-def _entry(role: str, content: Any) -> FileEntry:
-    if not isinstance(content, dict):
-        raise TypeError(f"role {role} must be an object with file, bytes and sha256")
-    return FileEntry(**content)
+            raise BundleError(f"species set {name!r}: {shown(ids)}, expected null or a list of ids")
 
 
 def _check_entry(role: str, entry: FileEntry, space_id: str) -> None:
@@ -158,6 +177,6 @@ def _check_entry(role: str, entry: FileEntry, space_id: str) -> None:
         raise BundleError(f"{role}: sha256 {entry.sha256!r} is not a hash")
     if entry.space_id not in (None, space_id):
         raise BundleError(
-            f"{role}: belongs to embedding space {entry.space_id:.12}, the bundle to "
-            f"{space_id:.12}; build it again with the bundle's teacher"
+            f"{role}: belongs to embedding space {str(entry.space_id)[:12]}, the bundle to "
+            f"{space_id[:12]}; build it again with the bundle's teacher"
         )

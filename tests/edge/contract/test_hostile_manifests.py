@@ -65,10 +65,79 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+PYTHONS = ("argument", "__init__", "NoneType", "KeyError", "'str'", "codec", "object is not")
+"""Words of Python that nobody who copied a bundle should meet."""
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_impossible_manifest_is_refused(small_bundle: BundleFolder, edit: str) -> None:
     small_bundle.edit(EDITS[edit])
-    assert refused(small_bundle).startswith(str(small_bundle.path))
+    message = refused(small_bundle)
+    assert message.startswith(str(small_bundle.path))
+    assert not [word for word in PYTHONS if word in message]
+
+
+WORDS: dict[str, str] = {
+    "no roles": "manifest.json: roles missing",
+    "no hash": "taxonomy: sha256 missing",
+    "role with more": "taxonomy: 'more' is unknown",
+    "role is text": "taxonomy: 'x.csv', expected an object",
+    "size as text": "taxonomy: bytes: 10, expected a whole number",
+    "audio is a list": "audio: a list, expected an object",
+    "hop is a float": "audio: hop_samples: 2000.0, expected a whole number",
+    "name is a list": "name: a list, expected a text",
+    "sets is null": "species_sets: nothing, expected an object",
+    "set is a number": "species set 'owls': 5, expected null or a list of ids",
+}
+
+
+@pytest.mark.parametrize("edit", WORDS)
+def test_a_manifest_is_refused_in_plain_words(small_bundle: BundleFolder, edit: str) -> None:
+    small_bundle.edit(EDITS[edit])
+    assert WORDS[edit] in refused(small_bundle)
+
+
+@pytest.mark.parametrize("model_id", ["../../x", "/tmp/x", "a/b", ".x", "", "a\0b", "x" * 300])
+def test_a_model_that_leads_out_of_the_station_is_refused(
+    small_bundle: BundleFolder, model_id: str
+) -> None:
+    small_bundle.edit(lambda manifest: manifest.update(model_id=model_id))
+    assert "model_id" in refused(small_bundle)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"9" * 5000, "not JSON"),
+        (b"[]", "calibration: a list, expected an object"),
+        (b'{"fp32": 5}', "calibration: fp32: 5, expected an object"),
+        (b'{"fp32": {"all": "x"}}', "calibration: 'x', expected an object"),
+        (b'{"fp32": {"all": {}}}', "scores, probabilities, threshold missing"),
+        (
+            b'{"fp32": {"all": {"scores": ["x", 1], "probabilities": [0, 1], "threshold": 0}}}',
+            "calibration: scores: 'x', expected a number",
+        ),
+        (
+            b'{"fp32": {"all": {"scores": [0, 1], "probabilities": [0, 1], "threshold": NaN}}}',
+            "calibration: threshold: 'nan', expected a number",
+        ),
+        (
+            b'{"fp32": {"all": {"scores": [0, 1], "probabilities": [0, 1], "threshold": 0, '
+            b'"weights": {"pictures": 1}}}}',
+            "calibration: weights: anchor missing",
+        ),
+    ],
+)
+def test_a_calibration_is_refused_in_plain_words(
+    small_bundle: BundleFolder, content: bytes, problem: str
+) -> None:
+    small_bundle.put("calibration", content)
+    message = refused(small_bundle)
+    assert problem in message
+    assert not [word for word in PYTHONS if word in message]
 
 
 @pytest.mark.parametrize(
