@@ -87,7 +87,7 @@ class ClipStore:
                 raise
             with suppress(OSError):
                 path.with_suffix(".png").unlink(missing_ok=True)
-            raise StoreError(f"{path}: {error}") from error
+            raise StoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         return path.relative_to(self._station).as_posix()
 
     def tidy(self) -> list[str]:

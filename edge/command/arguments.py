@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from edge.command.parser import Parser, number_from_zero, positive, positive_number, positives
+from edge.command.parser import Parser, positive, positive_number, positives, seconds
 from edge.config import CHOICES
 
 NOT_SETTINGS = (
@@ -131,7 +131,7 @@ def _add_machine_commands(add: Callable[[str], Parser]) -> None:
     doctor = add("doctor")
     doctor.add_argument(
         "--seconds",
-        type=number_from_zero,
+        type=seconds,
         default=3.0,
         metavar="S",
         help="to record for the level; 0: none",

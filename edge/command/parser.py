@@ -7,7 +7,8 @@ from edge.contract.errors import ConfigError
 from edge.contract.text import visible
 from edge.contract.values import Kind, Number, checked
 
-_COUNT = Number(1, 1_000_000_000, whole=True)
+_MOST = 1_000_000
+_COUNT, _FEW = Number(1, 1_000_000_000, whole=True), Number(1, 1024, whole=True)
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,15 +33,15 @@ def positive(text: str) -> int:
 
 
 def positives(text: str) -> list[int]:
-    """Parse whole numbers above zero, separated by commas."""
-    return [positive(part.strip()) for part in text.split(",")]
+    """Parse whole numbers from 1 to 1024, separated by commas."""
+    return [int(read(part, _FEW)) for part in text.split(",")]
 
 
 def positive_number(text: str) -> float:
-    """Parse a finite number above zero."""
-    return float(read(text, Number(0, above=True)))
+    """Parse a number above zero, and below a million."""
+    return float(read(text, Number(0, _MOST, above=True)))
 
 
-def number_from_zero(text: str) -> float:
-    """Parse a finite number from zero up."""
-    return float(read(text, Number(0)))
+def seconds(text: str) -> float:
+    """Parse a number from zero up to an hour's seconds."""
+    return float(read(text, Number(0, 3600)))

@@ -126,7 +126,8 @@ def read_role(path: Path, manifest: Manifest, role: str) -> bytes:
     try:
         content = (path / entry.file).read_bytes()
     except OSError as error:
-        raise BundleError(f"{role}: {entry.file} can't be read ({error})") from error
+        reason = error.strerror or error
+        raise BundleError(f"{role}: {entry.file} can't be read ({reason})") from error
     found = hashlib.sha256(content).hexdigest()
     if found != entry.sha256:
         raise BundleError(

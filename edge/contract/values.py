@@ -75,7 +75,7 @@ class Number:
         if math.isfinite(self.least) and math.isfinite(self.most) and not self.above:
             return f"{kind} from {self.least:g} to {self.most:.16g}"
         low = f" above {self.least:g}" if self.above else f" from {self.least:g} up"
-        high = f" up to {self.most:g}" if math.isfinite(self.most) else ""
+        high = f", at most {self.most:.16g}" if math.isfinite(self.most) else ""
         return kind + (low if math.isfinite(self.least) else "") + high
 
 

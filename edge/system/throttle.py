@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from edge.contract.errors import BirdlistenError
+from edge.contract.errors import BirdlistenError, in_words
 
 _EVERY_S = 60.0
 _MOST = 32
@@ -101,7 +101,7 @@ class FaultBarrier:
 
 def reason(error: BaseException) -> str:
     """One line that says what an error is; ours are said in words already."""
-    said = " ".join(str(error).split())
+    said = " ".join(in_words(error).split())
     if isinstance(error, (BirdlistenError, OSError)) and said:
         return said
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
