@@ -24,7 +24,7 @@ CHOICES = {
     "voices": ("withhold", "keep"),
     "clip_format": ("flac", "opus"),
 }
-_AMOUNT, _DISTANCE = Number(0, 1e9), Number(0, 1e6, above=True)
+_AMOUNT, _DISTANCE = Number(0, 1e15), Number(0, 1e6, above=True)
 _KINDS: Mapping[str, Kind] = {
     **{name: Choice(words) for name, words in CHOICES.items()},
     "include": Text(several=True),

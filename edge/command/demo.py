@@ -1,6 +1,5 @@
 """`birdlisten demo`: a bundle's own dawn chorus through the same pipeline, with its truth."""
 
-import csv
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
+from edge.contract.tables import read_table
 from edge.records.detection import Detection, Record
 
 _LOG = logging.getLogger(__name__)
@@ -50,8 +50,7 @@ def _chorus(bundle: Path) -> Path:
 def _compare(truth: Path, found: set[str]) -> None:
     if not truth.is_file():
         return
-    with truth.open(encoding="utf-8", newline="") as file:
-        singing = {row["scientific_name"] for row in csv.DictReader(file)}
+    singing = {row["scientific_name"] for row in read_table(truth, ("scientific_name",))}
     _LOG.info("%d of %d singers found", len(found & singing), len(singing))
     for name, species in (("missed", singing - found), ("not singing", found - singing)):
         if species:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.contract.errors import ConfigError
+from edge.contract.text import well_formed
 
 LOCALTIME, TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -29,7 +30,7 @@ def zone_name() -> str:
     """IANA name of the zone; of a nameless file that no database holds, its offset now."""
     named = _named()
     if isinstance(named, str):
-        return named
+        return well_formed(named)
     if not named.exists():
         return _link_name(named) or "UTC"
     status = named.stat()

@@ -270,7 +270,7 @@ WRONG = {
     "threads: 1_0": "threads: '1_0', expected",
     f"threads: {'9' * 5000}": "threads: '9999",
     "hop: 1e305": "hop: 1e305, expected a number above 0, at most 1000000",
-    "clips_mb: 1e305": "clips_mb: 1e305, expected a number from 0 to 1000000000",
+    "clips_mb: 1e305": "clips_mb: 1e305, expected a number from 0 to 1000000000000000",
     "clips_days: 1e305": "clips_days: 1e305, expected",
     "clip_most: 1e305": "clip_most: 1e305, expected",
     "clips_least: 1e5": "clips_least: 1e5, expected a whole number",

@@ -14,6 +14,7 @@ from edge.doctor.finding import BAD, DOUBT, GOOD, Finding
 from edge.doctor.machine import check_clock, check_disk, check_heat, check_memory
 from edge.doctor.model import check_bundle, check_voice
 from edge.doctor.sound import check_devices, check_permission, judge_level, measure
+from edge.records.store import Store
 from edge.source.capture import usb_id
 from edge.system import clock
 
@@ -114,6 +115,12 @@ def test_a_station_that_cannot_be_written_is_bad(tmp_path: Path) -> None:
     assert check_disk(Settings(station=str(tmp_path / "file" / "x"))).verdict == BAD
     assert check_disk(Settings(station=str(tmp_path), free_mb=0.0)).verdict == GOOD
     assert "make room" in check_disk(Settings(station=str(tmp_path), free_mb=1e12)).advice
+
+
+def test_a_station_may_be_named_from_here(tmp_path: Path, monkeypatch) -> None:
+    Store(tmp_path / "station").close()
+    monkeypatch.chdir(tmp_path)
+    assert check_disk(Settings(station="station", free_mb=0.0)).verdict == GOOD
 
 
 def test_one_wrong_byte_in_any_file_of_the_bundle_is_found(bundle_copy) -> None:

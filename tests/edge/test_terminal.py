@@ -17,7 +17,7 @@ from tests.support import ROOT
 from tests.support.factories import BundleFolder
 
 FORGED = "\x1b]0;owned\x07\x9b31m\n00:00:00  Fake \u202e(Bird)"
-ENCODINGS = ["utf-8", "ascii", "latin-1", "cp1252", "utf-16"]
+ENCODINGS = ["utf-8", "ascii", "latin-1", "cp1252"]
 
 
 def run(*arguments: object, stdout: str = "utf-8", **environment: str) -> tuple[int, bytes, bytes]:
@@ -81,7 +81,7 @@ def test_forged_names_are_shown_escaped(
         assert FORGED in records[0]["common_name"]
         assert {Path(record["source"]).name for record in records} >= {"c lat\\udce9n.wav"}
     else:
-        assert b"owned" in out.replace(b"\0", b"")
+        assert b"owned" in out
 
 
 def test_other_commands_show_them_escaped_too(

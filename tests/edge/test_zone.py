@@ -173,3 +173,10 @@ def test_a_hosts_zone_mounted_over_a_containers_is_taken_by_its_content(tmp_path
     if ended.returncode in (1, 99) and not ended.stdout:
         pytest.skip(f"no mounting here: {ended.stderr.strip()}")
     assert ended.stdout.split() == ["Australia/Sydney", "11"]
+
+
+def test_a_zone_that_is_no_text_can_still_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", os.fsdecode(b"Gr\xfcn"))
+    assert time_zone() == "Gr\\udcfcn"
+    with pytest.raises(ConfigError, match="time zone"):
+        local_zone()
