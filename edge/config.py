@@ -27,6 +27,7 @@ CHOICES = {
 _AMOUNT, _DISTANCE = Number(0, 1e15), Number(0, 1e6, above=True)
 _KINDS: Mapping[str, Kind] = {
     **{name: Choice(words) for name, words in CHOICES.items()},
+    "species": Text(meaning="a species set, or a file of names (some species alone: include)"),
     "include": Text(several=True),
     "exclude": Text(several=True),
     "threads": Number(0, 1024, whole=True),

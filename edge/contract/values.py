@@ -115,6 +115,7 @@ class Text:
     """A name or a path; a list of names, too, if these may be several."""
 
     several: bool = False
+    meaning: str = "one text"
 
     def read(self, given: object) -> str:
         """The text; a list's names with commas between them."""
@@ -128,7 +129,7 @@ class Text:
         return text
 
     def __str__(self) -> str:
-        return "a text, or a list of names" if self.several else "one text"
+        return "a text, or a list of names" if self.several else self.meaning
 
 
 def shown(given: object) -> str:

@@ -254,7 +254,7 @@ def test_yaml_is_read_as_it_is_written(tmp_path: Path, text: str) -> None:
 PYTHONS = ("NoneType", "'str'", "'int'", "'float'", "a int", "Errno", "could not convert", "codec")
 """Words of Python that no person should meet."""
 WRONG = {
-    "species: [a, b]": "species: a list, expected one text",
+    "species: [a, b]": "species: a list, expected a species set, or a file of names .*include",
     "device: {a: b}": "device: a table, expected one text",
     "include: []": "include: a list, expected a text, or a list of names",
     "include: [[a]]": "include: a list",
@@ -319,7 +319,7 @@ def test_a_file_that_is_no_text_is_refused_in_plain_words(
 @pytest.mark.parametrize("name", ["input", "station", "species", "device"])
 @pytest.mark.parametrize("text", ["", " "])
 def test_an_empty_flag_names_nothing(name: str, text: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}: '', expected one text"):
+    with pytest.raises(ConfigError, match=f"{name}: '', expected"):
         resolve({name: text}, {}, None)
 
 
