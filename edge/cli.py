@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
@@ -113,16 +114,17 @@ def _doctor(args: argparse.Namespace, settings: Settings) -> int:
 def _service(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command import service
 
-    # A wrong one shall be told now, not at boot.
-    planned = parse(["listen", *args.arguments], COMMANDS)
-    text = service.unit(args.arguments, args.user, _settings(planned).station)
-    actions = {
-        "install": lambda: service.install(text),
-        "show": lambda: service.show(text),
-        "status": service.status,
-        "uninstall": service.uninstall,
-    }
-    return actions[args.action]()
+    if args.action == "status":
+        return service.status()
+    if args.action == "uninstall":
+        return service.uninstall()
+    # A wrong flag shall be told now, not at boot.
+    user = service.service_user(args.user)
+    plan = service.plan(_flags(args), args.config)
+    text = service.unit(plan, user)
+    if args.action == "show":
+        return service.show(text)
+    return service.install(text, secrets=plan.secrets)
 
 
 def _demo(args: argparse.Namespace, settings: Settings) -> int:
@@ -146,9 +148,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
 }
 
 
+def _flags(args: argparse.Namespace) -> dict[str, Any]:
+    """Settings that were given."""
+    return {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
+
+
 def _settings(args: argparse.Namespace) -> Settings:
-    flags = {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
-    return resolve(flags, os.environ, args.config)
+    return resolve(_flags(args), os.environ, args.config)
 
 
 def _talk(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from edge.config import CHOICES
 
 NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
-    *("seconds", "action", "arguments", "user"),
+    *("seconds", "action", "user"),
 )
 """What is asked of one command only."""
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
@@ -165,7 +165,7 @@ def _add_review_commands(add: Callable[[str], Parser]) -> None:
     site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
 
 
-def _add_source_flags(parser: argparse.ArgumentParser) -> None:
+def _add_source_flags(parser: argparse._ActionsContainer) -> None:
     add = parser.add_argument
     _add_device_flags(parser)
     add("--wait", action="store_true", help="wait for a device that isn't there yet")
@@ -173,7 +173,7 @@ def _add_source_flags(parser: argparse.ArgumentParser) -> None:
     add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
 
 
-def _add_device_flags(parser: argparse.ArgumentParser) -> None:
+def _add_device_flags(parser: argparse._ActionsContainer) -> None:
     add = parser.add_argument
     add("--device", metavar="ID", help="an input device: index, USB id, or a part of its name")
     _add_backend_flag(parser)
@@ -188,15 +188,14 @@ def _add_service_flags(add: Callable[[str], Parser]) -> None:
     service = add("service")
     service.add_argument("action", choices=("install", "show", "status", "uninstall"))
     service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
-    service.add_argument(
-        "arguments",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="after install or show: flags of `listen`",
-    )
+    flags = service.add_argument_group("after install or show: flags of `listen`")
+    _add_source_flags(flags)
+    flags.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _add_live_flags(flags)
+    flags.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
 
 
-def _add_live_flags(parser: argparse.ArgumentParser) -> None:
+def _add_live_flags(parser: argparse._ActionsContainer) -> None:
     add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
     add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
     add("--duty", metavar="M/N", help="listen M of every N minutes")

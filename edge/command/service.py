@@ -2,30 +2,89 @@
 
 import getpass
 import os
+import pwd
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from edge.command.opening import open_listener, open_recognizer
+from edge.config import resolve
 from edge.contract.errors import ServiceError
-from edge.service.unit import NAME, UnitConfig, unit_text
+from edge.service.plan import ServicePlan, plan_service
+from edge.service.unit import (
+    ENVIRONMENT_NAME,
+    NAME,
+    STATE_DIRECTORY,
+    UnitConfig,
+    unit_text,
+    writable_folder,
+)
+from edge.source.schedule import read_schedule
+from edge.system.process import python_module
 
-_UNITS = Path("/etc/systemd/system")
+UNITS = Path("/etc/systemd/system")
 
 
-def unit(arguments: Sequence[str], user: str | None, station: str | None) -> str:
+def plan(flags: Mapping[str, Any], config: Path | None) -> ServicePlan:
+    """Plan a listener that begins at each boot; what `listen` would refuse is refused now.
+
+    Args:
+        flags: only those given on the command line, as settings.
+        config: a YAML file; None looks for config.yaml in the station.
+
+    Raises:
+        BirdlistenError: bundle or settings can't be used, or the source has an end.
+    """
+    settings = resolve({"station": STATE_DIRECTORY, **flags}, os.environ, config)
+    planned = plan_service(settings, flags, config)
+    read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
+    open_listener(settings, open_recognizer(settings, live=True))
+    return planned
+
+
+def service_user(named: str | None) -> str:
+    """The user who runs it, by name or number: as named, or else who has called sudo.
+
+    Raises:
+        ServiceError: there is no such user.
+    """
+    user = named or os.environ.get("SUDO_USER") or _myself()
+    try:
+        known = user.isdecimal() or bool(pwd.getpwnam(user))
+    except (KeyError, ValueError):
+        known = False
+    if not known:
+        raise ServiceError(f"user: {user!r} is not known here; expected --user NAME of one who is")
+    return user
+
+
+def _myself() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        return str(os.getuid())
+
+
+def unit(plan: ServicePlan, user: str, units: Path = UNITS) -> str:
     """The unit file.
 
     Args:
-        arguments: of `birdlisten listen`.
-        user: who runs it; None takes who has called sudo.
-        station: named among the arguments; None is systemd's state directory.
+        plan: of the listener.
+        user: who runs it.
+        units: folder that it is for.
     """
-    who = user or os.environ.get("SUDO_USER") or getpass.getuser()
-    command = [sys.executable, "-m", "edge", "listen", "--wait", *arguments]
-    writable = None if station is None else str(Path(station).absolute())
-    return unit_text(UnitConfig(command, who, str(Path.cwd()), writable))
+    return unit_text(
+        UnitConfig(
+            python_module("edge", "listen", "--wait", *plan.arguments),
+            user,
+            folder=plan.folder,
+            station=plan.station,
+            environment=str(units / ENVIRONMENT_NAME) if plan.secrets else None,
+        )
+    )
 
 
 def show(text: str) -> int:
@@ -34,36 +93,103 @@ def show(text: str) -> int:
     return 0
 
 
-def install(text: str, units: Path = _UNITS) -> int:
-    """Write the unit, and start it now and at each boot.
+def install(text: str, units: Path = UNITS, secrets: str = "") -> int:
+    """Write the unit, and start it now and at each boot; a failure leaves what was there before.
+
+    Args:
+        text: of the unit.
+        units: folder of systemd.
+        secrets: of the environment file, for root alone; empty writes none.
 
     Raises:
         ServiceError: there is no systemd, or it may not be changed.
     """
     file = units / NAME
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ServiceError(f"{file}: {error.strerror}; run it with sudo") from error
-    _make_writable(text)
-    _systemctl("daemon-reload")
-    _systemctl("enable", "--now", NAME)
-    print(f"{file}: started, and at each boot from now on. Records: /var/lib/birdlisten")
+    with _all_or_nothing(file, units / ENVIRONMENT_NAME):
+        _remove(units / ENVIRONMENT_NAME)
+        if secrets:
+            _write(units / ENVIRONMENT_NAME, secrets, 0o600)
+        _write(file, text, 0o644)
+        _make_writable(text)
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", NAME)
+    place = writable_folder(text) or STATE_DIRECTORY
+    print(f"{file}: started, and at each boot from now on. Records: {place}")
     return 0
+
+
+@contextmanager
+def _all_or_nothing(unit: Path, secrets: Path) -> Iterator[None]:
+    """A failure leaves both files as they were, and systemd is told so."""
+    before = {file: _content(file) for file in (unit, secrets)}
+    try:
+        yield
+    except ServiceError:
+        if any(_content(file) != content for file, content in before.items()):
+            if before[unit] is None:
+                _ask_quietly("disable", "--now", NAME)
+            with suppress(ServiceError):  # the first failure is the one to tell
+                _restore(unit, before[unit], 0o644)
+                _restore(secrets, before[secrets], 0o600)
+            _ask_quietly("daemon-reload")
+        raise
+
+
+def _ask_quietly(*arguments: str) -> None:
+    with suppress(OSError):
+        subprocess.run(["systemctl", *arguments], capture_output=True)
+
+
+def _content(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _restore(file: Path, content: str | None, mode: int) -> None:
+    if content is None:
+        _remove(file)
+    else:
+        _write(file, content, mode)
+
+
+def _write(file: Path, content: str, mode: int) -> None:
+    """Write a file anew, which nobody else can read in the meantime either."""
+    _remove(file)
+    try:
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(opened, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        file.chmod(mode)  # whatever the umask
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(file: Path, error: OSError) -> ServiceError:
+    return ServiceError(f"{file}: {error.strerror}; run it with sudo")
 
 
 def _make_writable(text: str) -> None:
     """Make the station's folder: the unit itself may not."""
-    facts = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    if "ReadWritePaths" not in facts:
+    named = writable_folder(text)
+    if named is None:
         return
-    station = Path(facts["ReadWritePaths"].strip('"').replace("%%", "%"))
+    user = next(line for line in text.splitlines() if line.startswith("User="))[5:]
+    station = Path(named)
     try:
         if not station.exists():
             station.mkdir(parents=True)
-            shutil.chown(station, facts["User"])
+            shutil.chown(station, user)
     except (OSError, LookupError) as error:
-        raise ServiceError(f"{station}: {error}; make it for {facts['User']}") from error
+        raise ServiceError(f"{station}: {error}; make it for {user}") from error
 
 
 def status() -> int:
@@ -71,7 +197,7 @@ def status() -> int:
     return _systemctl("status", "--no-pager", NAME, check=False)
 
 
-def uninstall(units: Path = _UNITS) -> int:
+def uninstall(units: Path = UNITS) -> int:
     """Stop it and take the unit away; records stay.
 
     Raises:
@@ -80,13 +206,12 @@ def uninstall(units: Path = _UNITS) -> int:
     file = units / NAME
     if not file.exists():
         raise ServiceError(f"{file}: not installed; birdlisten service install")
+    place = writable_folder(file.read_text(encoding="utf-8")) or STATE_DIRECTORY
     _systemctl("disable", "--now", NAME)
-    try:
-        file.unlink()
-    except OSError as error:
-        raise ServiceError(f"{file}: {error.strerror}; run it with sudo") from error
+    _remove(file)
+    _remove(units / ENVIRONMENT_NAME)
     _systemctl("daemon-reload")
-    print("stopped and taken away; the records stay in /var/lib/birdlisten")
+    print(f"stopped and taken away; the records stay in {place}")
     return 0
 
 

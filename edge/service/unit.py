@@ -1,10 +1,16 @@
 """The unit file of systemd: how a station is run."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAME = "birdlisten.service"
-_ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("'", "\\'"), ("%", "%%"), ("$", "$$"))
+ENVIRONMENT_NAME = "birdlisten.env"
+"""File beside the unit that holds what only root and the listener may know."""
+STATE_DIRECTORY = "/var/lib/birdlisten"
+"""Station that systemd makes where none is named."""
+_PLAIN = re.compile(r"[\w@%+=:,./$-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TEMPLATE = """\
 [Unit]
 Description=birdlisten hears birds and shows their pictures
@@ -21,7 +27,7 @@ User={user}
 SupplementaryGroups=audio
 StateDirectory=birdlisten
 WorkingDirectory={folder}
-Restart=always
+{environment}Restart=always
 RestartSec=2
 # Fed only while audio comes in and inference goes on.
 WatchdogSec={watchdog_s}
@@ -67,28 +73,50 @@ class UnitConfig:
     """The listener with its arguments."""
     user: str
     folder: str
-    """What relative paths are seen from."""
+    """The station: nothing else is seen from where it runs."""
     station: str | None = None
     """Where it writes, if not in systemd's state directory."""
     watchdog_s: int = 300
+    environment: str | None = None
+    """File of variables that are told to nobody else."""
 
 
 def unit_text(config: UnitConfig) -> str:
     """The whole unit file."""
-    command = " ".join(_quoted(word) for word in config.command)
+    program, *arguments = config.command
+    # Variables are replaced in the arguments only (systemd.service(5)).
+    command = [_quoted(program), *(_quoted(word.replace("$", "$$")) for word in arguments)]
     writable = f"ReadWritePaths={_quoted(config.station)}\n" if config.station else ""
+    named = config.environment
     return _TEMPLATE.format(
-        command=command,
-        user=config.user,
+        command=" ".join(command),
+        user=config.user.replace("%", "%%"),
         folder=config.folder.replace("%", "%%"),
+        environment=f"EnvironmentFile={named.replace('%', '%%')}\n" if named else "",
         watchdog_s=config.watchdog_s,
         writable=writable,
     )
 
 
-def _quoted(argument: str) -> str:
-    """As systemd reads a word: its own specifiers and variables doubled (systemd.service(5))."""
-    escaped = argument
-    for special, written in _ESCAPES:
-        escaped = escaped.replace(special, written)
-    return f'"{escaped}"' if not argument or any(map(str.isspace, argument)) else escaped
+def writable_folder(text: str) -> str | None:
+    """The station that a unit names; None is systemd's state directory."""
+    found = re.search(r'^ReadWritePaths="?(.*?)"?$', text, re.MULTILINE)
+    return re.sub(r"\\(.)", r"\1", found[1]).replace("%%", "%") if found else None
+
+
+def environment_text(name: str, value: str) -> str:
+    """A variable as EnvironmentFile has it (systemd.exec(5))."""
+    escaped = re.sub(r'(["\\`$])', r"\\\1", value)
+    return f'{name}="{escaped}"\n'
+
+
+def is_representable(path: str) -> bool:
+    """True if a unit can name a path: not all of its settings know quotes."""
+    return not (_CONTROL.search(path) or path != path.strip() or path.endswith("\\"))
+
+
+def _quoted(word: str) -> str:
+    """As systemd reads a word: specifiers doubled, quotes and control characters escaped."""
+    escaped = re.sub(r'([\\"])', r"\\\1", word.replace("%", "%%"))
+    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
+    return escaped if _PLAIN.fullmatch(word) else f'"{escaped}"'

@@ -1,6 +1,7 @@
 """Whatever ffmpeg can open: RTSP, HTTP, HLS and all other URLs."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Generator
 from functools import cache
@@ -35,6 +36,16 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
+def check_ffmpeg(url: str) -> None:
+    """Check that a stream can be read at all.
+
+    Raises:
+        AudioError: ffmpeg is missing.
+    """
+    if shutil.which("ffmpeg") is None:
+        raise _missing_ffmpeg(redacted(url))
+
+
 class Stream:
     """A stream, decoded by an ffmpeg process.
 
@@ -56,9 +67,7 @@ class Stream:
         try:
             child = self._child(self._command())
         except FileNotFoundError as error:
-            raise AudioError(
-                f"{self.name}: streams need ffmpeg: sudo apt install ffmpeg"
-            ) from error
+            raise _missing_ffmpeg(self.name) from error
         with child:
             begun = False
             for block in RawPcm(child.pipe).blocks(
@@ -118,6 +127,10 @@ class Stream:
         with Child(command, self._url, lambda line: redacted_text(line, self._url)) as child:
             child.status(_SEGMENTS_S)
             return child.said(_LENGTH)
+
+
+def _missing_ffmpeg(name: str) -> AudioError:
+    return AudioError(f"{name}: streams need ffmpeg: sudo apt install ffmpeg")
 
 
 @cache

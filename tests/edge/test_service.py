@@ -10,10 +10,14 @@ import pytest
 
 from edge.cli import main
 from edge.command import service
+from edge.config import DEMO_BUNDLE
 from edge.contract.errors import ServiceError
-from edge.service.unit import NAME, UnitConfig, unit_text
+from edge.service.unit import ENVIRONMENT_NAME, NAME, UnitConfig, unit_text
 
-HOSTILE = ["", "a b", 'say "hi"', "it's", "100%", "$HOME", "back\\slash", "%n"]
+HOSTILE = [
+    *("", "a b", 'say "hi"', "it's", "100%", "$HOME", "${HOME}", "$$", "back\\slash", "%n"),
+    *(";", "a;b", "new\nline", "tab\t", "\x1b[31m", "end\\", "#", "-x", "ü", "~", "*"),
+]
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -64,6 +68,30 @@ def test_no_argument_breaks_out_of_its_line(tmp_path: Path, argument: str) -> No
         ["systemd-analyze", "verify", str(tmp_path / NAME)], capture_output=True, text=True
     )
     assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+@pytest.mark.parametrize("name", ["a b", 'say "hi"', "it's", "100%n", "$HOME", "b\\s", "ü"])
+def test_a_station_of_any_name_is_the_one_that_is_written(
+    capsys, systemctl: Path, tmp_path: Path, name: str
+) -> None:
+    unit, station = shown(capsys, "--station", str(tmp_path / name)), tmp_path / name
+    assert service.install(unit, tmp_path) == 0
+    assert station.is_dir()
+    assert station in tmp_path.iterdir()
+    told = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / NAME)], capture_output=True, text=True
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    folder = next(line for line in unit.splitlines() if line.startswith("WorkingDirectory="))
+    assert folder.partition("=")[2].replace("%%", "%") == str(station)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "end\\", "end ", "\x1b[31m"])
+def test_a_station_that_no_unit_can_name_is_refused(birdlisten, tmp_path: Path, name: str) -> None:
+    ended = birdlisten("service", "show", "--station", tmp_path / name)
+    assert (ended.code, ended.out) == (2, "")
+    assert "station" in ended.err
 
 
 @pytest.fixture
@@ -127,3 +155,168 @@ def test_a_wrong_flag_is_told_before_boot(birdlisten) -> None:
     ended = birdlisten("service", "install", "--thresold", "0.5")
     assert ended.code == 2
     assert "--thresold" in ended.err
+
+
+REFUSED = [
+    ("--quiet-hours", "22-4"),
+    ("--duty", "15"),
+    ("--quiet-hours", "sunset..sunrise"),
+    ("--bundle", "/nix"),
+    ("--bundle", "no-such-name"),
+    ("--hop", "1000"),
+    ("--hop", "x"),
+    ("--threshold", "2"),
+    ("--caution", "9"),
+    ("--max-cpu", "0"),
+    ("--species", "/no/such/file"),
+    ("--include", "Nobirdus"),
+    ("--overrides", "/no/such/file"),
+    ("--occurrence", "/no/such/file"),
+    ("--latitude", "3"),
+    ("--provider", "gpu"),
+    ("--precision", "fp8"),
+    ("--config", "/no/such/file"),
+    ("--threads", "-1"),
+    ("--device", "0", "--input", "rtsp://cam/live"),
+]
+
+
+@pytest.mark.parametrize("flags", REFUSED, ids=" ".join)
+def test_what_listen_refuses_is_refused_in_the_same_words(birdlisten, flags) -> None:
+    shown = birdlisten("service", "show", *flags)
+    installed = birdlisten("service", "install", *flags)
+    listened = birdlisten("listen", *flags)
+    assert shown.out == installed.out == ""
+    assert (
+        shown.err
+        == installed.err
+        == listened.err.replace("birdlisten listen", "birdlisten service")
+    )
+    assert shown.code == installed.code == listened.code != 0
+
+
+def test_a_bad_file_of_settings_is_refused(birdlisten, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("thresold: 0.5\n")
+    for flags in (("--station", tmp_path), ("--config", tmp_path / "config.yaml")):
+        ended = birdlisten("service", "show", *flags)
+        assert ended.code == 2
+        assert "thresold" in ended.err
+    (tmp_path / "config.yaml").write_text("input: x.wav\n")
+    assert "x.wav" in birdlisten("service", "show", "--station", tmp_path).err
+
+
+@pytest.mark.parametrize("source", ["-", "x.wav", ".", "/dev/null", "file:///x.wav"])
+def test_a_source_with_an_end_is_no_service(birdlisten, source: str) -> None:
+    ended = birdlisten("service", "install", "--input", source)
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert "input" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--user", "root", "show", "--device", "0", "--json"),
+        ("show", "--user", "root", "--device", "0", "--json"),
+        ("show", "--device", "0", "--json", "--user", "root"),
+        ("show", "--device", "0", "--user=root", "--json", "--wait"),
+    ],
+    ids=" ".join,
+)
+def test_the_user_may_be_named_anywhere(capsys, arguments) -> None:
+    assert main(["service", *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "User=root" in lines
+    command = next(line for line in lines if line.startswith("ExecStart="))
+    assert command.endswith("listen --wait --device 0 --json")
+
+
+@pytest.mark.parametrize("user", ["no-such-user", "root\nExecStart=/bin/sh", "a b"])
+def test_a_user_who_is_not_there_is_refused(birdlisten, user: str) -> None:
+    ended = birdlisten("service", "show", "--user", user)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("action", ["install", "show", "status", "uninstall"])
+def test_the_service_has_a_help_of_its_own(birdlisten, action: str) -> None:
+    ended = birdlisten("service", action, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith("usage: birdlisten service")
+
+
+def test_paths_are_seen_from_where_it_was_typed(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("caution: 3\n")
+    (tmp_path / "birds.txt").write_text("Strix aluco\n")
+    (tmp_path / "here").symlink_to(DEMO_BUNDLE)
+    unit = shown(
+        capsys,
+        *("--config", "mine.yaml", "--exclude", "birds.txt", "--station", "st/../st"),
+        *("--bundle", "here", "--no-clips", "--threshold", "0.5"),
+    )
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    words = command.split(" listen --wait ")[1].split()
+    assert words == [
+        *("--exclude", f"{tmp_path}/birds.txt", "--station", f"{tmp_path}/st"),
+        *("--bundle", f"{tmp_path}/here", "--no-clips", "--threshold", "0.5"),
+        *("--config", f"{tmp_path}/mine.yaml"),
+    ]
+    assert f"WorkingDirectory={tmp_path}/st" in unit.splitlines()
+
+
+def test_the_interpreter_looks_at_nothing_in_the_current_folder(capsys) -> None:
+    unit = shown(capsys)
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    program, isolated, *_ = command.removeprefix("ExecStart=").split()
+    assert Path(program).is_absolute()
+    assert isolated in ("-P", "-I")
+    assert "WorkingDirectory=/var/lib/birdlisten" in unit.splitlines()
+
+
+SECRETS = [
+    "rtsp://me:hunter2@cam/live",
+    "http://cam/x?password=hunter2",
+    'http://cam/x?token=hunter2$HOME`"\\',
+    "rtsp://me:hun/hunter2@cam/live",
+]
+
+
+@pytest.mark.parametrize("source", SECRETS)
+def test_a_password_stands_in_a_file_of_roots_own(
+    birdlisten, systemctl: Path, tmp_path: Path, monkeypatch, source: str
+) -> None:
+    plan = service.plan({"input": source}, None)
+    text = service.unit(plan, getpass.getuser(), tmp_path)
+    assert service.install(text, tmp_path, plan.secrets) == 0
+    secrets = tmp_path / ENVIRONMENT_NAME
+    assert secrets.stat().st_mode & 0o777 == 0o600
+    unit = (tmp_path / NAME).read_text()
+    assert "hunter2" not in unit
+    assert f"EnvironmentFile={secrets}" in unit.splitlines()
+    told = subprocess.run(
+        ["sh", "-c", f'. {secrets}; printf %s "$BIRDLISTEN_INPUT"'], capture_output=True, text=True
+    )
+    assert told.stdout == source
+    assert service.uninstall(tmp_path) == 0
+    assert not secrets.exists()
+    ended = birdlisten("service", "show", "--input", source)
+    assert ended.code == 0
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_a_failed_install_leaves_what_was_there_before(
+    systemctl: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("SYSTEMCTL_EXIT", "1")
+    with pytest.raises(ServiceError, match="daemon-reload failed"):
+        service.install("new\n", tmp_path, "secret\n")
+    assert not (tmp_path / NAME).exists()
+    assert not (tmp_path / ENVIRONMENT_NAME).exists()
+    (tmp_path / NAME).write_text("old\n")
+    (tmp_path / ENVIRONMENT_NAME).write_text("old secret\n")
+    with pytest.raises(ServiceError, match="daemon-reload failed"):
+        service.install("new\n", tmp_path)
+    assert (tmp_path / NAME).read_text() == "old\n"
+    assert (tmp_path / ENVIRONMENT_NAME).read_text() == "old secret\n"
+    assert (tmp_path / ENVIRONMENT_NAME).stat().st_mode & 0o777 == 0o600
