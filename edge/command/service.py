@@ -159,8 +159,8 @@ def _write(file: Path, content: str, mode: int) -> None:
     _remove(file)
     try:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(opened, "w", encoding="utf-8") as stream:
-            stream.write(content)
+        with os.fdopen(opened, "wb") as stream:
+            stream.write(os.fsencode(content))
         file.chmod(mode)  # whatever the umask
     except OSError as error:
         raise _unwritable(file, error) from error

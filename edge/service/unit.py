@@ -10,7 +10,8 @@ ENVIRONMENT_NAME = "birdlisten.env"
 STATE_DIRECTORY = "/var/lib/birdlisten"
 """Station that systemd makes where none is named."""
 _PLAIN = re.compile(r"[\w@%+=:,./$-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
+"""Control characters, and bytes that are no UTF-8."""
 _TEMPLATE = """\
 [Unit]
 Description=birdlisten hears birds and shows their pictures
@@ -118,5 +119,5 @@ def is_representable(path: str) -> bool:
 def _quoted(word: str) -> str:
     """As systemd reads a word: specifiers doubled, quotes and control characters escaped."""
     escaped = re.sub(r'([\\"])', r"\\\1", word.replace("%", "%%"))
-    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
+    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", escaped)
     return escaped if _PLAIN.fullmatch(word) else f'"{escaped}"'

@@ -3,12 +3,15 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edge.command.live import _reloaded
+from edge.config import Settings
 from edge.contract.bundle import load_bundle
 from edge.pipeline import reload
 from edge.pipeline.listener import Tally
@@ -102,6 +105,37 @@ def test_no_fault_of_a_new_bundle_ends_the_old_one(
     )
     assert heard == ["aviary", "aviary"]
     assert "going on with the bundle before" in caplog.text
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_no_fault_of_a_reload_changes_anything(
+    bundle_copy: BundleFolder, kind: type[Exception], caplog
+) -> None:
+    def reread() -> Settings:
+        raise raised(kind)
+
+    before = (Settings(), Loaded(bundle_copy.path))
+    assert _reloaded(*before, reread) == before
+    assert "going on with the settings before" in caplog.text
+
+
+TABLES = {
+    "occurrence": "scientific_name,²,1\nStrix aluco,0.1,0.1\n",
+    "overrides": "name,caution\nStrix aluco,²\n",
+    "species": "\0\n",
+}
+
+
+@pytest.mark.parametrize("setting", TABLES)
+def test_a_table_that_is_spoilt_in_place_is_refused(
+    bundle_path: Path, tmp_path: Path, setting: str, caplog
+) -> None:
+    table = tmp_path / "table"
+    table.write_bytes(TABLES[setting].encode() + b"\xff")
+    settings = Settings(bundle=str(bundle_path), station=str(tmp_path))
+    before = (settings, Loaded(bundle_path))
+    assert _reloaded(*before, lambda: replace(settings, **{setting: str(table)})) == before
+    assert caplog.text.count("going on with the settings before") == 1
 
 
 def test_what_is_refused_is_tried_again_when_a_file_changes_and_rarely_else(

@@ -16,7 +16,20 @@ from edge.service.unit import ENVIRONMENT_NAME, NAME, UnitConfig, unit_text
 
 HOSTILE = [
     *("", "a b", 'say "hi"', "it's", "100%", "$HOME", "${HOME}", "$$", "back\\slash", "%n"),
-    *(";", "a;b", "new\nline", "tab\t", "\x1b[31m", "end\\", "#", "-x", "ü", "~", "*"),
+    *(
+        ";",
+        "a;b",
+        "new\nline",
+        "tab\t",
+        "\x1b[31m",
+        "end\\",
+        "#",
+        "-x",
+        "ü",
+        "~",
+        "*",
+        "no \udcff utf",
+    ),
 ]
 
 
@@ -87,7 +100,7 @@ def test_a_station_of_any_name_is_the_one_that_is_written(
     assert folder.partition("=")[2].replace("%%", "%") == str(station)
 
 
-@pytest.mark.parametrize("name", ["new\nline", "end\\", "end ", "\x1b[31m"])
+@pytest.mark.parametrize("name", ["new\nline", "end\\", "end ", "\x1b[31m", "\udcff"])
 def test_a_station_that_no_unit_can_name_is_refused(birdlisten, tmp_path: Path, name: str) -> None:
     ended = birdlisten("service", "show", "--station", tmp_path / name)
     assert (ended.code, ended.out) == (2, "")
