@@ -13,6 +13,7 @@ from edge.contract.text import json_line
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
+from edge.system.redaction import redacted, redacted_text
 
 _BATCH = 8
 
@@ -23,11 +24,12 @@ def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
     Species rank by the maximum over windows of the species score; gated windows count only if
     there are no others.
     """
+    source = redacted(str(path))
     try:
         best = _best_windows(path, recognizer)
     except AudioError as error:
-        return {"source": str(path), "error": str(error)}
-    return {"source": str(path), "top": [] if best is None else best.top(recognizer, top)}
+        return {"source": source, "error": redacted_text(str(error), str(path))}
+    return {"source": source, "top": [] if best is None else best.top(recognizer, top)}
 
 
 def to_text(record: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def _check_source(source: str | None) -> None:
         raise ConfigError("input: - is nothing for a service, which has no stdin; name a device")
     if not is_url(source) or source.lower().startswith("file:"):
         raise ConfigError(
-            f"input: {redacted(source)} has an end, and a service would hear it again and again; "
+            f"input: {redacted(source)!r} has an end, and a service would hear it again and again; "
             "expected a device or a stream (birdlisten listen hears files)"
         )
     check_ffmpeg(source)

@@ -4,14 +4,16 @@ import re
 from urllib.parse import unquote
 
 MASK = "***"
-_URL = re.compile(r"[\w.+-]+://[^\s'\"<>]*[^\s'\"<>:.,;]")
+_URL = re.compile(r"[\w.+-]+:/+[^\s'\"<>]*[^\s'\"<>:.,;]")
+_SCHEME = re.compile(r"[^/]*?([\w+.-]+:/+)")
+"""Also as a path writes it, with one slash; what stands before may hold a key."""
 _OPTIONS_BEGIN = re.compile(r"[?#;\s]")
 _OPTION = re.compile(r"([^\s=&;/?#]+)=([^\s&;]*)")
 _HARMLESS = re.compile(
     r"(channel|subtype|stream|profile|transport|mode|codec|rate|format)=[\w-]{0,12}|tcp|udp", re.I
 )
 """Options of a camera that tell one stream from another; any other may be a password."""
-_TOKEN = re.compile(r"[:/@?&=;#\s]+")
+_TOKEN = re.compile(r"[:/@?&=;#,|\s]+")
 _LEAST = 4
 """Characters; a shorter secret is found in every other word."""
 
@@ -22,15 +24,16 @@ def redacted(source: str) -> str:
     Where a password with `@`, `/` or `?` in it makes it unknowable which part is the host, none is
     shown.
     """
-    scheme, mark, rest = source.partition("://")
-    if not mark:
+    found = _SCHEME.match(source)
+    if not found:
         return source
+    scheme, rest = found[1], source[found.end() :]
     begin = _OPTIONS_BEGIN.search(rest)
     place, options = (rest[: begin.start()], rest[begin.start() :]) if begin else (rest, "")
     before, at, place = place.rpartition("@")
     if "@" in options or (at and "=" in before.partition("/")[2]):
-        return f"{scheme}://{MASK}"
-    return f"{_masked(scheme)}://{_masked(place)}{_without_values(options)}"
+        return f"{scheme}{MASK}"
+    return f"{scheme}{_masked(place)}{_without_values(options)}"
 
 
 def redacted_text(text: str, source: str) -> str:
