@@ -20,8 +20,7 @@ from edge.records.detection import Clip, Record
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
 from edge.source.block import Block
-from edge.source.live import Live
-from edge.source.schedule import read_schedule
+from edge.source.live import Live, check_live
 from edge.system.memory import return_what_is_freed
 from edge.system.outlet import unblocked_log
 from edge.system.throttle import FaultBarrier, RateLimitedLog
@@ -115,7 +114,7 @@ def _reloaded(
     barrier = FaultBarrier(_LOG, "reload", "going on with the settings before", logging.ERROR)
     with barrier:
         new = reread() if reread else settings
-        read_schedule(new.quiet_hours, new.duty, new.latitude, new.longitude)
+        check_live(new)
         opened = _load(new)
         _LOG.info("settings read again")
         return new, opened

@@ -4,18 +4,35 @@ import threading
 from collections.abc import Iterator
 
 from edge.config import Settings
+from edge.contract.errors import ConfigError
 from edge.source.block import Block
 from edge.source.microphone import Microphone
 from edge.source.raw import standard_input
 from edge.source.ring import Ring
-from edge.source.schedule import read_schedule
-from edge.source.stream import Stream, is_url
+from edge.source.schedule import Schedule, read_schedule
+from edge.source.stream import Stream, check_ffmpeg, is_url
 from edge.source.supervisor import Capture, Supervisor
 
 
 def is_live(source: str | None) -> bool:
     """True if an input sounds now, and can't wait; None is the microphone."""
     return source is None or source == "-" or is_url(source)
+
+
+def check_live(settings: Settings) -> None:
+    """Check that settings name a source that can be listened to live, without opening it.
+
+    Raises:
+        ConfigError: it is none, or its times of rest can't be read.
+        AudioError: stdin is closed, or ffmpeg is missing.
+    """
+    _schedule(settings)
+    if settings.input == "-":
+        standard_input()
+    elif settings.input is not None and not is_url(settings.input):
+        raise ConfigError(f"input: {settings.input!r} is not live; start anew to hear files")
+    elif settings.input is not None:
+        check_ffmpeg(settings.input)
 
 
 class Live:
@@ -62,12 +79,14 @@ class Live:
 def _blocks(
     settings: Settings, capture: Capture | None, stopped: threading.Event
 ) -> Iterator[Block]:
-    schedule = read_schedule(
-        settings.quiet_hours, settings.duty, settings.latitude, settings.longitude
-    )
+    schedule = _schedule(settings)
     if capture is None:
         return standard_input().blocks(settings.rate, stopped)
     return Supervisor(capture, settings.wait, schedule=schedule, stopped=stopped).blocks()
+
+
+def _schedule(settings: Settings) -> Schedule:
+    return read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
 
 
 def _capture(settings: Settings, rate_hz: int) -> Capture:

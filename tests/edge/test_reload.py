@@ -138,6 +138,18 @@ def test_a_table_that_is_spoilt_in_place_is_refused(
     assert caplog.text.count("going on with the settings before") == 1
 
 
+@pytest.mark.parametrize(
+    "change", [{"input": "x.wav"}, {"duty": "5"}, {"quiet_hours": "22-4"}, {"hop": 1e9}]
+)
+def test_settings_that_cannot_be_listened_with_are_refused(
+    bundle_path: Path, tmp_path: Path, change, caplog
+) -> None:
+    settings = Settings(bundle=str(bundle_path), station=str(tmp_path))
+    before = (settings, Loaded(bundle_path))
+    assert _reloaded(*before, lambda: replace(settings, **change)) == before
+    assert next(iter(change)) in caplog.text
+
+
 def test_what_is_refused_is_tried_again_when_a_file_changes_and_rarely_else(
     clock: Clock, bundle_copy: BundleFolder
 ) -> None:
