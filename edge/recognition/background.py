@@ -1,5 +1,6 @@
 """Background bank: windows without a bird, over which similarities are standardised."""
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -14,27 +15,67 @@ BANK_ROWS = 1024
 R = TypeVar("R", bound="np.generic")
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of rows' similarities over so many windows."""
+
+    windows: int
+    mean: Float32s
+    """float32[rows]."""
+    variance: Float32s
+    """float32[rows]."""
+
+    def joined(self, other: "Moments") -> "Moments":
+        """Those over the windows of both (Chan et al. 1983)."""
+        windows = self.windows + other.windows
+        share = np.float32(other.windows / max(windows, 1))
+        apart = other.mean - self.mean
+        within = (1 - share) * self.variance + share * other.variance
+        mean = self.mean + share * apart
+        return Moments(windows, mean, within + share * (1 - share) * apart**2)
+
+    def standard(self) -> tuple[Float32s, Float32s]:
+        """Mean and deviation to standardise with; a single window tells neither."""
+        if self.windows < 2:
+            return np.zeros_like(self.mean), np.ones_like(self.mean)
+        return self.mean, np.maximum(np.sqrt(self.variance), np.float32(_LEAST_DEVIATION))
+
+
 class BackgroundBank:
-    """Mean and deviation of any row's similarity over windows without a bird.
+    """Windows without a bird: those of the bundle, or those of a station beside them.
 
     Args:
-        bank: float16[m, dim] embeddings of such windows. None, or fewer than two, correct nothing.
+        bank: float16[m, dim] embeddings of such windows, or None.
+        beside: those that count as well.
+        gently: many times slower, but without the linear algebra's threads, which serve one
+            at a time and let inference wait.
     """
 
-    def __init__(self, bank: Float16s | None) -> None:
-        self._centre: Float32s | None = None
-        if bank is not None and len(bank) > 1:
-            wide = bank.astype(np.float32)
-            self._centre = wide.mean(axis=0)
-            # The deviation of a row's similarities is its length in these coordinates.
-            self._spread = (wide - self._centre) / np.float32(np.sqrt(len(bank)))
+    def __init__(
+        self,
+        bank: Float16s | None,
+        beside: "BackgroundBank | None" = None,
+        gently: bool = False,
+    ) -> None:
+        self._beside, self._gently = beside, gently
+        self._bank = None if bank is None or not len(bank) else bank.astype(np.float32)
 
-    def statistics(self, rows: Float32s) -> tuple[Float32s, Float32s]:
-        """Mean and deviation of rows, float32[n, dim] -> float32[n] each."""
-        if self._centre is None:
-            return np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
-        deviation = np.linalg.norm(rows @ self._spread.T, axis=1)
-        return rows @ self._centre, np.maximum(deviation, np.float32(_LEAST_DEVIATION))
+    def moments(self, rows: Float32s) -> Moments:
+        """Of rows, float32[n, dim], over all windows."""
+        own = self.own_moments(rows)
+        return own if self._beside is None else self._beside.moments(rows).joined(own)
+
+    def own_moments(self, rows: Float32s) -> Moments:
+        """Of rows, float32[n, dim], without the windows beside."""
+        if self._bank is None:
+            none = np.zeros(len(rows), np.float32)
+            return Moments(0, none, none)
+        pair = (rows, self._bank)
+        similarity = np.einsum("nd,md->nm", *pair) if self._gently else rows @ self._bank.T
+        mean = similarity.mean(axis=1)
+        similarity -= mean[:, None]
+        variance = np.einsum("nm,nm->n", similarity, similarity) / np.float32(len(self._bank))
+        return Moments(len(self._bank), mean, variance)
 
 
 def thinned(rows: npt.NDArray[R], most: int = BANK_ROWS) -> npt.NDArray[R]:

@@ -7,6 +7,7 @@ one of those that were.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -61,8 +62,20 @@ class Fusion:
         self._anchors = Prototypes(rows, bank) if named else None
         self._anchor_columns = np.array([place[species] for species in named], np.intp)
         self._weights = _shares(weights, self._picture_columns, self._anchor_columns, len(place))
-        heard = not confirmed.keys().isdisjoint(place)
-        self._exemplars = Exemplars(self.species_ids, confirmed, bank) if heard else None
+        self._bank = bank
+        self._exemplars = Exemplars(self.species_ids, confirmed, bank)
+
+    def taught(
+        self, exemplars: Mapping[str, Float16s], background: BackgroundBank | None
+    ) -> "Fusion":
+        """The same species, with what a station has learnt; arguments as of `Search.taught`."""
+        other = copy(self)
+        if background is not None:
+            other._bank = background
+            other._pictures = self._pictures and self._pictures.taught({}, background)
+            other._anchors = self._anchors and self._anchors.over(background)
+        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank)
+        return other
 
     def scores(self, embeddings: Float32s) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
@@ -77,8 +90,7 @@ class Fusion:
             columns, seen = self._picture_columns, self._pictures.scores(embeddings)
             score[:, columns] += self._weights[0, columns] * seen.score
             similarity[:, columns] = seen.similarity
-        fused = Scores(score, similarity)
-        return fused if self._exemplars is None else self._exemplars.best(embeddings, fused)
+        return self._exemplars.best(embeddings, Scores(score, similarity))
 
     def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window; none if it has no picture."""

@@ -1,15 +1,16 @@
 """Knowledge of the species: the bundle's evidence, and what the station has learnt of its own."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 
 from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration
-from edge.recognition.background import thinned
+from edge.recognition.background import BackgroundBank, thinned
 from edge.recognition.fusion import Fusion
-from edge.recognition.overlay import Learnt, Overlay
+from edge.recognition.overlay import Learnt
 from edge.recognition.search import Search
 
 _LIKENESS = 0.9
@@ -25,8 +26,7 @@ class Knowledge:
         chosen: ids of the species to choose from; those of which nothing is known are left out.
         calibration: says how evidence is weighted.
         background: float16[m, dim] embeddings of windows without a bird, as shipped, or None.
-        overlay: what the station has learnt, which is read; None is nothing.
-        kept: those of the chosen that stay, even if all that was known of them is taken back.
+        learnt: by the station.
 
     Raises:
         BundleError: nothing is known of any of the chosen species.
@@ -39,44 +39,47 @@ class Knowledge:
         chosen: Sequence[str],
         calibration: Calibration | None,
         background: Float16s | None,
-        overlay: Overlay | None,
-        kept: Sequence[str] = (),
+        learnt: Learnt,
     ) -> None:
-        learnt = Learnt() if overlay is None else overlay.load()
         self.search = _open_search(
             bundle,
             chosen=chosen,
             calibration=calibration,
-            bank=_joined(background, learnt.background),
-            exemplars={**_nothing(kept, bundle), **learnt.exemplars},
+            bank=background,
+            exemplars=learnt.exemplars,
         )
-        self._rejected = None if learnt.rejected is None else learnt.rejected.astype(np.float32)
         place = {species: n for n, species in enumerate(self.search.species_ids)}
         self.species_ids = [species for species in chosen if species in place]
+        """Stays, whatever is learnt: records count on its order."""
         self.columns: Places = np.array([place[species] for species in self.species_ids], np.intp)
         """Places of the chosen species among those that are searched."""
+        self._shipped = BackgroundBank(background)
+        self._own: Float16s | None = None
+        self._learn(learnt, gently=False)
+
+    def taught(self, learnt: Learnt) -> "Knowledge":
+        """The same species, with what the station knows now, made beside inference."""
+        other = copy(self)
+        other._learn(learnt, gently=True)
+        return other
 
     def was_rejected(self, embedding: Float32s) -> bool:
         """True if a window sounds like what a person has rejected here."""
         rejected = self._rejected
         return rejected is not None and bool((rejected @ embedding).max() >= _LIKENESS)
 
+    def _learn(self, learnt: Learnt, gently: bool) -> None:
+        own, bank = None if learnt.background is None else thinned(learnt.background), None
+        if not _same(own, self._own):
+            self._own, bank = own, BackgroundBank(own, beside=self._shipped, gently=gently)
+        self.search = self.search.taught(learnt.exemplars, bank)
+        self._rejected = None if learnt.rejected is None else learnt.rejected.astype(np.float32)
 
-def _joined(shipped: Float16s | None, own: Float16s | None) -> Float16s | None:
-    """Windows without a bird; of the station's own as many as a bank may have."""
-    if own is None:
-        return shipped
-    return thinned(own) if shipped is None else np.concatenate([shipped, thinned(own)])
 
-
-def _nothing(kept: Sequence[str], bundle: Bundle) -> dict[str, Float16s]:
-    """A sound that nothing is near to, for species that are known by sounds alone."""
-    silence, anchors = (
-        np.zeros((1, bundle.manifest.embedding_dim), np.float16),
-        bundle.anchors_by_id,
-    )
-    known = bundle.gallery.members.keys() | anchors.keys()
-    return {species: silence for species in kept if species not in known}
+def _same(one: Float16s | None, other: Float16s | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
 def _open_search(

@@ -19,15 +19,21 @@ class Learner(Generic[T]):
 
     Args:
         changed: true if there is.
-        learn: makes what takes the place of what was known before.
+        learn: makes, of what was known before, what takes its place.
+        known: at first.
         patience_s: how long inference waits for it, as a small gallery is learnt in no time; None
             waits until it is done.
     """
 
     def __init__(
-        self, changed: Callable[[], bool], learn: Callable[[], T], patience_s: float | None
+        self,
+        changed: Callable[[], bool],
+        learn: Callable[[T], T],
+        known: T,
+        patience_s: float | None,
     ) -> None:
-        self._changed, self._learn, self._patience_s = changed, learn, patience_s
+        self._changed, self._learn, self._known = changed, learn, known
+        self._patience_s = patience_s
         self._barrier = FaultBarrier(_LOG, "what this station was taught", "going on as before")
         self._thread: threading.Thread | None = None
         self._learnt: list[T] = []
@@ -55,5 +61,6 @@ class Learner(Generic[T]):
 
     def _run(self) -> None:
         with self._barrier:
-            self._learnt = [self._learn()]
+            self._known = self._learn(self._known)
+            self._learnt = [self._known]
             self._again_at = None

@@ -26,15 +26,19 @@ class Prototypes:
     """One row a species, standardised over the background.
 
     Args:
-        rows: float16[dim] or float32[dim] a species, of any length; one species at least.
+        rows: float16[dim] or float32[dim] a species, of any length.
         background: windows without a bird.
     """
 
-    def __init__(self, rows: Sequence[Floats], background: BackgroundBank) -> None:
+    def __init__(self, rows: Sequence[Floats] | Float32s, background: BackgroundBank) -> None:
         self._rows = np.array(rows, np.float32)
         length = np.linalg.norm(self._rows, axis=1, keepdims=True)
         self._rows /= np.maximum(length, np.float32(_SHORTEST))
-        self._mean, self._deviation = background.statistics(self._rows)
+        self._mean, self._deviation = background.moments(self._rows).standard()
+
+    def over(self, background: BackgroundBank) -> "Prototypes":
+        """The same, standardised over other windows."""
+        return Prototypes(self._rows, background)
 
     def scores(self, embeddings: Float32s) -> tuple[Float32s, Float32s]:
         """Cosine and standardised cosine, float32[batch, species] each."""
@@ -47,8 +51,7 @@ class Exemplars:
 
     Args:
         species_ids: the species that are scored, in order.
-        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id; of one of the
-            species at least.
+        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id.
         background: windows without a bird.
     """
 
@@ -61,10 +64,13 @@ class Exemplars:
         columns = [n for n, species in enumerate(species_ids) if species in exemplars]
         sounds = [exemplars[species_ids[n]].astype(np.float32) for n in columns]
         self._columns = np.array(columns, np.intp)
-        self._prototypes = Prototypes([rows.mean(axis=0) for rows in sounds], background)
+        means = [rows.mean(axis=0) for rows in sounds]
+        self._prototypes = Prototypes(means, background) if means else None
 
     def best(self, embeddings: Float32s, shown: Scores) -> Scores:
         """The better of what was seen and what was heard of a species before."""
+        if self._prototypes is None:
+            return shown
         cosine, sounded = self._prototypes.scores(embeddings)
         better = sounded > shown.score[:, self._columns]
         return Scores(

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from edge.recognition.doubts import usable_calibration
 from edge.recognition.encoder import Encoder, choose_precision, open_encoder
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.learner import Learner
-from edge.recognition.overlay import Overlay
+from edge.recognition.overlay import Learnt, Overlay
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import Window
 
@@ -115,15 +114,13 @@ class Recognizer:
         self.species_set = species_set or bundle.manifest.default_species_set
         self._encoder: Encoder = open_encoder(bundle, self.precision, runtime)
         self.calibration = usable_calibration(bundle, self.precision, self.species_set)
-        know = partial(
-            Knowledge,
+        self._known = Knowledge(
             bundle=bundle,
+            chosen=species_ids or bundle.species_ids(self.species_set),
             calibration=self.calibration,
             background=bundle.background(self.precision),
-            overlay=overlay,
+            learnt=Learnt() if overlay is None else overlay.load(),
         )
-        self._known = know(chosen=species_ids or bundle.species_ids(self.species_set))
-        # Stays, whatever is learnt: records count on its order.
         self._ids = self._known.species_ids
         if not self._ids:
             raise BundleError(f"{bundle.path}: knows nothing of any of the chosen species")
@@ -134,8 +131,12 @@ class Recognizer:
         self._occurrence, self._live = occurrence, live
         self._learner: Learner[Knowledge] | None = None
         if overlay is not None:
-            learn = partial(know, chosen=self._ids, kept=self._ids)
-            self._learner = Learner(overlay.changed, learn, _PATIENCE_S if live else None)
+            self._learner = Learner(
+                changed=overlay.changed,
+                learn=lambda known: known.taught(overlay.load()),
+                known=self._known,
+                patience_s=_PATIENCE_S if live else None,
+            )
 
     @property
     def provider(self) -> str:

@@ -1,13 +1,14 @@
 """From an embedding to a score for every species: cosine, hubness correction, best pictures."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 
 from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-from edge.recognition.background import BackgroundBank
+from edge.recognition.background import BackgroundBank, Moments
 from edge.recognition.groups import Groups
 from edge.recognition.prototypes import Exemplars, Scores
 from edge.recognition.rows import Rows
@@ -56,23 +57,35 @@ class Search:
         if not self.species_ids:
             raise BundleError("none of the chosen species has a picture in this gallery")
         self.rows, self._top = Rows(gallery, self.species_ids, named), top_pictures
-        bank = BackgroundBank(background)
-        listed = len(self.rows) > many_rows and len(self.species_ids) > SHORTLIST
-        if listed:
+        self._listed = len(self.rows) > many_rows and len(self.species_ids) > SHORTLIST
+        if self._listed:
             self.rows.thin(_MOST_PICTURES)
         else:
             self.rows.keep_wide()
-        parts = [bank.statistics(rows) for _, rows in self.rows.parts()]
-        self._mean = np.concatenate([mean for mean, _ in parts])
-        self._deviation = np.concatenate([deviation for _, deviation in parts])
-        self._list = Shortlist(self.rows, self._mean, self._deviation) if listed else None
-        heard = not confirmed.keys().isdisjoint(self.species_ids)
-        self._exemplars = Exemplars(self.species_ids, confirmed, bank) if heard else None
+        self._bank = BackgroundBank(background)
+        self._shipped = self._moments(self._bank)
+        self._standardise(self._shipped)
+        self._exemplars = Exemplars(self.species_ids, confirmed, self._bank)
+
+    def taught(
+        self, exemplars: Mapping[str, Float16s], background: BackgroundBank | None
+    ) -> "Search":
+        """The same species, with what a station has learnt.
+
+        Args:
+            exemplars: in place of those before.
+            background: the station's own, beside what it was opened with; None leaves it as it is.
+        """
+        other = copy(self)
+        if background is not None:
+            other._bank = background
+            other._standardise(self._shipped.joined(self._moments(background)))
+        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank)
+        return other
 
     def scores(self, embeddings: Float32s) -> Scores:
         """Score float32[batch, dim] unit embeddings."""
-        shown = self._shown(embeddings)
-        return shown if self._exemplars is None else self._exemplars.best(embeddings, shown)
+        return self._exemplars.best(embeddings, self._shown(embeddings))
 
     def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window, with their cosine, best first.
@@ -117,3 +130,14 @@ class Search:
         """Scores of the species whose rows these are, by the rows' cosine."""
         corrected = (cosine - self._mean[rows]) / self._deviation[rows]
         return Scores(groups.best_means(corrected, self._top), groups.best_means(cosine, self._top))
+
+    def _standardise(self, moments: Moments) -> None:
+        self._mean, self._deviation = moments.standard()
+        listed = self._listed
+        self._list = Shortlist(self.rows, self._mean, self._deviation) if listed else None
+
+    def _moments(self, background: BackgroundBank) -> Moments:
+        """Of all rows, over a bank without those beside it."""
+        parts = [background.own_moments(rows) for _, rows in self.rows.parts()]
+        mean = np.concatenate([part.mean for part in parts])
+        return Moments(parts[0].windows, mean, np.concatenate([part.variance for part in parts]))

@@ -9,6 +9,7 @@ from edge.contract.bundle import load_bundle, write_bundle
 from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
+from edge.recognition.background import BackgroundBank
 from edge.recognition.fusion import Fusion
 from edge.recognition.search import Search
 
@@ -163,3 +164,19 @@ def test_a_bird_outside_the_chosen_ones_is_not_taken_for_one_of_them(
     assert names(fewer) <= names(everything) - {"Streptopelia decaocto"}
     why = birdlisten("why", "--station", tmp_path / "station")
     assert "more like Streptopelia decaocto" in why.out
+
+
+@pytest.mark.parametrize("own", [1, 9])
+def test_what_is_learnt_later_counts_as_if_known_at_once(own):
+    query, weights = unit(5, 3, np.float32), Weights(0.6, 0.4)
+    heard = {"c": unit(3, 8)}
+    bank = unit(own, 7)
+    opened = fusion(weights)
+    taught = opened.taught(heard, BackgroundBank(bank, BackgroundBank(BANK), gently=True))
+    expected = fusion(weights, np.concatenate([BANK, bank]), heard).scores(query)
+    found = taught.scores(query)
+    assert found.score == pytest.approx(expected.score, abs=1e-3)
+    assert found.similarity == pytest.approx(expected.similarity, abs=1e-4)
+    same = taught.taught({}, None).scores(query).score
+    plain = fusion(weights, np.concatenate([BANK, bank])).scores(query).score
+    assert same == pytest.approx(plain, abs=1e-5)

@@ -25,7 +25,7 @@ class Taught:
     def changed(self):
         return self.news > self.times
 
-    def learn(self):
+    def learn(self, known):
         self.times += 1
         assert self.go.wait(10)
         if self.fault:
@@ -52,13 +52,13 @@ def until(known):
 
 def test_who_has_time_waits_until_it_is_learnt(taught):
     taught.go.set()
-    learner = Learner(taught.changed, taught.learn, patience_s=None)
+    learner = Learner(taught.changed, taught.learn, 0, patience_s=None)
     assert learner.newest() == 1
     assert learner.newest() is None
 
 
 def test_inference_goes_on_while_it_is_learnt(taught):
-    learner = Learner(taught.changed, taught.learn, patience_s=0.01)
+    learner = Learner(taught.changed, taught.learn, 0, patience_s=0.01)
     for _ in range(20):
         assert learner.newest() is None
     assert taught.times == 1
@@ -67,7 +67,7 @@ def test_inference_goes_on_while_it_is_learnt(taught):
 
 
 def test_what_comes_meanwhile_is_learnt_next(taught):
-    learner = Learner(taught.changed, taught.learn, patience_s=0)
+    learner = Learner(taught.changed, taught.learn, 0, patience_s=0)
     assert learner.newest() is None
     taught.news = 2
     taught.go.set()
@@ -81,7 +81,7 @@ def test_a_fault_leaves_what_was_known_and_is_tried_again_later(taught, monkeypa
     monkeypatch.setattr(learner.time, "monotonic", lambda: clock[0])
     taught.fault, taught.news = fault, 9
     taught.go.set()
-    one = Learner(taught.changed, taught.learn, patience_s=None)
+    one = Learner(taught.changed, taught.learn, 0, patience_s=None)
     for _ in range(5):
         assert one.newest() is None
     assert taught.times == 1
@@ -96,7 +96,7 @@ def test_without_another_thread_everything_goes_on(taught, monkeypatch, caplog):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    assert Learner(taught.changed, taught.learn, patience_s=0.01).newest() is None
+    assert Learner(taught.changed, taught.learn, 0, patience_s=0.01).newest() is None
     assert "can't start new thread" in caplog.text
 
 

@@ -265,3 +265,24 @@ def test_a_large_background_is_thinned_evenly_to_what_is_allowed(windows: int, s
     bank = np.arange(windows)
     assert np.array_equal(thinned(bank), bank[::step])
     assert len(thinned(bank)) <= BANK_ROWS
+
+
+@pytest.mark.parametrize("gently", [True, False])
+@pytest.mark.parametrize("many_rows", [1, 10_000])
+@pytest.mark.parametrize("shipped", [0, 1, 2, 30])
+@pytest.mark.parametrize("own", [0, 1, 9])
+def test_windows_learnt_later_count_like_those_known_at_once(
+    shipped: int, own: int, many_rows: int, gently: bool
+) -> None:
+    pictures, ids = crowd(60)
+    bank, queries = unit(shipped + own, 2), unit(8, 6, np.float32)
+    heard = {"s7": queries[:2].astype(np.float16)}
+    opened = Search(pictures, ids, 3, bank[:shipped], many_rows)
+    beside = BackgroundBank(bank[:shipped])
+    taught = opened.taught(heard, BackgroundBank(bank[shipped:], beside, gently))
+    expected = Search(pictures, ids, 3, bank, many_rows, exemplars=heard).scores(queries)
+    found = taught.scores(queries)
+    assert found.score == pytest.approx(expected.score, abs=2e-3)
+    assert found.similarity == pytest.approx(expected.similarity, abs=1e-4)
+    back = taught.taught({}, BackgroundBank(None, beside, gently)).scores(queries)
+    assert back.score == pytest.approx(opened.scores(queries).score, abs=1e-4)
