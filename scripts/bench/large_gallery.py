@@ -6,7 +6,7 @@ Galleries are random, around the mean of the packaged bundle's, whose encoder he
 load is the peak of a process less that of one which loads the packaged bundle. In an uneven gallery
 one species has half of the rows, and sounds like the noise; it is held against an even one of as
 many rows, window by window in turn. A hold-up is the longest window while a verdict is learnt, less
-the usual one. One thread. Ends with 1 if a limit is not kept.
+the usual one. The encoder has one thread. Ends with 1 if a limit is not kept.
 """
 
 import argparse
@@ -86,9 +86,11 @@ class Opened:
 
     def held_up_ms(self, learnt: Callable[[WindowScores], bool]) -> float:
         """Longest time of a window until something is learnt."""
-        longest = 0.0
-        while not learnt(self.listen()):
-            longest = max(longest, self.window_ms())
+        longest, known = 0.0, False
+        while not known:
+            begun = time.perf_counter()
+            known = learnt(self.listen())
+            longest = max(longest, 1000 * (time.perf_counter() - begun))
         return longest
 
 
