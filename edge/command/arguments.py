@@ -179,7 +179,7 @@ def _add_device_flags(parser: argparse._ActionsContainer) -> None:
     _add_backend_flag(parser)
 
 
-def _add_backend_flag(parser: argparse.ArgumentParser) -> None:
+def _add_backend_flag(parser: argparse._ActionsContainer) -> None:
     choices = CHOICES["backend"]
     parser.add_argument("--backend", choices=choices, help="what captures (default auto)")
 
