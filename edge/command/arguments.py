@@ -259,9 +259,9 @@ def _add_caution_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
 
 
-_STATION = (_add_station_flags, _add_talk_flags)
-_MODEL = (_add_bundle_flag, _add_encoder_flags)
-_SCORES = (*_MODEL, _add_species_flags)
+_STATION = (_add_bundle_flag, _add_station_flags, _add_talk_flags)
+"""Flags of every command: one line of them does for all commands on a station."""
+_SCORES = (_add_encoder_flags, _add_species_flags)
 _PASSES = (*_SCORES, _add_threshold_flags, _add_hop_flag)
 _REPORTS = (*_PASSES, _add_caution_flag, _add_json_flag, _add_threads_flag)
 FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
@@ -269,12 +269,12 @@ FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "identify": (*_SCORES, _add_json_flag, _add_threads_flag, *_STATION),
     "demo": (*_REPORTS, *_STATION),
     "why": (_add_json_flag, *_STATION),
-    "confirm": (_add_bundle_flag, *_STATION),
+    "confirm": _STATION,
     "reject": _STATION,
     "learn-background": (_add_source_flags, *_PASSES, *_STATION),
     "devices": (_add_backend_flag, _add_json_flag, *_STATION),
-    "doctor": (_add_device_flags, *_MODEL, _add_json_flag, *_STATION),
-    "bench": (*_MODEL, _add_hop_flag, _add_json_flag, *_STATION),
+    "doctor": (_add_device_flags, _add_encoder_flags, _add_json_flag, *_STATION),
+    "bench": (_add_encoder_flags, _add_hop_flag, _add_json_flag, *_STATION),
     "service": (_add_talk_flags,),
 }
-"""Groups of flags of each command: those that it follows, and no others."""
+"""Groups of flags of each command: those of its station, and those that it follows."""
