@@ -92,7 +92,7 @@ def _parser() -> Parser:
 def _not_here(name: str) -> str | None:
     """The flags of hearing that a command has no use for."""
     if name == "service":
-        return "Flags of `listen`, such as --bundle and --json, come behind install or show."
+        return "All flags but --user are those of `listen`, for install and show."
     own = set(_offered(FLAGS[name]))
     left = [flag for flag in _offered(FLAGS["demo"]) if flag not in own]
     return f"Not for this command: {', '.join(left)}." if left else None
@@ -188,11 +188,7 @@ def _add_service_flags(add: Callable[[str], Parser]) -> None:
     service = add("service")
     service.add_argument("action", choices=("install", "show", "status", "uninstall"))
     service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
-    flags = service.add_argument_group("after install or show: flags of `listen`")
-    _add_source_flags(flags)
-    flags.add_argument("--explain", action="store_true", help="what speaks for every record")
-    _add_live_flags(flags)
-    flags.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+    service.add_argument("--explain", action="store_true", help="what speaks for every record")
 
 
 def _add_live_flags(parser: argparse._ActionsContainer) -> None:
@@ -275,6 +271,6 @@ FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "devices": (_add_backend_flag, _add_json_flag, *_STATION),
     "doctor": (_add_device_flags, _add_encoder_flags, _add_json_flag, *_STATION),
     "bench": (_add_encoder_flags, _add_hop_flag, _add_json_flag, *_STATION),
-    "service": (_add_talk_flags,),
+    "service": (_add_source_flags, _add_live_flags, *_REPORTS, *_STATION),
 }
 """Groups of flags of each command: those of its station, and those that it follows."""
