@@ -25,7 +25,8 @@ ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
 _NUMBERED = 4
 """Version from which records have numbers."""
-_FIELDS = tuple(field.name for field in fields(Detection))
+FIELDS = tuple(field.name for field in fields(Detection))
+"""Columns of a record, as it is told."""
 
 
 class RecordReader:
@@ -120,7 +121,7 @@ class RecordReader:
             return [self._record(row) for row in rows]
 
     def _record(self, row: sqlite3.Row) -> Detection | Rejection:
-        values: dict[str, Any] = {name: row[name] for name in _FIELDS}
+        values: dict[str, Any] = {name: row[name] for name in FIELDS}
         values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
         values["top"] = tuple(Candidate(**species) for species in json.loads(row["top"]))
         values["clock_synchronised"] = bool(row["clock_synchronised"])

@@ -107,7 +107,7 @@ MIGRATIONS = (
     DROP TABLE embeddings;
     DROP TABLE records;
     CREATE VIEW records AS SELECT
-        kept.number, id, schema, station, detected_at, time_zone, clock_synchronised, start_s,
+        id, schema, station, detected_at, time_zone, clock_synchronised, start_s,
         end_s, source, species_id, species.scientific_name, species.common_name, probability, score,
         similarity, hits, hits_needed,
         (SELECT json_group_array(json(iif(type = 'object', value, json_object(
@@ -120,13 +120,50 @@ MIGRATIONS = (
             'score', json_extract(value, '$[1]'), 'probability', json_extract(value, '$[2]')
         )))) FROM json_each(kept.top)
         LEFT JOIN names AS known ON known.number = json_extract(value, '$[0]')) AS top,
-        clip, model_id, bundle, precision, provider, rejected
+        clip, model_id, bundle, precision, provider, rejected, kept.number
     FROM kept_records AS kept
     LEFT JOIN contexts ON contexts.number = kept.context
     LEFT JOIN species ON species.number = kept.species;
     CREATE VIEW detections AS SELECT * FROM records WHERE rejected IS NULL;
     CREATE VIEW embeddings AS SELECT id AS record, embedding
         FROM kept_embeddings JOIN kept_records USING (number) WHERE length(embedding);
+    CREATE TRIGGER record_is_kept INSTEAD OF INSERT ON records
+        WHEN NOT EXISTS (SELECT 1 FROM kept_records WHERE id = NEW.id)
+    BEGIN
+        INSERT INTO contexts
+            SELECT NULL, NEW.schema, NEW.station, NEW.time_zone, NEW.source, NEW.model_id,
+                NEW.bundle, NEW.precision, NEW.provider
+            WHERE NOT EXISTS (
+                SELECT 1 FROM contexts WHERE source = NEW.source AND model_id = NEW.model_id
+                AND station = NEW.station AND schema = NEW.schema AND time_zone = NEW.time_zone
+                AND bundle = NEW.bundle AND precision = NEW.precision AND provider = NEW.provider
+            );
+        INSERT INTO species
+            SELECT NULL, NEW.species_id, NEW.scientific_name, NEW.common_name
+            WHERE NOT EXISTS (
+                SELECT 1 FROM species WHERE species_id = NEW.species_id
+                AND scientific_name = NEW.scientific_name AND common_name = NEW.common_name
+            );
+        INSERT INTO kept_records VALUES (
+            NULL, NEW.id,
+            (SELECT number FROM contexts WHERE source = NEW.source AND model_id = NEW.model_id
+                AND station = NEW.station AND schema = NEW.schema AND time_zone = NEW.time_zone
+                AND bundle = NEW.bundle AND precision = NEW.precision AND provider = NEW.provider),
+            (SELECT number FROM species WHERE species_id = NEW.species_id
+                AND scientific_name = NEW.scientific_name AND common_name = NEW.common_name),
+            NEW.detected_at, NEW.clock_synchronised, NEW.start_s, NEW.end_s, NEW.probability,
+            NEW.score, NEW.similarity, NEW.hits, NEW.hits_needed, NEW.pictures, NEW.top, NEW.clip,
+            NEW.rejected
+        );
+    END;
+    CREATE TRIGGER embedding_is_kept INSTEAD OF INSERT ON embeddings BEGIN
+        INSERT OR IGNORE INTO kept_embeddings
+            SELECT number, NEW.embedding FROM kept_records WHERE id = NEW.record;
+    END;
+    CREATE TRIGGER embedding_goes INSTEAD OF DELETE ON embeddings BEGIN
+        DELETE FROM kept_embeddings
+            WHERE number = (SELECT number FROM kept_records WHERE id = OLD.record);
+    END;
     """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

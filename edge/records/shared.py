@@ -1,11 +1,11 @@
-"""Values that thousands of records repeat: kept once, and referred to by number."""
+"""Pictures and names that thousands of records repeat: kept once, and referred to by number."""
 
 import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.records.detection import Candidate, Detection, Picture
+from edge.records.detection import Candidate, Picture
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class _Shared:
     table: str
     columns: tuple[str, ...]
 
-    def number(self, database: sqlite3.Connection, whole: Detection | Picture | Candidate) -> int:
-        """Number of the row with values of a record or a part of it, made if need be."""
+    def number(self, database: sqlite3.Connection, whole: Picture | Candidate) -> int:
+        """Number of the row with the values of a picture or candidate, made if need be."""
         values = [getattr(whole, name) for name in self.columns]
         same = " AND ".join(f"{name} IS ?" for name in self.columns)
         query = f"SELECT number FROM {self.table} WHERE {same}"
@@ -28,11 +28,6 @@ class _Shared:
         return int(database.execute(query, values).lastrowid or 0)
 
 
-CONTEXTS = _Shared(
-    "contexts",
-    ("schema", "station", "time_zone", "source", "model_id", "bundle", "precision", "provider"),
-)
-SPECIES = _Shared("species", ("species_id", "scientific_name", "common_name"))
 _PICTURES = _Shared("pictures", ("file", "url", "author", "licence"))
 _NAMES = _Shared("names", ("scientific_name", "common_name"))
 

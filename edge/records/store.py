@@ -19,9 +19,9 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
-from edge.records.reader import ID_CHARACTERS, RecordReader, connect, told
+from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.schema import FILE_NAME, check_version, migrate, transaction
-from edge.records.shared import CONTEXTS, SPECIES, packed_candidates, packed_pictures
+from edge.records.shared import packed_candidates, packed_pictures
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -35,11 +35,6 @@ _SETTINGS = (
 )
 """FULL: the last commits survive a power cut. Half a megabyte of pages is more than a station looks
 at, and the log shrinks to four once a reader has let it go."""
-_OWN = (
-    *("id", "detected_at", "clock_synchronised", "start_s", "end_s", "probability"),
-    *("score", "similarity", "hits", "hits_needed", "clip"),
-)
-"""Fields that a record shares with no other."""
 _UNFIT = (sqlite3.IntegrityError, sqlite3.InterfaceError, ValueError, TypeError, OverflowError)
 """Errors of what is to be written, not of the database."""
 
@@ -149,10 +144,8 @@ class Store(RecordReader):
         elif isinstance(record, Rejection):
             self._insert(record.candidate, record.reason)
         elif isinstance(record, Evidence):
-            # Of a record that went meanwhile nothing is kept.
-            query = "INSERT INTO kept_embeddings SELECT number, ? FROM kept_records WHERE id = ?"
-            found = (record.embedding.tobytes(), record.id)
-            run(f"{query} ON CONFLICT (number) DO NOTHING", found)
+            found = (record.id, record.embedding.tobytes())
+            run("INSERT INTO embeddings VALUES (?, ?)", found)
         elif isinstance(record, Extension):
             values = (record.end_s, record.hits, record.id)
             run("UPDATE kept_records SET end_s = ?, hits = ? WHERE id = ?", values)
@@ -166,10 +159,8 @@ class Store(RecordReader):
             run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", done)
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
-        values = {
-            **{name: getattr(found, name) for name in _OWN},
-            "context": CONTEXTS.number(self._database, found),
-            "species": SPECIES.number(self._database, found),
+        values = {name: getattr(found, name) for name in FIELDS}
+        values |= {
             "pictures": packed_pictures(self._database, found.pictures),
             "top": packed_candidates(self._database, found.top),
             "rejected": rejected,
@@ -177,8 +168,7 @@ class Store(RecordReader):
         if found.detected_at is not None:
             values["detected_at"] = clock.milliseconds(found.detected_at)
         names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
-        query = f"INSERT INTO kept_records ({names}) VALUES ({places})"
-        self._database.execute(f"{query} ON CONFLICT (id) DO NOTHING", values)
+        self._database.execute(f"INSERT INTO records ({names}) VALUES ({places})", values)
 
     def _review(self, review: inbox.Review) -> None:
         run = self._database.execute
