@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_an_error_in_words(tmp_path) -> None:
 
 @pytest.mark.parametrize("redirected", ["<&-", "0> /dev/null", "< /dev/null"])
 def test_without_a_stdin_it_ends_in_one_line(redirected: str, tmp_path) -> None:
-    command = f"{sys.executable} -m edge --input - --station {tmp_path} {redirected}"
+    command = f"{sys.executable} -m edge --input - --no-clips --station {tmp_path} {redirected}"
     ended = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1
     said = [line for line in ended.stderr.splitlines() if "birdlisten: bundle" not in line]
