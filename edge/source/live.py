@@ -1,5 +1,6 @@
 """Opening of the live source that the settings name: microphone, stream, or raw PCM on stdin."""
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from edge.source.ring import Ring
 from edge.source.schedule import Schedule, read_schedule
 from edge.source.stream import Stream, check_ffmpeg, is_url
 from edge.source.supervisor import Capture, Supervisor
+
+_LOG = logging.getLogger(__name__)
 
 
 def is_live(source: str | None) -> bool:
@@ -81,8 +84,19 @@ def _blocks(
 ) -> Iterator[Block]:
     schedule = _schedule(settings)
     if capture is None:
-        return standard_input().blocks(settings.rate, stopped)
+        return _awake(standard_input().blocks(settings.rate, stopped), schedule)
     return Supervisor(capture, settings.wait, schedule=schedule, stopped=stopped).blocks()
+
+
+def _awake(blocks: Iterator[Block], schedule: Schedule) -> Iterator[Block]:
+    """Blocks of a pipe, which has to be read on: what comes in a time of rest goes unheard."""
+    resting = False
+    for block in blocks:
+        awake = schedule.awake()
+        if not awake and not resting:
+            _LOG.info("resting: %s", schedule)
+        resting = not awake
+        yield block if awake else Block.gap(resting=True)
 
 
 def _schedule(settings: Settings) -> Schedule:

@@ -6,9 +6,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+import soundfile
 
 from edge.contract.errors import AudioError
 from edge.source.block import Block
@@ -93,3 +95,25 @@ def test_without_a_stdin_it_ends_in_one_line(redirected: str, tmp_path) -> None:
     assert len(said) == 1
     assert "stdin" in said[0]
     assert ended.stdout == ""
+
+
+def test_what_comes_in_hours_of_rest_is_read_and_not_heard(tmp_path, bundle_path) -> None:
+    samples, rate_hz = soundfile.read(bundle_path / "chorus.flac", dtype="int16")
+    pcm = samples[: 30 * rate_hz].tobytes()
+    command = [sys.executable, "-m", "edge", "--input", "-", "--no-clips", "--json"]
+    command += ["--station", str(tmp_path), "--rate", str(rate_hz)]
+    now = datetime.now(timezone.utc)
+    begin, end = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (-1, 1))
+    printed = []
+    for rest in ([], ["--quiet-hours", f"{begin}..{end}"]):
+        ended = subprocess.run(
+            [*command, *rest],
+            input=pcm,
+            cwd=ROOT,
+            env={**os.environ, "TZ": "UTC"},
+            capture_output=True,
+        )
+        printed.append(len(ended.stdout.splitlines()))
+        assert (b"resting" in ended.stderr) == bool(rest)
+    assert printed[0]
+    assert not printed[1]
