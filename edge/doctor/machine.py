@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from edge.config import Settings
+from edge.contract.errors import StoreError
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
+from edge.records.reader import open_records
+from edge.records.repair import problem
 from edge.records.schema import FILE_NAME
 from edge.system import clock
 
@@ -39,8 +40,8 @@ def check_disk(settings: Settings) -> Finding:
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         advice = "choose another --station, or make it writable"
         return Finding("station", BAD, f"{folder} can't be written", advice)
-    if trouble := _damage(station / FILE_NAME):
-        advice = "the next start sets it aside and begins a new one"
+    if trouble := _damage(station):
+        advice = "the next start recovers what can be read, and keeps the damaged file beside it"
         return Finding("station", DOUBT, f"{station / FILE_NAME}: {trouble}", advice)
     free = shutil.disk_usage(folder).free / _MEGABYTE
     found = f"{station}, {free / 1000:.1f} GB free"
@@ -92,18 +93,15 @@ def check_cores() -> Finding:
     return Finding("processors", GOOD, f"{len(os.sched_getaffinity(0))}")
 
 
-def _damage(database: Path) -> str:
-    """Faults of the records, which a listener may be writing; empty if there are none."""
-    if not database.exists():
+def _damage(station: Path) -> str:
+    """Faults of the records that a short look finds; empty if there are none."""
+    if not (station / FILE_NAME).exists():
         return ""
     try:
-        with closing(
-            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
-        ) as opened:
-            (state,) = opened.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
+        with open_records(station) as records:
+            return problem(records.database) or ""
+    except StoreError as error:
         return str(error)
-    return "" if state == "ok" else str(state)
 
 
 def _celsius(sensor: Path) -> float:

@@ -111,6 +111,11 @@ class RecordReader:
             for row in self._database.execute(query, (len(prefix), prefix)):
                 yield tuple(row)
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file."""
+        return self._database
+
     def close(self) -> None:
         """Let the file go."""
         self._database.close()

@@ -20,6 +20,7 @@ from edge.records.detection import (
     Rejection,
 )
 from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
+from edge.records.retention import Retention
 from edge.records.schema import FILE_NAME, check_version, migrate, transaction
 from edge.records.shared import packed_candidates, packed_pictures
 from edge.system import clock
@@ -98,7 +99,7 @@ class Store(RecordReader):
         reviews = [(file, review) for file in files if (review := inbox.read(file)) is not None]
         if not reviews:
             return 0
-        with told(self.path), transaction(self._database):
+        with self._guarded(), transaction(self._database):
             for _, review in reviews:
                 self._review(review)
         for file, _ in reviews:
@@ -107,13 +108,27 @@ class Store(RecordReader):
 
     def review(self, record: str, verdict: str | None, note: str = "") -> None:
         """Note what a person says of a record; None takes it back."""
-        with told(self.path), transaction(self._database):
+        with self._guarded(), transaction(self._database):
             self._review(inbox.Review(record, verdict, note, clock.now_ms()))
 
-    @property
-    def database(self) -> sqlite3.Connection:
-        """The open file, for what keeps it small."""
-        return self._database
+    def tidy(self, retention: Retention) -> int:
+        """Take away what is too old, a step at a time; the count of it.
+
+        Raises:
+            StoreError: the database is locked, say; then it stays a while longer.
+        """
+        with self._guarded():
+            return retention.tidy(self._database)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with told(self.path):
+            try:
+                yield
+            except sqlite3.DatabaseError as error:
+                if not repair.is_damage(error):
+                    raise
+                raise DamagedStore(f"{self.path}: {error}") from error
 
     def is_there(self) -> bool:
         """False once the file was taken away, or another has its name."""

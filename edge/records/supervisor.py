@@ -118,8 +118,7 @@ class StoreSupervisor:
             if self._store is not None:
                 self._drain(self._store)
                 self._store.take_reviews()
-                with told(self._store.path):
-                    self._retention.tidy(self._store.database)
+                self._store.tidy(self._retention)
                 self._recovered()
         except Exception as error:  # the store's trouble never is the listener's
             self._trouble(error)

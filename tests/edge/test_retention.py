@@ -7,8 +7,9 @@ from edge.contract.errors import StoreError
 from edge.records import retention
 from edge.records.detection import Evidence, Rejection
 from edge.records.inbox import CONFIRMED
+from edge.records.reader import connect
 from edge.records.retention import Retention
-from edge.records.store import Store
+from edge.records.store import DamagedStore, Store
 from edge.system import clock
 from tests.support.factories import detection
 
@@ -112,3 +113,23 @@ def test_it_goes_in_steps_and_gives_room_back(tmp_path):
     assert gone == [500, 500, 200]
     (left,) = store.database.execute("PRAGMA page_count").fetchone()
     assert left < full / 2
+
+
+@pytest.mark.usefixtures("synchronised")
+def test_damage_that_retention_meets_is_repaired(tmp_path):
+    store = Store(tmp_path)
+    fill(store, range(40, 140))
+    (page,) = store.database.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'kept_embeddings'"
+    ).fetchone()
+    overwrite(store, page)
+    with pytest.raises(DamagedStore):
+        store.tidy(Retention(30))
+
+
+def overwrite(store: Store, page: int) -> None:
+    store.close()
+    with store.path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    store._database = connect(store.path)
