@@ -171,22 +171,25 @@ def resolve(
     Raises:
         ConfigError: an unknown key, an impossible value, or an unreadable file.
     """
-    names = [field.name for field in fields(Settings)]
-    above = _over(_surrounding(environment, names), _one_source(flags))
+    above = _over(_surrounding(environment, _names()), _one_source(flags))
     named = environment.get(f"{_PREFIX}CONFIG")
     file = config or (Path(named) if named else _beside(Settings(**above)))
-    written = _one_source(read_settings(file, names)) if file else {}
+    written = _one_source(read_settings(file, _names())) if file else {}
     return Settings(**_over(written, above))
+
+
+def _names() -> list[str]:
+    return [field.name for field in fields(Settings)]
 
 
 def _surrounding(environment: Mapping[str, str], names: Collection[str]) -> dict[str, Any]:
     """Settings of the environment; an empty variable sets nothing."""
     known = [f"{_PREFIX}{name.upper()}" for name in (*names, *_NO_SETTINGS)]
-    given = {name: text for name, text in environment.items() if name.startswith(_PREFIX)}
-    for name in given:
+    set_here = {name: text for name, text in environment.items() if name.startswith(_PREFIX)}
+    for name in set_here:
         if name not in known:
             raise ConfigError(f"{name}: there is no such setting{nearest(name.upper(), known)}")
-    held = {name: given.get(f"{_PREFIX}{name.upper()}") for name in names}
+    held = {name: set_here.get(f"{_PREFIX}{name.upper()}") for name in names}
     return _one_source({name: text for name, text in held.items() if text})
 
 

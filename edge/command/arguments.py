@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,7 +76,6 @@ def _parser() -> Parser:
         command: Parser = commands.add_parser(
             name,
             description=helps[name],
-            epilog=_not_here(name),
             argument_default=argparse.SUPPRESS,
         )
         for group in FLAGS[name]:
@@ -86,22 +85,24 @@ def _parser() -> Parser:
     _add_hearing_commands(add)
     _add_review_commands(add)
     _add_machine_commands(add)
+    for name, command in commands.choices.items():
+        command.epilog = _not_here(name, command)
     return parser
 
 
-def _not_here(name: str) -> str | None:
+def _not_here(name: str, command: argparse.ArgumentParser) -> str | None:
     """The flags of hearing that a command has no use for."""
     if name == "service":
         return "All flags but --user are those of `listen`, for install and show."
-    own = set(_offered(FLAGS[name]))
-    left = [flag for flag in _offered(FLAGS["demo"]) if flag not in own]
+    hearing = Parser(add_help=False)
+    for group in FLAGS["demo"]:
+        group(hearing)
+    own = set(_flags_of(command))
+    left = [flag for flag in _flags_of(hearing) if flag not in own]
     return f"Not for this command: {', '.join(left)}." if left else None
 
 
-def _offered(groups: Iterable[Callable[[argparse.ArgumentParser], None]]) -> list[str]:
-    parser = Parser(add_help=False)
-    for group in groups:
-        group(parser)
+def _flags_of(parser: argparse.ArgumentParser) -> list[str]:
     return re.findall(r"--[a-z-]+", parser.format_usage())
 
 

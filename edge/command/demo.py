@@ -1,6 +1,7 @@
 """`birdlisten demo`: a bundle's own dawn chorus through the same pipeline, with its truth."""
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.contract.tables import read_table
 from edge.records.detection import Detection, Record
+from edge.system.outlet import Outlet
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +30,14 @@ def demo(settings: Settings) -> int:
     listener = open_listener(settings, recognizer)
     found: set[str] = set()
 
-    def show(record: Record) -> None:
-        if isinstance(record, Detection):
-            found.add(record.scientific_name)
-            print(record.to_line(settings.json), flush=True)
+    with Outlet(sys.stdout, patient=True) as outlet:
 
-    good = listen_to_file(chorus, listener, show)
+        def show(record: Record) -> None:
+            if isinstance(record, Detection):
+                found.add(record.scientific_name)
+                outlet.write(record.to_line(settings.json))
+
+        good = listen_to_file(chorus, listener, show)
     _LOG.info("%s", listener.tally)
     _compare(chorus.with_suffix(".csv"), found)
     return 0 if good else 1

@@ -14,6 +14,7 @@ from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
 from edge.system.redaction import redacted, redacted_text
+from edge.system.throttle import reason
 
 _BATCH = 8
 
@@ -27,8 +28,9 @@ def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
     source = redacted(str(path))
     try:
         best = _best_windows(path, recognizer)
-    except AudioError as error:
-        return {"source": source, "error": redacted_text(str(error), str(path))}
+    except Exception as error:  # whatever it is, it is of this file, and others are left
+        told = str(error) if isinstance(error, AudioError) else f"{path}: {reason(error)}"
+        return {"source": source, "error": redacted_text(told, str(path))}
     return {"source": source, "top": [] if best is None else best.top(recognizer, top)}
 
 

@@ -1,6 +1,7 @@
 """`birdlisten service install|status|uninstall`: listening from boot to boot."""
 
 import getpass
+import logging
 import os
 import pwd
 import shutil
@@ -25,6 +26,7 @@ from edge.service.unit import (
 from edge.source.schedule import read_schedule
 from edge.system.process import python_module
 
+_LOG = logging.getLogger(__name__)
 UNITS = Path("/etc/systemd/system")
 
 
@@ -38,11 +40,22 @@ def plan(flags: Mapping[str, Any], config: Path | None) -> ServicePlan:
     Raises:
         BirdlistenError: bundle or settings can't be used, or the source has an end.
     """
-    settings = resolve({"station": STATE_DIRECTORY, **flags}, os.environ, config)
-    planned = plan_service(settings, flags, config)
+    file = config or _beside(flags)
+    # Without a file, that of whoever installs it is not the service's.
+    station = {} if file else {"station": STATE_DIRECTORY}
+    planned = plan_service(resolve({**station, **flags}, {}, file), flags, file)
+    settings = resolve({**station, **flags}, os.environ, file)
     read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
     open_listener(settings, open_recognizer(settings, live=True))
+    for name in filter(lambda name: name.startswith("BIRDLISTEN_"), os.environ):
+        _LOG.warning("%s is set here, and not for the service: give it as a flag", name)
     return planned
+
+
+def _beside(flags: Mapping[str, Any]) -> Path | None:
+    """The file of the station that the service will have, if there is one."""
+    file = Path(flags.get("station") or STATE_DIRECTORY) / "config.yaml"
+    return file if file.is_file() else None
 
 
 def service_user(named: str | None) -> str:
@@ -108,8 +121,8 @@ def install(text: str, units: Path = UNITS, secrets: str = "") -> int:
     with _all_or_nothing(file, units / ENVIRONMENT_NAME):
         _remove(units / ENVIRONMENT_NAME)
         if secrets:
-            _write(units / ENVIRONMENT_NAME, secrets, 0o600)
-        _write(file, text, 0o644)
+            _write(units / ENVIRONMENT_NAME, os.fsencode(secrets), 0o600)
+        _write(file, os.fsencode(text), 0o644)
         _make_writable(text)
         _systemctl("daemon-reload")
         _systemctl("enable", "--now", NAME)
@@ -124,7 +137,7 @@ def _all_or_nothing(unit: Path, secrets: Path) -> Iterator[None]:
     before = {file: _content(file) for file in (unit, secrets)}
     try:
         yield
-    except ServiceError:
+    except BaseException:
         if any(_content(file) != content for file, content in before.items()):
             if before[unit] is None:
                 _ask_quietly("disable", "--now", NAME)
@@ -140,27 +153,27 @@ def _ask_quietly(*arguments: str) -> None:
         subprocess.run(["systemctl", *arguments], capture_output=True)
 
 
-def _content(file: Path) -> str | None:
+def _content(file: Path) -> bytes | None:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes()
     except OSError:
         return None
 
 
-def _restore(file: Path, content: str | None, mode: int) -> None:
+def _restore(file: Path, content: bytes | None, mode: int) -> None:
     if content is None:
         _remove(file)
     else:
         _write(file, content, mode)
 
 
-def _write(file: Path, content: str, mode: int) -> None:
+def _write(file: Path, content: bytes, mode: int) -> None:
     """Write a file anew, which nobody else can read in the meantime either."""
     _remove(file)
     try:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(opened, "wb") as stream:
-            stream.write(os.fsencode(content))
+            stream.write(content)
         file.chmod(mode)  # whatever the umask
     except OSError as error:
         raise _unwritable(file, error) from error
@@ -184,12 +197,16 @@ def _make_writable(text: str) -> None:
         return
     user = next(line for line in text.splitlines() if line.startswith("User="))[5:]
     station = Path(named)
+    if station.exists():
+        return
     try:
-        if not station.exists():
-            station.mkdir(parents=True)
-            shutil.chown(station, user)
+        station.mkdir(parents=True)
+        shutil.chown(station, int(user) if user.isdecimal() else user)
     except (OSError, LookupError) as error:
-        raise ServiceError(f"{station}: {error}; make it for {user}") from error
+        with suppress(OSError):
+            station.rmdir()  # one of another owner would be of no use
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise ServiceError(f"{station}: {problem}; make it for {user}") from error
 
 
 def status() -> int:
@@ -206,7 +223,7 @@ def uninstall(units: Path = UNITS) -> int:
     file = units / NAME
     if not file.exists():
         raise ServiceError(f"{file}: not installed; birdlisten service install")
-    place = writable_folder(file.read_text(encoding="utf-8")) or STATE_DIRECTORY
+    place = writable_folder(file.read_text("utf-8", "surrogateescape")) or STATE_DIRECTORY
     _systemctl("disable", "--now", NAME)
     _remove(file)
     _remove(units / ENVIRONMENT_NAME)

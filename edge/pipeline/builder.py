@@ -67,8 +67,10 @@ class RecordBuilder:
             outcome: of the newest window, or of the end.
             newest: the window that came last, which tells the time.
         """
-        yield from self._extensions(outcome)
-        yield from self._detections(outcome, newest)
+        yield from self._extensions(outcome, newest)
+        for run in outcome.confirmed:
+            self._going_on.pop(run.species, None)  # was another run's
+            yield from self._reported(run, outcome.spec, newest)
         for run in outcome.outvoted:
             rival = run.best.evidence.rival
             reason = f"more like {rival.scientific_name}" if rival else "more like another"
@@ -77,17 +79,19 @@ class RecordBuilder:
             reason = f"passed in {run.hits} of the {run.hits_needed} windows needed"
             yield from self._rejected(run, outcome.spec, newest, reason)
 
-    def _detections(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
-        for run in outcome.confirmed:
-            found = self.detection(run, outcome.spec, newest)
-            self._going_on[run.species], self._told_to[run.species] = found.id, run.end_sample
-            yield from (found, _evidence(found, run))
+    def _reported(self, run: Run, spec: AudioSpec, newest: Window) -> Iterator[Record]:
+        found = self.detection(run, spec, newest)
+        self._going_on[run.species], self._told_to[run.species] = found.id, run.end_sample
+        yield from (found, _evidence(found, run))
 
-    def _extensions(self, outcome: Outcome) -> Iterator[Record]:
+    def _extensions(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
         for run in outcome.extended:
+            record = self._going_on.get(run.species)
+            if record is None:  # a fault kept it from being reported
+                yield from self._reported(run, outcome.spec, newest)
+                continue
             self._told_to[run.species] = run.end_sample
-            end_s = _seconds(run.end_sample, outcome.spec)
-            yield Extension(self._going_on[run.species], end_s, run.hits)
+            yield Extension(record, _seconds(run.end_sample, outcome.spec), run.hits)
 
     def _rejected(
         self, run: Run, spec: AudioSpec, newest: Window, reason: str

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -66,7 +67,8 @@ class Listener:
         """Rate, window and hop in use."""
         self._recognizer, self._max_cpu = recognizer, max_cpu
         self._thresholds = Thresholds(recognizer.species, self._decision, recognizer.calibration)
-        self._barrier = FaultBarrier(_LOG, "recognition", "the window is left out", logging.ERROR)
+        self._unheard = FaultBarrier(_LOG, "recognition", "a window is left out", logging.ERROR)
+        self._unreported = FaultBarrier(_LOG, "reporting", "a window is left out", logging.ERROR)
         self.tally = Tally()
 
     def listen(
@@ -88,12 +90,14 @@ class Listener:
         onset, extractor = Onset(self.spec, buffer), ClipExtractor(self.spec, clips, buffer)
         builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
         pace = Pace(self.spec, self._max_cpu) if origin.live else None
+        held = self._unreported if origin.live else nullcontext()
         for newest, scores in self._scored(source, pace):
-            yield from extractor.before(newest)
-            buffer.add(newest)
-            for record in builder.records(decider.update(newest, scores), newest):
-                yield self._noted(record, extractor)
-            yield from extractor.due(newest.end_sample)
+            with held:
+                yield from extractor.before(newest)
+                buffer.add(newest)
+                for record in builder.records(decider.update(newest, scores), newest):
+                    yield self._noted(record, extractor)
+                yield from extractor.due(newest.end_sample)
         if newest is not None:
             for record in builder.records(decider.finish(), newest):
                 yield self._noted(record, extractor)
@@ -119,28 +123,25 @@ class Listener:
         windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if pace else None)
         while chunk := list(islice(windows, 1 if pace else _BATCH)):
             begun = (time.monotonic(), time.process_time())
-            yield from self._scored_batch(chunk, gate, held=pace is not None)
-            if pace:
-                pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
+            if pace is None:
+                yield from self._scored_batch(chunk, gate)
+                continue
+            with self._unheard:
+                yield from self._scored_batch(chunk, gate)
+            if self._unheard.held:
+                self.tally.skipped["fault"] += len(chunk)
+                yield from ((window, None) for window in chunk)
+            pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
 
     def _scored_batch(
-        self, windows: list[Window], gate: Gate, held: bool
+        self, windows: list[Window], gate: Gate
     ) -> Iterator[tuple[Window, WindowScores | None]]:
         self._recognizer.refresh()
         admitted = [self._admit(gate.judge(window)) for window in windows]
         audible = [window for window, let_in in zip(windows, admitted, strict=True) if let_in]
-        scores = iter(self._scores(audible, held) if audible else ())
+        scores = iter(self._recognizer.score(audible) if audible else ())
         for window, let_in in zip(windows, admitted, strict=True):
             yield window, self._trusted(next(scores)) if let_in else None
-
-    def _scores(self, windows: list[Window], held: bool) -> Sequence[WindowScores | None]:
-        """Scores of windows; a fault is theirs alone in a live source, else its file's."""
-        if not held:
-            return self._recognizer.score(windows)
-        with self._barrier:
-            return self._recognizer.score(windows)
-        self.tally.skipped["fault"] += len(windows)
-        return [None] * len(windows)
 
     def _admit(self, verdict: GateVerdict) -> bool:
         self.tally.windows += 1
@@ -150,12 +151,11 @@ class Listener:
             self.tally.clipped += 1
         return verdict.reason is None
 
-    def _trusted(self, scores: WindowScores | None) -> WindowScores | None:
+    def _trusted(self, scores: WindowScores) -> WindowScores | None:
         """None if it sounds like what a person has rejected here."""
-        if scores is None or not scores.rejected:
-            return scores
-        self.tally.skipped["rejected before"] += 1
-        return None
+        if scores.rejected:
+            self.tally.skipped["rejected before"] += 1
+        return None if scores.rejected else scores
 
     def _noted(self, record: Record, extractor: ClipExtractor) -> Record:
         if isinstance(record, Detection):

@@ -20,8 +20,9 @@ from edge.recognition.learner import Learner
 from edge.recognition.overlay import Learnt, Overlay
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import Window
+from edge.system.throttle import RateLimitedLog
 
-_LOG = logging.getLogger(__name__)
+_NO_NUMBERS = RateLimitedLog(logging.getLogger(__name__), logging.ERROR)
 _TOP, _PICTURES = 5, 3
 """Species and pictures of a match."""
 _PATIENCE_S = 0.02
@@ -229,5 +230,5 @@ def _finite(embeddings: Float32s) -> Float32s:
     good = np.isfinite(embeddings).all(axis=1, keepdims=True)
     if good.all():
         return embeddings
-    _LOG.error("the encoder gave no numbers for %d windows; try --precision fp32", (~good).sum())
+    _NO_NUMBERS(f"the encoder gave no numbers for {(~good).sum()} windows; try --precision fp32")
     return np.where(good, embeddings, np.float32(0))

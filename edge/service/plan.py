@@ -1,5 +1,6 @@
 """Plan of a service: the flags that its unit gives to `listen`."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,16 +39,18 @@ def plan_service(settings: Settings, flags: Mapping[str, Any], config: Path | No
 
     Args:
         settings: that it will have.
-        flags: only those given on the command line, as settings.
-        config: a YAML file, if one was given.
+        flags: only those given where the command was typed, as settings.
+        config: a YAML file, if there is one.
 
     Raises:
-        BirdlistenError: the source has an end, or a path can't be written in a unit.
+        BirdlistenError: the source has an end, a path can't be written in a unit, or one in the
+            YAML file depends on where the service is started.
     """
     _check_source(settings.input)
+    _check_paths(settings, flags, config)
     given = {**flags, **({"config": config} if config else {})}
-    if "station" in given:
-        given["station"] = _station(given["station"])
+    if settings.station and settings.station != STATE_DIRECTORY:
+        given["station"] = _station(settings.station)
     source = flags.get("input")
     secret = source is not None and redacted(source) != source
     if secret:
@@ -64,6 +67,18 @@ def _station(named: str) -> str:
     if not is_representable(station):
         raise ConfigError(f"station: {station!r} can't be written in a unit; name it plainly")
     return station
+
+
+def _check_paths(settings: Settings, flags: Mapping[str, Any], config: Path | None) -> None:
+    """A service is started elsewhere: a path of the file must not depend on that."""
+    for name in ("station", "bundle", *_FILES[1:], *_FILES_OR_NAMES):
+        value = getattr(settings, name)
+        relative = value and name not in flags and not Path(value).is_absolute()
+        if relative and (os.sep in value or is_file(Path(value))):
+            raise ConfigError(
+                f"{config}: {name}: {value!r} depends on where it is started; expected a path from "
+                f"/ on, such as {str(Path(value).absolute())!r}"
+            )
 
 
 def _check_source(source: str | None) -> None:
@@ -84,11 +99,15 @@ def _words(name: str, value: Any, settings: Settings) -> Iterator[str]:
     flag = f"--{name.replace('_', '-')}"
     if name == "wait":
         return
-    if isinstance(value, bool):
-        yield flag if value else f"--no-{flag[2:]}"
+    if isinstance(getattr(settings, name, None), bool):
+        yield from [flag] if getattr(settings, name) else _negated(flag, name)
         return
     text = _absolute(name, str(value), settings)
     yield from [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def _negated(flag: str, name: str) -> list[str]:
+    return [f"--no-{flag[2:]}"] if name == "clips" else []
 
 
 def _absolute(name: str, value: str, settings: Settings) -> str:

@@ -121,13 +121,13 @@ def ensure_streams() -> None:
     """Lead what is closed of stdin, stdout and stderr to nobody.
 
     Else the next file that is opened, such as the database, would be taken for one of them.
+    `sys.stdin` stays None: who needs it is told.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    sys.stdin = sys.stdin or open(0)
     sys.stdout = sys.stdout or open(1, "w")
     sys.stderr = sys.stderr or open(2, "w")
 

@@ -36,9 +36,14 @@ def redacted(source: str) -> str:
     return f"{scheme}{_masked(place)}{_without_values(options)}"
 
 
+def redacted_urls(text: str) -> str:
+    """A line without the secrets of the URLs in it."""
+    return _URL.sub(lambda url: redacted(url[0]), text)
+
+
 def redacted_text(text: str, source: str) -> str:
     """A line in which a source, or parts of it, may occur, without its secrets."""
-    text = _URL.sub(lambda url: redacted(url[0]), text.replace(source, redacted(source)))
+    text = redacted_urls(text.replace(source, redacted(source)))
     for secret in _secrets(source):
         text = text.replace(secret, MASK)
     return text

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 
 from edge.contract.text import visible
+from edge.system.redaction import redacted_urls
 
 _MARK = "birdlisten: "
 _Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -25,7 +26,7 @@ def say(text: object) -> None:
 
 def complain(text: object) -> None:
     """Print an error as one line on stderr."""
-    print(f"{_MARK}{visible(text)}", file=sys.stderr)
+    print(f"{_MARK}{visible(redacted_urls(str(text)))}", file=sys.stderr)
 
 
 def log_to_stderr(level: int) -> None:
@@ -40,7 +41,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line of a message."""
-        return f"{_MARK}{visible(record.message)}"
+        return f"{_MARK}{visible(redacted_urls(record.message))}"
 
     def formatException(self, ei: _Fault) -> str:
         """The lines of a traceback."""

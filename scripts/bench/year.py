@@ -165,7 +165,7 @@ def fill(station: Path, records: int, bundle: Path) -> list[str]:
         for batch in _batches(maker.records(_FIRST_MS - 400 * _DAY_MS, max(0, records - there), 0)):
             store.write_all([one for one in batch if isinstance(one, Detection)])
         chosen = np.random.default_rng(0).integers(1, records, _ASKED).tolist()
-        query = "SELECT id FROM records WHERE rowid >= ? LIMIT 1"
+        query = "SELECT id FROM records WHERE number >= ? ORDER BY number LIMIT 1"
         return [store.database.execute(query, (n,)).fetchone()[0] for n in chosen]
 
 

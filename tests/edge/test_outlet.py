@@ -120,12 +120,12 @@ def test_closed_streams_are_never_taken_for_the_database(tmp_path, bundle_path, 
     assert listed.returncode == 0
 
 
-@pytest.mark.parametrize("command", ["why", "--input"])
+@pytest.mark.parametrize("command", ["why", "--input", "demo"])
 def test_a_full_disk_behind_stdout_ends_in_no_traceback(tmp_path, bundle_path, command):
     station = tmp_path / "station"
     listen = ["--input", str(bundle_path / "chorus.flac"), "--station", str(station)]
     subprocess.run([sys.executable, "-m", "edge", *listen], cwd=ROOT, capture_output=True)
-    arguments = listen if command == "--input" else ["why", "--station", str(station)]
+    arguments = listen if command == "--input" else [command, "--station", str(station)]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "edge", *arguments],
@@ -136,4 +136,14 @@ def test_a_full_disk_behind_stdout_ends_in_no_traceback(tmp_path, bundle_path, c
         )
     assert "Traceback" not in ended.stderr
     assert "No space left" in ended.stderr
+    assert "; skipped" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
+
+
+def test_a_closed_stdin_is_told_with_advice(tmp_path):
+    command = f'"{sys.executable}" -m edge --input - --no-clips --station "$1" <&-'
+    ended = subprocess.run(
+        ["sh", "-c", command, "-", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "stdin is closed; pipe 16-bit mono PCM into it" in ended.stderr

@@ -333,3 +333,51 @@ def test_a_failed_install_leaves_what_was_there_before(
     assert (tmp_path / NAME).read_text() == "old\n"
     assert (tmp_path / ENVIRONMENT_NAME).read_text() == "old secret\n"
     assert (tmp_path / ENVIRONMENT_NAME).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["bundle: ./mine", "overrides: rules.csv", "station: here/station", "species: names.txt"],
+)
+def test_a_path_of_the_file_that_depends_on_the_place_is_refused(
+    birdlisten, tmp_path: Path, monkeypatch, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").symlink_to(DEMO_BUNDLE)
+    (tmp_path / "rules.csv").write_text("name,caution,threshold\n")
+    (tmp_path / "names.txt").write_text("Cuculus canorus\n")
+    (tmp_path / "settings.yaml").write_text(line)
+    ended = birdlisten("service", "show", "--config", tmp_path / "settings.yaml")
+    assert ended.code == 2
+    assert "depends on where it is started" in ended.err
+
+
+def test_the_station_of_the_file_is_the_services(capsys, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(f"station: {tmp_path}/birds\n")
+    text = shown(capsys, "--config", str(tmp_path / "settings.yaml"))
+    assert f"ReadWritePaths={tmp_path}/birds" in text
+
+
+def test_variables_of_who_installs_it_are_told_not_to_count(birdlisten, monkeypatch) -> None:
+    monkeypatch.setenv("BIRDLISTEN_THRESHOLD", "0.9")
+    ended = birdlisten("service", "show")
+    assert "0.9" not in ended.out
+    assert "BIRDLISTEN_THRESHOLD is set here, and not for the service" in ended.err
+
+
+def test_a_station_of_a_user_without_a_name_is_made(systemctl: Path, tmp_path: Path) -> None:
+    station = tmp_path / "new"
+    text = service.unit(service.plan({"station": str(station)}, None), "1234")
+    service.install(text, tmp_path)
+    assert station.stat().st_uid == 1234
+
+
+def test_what_is_no_text_is_replaced_and_taken_away(systemctl: Path, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"[Service]\nReadWritePaths=/m\xfc\n")
+    (tmp_path / ENVIRONMENT_NAME).write_bytes(b"X=\xfc\n")
+    text = service.unit(service.plan({}, None), "root")
+    service.install(text, tmp_path)
+    assert (tmp_path / NAME).read_text() == text
+    (tmp_path / NAME).write_bytes(b"[Service]\nReadWritePaths=/m\xfc\n")
+    service.uninstall(tmp_path)
+    assert not (tmp_path / NAME).exists()

@@ -130,3 +130,33 @@ def test_a_message_is_one_line_and_a_traceback_cannot_forge_one(
     assert first.startswith("birdlisten: heard a\\x1b]0;owned")
     assert second == "birdlisten: fault"
     assert all(line.startswith("  ") and line.isprintable() for line in trace)
+
+
+@pytest.mark.parametrize("command", [["--input"], ["identify"], ["learn-background", "--input"]])
+def test_a_password_typed_as_a_file_is_not_shown(birdlisten, tmp_path, command):
+    url = "rtsp:/user:secret99@camera/live?token=secret98"
+    ended = birdlisten(*command, url, "--station", tmp_path)
+    assert ended.code == 1
+    assert "camera" in ended.err
+    assert "secret9" not in ended.err + ended.out
+
+
+@pytest.mark.parametrize("fault", [MemoryError, RuntimeError, ZeroDivisionError, OSError, KeyError])
+def test_a_file_at_fault_does_not_keep_others_from_being_identified(
+    birdlisten, bundle_path, monkeypatch, fault
+):
+    from edge.command import identify
+
+    read = identify.read_blocks
+
+    def sometimes(path):
+        if path.name == "bad.wav":
+            raise fault("a fault")
+        return read(path)
+
+    monkeypatch.setattr(identify, "read_blocks", sometimes)
+    ended = birdlisten("identify", "bad.wav", bundle_path / "chorus.flac", "--json")
+    assert ended.code == 1
+    bad, good = ended.records()
+    assert "a fault" in bad["error"]
+    assert good["top"]
