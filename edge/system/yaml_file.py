@@ -10,6 +10,7 @@ from edge.contract.tables import read_text
 from edge.contract.values import shown
 
 _MOST_BYTES = 1_000_000
+_MOST_DEPTH = 20
 _NOTHING = ("", "~", "null", "Null", "NULL")
 """What YAML writes where there is no value."""
 
@@ -49,7 +50,9 @@ def _table(path: Path, loader: Any, known: Collection[str] | None) -> dict[str, 
     import yaml
 
     try:
-        content = yaml.load(read_text(path, most_bytes=_MOST_BYTES), loader) or {}
+        text = read_text(path, most_bytes=_MOST_BYTES)
+        _check_depth(text, path)
+        content = yaml.load(text, loader) or {}
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -60,6 +63,19 @@ def _table(path: Path, loader: Any, known: Collection[str] | None) -> dict[str, 
         if known is not None and key not in known:
             raise ConfigError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
     return content
+
+
+def _check_depth(text: str, path: Path) -> None:
+    """Refuse nesting that no setting needs, and that takes the reader seconds."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            problem = f"nested more than {_MOST_DEPTH} deep; expected plain lines"
+            raise ConfigError(f"{path}: not readable as YAML ({problem})")
 
 
 def _problem(error: Exception) -> str:
