@@ -21,6 +21,7 @@ from edge.records.progress import FolderProgress
 from edge.source.folder import file_state, watched
 from edge.source.live import is_live
 from edge.source.recording import find_recordings, read_blocks
+from edge.system.outlet import unblocked_log
 from edge.system.throttle import reason
 
 _LOG = logging.getLogger(__name__)
@@ -37,10 +38,11 @@ def listen(settings: Settings, reread: Callable[[], Settings] | None = None) -> 
         BirdlistenError: bundle or source can't be used.
         KeyboardInterrupt: a Ctrl-C has ended it; everything is written.
     """
-    if settings.input is None or is_live(settings.input):
+    with unblocked_log():
+        if settings.input is not None and not is_live(settings.input):
+            return _listen_to_files(settings, Path(settings.input))
         listen_live(settings, reread)
-        return 0
-    return _listen_to_files(settings, Path(settings.input))
+    return 0
 
 
 def listen_to_file(path: Path, listener: Listener, write: Callable[[Record], None]) -> bool:
@@ -92,7 +94,7 @@ def _work_off(settings: Settings, path: Path, listener: Listener, stop: Stop) ->
                 outlet.wait_for_room()
 
             if settings.watch:
-                progress = FolderProgress(settings.station_path, path)
+                progress = FolderProgress(settings.station_path, stop.event)
                 results.update(_watch(path, progress, stop, listener=listener, write=write))
             else:
                 files = find_recordings(path) if path.is_dir() else [path]

@@ -22,7 +22,6 @@ from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live, check_live
 from edge.system.memory import return_what_is_freed
-from edge.system.outlet import unblocked_log
 from edge.system.throttle import FaultBarrier, RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
     """
     return_what_is_freed()
     notifier = Notifier()
-    with stopping() as stop, unblocked_log():
+    with stopping() as stop:
         loaded = _listen(settings, None, stop, notifier)
         while stop.take_reload():
             notifier.reloading()

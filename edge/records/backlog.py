@@ -1,13 +1,13 @@
 """Backlog: records that wait until the database takes them, in order, on disk or in memory."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from edge.records.codec import decode, encode
 from edge.records.detection import ClipGone, ClipKept, Detection, FileDone, Record
-from edge.records.journal import Journal
+from edge.records.journal import FILE_NAME, Journal
 from edge.system.throttle import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
@@ -61,9 +61,7 @@ class Backlog:
     def records(self) -> Iterator[Record]:
         """Yield the records that wait, oldest first."""
         contents = [] if self._journal is None else self._journal.frames()
-        for content in (*contents, *self._memory):
-            with suppress(ValueError):  # of another version of the program
-                yield decode(content)
+        yield from _decoded((*contents, *self._memory))
 
     def clear(self) -> None:
         """All that waits has been kept.
@@ -112,3 +110,20 @@ class Backlog:
         if self._journal is None or self._memory:
             return self._held < MEMORY_BYTES // 2
         return self._journal.free > self._disk_bytes // 2
+
+
+def waiting_records(station: Path) -> list[Record]:
+    """Records that wait on a station's disk, which may be its listener's at the moment."""
+    if not (station / FILE_NAME).is_file():
+        return []
+    try:
+        with closing(Journal(station, DISK_BYTES)) as journal:
+            return list(_decoded(journal.frames()))
+    except OSError:
+        return []
+
+
+def _decoded(contents: Iterable[bytes]) -> Iterator[Record]:
+    for content in contents:
+        with suppress(ValueError):  # of another version of the program
+            yield decode(content)

@@ -17,6 +17,7 @@ from edge.contract.errors import StoreError
 from edge.system import clock
 
 FOLDER = "reviews"
+_LATEST_MS = 1 << 48
 CONFIRMED, REJECTED = "confirmed", "rejected"
 """The two verdicts of a person on a record."""
 
@@ -66,9 +67,12 @@ def files(station: Path) -> list[Path]:
 def read(path: Path) -> Review | None:
     """The review in a file; None if there is none."""
     try:
+        if not path.is_file():
+            return None
         review = Review(**json.loads(path.read_bytes()))
+        (review.record + review.note).encode()
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    sound = isinstance(review.record, str) and isinstance(review.note, str)
     known = review.verdict in (None, CONFIRMED, REJECTED)
-    return review if sound and known and isinstance(review.reviewed_at, int) else None
+    dated = isinstance(review.reviewed_at, int) and 0 <= review.reviewed_at < _LATEST_MS
+    return review if known and dated else None

@@ -4,6 +4,7 @@ The file format of SQLite (https://www.sqlite.org/fileformat2.html, sections 1.5
 every leaf page of a table tells where its cells are, whatever became of the pages that lead to it.
 """
 
+import mmap
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -45,15 +46,18 @@ class _Pages:
     """Pages of a file by number from 1, the newest of each."""
 
     def __init__(self, path: Path) -> None:
-        self._content = path.read_bytes()
+        self._content = _mapped(path)
         size = int.from_bytes(self._content[16:18], "big")
         size = 65536 if size == 1 else size
         self.bytes = size if size >= 512 and size & (size - 1) == 0 else _USUAL_BYTES
-        self._newer = _logged(path.with_name(f"{path.name}-wal"), self.bytes)
+        self._log = _mapped(path.with_name(f"{path.name}-wal"))
+        self._newer = _logged(self._log, self.bytes)
+        """Places in the log of the pages that it has anew."""
 
     def __getitem__(self, number: int) -> bytes:
         if number in self._newer:
-            return self._newer[number]
+            at = self._newer[number]
+            return self._log[at : at + self.bytes]
         if number < 1:
             raise KeyError(number)
         return self._content[(number - 1) * self.bytes : number * self.bytes]
@@ -76,18 +80,25 @@ class _Pages:
             trunk = following
 
 
-def _logged(path: Path, page_bytes: int) -> Mapping[int, bytes]:
-    """Pages of whole transactions in a log, the newest of each."""
-    content = path.read_bytes() if path.is_file() else b""
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """Content of a file of any size; nothing, if it isn't there."""
+    if not path.is_file() or not path.stat().st_size:
+        return b""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _logged(content: bytes | mmap.mmap, page_bytes: int) -> Mapping[int, int]:
+    """Places in a log of the pages of whole transactions, the newest of each."""
     salts = (content[16:20], content[20:24])
-    done: dict[int, bytes] = {}
-    begun: dict[int, bytes] = {}
+    done: dict[int, int] = {}
+    begun: dict[int, int] = {}
     frame_bytes = _FRAME_HEAD.size + page_bytes
     for at in range(_WAL_HEAD.size, len(content) - frame_bytes + 1, frame_bytes):
         number, committed, *salt = _FRAME_HEAD.unpack_from(content, at)
         if tuple(salt) != salts:  # of a former round
             break
-        begun[number] = content[at + _FRAME_HEAD.size : at + frame_bytes]
+        begun[number] = at + _FRAME_HEAD.size
         if committed:
             done |= begun
             begun = {}

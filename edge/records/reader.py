@@ -1,11 +1,13 @@
 """Reader of a station's records: opens read-only, never migrates, renames or repairs."""
 
 import json
+import logging
+import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from edge.records.detection import Candidate, Detection, FileDone, Picture, Reje
 from edge.records.schema import FILE_NAME, check_version
 from edge.system import clock
 
+_LOG = logging.getLogger(__name__)
 BUSY_S = 2.0
 ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
@@ -47,6 +50,7 @@ class RecordReader:
         Raises:
             StoreError: there is none, or several.
         """
+        found: list[Detection | Rejection] = []
         for condition, values in _conditions(part):
             found = self._select(f"WHERE {condition} LIMIT 2", values)
             if len(found) == 1:
@@ -88,28 +92,24 @@ class RecordReader:
             found = self._database.execute(query, (record,)).fetchone()
         return None if found is None else (found["verdict"], found["note"])
 
-    def files_done(self) -> Iterator[FileDone]:
+    def files_done(self) -> list[FileDone]:
         """Recordings of watched folders that were analysed to their end."""
         with told(self.path):
-            for row in self._database.execute("SELECT source, size, modified_ns FROM files"):
-                yield FileDone(*row)
+            if check_version(self._database) < _NUMBERED:
+                return []
+            rows = self._database.execute("SELECT source, size, modified_ns FROM files")
+            return [FileDone(*row) for row in rows]
 
-    def begun(self, prefix: str) -> Iterator[tuple[str, str, float, str]]:
-        """Records of recordings that were not analysed to their end.
-
-        Args:
-            prefix: of the recording's path.
-
-        Yields:
-            Path of the recording, species id, start in seconds and id of a record.
-        """
-        query = (
-            "SELECT source, species_id, start_s, id FROM records "
-            "WHERE substr(source, 1, ?) = ? AND source NOT IN (SELECT source FROM files)"
-        )
+    def of_source(self, source: str) -> list[Detection]:
+        """Species found in a recording, reported or not."""
+        known = "SELECT 1 FROM contexts WHERE source = ? LIMIT 1"
         with told(self.path):
-            for row in self._database.execute(query, (len(prefix), prefix)):
-                yield tuple(row)
+            if check_version(self._database) < _NUMBERED:
+                return []
+            if self._database.execute(known, (source,)).fetchone() is None:
+                return []  # else all records would be looked through for each new file
+        found = self._select("WHERE source = ?", (source,))
+        return [one.candidate if isinstance(one, Rejection) else one for one in found]
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -123,7 +123,13 @@ class RecordReader:
     def _select(self, rest: str, values: Sequence[str | int]) -> list[Detection | Rejection]:
         with told(self.path):
             rows = self._database.execute(f"SELECT * FROM records {rest}", values).fetchall()
-            return [self._record(row) for row in rows]
+        found = []
+        for row in rows:
+            try:
+                found.append(self._record(row))
+            except (ValueError, TypeError, OverflowError, OSError) as error:
+                _LOG.warning("%s: a damaged record is left out (%s)", self.path, error)
+        return found
 
     def _record(self, row: sqlite3.Row) -> Detection | Rejection:
         values: dict[str, Any] = {name: row[name] for name in FIELDS}
@@ -146,10 +152,10 @@ def open_records(station: Path) -> Iterator[RecordReader]:
     path = station / FILE_NAME
     if not path.is_file():
         raise StoreError(f"{station}: no records here; name a station: --station")
-    with tempfile.TemporaryDirectory(prefix="birdlisten-") as folder, told(path):
-        with closing(_opened(path, Path(folder))) as database:
-            check_version(database)
-            yield RecordReader(station, database)
+    with told(path), ExitStack() as stack:
+        database = stack.enter_context(closing(_opened(path, stack)))
+        check_version(database)
+        yield RecordReader(station, database)
 
 
 @contextmanager
@@ -172,17 +178,18 @@ def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
         mode: `rwc`, `ro`, or `ro&immutable=1` where nobody writes.
     """
     database = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}",
         BUSY_S,
         isolation_level=None,
         check_same_thread=False,
         uri=True,
     )
     database.row_factory = sqlite3.Row
+    database.text_factory = lambda content: content.decode("utf-8", "replace")
     return database
 
 
-def _opened(path: Path, spare: Path) -> sqlite3.Connection:
+def _opened(path: Path, stack: ExitStack) -> sqlite3.Connection:
     """Without a log beside it nobody writes; a log on a card that can't be written needs a copy."""
     log = path.with_name(f"{path.name}-wal")
     if not log.exists():
@@ -197,6 +204,7 @@ def _opened(path: Path, spare: Path) -> sqlite3.Connection:
             raise
     if not log.stat().st_size:
         return connect(path, "ro&immutable=1")
+    spare = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="birdlisten-")))
     for file in (path, log):
         shutil.copyfile(file, spare / file.name)
     return connect(spare / path.name)
@@ -204,6 +212,8 @@ def _opened(path: Path, spare: Path) -> sqlite3.Connection:
 
 def _conditions(part: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """From what an index answers to what needs a look at every id."""
+    if not part.isascii():
+        return
     if len(part) == ID_CHARACTERS:
         yield "id = ?", (part,)
     elif len(part) == _ENDING:

@@ -3,8 +3,8 @@
 import logging
 import shutil
 import sqlite3
-import struct
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,8 +19,10 @@ from edge.system import clock
 _LOG = logging.getLogger(__name__)
 CHECK_S = 2.0
 """A check at the start takes no longer, however large the file; what it misses shows when used."""
-_HEADER, _MAGIC = struct.Struct(">16s44xI"), b"SQLite format 3\0"
-"""Of a database file: the magic, and the version of its schema."""
+_FORMER, _FORMER_WIDTH, _WIDTH = 3, 25, 17
+"""The last version whose records were one table, and the columns of that, and of today's."""
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""Errors of a damaged file: what SQLite says of it may hold bytes of it."""
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "TEXT": str,
     "INTEGER": int,
@@ -31,8 +33,11 @@ _STEPS = 10_000
 """Of SQLite's machine between two looks at the clock."""
 _ROOM = 64_000_000
 """Bytes; with less free a new database would soon stand still, too."""
-_FOREIGN = ("no such table", "no such column", "malformed", "unsupported file format")
-"""Words of SQLite for a file that lacks the tables of its version."""
+_PASSING = (
+    *("locked", "busy", "full", "disk I/O", "readonly", "unable to open", "out of memory"),
+    *("interrupted", "closed database", "protocol"),
+)
+"""Words of SQLite for trouble that is not the file's."""
 _FARTHEST = 1 << 40
 """No station has more rows."""
 
@@ -52,7 +57,7 @@ def problem(database: sqlite3.Connection, limit_s: float = CHECK_S) -> str | Non
         if "interrupted" in str(error):
             return None
         raise
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         return str(error)
     finally:
         database.set_progress_handler(None, 0)
@@ -60,9 +65,7 @@ def problem(database: sqlite3.Connection, limit_s: float = CHECK_S) -> str | Non
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """False of what may pass: locked, no room, a disk that doesn't answer."""
-    if isinstance(error, sqlite3.OperationalError):
-        return str(error).startswith(_FOREIGN) or str(error).endswith("already exists")
-    return not isinstance(error, sqlite3.IntegrityError)
+    return not any(word in str(error) for word in _PASSING)
 
 
 def reindex(database: sqlite3.Connection) -> bool:
@@ -73,7 +76,7 @@ def reindex(database: sqlite3.Connection) -> bool:
         return problem(database) is None
     except sqlite3.OperationalError:
         raise  # locked, or no room: nothing is known
-    except sqlite3.DatabaseError:
+    except BROKEN:
         return False
 
 
@@ -94,9 +97,10 @@ def recover(path: Path) -> Path:
     """
     fresh = path.with_name(f"{FILE_NAME}.recovering")
     kept = _salvaged(path, fresh)
-    damaged = _set_aside(path)
     if kept is not None:
-        fresh.replace(path)
+        fresh.replace(_recovered(path))
+    damaged = _set_aside(path)
+    finish(path)
     _LOG.error(
         "%s is damaged; %s recovered, and the damaged file set aside as %s",
         path,
@@ -104,6 +108,17 @@ def recover(path: Path) -> Path:
         damaged,
     )
     return damaged
+
+
+def finish(path: Path) -> None:
+    """Put a recovered database in its place, if a recovery was broken off just before that."""
+    recovered = _recovered(path)
+    if recovered.exists() and not path.exists():
+        recovered.replace(path)
+
+
+def _recovered(path: Path) -> Path:
+    return path.with_name(f"{FILE_NAME}.recovered")
 
 
 def _salvaged(path: Path, fresh: Path) -> int | None:
@@ -127,8 +142,9 @@ def _salvage(path: Path, fresh: Path) -> int:
         new.execute("PRAGMA auto_vacuum = INCREMENTAL")
         new.execute("PRAGMA journal_mode = WAL")
         migrate(new, MIGRATIONS[: _version(path)])
-        with suppress(sqlite3.DatabaseError), closing(connect(path)) as old:
-            _copy_tables(old, new)
+        if path.stat().st_size:
+            with suppress(*BROKEN), closing(connect(path)) as old:
+                _copy_tables(old, new)
         _copy_strays(path, new)
         migrate(new)
         (kept,) = new.execute("SELECT count(*) FROM records").fetchone()
@@ -137,14 +153,15 @@ def _salvage(path: Path, fresh: Path) -> int:
 
 
 def _version(path: Path) -> int:
-    """Version of a database, from its header; the newest if that is damaged."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
-    newest = len(MIGRATIONS)
-    if len(header) < _HEADER.size:
-        return newest
-    magic, version = _HEADER.unpack(header)
-    return version if magic == _MAGIC and 0 < version <= newest else newest
+    """Version whose tables a database has; by its rows, if it doesn't tell."""
+    tables = set[str]()
+    if path.stat().st_size:  # else SQLite would throw the log away
+        with suppress(*BROKEN), closing(connect(path, "ro")) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
+    if not tables & {"records", "kept_records"}:
+        widths = Counter(len(values) for _, values in stray_rows(path))
+        tables = {"records"} if widths[_FORMER_WIDTH] > widths[_WIDTH] else {"kept_records"}
+    return len(MIGRATIONS) if "kept_records" in tables else _FORMER
 
 
 def _tables(database: sqlite3.Connection) -> Iterator[tuple[str, list[sqlite3.Row]]]:
@@ -174,12 +191,14 @@ def _readable(database: sqlite3.Connection, query: str) -> Iterator[sqlite3.Row]
     while at is not None:
         try:
             for row in database.execute(f"{query} WHERE rowid > ? ORDER BY rowid", (at,)):
+                if row["row"] <= at:  # a damaged page leads back: there is no end to that
+                    raise sqlite3.DatabaseError("rows out of order")
                 at = row["row"]
                 yield row
             return
         except sqlite3.OperationalError:
             return  # no such table, in an old version
-        except sqlite3.DatabaseError:
+        except BROKEN:
             at = _beyond(database, query, at or 0)
 
 
@@ -201,7 +220,7 @@ def _reads(database: sqlite3.Connection, query: str, at: int) -> bool:
     try:
         database.execute(f"{query} WHERE rowid > ? ORDER BY rowid LIMIT 1", (at,)).fetchone()
         return True
-    except sqlite3.DatabaseError:
+    except BROKEN:
         return False
 
 

@@ -16,8 +16,9 @@ MOST_EMBEDDINGS = 1_000_000
 _DAY_MS = 86_400_000
 _OLDEST = """
     SELECT number, id FROM kept_embeddings JOIN kept_records USING (number)
-    ORDER BY number LIMIT ?
+    WHERE id < ? ORDER BY number LIMIT ?
 """
+_FIRST = "SELECT number FROM kept_embeddings WHERE number <= ? ORDER BY number LIMIT ?"
 _CANDIDATE = """
     DELETE FROM kept_records WHERE number = ? AND rejected NOT NULL
     AND id NOT IN (SELECT record FROM reviews)
@@ -47,22 +48,13 @@ class Retention:
         """
         if not self._days or time.monotonic() < self._next:
             return 0
-        gone = self._step(database, self._oldest_kept(database))
+        gone = self._step(database)
         if gone < _STEP:  # else there is more to do, with the next look
             self._next = time.monotonic() + _EVERY_S
         return gone
 
-    def _oldest_kept(self, database: sqlite3.Connection) -> str:
-        if clock.synchronised():
-            return _first_id(round(clock.now_ms() - self._days * _DAY_MS))
-        query = "SELECT id FROM kept_embeddings JOIN kept_records USING (number)"
-        newest = f"{query} ORDER BY number DESC LIMIT 1 OFFSET {MOST_EMBEDDINGS - 1}"
-        found = database.execute(newest).fetchone()
-        return "" if found is None else str(found["id"])
-
-    def _step(self, database: sqlite3.Connection, before: str) -> int:
-        oldest = database.execute(_OLDEST, (_STEP,)).fetchall()
-        old = [(row["number"],) for row in oldest if row["id"] < before]
+    def _step(self, database: sqlite3.Connection) -> int:
+        old = [(row["number"],) for row in self._oldest(database)]
         if not old:
             return 0
         with transaction(database):
@@ -71,6 +63,18 @@ class Retention:
         # `execute` would stop after the first page.
         database.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
         return len(old)
+
+    def _oldest(self, database: sqlite3.Connection) -> list[sqlite3.Row]:
+        """Rows that are too old, some at most."""
+        if not clock.synchronised():
+            (newest,) = database.execute("SELECT max(number) FROM kept_embeddings").fetchone()
+            bound = (newest or 0) - MOST_EMBEDDINGS
+            return database.execute(_FIRST, (bound, _STEP)).fetchall()
+        now_ms = clock.now_ms()
+        before = _first_id(round(now_ms - self._days * _DAY_MS))
+        # Ids of a clock that was ahead lie in the future, and stand in nobody's way.
+        oldest = database.execute(_OLDEST, (_first_id(now_ms), _STEP)).fetchall()
+        return [row for row in oldest if row["id"] < before]
 
 
 def _first_id(milliseconds: int) -> str:

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 
 from edge.contract.errors import StoreError
 
@@ -113,12 +114,12 @@ MIGRATIONS = (
         (SELECT json_group_array(json(iif(type = 'object', value, json_object(
             'file', file, 'url', url, 'author', author, 'licence', licence,
             'similarity', json_extract(value, '$[1]')
-        )))) FROM json_each(kept.pictures)
+        )))) FROM json_each(iif(json_valid(kept.pictures), kept.pictures, '[]'))
         LEFT JOIN pictures AS known ON known.number = json_extract(value, '$[0]')) AS pictures,
         (SELECT json_group_array(json(iif(type = 'object', value, json_object(
             'scientific_name', known.scientific_name, 'common_name', known.common_name,
             'score', json_extract(value, '$[1]'), 'probability', json_extract(value, '$[2]')
-        )))) FROM json_each(kept.top)
+        )))) FROM json_each(iif(json_valid(kept.top), kept.top, '[]'))
         LEFT JOIN names AS known ON known.number = json_extract(value, '$[0]')) AS top,
         clip, model_id, bundle, precision, provider, rejected, kept.number
     FROM kept_records AS kept
@@ -176,6 +177,8 @@ def check_version(database: sqlite3.Connection, known: int = len(MIGRATIONS)) ->
         StoreError: it is newer than this program.
     """
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version < 0:
+        raise sqlite3.DatabaseError("the version of the records is malformed")
     if version > known:
         raise StoreError(
             f"the records are of version {version}, newer than {known}, the newest this "
@@ -197,6 +200,29 @@ def migrate(database: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS
             version = check_version(database, len(migrations))
             if version < len(migrations):
                 _step(database, migrations[version], version + 1)
+
+
+def check_definitions(database: sqlite3.Connection) -> None:
+    """Check that tables, views, indexes and triggers of the newest version are as they were made.
+
+    Raises:
+        sqlite3.DatabaseError: one is missing, or its text is damaged.
+    """
+    missing = _definitions_made() - _definitions(database)
+    if missing:
+        raise sqlite3.DatabaseError(f"malformed: {sorted(name for name, _ in missing)[0]}")
+
+
+@cache
+def _definitions_made() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        migrate(database)
+        return _definitions(database)
+
+
+def _definitions(database: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    made = database.execute("SELECT name, sql FROM sqlite_schema WHERE sql NOT NULL")
+    return frozenset((name, sql) for name, sql in made)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.contract.errors import StoreError
@@ -21,7 +21,7 @@ from edge.records.detection import (
 )
 from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.retention import Retention
-from edge.records.schema import FILE_NAME, check_version, migrate, transaction
+from edge.records.schema import FILE_NAME, check_definitions, check_version, migrate, transaction
 from edge.records.shared import packed_candidates, packed_pictures
 from edge.system import clock
 
@@ -63,6 +63,10 @@ class Store(RecordReader):
             station.mkdir(parents=True, exist_ok=True)
             super().__init__(station, _open_sound(path, recover))
             self._file = path.stat()
+        self._log_path = path.with_name(f"{path.name}-wal")
+        self._log: os.stat_result | None = None
+        self._taken = set[Path]()
+        """Files of reviews that are taken up, and can't be removed."""
 
     def write(self, record: Record) -> None:
         """Keep a record; once this returns it survives a crash and a power cut.
@@ -79,15 +83,16 @@ class Store(RecordReader):
             DamagedStore: a part of the file can't be used.
             StoreError: the disk is full, or the file was taken away; nothing of it is kept.
         """
-        with told(self.path):
+        with self._guarded():
             try:
                 self._commit(records)
             except sqlite3.DatabaseError as error:
                 if not repair.is_damage(error):
                     raise
                 self._mend(records, error)
-            if not self.is_there():
-                raise StoreError(f"{self.path}: was taken away; a new one is begun")
+        if not self.is_there():
+            self._save_log()
+            raise StoreError(f"{self.path}: was taken away; it is begun anew")
 
     def take_reviews(self) -> int:
         """Take up what people said of records meanwhile; the count of it.
@@ -95,15 +100,18 @@ class Store(RecordReader):
         Raises:
             StoreError: the disk is full, say; then it waits.
         """
-        files = inbox.files(self.station)
-        reviews = [(file, review) for file in files if (review := inbox.read(file)) is not None]
+        files = [file for file in inbox.files(self.station) if file not in self._taken]
+        reviews = {file: review for file in files if (review := inbox.read(file)) is not None}
         if not reviews:
             return 0
         with self._guarded(), transaction(self._database):
-            for _, review in reviews:
+            for review in reviews.values():
                 self._review(review)
-        for file, _ in reviews:
-            file.unlink(missing_ok=True)
+        for file in reviews:
+            try:
+                file.unlink(missing_ok=True)
+            except OSError:  # another's: what was taken up once is not again
+                self._taken.add(file)
         return len(reviews)
 
     def review(self, record: str, verdict: str | None, note: str = "") -> None:
@@ -125,17 +133,24 @@ class Store(RecordReader):
         with told(self.path):
             try:
                 yield
-            except sqlite3.DatabaseError as error:
-                if not repair.is_damage(error):
+            except repair.BROKEN as error:
+                if isinstance(error, sqlite3.Error) and not repair.is_damage(error):
                     raise
                 raise DamagedStore(f"{self.path}: {error}") from error
 
     def is_there(self) -> bool:
-        """False once the file was taken away, or another has its name."""
+        """False once the file or its log was taken away, or another has its name."""
         try:
-            return os.path.samestat(self._file, self.path.stat())
+            self._log = self._log or self._log_path.stat()
+            same = os.path.samestat(self._log, self._log_path.stat())
+            return same and os.path.samestat(self._file, self.path.stat())
         except OSError:
             return False
+
+    def _save_log(self) -> None:
+        """Write what lies in a log without a name to the file, while it can be read."""
+        with suppress(sqlite3.Error):
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _mend(self, records: Sequence[Record], error: sqlite3.DatabaseError) -> None:
         """A broken index is all that a running store mends by itself."""
@@ -149,6 +164,8 @@ class Store(RecordReader):
             for record in records:
                 try:
                     self._put(record)
+                except UnicodeDecodeError as error:  # of what SQLite says, not of the record
+                    raise sqlite3.DatabaseError("malformed text") from error
                 except _UNFIT as error:  # it alone is left out, for else none would ever be kept
                     _LOG.error("%s: a record can't be kept: %s", self.path, error)
 
@@ -199,12 +216,19 @@ class Store(RecordReader):
 
 def _open_sound(path: Path, recover: bool) -> sqlite3.Connection:
     """A database that is sound, as far as a short check can tell."""
-    database = None if recover else _opened(path)
+    repair.finish(path)
+    database = None if recover or _has_only_a_log(path) else _opened(path)
     if database is not None:
         return database
     repair.recover(path)
     with _closing_on_error(connect(path)) as database:
         return _prepared(database)
+
+
+def _has_only_a_log(path: Path) -> bool:
+    """True of an emptied file, whose log SQLite would throw away."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size > 0
 
 
 def _opened(path: Path) -> sqlite3.Connection | None:
@@ -216,6 +240,8 @@ def _opened(path: Path) -> sqlite3.Connection | None:
         except sqlite3.DatabaseError as error:
             if not repair.is_damage(error):
                 raise
+        except UnicodeDecodeError:
+            pass
         database.close()
         return None
 
@@ -225,6 +251,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
     for setting in _SETTINGS:
         database.execute(f"PRAGMA {setting}")
     migrate(database)
+    check_definitions(database)
     return database
 
 

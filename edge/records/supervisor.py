@@ -8,7 +8,6 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from edge.contract.errors import StoreError
 from edge.records.backlog import Backlog
 from edge.records.detection import Record
 from edge.records.lock import StationInUse, StationLock
@@ -63,7 +62,7 @@ class StoreSupervisor:
             if not waits:
                 raise
             self._trouble(error)
-        except StoreError as error:
+        except Exception as error:  # the store's trouble never is the listener's
             self._trouble(error)
 
     def keep(self, records: Sequence[Record]) -> None:

@@ -1,6 +1,7 @@
 """Reviews reach the database through whoever owns it."""
 
 import json
+import os
 
 import pytest
 
@@ -61,7 +62,10 @@ def test_a_running_listener_takes_it_up(tmp_path):
     [b"", b"{", b"[]", b"null", b'{"record": 1}', b"\xff\xfe", b"[" * 100_000]
     + [
         json.dumps({"record": ONE, "verdict": verdict, "note": note, "reviewed_at": at}).encode()
-        for verdict, note, at in (("maybe", "", 1), (CONFIRMED, None, 1), (CONFIRMED, "", "now"))
+        for verdict, note, at in (
+            *(("maybe", "", 1), (CONFIRMED, None, 1), (CONFIRMED, "", "now")),
+            *((CONFIRMED, "", 10**30), (CONFIRMED, "", -1), (CONFIRMED, "\udc80", 1)),
+        )
     ],
 )
 def test_what_is_no_review_is_left_alone(store, tmp_path, content):
@@ -98,3 +102,11 @@ def test_a_refused_species_takes_nothing_back(birdlisten, bundle_path, tmp_path)
     assert birdlisten("confirm", first["id"], "--as", "Dodo", "--station", station).code == 2
     assert "confirmed as" in birdlisten("why", first["id"], "--station", station).out
     assert len([*station.rglob("*.npy")]) == 1
+
+
+def test_a_review_that_cant_be_removed_is_taken_up_once(store, tmp_path, monkeypatch):
+    leave(tmp_path, ONE, CONFIRMED)
+    monkeypatch.setattr("pathlib.Path.unlink", lambda path, missing_ok=False: os.open("/none", 0))
+    assert store.take_reviews() == 1
+    assert store.take_reviews() == 0
+    assert store.verdict(ONE) == (CONFIRMED, "")

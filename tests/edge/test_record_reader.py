@@ -90,12 +90,13 @@ def test_any_part_of_an_id_finds_its_record(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "part", ["%", "_", "", "x' OR 1", "\N{BIRD}", "\udcff", "0199\x00", "Z" * 36]
+    "part",
+    ["%", "_", "", "x' OR 1", "\N{BIRD}", "\U0010ffff", "\ud7ff", "\udcff", "0199\x00", "Z" * 36],
 )
 def test_what_is_no_part_of_an_id_finds_none(tmp_path, part):
     store = Store(tmp_path)
     store.write_all([detection(id=one) for one in IDS[:2]])
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=r"no id|several ids"):
         store.find(part)
 
 
@@ -103,3 +104,28 @@ def test_a_rejected_candidate_is_found_with_its_reason(tmp_path):
     store = Store(tmp_path)
     store.write(Rejection(detection(id=IDS[0]), "no"))
     assert store.find(IDS[0][-12:]).reason == "no"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "pictures = '[[1,'",
+        "top = '{}'",
+        "pictures = 'null'",
+        "detected_at = 9223372036854775807",
+        "source = CAST(x'ff41' AS TEXT)",
+        "common_name = NULL",
+    ],
+)
+def test_a_damaged_record_keeps_no_other_from_being_read(tmp_path, damage):
+    store = Store(tmp_path)
+    store.write_all([detection(id=one) for one in IDS[:3]])
+    column = damage.partition(" ")[0]
+    table = {"source": "contexts", "common_name": "species"}.get(column, "kept_records")
+    if table == "species":
+        store.database.execute("DELETE FROM species")
+    else:
+        store.database.execute(f"UPDATE {table} SET {damage} WHERE number = 1")
+    with open_records(tmp_path) as records:
+        found = [one.id for one in records.last(5)]
+    assert found[-2:] == IDS[1:3]

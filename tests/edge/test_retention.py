@@ -133,3 +133,13 @@ def overwrite(store: Store, page: int) -> None:
         file.seek((page - 1) * 4096)
         file.write(b"\xa5" * 4096)
     store._database = connect(store.path)
+
+
+@pytest.mark.usefixtures("synchronised")
+def test_ids_of_a_clock_that_was_ahead_stand_in_nobodys_way(tmp_path):
+    store = Store(tmp_path)
+    fill(store, range(-900, -300))  # years ahead, and first
+    pairs = fill(store, range(40, 45))
+    while store.tidy(Retention(30)):
+        pass
+    assert not ids(store) & {candidate for _, candidate in pairs.values()}
