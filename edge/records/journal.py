@@ -26,19 +26,20 @@ class Journal:
     Args:
         folder: where the file is, or is made.
         size: of it, in bytes.
+        name: of it.
 
     Raises:
         OSError: there is no room, or the folder can't be written.
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, name: str = FILE_NAME) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._path = folder / FILE_NAME
+        self._path = folder / name
         self._file = os.open(self._path, flags, 0o666)
         try:
             self._take_room(size)
             self._size = size
-            self._epoch, self._end = self._read_head(), _FIRST
+            self.epoch, self._end = self._read_head(), _FIRST
             for content in self.frames():
                 self._end += _FRAME.size + len(content)
         except BaseException:
@@ -73,7 +74,7 @@ class Journal:
         """
         frames, room = [], self.free
         for content in contents:
-            frame = _FRAME.pack(self._epoch, len(content), zlib.crc32(content)) + content
+            frame = _FRAME.pack(self.epoch, len(content), zlib.crc32(content)) + content
             if len(frame) > room:
                 break
             room -= len(frame)
@@ -91,7 +92,7 @@ class Journal:
             if len(head) < _FRAME.size:
                 return
             epoch, length, check = _FRAME.unpack(head)
-            if epoch != self._epoch or length > self._size - at - _FRAME.size:
+            if epoch != self.epoch or length > self._size - at - _FRAME.size:
                 return
             content = os.pread(self._file, length, at + _FRAME.size)
             if len(content) < length or zlib.crc32(content) != check:
@@ -99,14 +100,21 @@ class Journal:
             yield content
             at += _FRAME.size + length
 
-    def clear(self) -> None:
+    def clear(self, epoch: int | None = None) -> None:
         """Begin again: what is there has been taken up.
+
+        Args:
+            epoch: to begin; None takes the next one.
 
         Raises:
             OSError: the disk doesn't take it; then it is all still there.
         """
-        if not self.is_empty:
-            self._begin((self._epoch + 1) % (1 << 32))
+        if not self.is_empty or epoch is not None:
+            self._begin((self.epoch + 1 if epoch is None else epoch) % (1 << 32))
+
+    def remove(self) -> None:
+        """Give its room back, with what is in it."""
+        self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Leave it, with what is in it."""
@@ -126,13 +134,12 @@ class Journal:
         magic, epoch = _HEAD.unpack(content.ljust(_HEAD.size, b"\0"))
         if magic == _MAGIC:
             return int(epoch)
-        self._epoch = 0
         self._begin(1)
         return 1
 
     def _begin(self, epoch: int) -> None:
         self._write(_HEAD.pack(_MAGIC, epoch), 0)
-        self._epoch, self._end = epoch, _FIRST
+        self.epoch, self._end = epoch, _FIRST
 
     def _write(self, content: bytes, at: int) -> None:
         while content:

@@ -61,7 +61,8 @@ class Store(RecordReader):
         path = station / FILE_NAME
         with told(path):
             station.mkdir(parents=True, exist_ok=True)
-            super().__init__(station, _open_sound(path, recover))
+            database, self.was_recovered = _open_sound(path, recover)
+            super().__init__(station, database)
             self._file = path.stat()
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: os.stat_result | None = None
@@ -214,15 +215,15 @@ class Store(RecordReader):
             )
 
 
-def _open_sound(path: Path, recover: bool) -> sqlite3.Connection:
-    """A database that is sound, as far as a short check can tell."""
+def _open_sound(path: Path, recover: bool) -> tuple[sqlite3.Connection, bool]:
+    """A database that is sound, as far as a short check can tell, and whether it was recovered."""
     repair.finish(path)
     database = None if recover or _has_only_a_log(path) else _opened(path)
     if database is not None:
-        return database
+        return database, False
     repair.recover(path)
     with _closing_on_error(connect(path)) as database:
-        return _prepared(database)
+        return _prepared(database), True
 
 
 def _has_only_a_log(path: Path) -> bool:

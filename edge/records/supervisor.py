@@ -12,6 +12,7 @@ from edge.records.backlog import Backlog
 from edge.records.detection import Record
 from edge.records.lock import StationInUse, StationLock
 from edge.records.reader import told
+from edge.records.recent import RecentRecords
 from edge.records.retention import Retention
 from edge.records.store import DamagedStore, Store
 from edge.system.throttle import RateLimitedLog
@@ -40,11 +41,12 @@ class StoreSupervisor:
     def __init__(self, station: Path, candidates_days: float = 0.0) -> None:
         self._station, self._retention = station, Retention(candidates_days)
         self._lock, self._backlog = StationLock(station), Backlog(station)
+        self._recent = RecentRecords(station)
         self._store: Store | None = None
         self._opening: _Opening | None = None
         self._next, self._pause_s = 0.0, _FIRST_S
         self._tell = RateLimitedLog(_LOG, logging.ERROR)
-        self._troubled = self._damaged = False
+        self._troubled = self._damaged = self._lacks_recent = False
 
     def start(self, waits: bool = False) -> None:
         """Open the store, or go on without until that can be done.
@@ -79,7 +81,7 @@ class StoreSupervisor:
     @property
     def is_well(self) -> bool:
         """True while records are kept at once."""
-        return self._store is not None and not self._backlog
+        return not (self._store is None or self._backlog or self._lacks_recent)
 
     def close(self) -> None:
         """Write what waits, if that can be done soon; else it waits for the next start."""
@@ -91,6 +93,7 @@ class StoreSupervisor:
             self._drop_store()
             self._lock.release()
         self._backlog.close()
+        self._recent.close()
 
     def _finish(self, opening: "_Opening") -> None:
         opening.join()
@@ -103,11 +106,15 @@ class StoreSupervisor:
         if self._store is None or not self.is_well:
             return False
         try:
-            self._store.write_all(records)
+            self._put(self._store, records)
         except Exception as error:  # whatever it is: records wait
             self._trouble(error)
             return False
         return True
+
+    def _put(self, store: Store, records: Sequence[Record]) -> None:
+        store.write_all(records)
+        self._recent.add(records)
 
     def _look_after(self) -> None:
         """Open it, write what waits, take up reviews, take away what is old."""
@@ -115,6 +122,7 @@ class StoreSupervisor:
             if self._store is None:
                 self._open()
             if self._store is not None:
+                self._bring_back(self._store)
                 self._drain(self._store)
                 self._store.take_reviews()
                 self._store.tidy(self._retention)
@@ -130,17 +138,28 @@ class StoreSupervisor:
             if not self._lock.is_current():
                 self._lock.take()
             self._backlog.open()
+            self._recent.open()
             self._opening = _Opening(self._station, self._damaged)
         if self._opening.join(patience_s):
             opening, self._opening = self._opening, None
             self._store, self._damaged = opening.result(), False
+            self._lacks_recent |= self._store.was_recovered
+
+    def _bring_back(self, store: Store) -> None:
+        """After a recovery write the newest records again; those that are there stay."""
+        if not self._lacks_recent:
+            return
+        records = self._recent.records()
+        while chunk := list(islice(records, _CHUNK)):
+            store.write_all(chunk)
+        self._lacks_recent = False
 
     def _drain(self, store: Store) -> None:
         if not self._backlog:
             return
         records, kept = self._backlog.records(), 0
         while chunk := list(islice(records, _CHUNK)):
-            store.write_all(chunk)
+            self._put(store, chunk)
             kept += len(chunk)
         self._backlog.clear()
         _LOG.info("%s: %d records that waited are kept", self._station, kept)

@@ -368,3 +368,27 @@ def test_a_version_that_is_not_the_tables_is_recovered_by_the_tables(tmp_path, v
     with supervised(tmp_path) as keep:
         keep(40)
     assert ids(tmp_path) == [number(n) for n in range(41)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_newest_records_outlive_any_page_of_the_database(tmp_path, seed):
+    evidence = np.ones(256, np.float16)
+    with supervised(tmp_path) as keep:
+        for n in range(200):
+            keep(n)
+    keeper = StoreSupervisor(tmp_path)
+    keeper.start()
+    keeper.keep([Evidence(number(7), evidence), Extension(number(7), 99.0, 9)])
+    keeper.close()
+    path, chance = tmp_path / FILE_NAME, random.Random(seed)
+    content = bytearray(path.read_bytes())
+    for page in chance.sample(range(4096, len(content), 4096), 5):
+        content[page : page + 4096] = chance.randbytes(4096)
+    path.write_bytes(content)
+    with supervised(tmp_path) as keep:
+        keep(200)
+    with open_records(tmp_path) as records:
+        kept = {one.id: one for one in records.last(1000)}
+        assert set(kept) == {number(n) for n in range(201)}
+        assert (kept[number(7)].end_s, kept[number(7)].hits) == (99.0, 9)
+        assert records.embedding(number(7)).tolist() == evidence.tolist()
