@@ -52,9 +52,7 @@ class Found:
 
     told: list[str] = field(default_factory=list)
     overwritten: set[str] = field(default_factory=set)
-    """Ids on pages of tables that were overwritten: nothing holds them any more."""
-    gone: int = 0
-    """Told ones that were lost with such a page."""
+    """Ids on pages of tables that were overwritten: the database holds them no more."""
     clips: int = 0
     broken: list[str] = field(default_factory=list)
     unfinished: int = 0
@@ -140,8 +138,7 @@ def look(station: Path, found: Found) -> None:
     with open_records(station) as records:
         kept = {one.id for one in records.last(10_000_000) if isinstance(one, Detection)}
     lost = [one for one in found.told if one not in kept]
-    found.gone = sum(one in found.overwritten for one in lost)
-    found.broken += [f"lost: {one}" for one in lost if one not in found.overwritten]
+    found.broken += [f"lost: {one}" for one in lost]
     for path in (station / "clips").glob("*/*"):
         found.unfinished += path.name.startswith(".")
         found.clips += path.suffix == ".flac"
@@ -219,9 +216,7 @@ def main() -> None:
     print(f"trouble: {', '.join(f'{name} {count}' for name, count in found.runs.items())}")
     print(f"detections told: {len(found.told)}; lost or broken: {len(found.broken)}")
     stood = len(found.overwritten & set(found.told))
-    print(
-        f"told ones on pages of a table that were overwritten: {stood}, gone with them {found.gone}"
-    )
+    print(f"told ones on pages of a table that were overwritten: {stood}")
     print(f"clips: {found.clips}, all whole; unfinished under other names: {found.unfinished}")
     print("\n".join(found.broken[:20]))
     sys.exit(bool(found.broken))
