@@ -21,8 +21,9 @@ def why(part: str | None, settings: Settings) -> int:
     """
     with open_records(settings.station_path) as records:
         found = [records.find(part)] if part else records.last(_LISTED)
-        told = [(*_parts(entry), records.verdict(_parts(entry)[0].id)) for entry in found]
-    for candidate, reason, review in told:
+        parts = [_parts(entry) for entry in found]
+        reviews = records.verdicts([candidate.id for candidate, _ in parts])
+    for (candidate, reason), review in zip(parts, reviews, strict=True):
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}
             print(json_line({**asdict(candidate), **notes}))

@@ -1,11 +1,11 @@
 """Backlog: records that wait until the database takes them, in order, on disk or in memory."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge.records.codec import decode, encode
+from edge.records.codec import decoded, encode
 from edge.records.detection import ClipGone, ClipKept, Detection, FileDone, Record
 from edge.records.journal import FILE_NAME, Journal
 from edge.system.throttle import RateLimitedLog
@@ -61,7 +61,7 @@ class Backlog:
     def records(self) -> Iterator[Record]:
         """Yield the records that wait, oldest first."""
         contents = [] if self._journal is None else self._journal.frames()
-        yield from _decoded((*contents, *self._memory))
+        yield from decoded((*contents, *self._memory))
 
     def clear(self) -> None:
         """All that waits has been kept.
@@ -118,12 +118,6 @@ def waiting_records(station: Path) -> list[Record]:
         return []
     try:
         with closing(Journal(station, DISK_BYTES)) as journal:
-            return list(_decoded(journal.frames()))
+            return list(decoded(journal.frames()))
     except OSError:
         return []
-
-
-def _decoded(contents: Iterable[bytes]) -> Iterator[Record]:
-    for content in contents:
-        with suppress(ValueError):  # of another version of the program
-            yield decode(content)

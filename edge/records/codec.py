@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -38,6 +39,13 @@ def decode(content: bytes) -> Record:
         return _KINDS[values.pop("kind")](values)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no record: {error}") from error
+
+
+def decoded(contents: Iterable[bytes]) -> Iterator[Record]:
+    """Back from many; what another version of the program has written is left out."""
+    for content in contents:
+        with suppress(ValueError):
+            yield decode(content)
 
 
 def _values(record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Journal: a file of fixed size that takes records while the database can't.
+"""Journal: a file of fixed size that takes records beside the database.
 
     birdlisten.waiting      head: magic, epoch; then frames: epoch, length, CRC-32, content
 

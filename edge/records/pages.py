@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edge.records.schema import log_of
+
 Value = int | float | str | bytes | None
 _TABLE_LEAF = 13
 _USUAL_BYTES = 4096
@@ -50,7 +52,7 @@ class _Pages:
         size = int.from_bytes(self._content[16:18], "big")
         size = 65536 if size == 1 else size
         self.bytes = size if size >= 512 and size & (size - 1) == 0 else _USUAL_BYTES
-        self._log = _mapped(path.with_name(f"{path.name}-wal"))
+        self._log = _mapped(log_of(path))
         self._newer = _logged(self._log, self.bytes)
         """Places in the log of the pages that it has anew."""
 

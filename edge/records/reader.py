@@ -19,7 +19,7 @@ from edge.contract.arrays import Float16s
 from edge.contract.errors import StoreError
 from edge.records import inbox
 from edge.records.detection import Candidate, Detection, FileDone, Picture, Rejection
-from edge.records.schema import FILE_NAME, check_version
+from edge.records.schema import FILE_NAME, check_version, log_of
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -83,10 +83,17 @@ class RecordReader:
 
     def verdict(self, record: str) -> tuple[str, str] | None:
         """Review of a record: the verdict, and the note; what waits for the writer counts."""
-        waiting = [review for review in inbox.waiting(self.station) if review.record == record]
-        if waiting:
-            newest = waiting[-1]
-            return None if newest.verdict is None else (newest.verdict, newest.note)
+        return self.verdicts([record])[0]
+
+    def verdicts(self, records: Sequence[str]) -> list[tuple[str, str] | None]:
+        """Reviews of records, as `verdict` gives that of one; the inbox is read once."""
+        newest = {review.record: review for review in inbox.waiting(self.station)}
+        return [
+            _said(newest[record]) if record in newest else self._kept_verdict(record)
+            for record in records
+        ]
+
+    def _kept_verdict(self, record: str) -> tuple[str, str] | None:
         query = "SELECT verdict, note FROM reviews WHERE record = ? ORDER BY number DESC"
         with told(self.path):
             found = self._database.execute(query, (record,)).fetchone()
@@ -142,6 +149,10 @@ class RecordReader:
         return found if reason is None else Rejection(found, reason)
 
 
+def _said(review: inbox.Review) -> tuple[str, str] | None:
+    return None if review.verdict is None else (review.verdict, review.note)
+
+
 @contextmanager
 def open_records(station: Path) -> Iterator[RecordReader]:
     """A station's records, read-only; also of a card that can't be written, and beside a listener.
@@ -191,7 +202,7 @@ def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
 
 def _opened(path: Path, stack: ExitStack) -> sqlite3.Connection:
     """Without a log beside it nobody writes; a log on a card that can't be written needs a copy."""
-    log = path.with_name(f"{path.name}-wal")
+    log = log_of(path)
     if not log.exists():
         return connect(path, "ro&immutable=1")
     database = connect(path, "ro")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge.records.codec import decode, encode
+from edge.records.codec import decoded, encode
 from edge.records.detection import Record
 from edge.records.journal import Journal
 
@@ -58,9 +58,7 @@ class RecentRecords:
     def records(self) -> Iterator[Record]:
         """Yield the copies, oldest first."""
         for journal in self._journals:
-            for content in journal.frames():
-                with suppress(ValueError):  # of another version of the program
-                    yield decode(content)
+            yield from decoded(journal.frames())
 
     def close(self) -> None:
         """Leave them."""

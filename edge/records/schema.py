@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 
 from edge.contract.errors import StoreError
 
@@ -168,6 +169,11 @@ MIGRATIONS = (
     """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""
+
+
+def log_of(database: Path) -> Path:
+    """The log that SQLite keeps beside a database."""
+    return database.with_name(f"{database.name}-wal")
 
 
 def check_version(database: sqlite3.Connection, known: int = len(MIGRATIONS)) -> int:

@@ -21,7 +21,14 @@ from edge.records.detection import (
 )
 from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.retention import Retention
-from edge.records.schema import FILE_NAME, check_definitions, check_version, migrate, transaction
+from edge.records.schema import (
+    FILE_NAME,
+    check_definitions,
+    check_version,
+    log_of,
+    migrate,
+    transaction,
+)
 from edge.records.shared import packed_candidates, packed_pictures
 from edge.system import clock
 
@@ -64,7 +71,7 @@ class Store(RecordReader):
             database, self.was_recovered = _open_sound(path, recover)
             super().__init__(station, database)
             self._file = path.stat()
-        self._log_path = path.with_name(f"{path.name}-wal")
+        self._log_path = log_of(path)
         self._log: os.stat_result | None = None
         self._taken = set[Path]()
         """Files of reviews that are taken up, and can't be removed."""
@@ -228,7 +235,7 @@ def _open_sound(path: Path, recover: bool) -> tuple[sqlite3.Connection, bool]:
 
 def _has_only_a_log(path: Path) -> bool:
     """True of an emptied file, whose log SQLite would throw away."""
-    log = path.with_name(f"{path.name}-wal")
+    log = log_of(path)
     return path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size > 0
 
 
