@@ -23,7 +23,8 @@ from edge.system.memory import keep_freed_memory
 from train.birds.report import machine
 from train.data.dataset import Item
 from train.model.frontend import LogMelSpec
-from train.sound.cache import available_cores, load_each
+from train.sound.cache import load_each
+from train.sound.cores import available_cores
 from train.sound.features import LogMels, read_waveform
 from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler

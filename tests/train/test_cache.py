@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from tests.support import ROOT  # noqa: E402
 from train.data.dataset import Item  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.sound import cache  # noqa: E402
+from train.sound import cache, cores  # noqa: E402
 from train.sound.cache import file_key, load_each  # noqa: E402
 from train.sound.features import LogMels  # noqa: E402
 from train.sound.shards import INDEX, Shards, shard_file  # noqa: E402
@@ -77,7 +77,7 @@ def test_all_cores_make_the_same_arrays_in_the_same_order(tmp_path, monkeypatch,
     items[4].path.write_bytes(b"not a sound")
     compute = LogMels(LogMelSpec())
     alone = load_each(items, tmp_path / "alone", compute)
-    monkeypatch.setattr(cache, "_FEW", 0)
+    monkeypatch.setattr(cores, "_FEW", 0)
     monkeypatch.setattr(cache, "_WAVE", 2)
     caplog.clear()
     together = load_each(items, tmp_path / "together", compute)

@@ -2,29 +2,21 @@
 
 import hashlib
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from edge.contract.arrays import Array
 from edge.contract.errors import AudioError
-from edge.system.memory import keep_freed_memory
 from train.data.dataset import Item
+from train.sound.cores import over_cores
 from train.sound.shards import Shards, ShardWriter
 
 _LOG = logging.getLogger(__name__)
-_FEW = 64
-"""So many recordings are computed sooner than processes are started."""
 _WAVE = 512
 """Recordings after which what was computed is committed."""
-_CHUNK = 4
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ def file_key(path: Path) -> str:
 
 
 def _fill(writer: ShardWriter, missing: dict[str, Item], job: Job, title: str) -> None:
-    with _mapping(job, len(missing)) as over:
+    with over_cores(job, len(missing)) as over:
         found = tqdm(over(missing.values()), title, len(missing), disable=None)
         for n, (key, array) in enumerate(zip(missing, found, strict=True), start=1):
             if array.problem:
@@ -96,40 +88,3 @@ def _fill(writer: ShardWriter, missing: dict[str, Item], job: Job, title: str) -
                 writer.add(key, array.sha256, array.array)
             if n % _WAVE == 0:
                 writer.commit()
-
-
-@contextmanager
-def _mapping(job: Job, count: int) -> Iterator[Callable[[Iterable[Item]], Iterable[Computed]]]:
-    """Run a job with every item: here if they are few, else in a process a core."""
-    if count <= _FEW:
-        yield lambda items: map(job, items)
-        return
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["torch", type(job.compute).__module__])  # imported only once
-    with ProcessPoolExecutor(available_cores(), context, _begin, (job,)) as pool:
-        try:
-            yield lambda items: pool.map(_work, items, chunksize=_CHUNK)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_jobs: list[Job] = []
-"""Of this process, where it is a worker: sent once, not with every recording."""
-
-
-def _begin(job: Job) -> None:
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    _jobs.append(job)
-
-
-def _work(item: Item) -> Computed:
-    return _jobs[0](item)
