@@ -1,8 +1,8 @@
 """Calibration: background bank, score -> probability, and the default threshold.
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
-                                   [--fold BUNDLE DIR ...] [--fuse] [--least-right 0.83]
-                                   [--false-per-hour 1]
+                                   [--fold BUNDLE DIR ...] [--fuse] [--strangers SPLIT ...]
+                                   [--least-right 0.83] [--false-per-hour 1]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
@@ -16,6 +16,9 @@ made it, and all are fitted together.
 
 With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
 chosen species every name that the bundle knows: a window that is more like another is no match.
+
+With --strangers recordings of other species than a set holds are heard, too: each report of them is
+wrong, and at most one in twenty may make one.
 """
 
 import json
@@ -24,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -67,6 +70,21 @@ class Source:
     bundle: Path
     recordings: Path
     split: str
+    strangers: Sequence[str] = ()
+    """Splits whose recordings count where a set lacks their species."""
+
+
+class EmbeddedWindows(NamedTuple):
+    """Windows of some takes."""
+
+    rows: Float32s
+    """float32[windows, dim]."""
+    owners: Places
+    """int[windows]: the take."""
+    audible: Flags
+    """bool[windows]: the gate lets it pass."""
+    starts: Places
+    """int[windows]: samples since the take's start."""
 
 
 def calibrate(
@@ -102,13 +120,13 @@ def calibrate(
             f"{folders}: calibration needs background in split {VALIDATION}, has none"
         )
     bank_recordings = read_background(backgrounds, "train", rate_hz) or background
-    birds = [_birds(source, rate_hz) for source in sources]
+    birds = [(_birds(source, rate_hz), _strangers(source, rate_hz)) for source in sources]
     contents, calibrations, lines = {}, {}, []
     for precision in bundle.manifest.precisions:
         own = open_model(bundle, precision, bank_recordings)
         contents[f"background.{precision}"] = npy_bytes(own.bank)
         parts = [embed_recordings(background, own)]
-        for source, sung in zip(sources, birds, strict=True):
+        for source, (sung, strangers) in zip(sources, birds, strict=True):
             out_of_fold = source.bundle != bundle_path
             model = (
                 open_model(load_bundle(source.bundle), precision, bank_recordings)
@@ -117,6 +135,8 @@ def calibrate(
             )
             parts.append(embed_recordings(sung, model))
             parts.append(embed_recordings([*mixtures(sung, background)], model, mixed=True))
+            if strangers:
+                parts.append(replace(embed_recordings(strangers, model), strangers=True))
         weights = fit_weights(parts) if fuse else None
         scored = [score(part, bundle, weights) for part in parts]
         sets: dict[str, Any] = {}
@@ -156,6 +176,14 @@ def _birds(source: Source, rate_hz: int) -> list[LabelledRecording]:
     return birds
 
 
+def _strangers(source: Source, rate_hz: int) -> list[LabelledRecording]:
+    return [
+        recording
+        for split in source.strangers
+        for recording in read_recordings(source.recordings, split, rate_hz, birds=True)
+    ]
+
+
 def score_takes(
     recordings: Sequence[LabelledRecording],
     model: ScoringModel,
@@ -172,7 +200,13 @@ def embed_recordings(
     """The windows of some takes as an ear hears them."""
     found = embed(recordings, model.encoder, model.bundle.manifest.audio)
     return EmbeddedRecordings(
-        model, tuple(recording.species_ids for recording in recordings), *found, mixed
+        model=model,
+        species_ids=tuple(recording.species_ids for recording in recordings),
+        embeddings=found.rows,
+        owners=found.owners,
+        audible=found.audible,
+        starts=found.starts,
+        mixed=mixed,
     )
 
 
@@ -193,16 +227,18 @@ def _background_bank(
 
 def embed(
     recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
-) -> tuple[Float32s, Places, Flags]:
-    """float32[windows, dim], the take of every window, and whether it passes the gate."""
-    rows, owners, audible = [], [], []
+) -> EmbeddedWindows:
+    """Windows of some takes as an encoder hears them."""
+    rows, owners, audible, starts = [], [], [], []
     for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
         windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
         while chunk := list(islice(windows, _BATCH)):
             rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
             owners += [owner] * len(chunk)
             audible += [gate.judge(window).reason is None for window in chunk]
-    return np.concatenate(rows), np.array(owners), np.array(audible)
+            starts += [window.start_sample for window in chunk]
+    columns = (np.array(column) for column in (owners, audible, starts))
+    return EmbeddedWindows(np.concatenate(rows), *columns)
 
 
 def _windows(recording: LabelledRecording, spec: AudioSpec) -> Iterator[Window]:
@@ -219,6 +255,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--split", default=VALIDATION)
     parser.add_argument("--fuse", action="store_true", help="score by pictures and names")
+    parser.add_argument(
+        "--strangers",
+        nargs="+",
+        default=(),
+        metavar="SPLIT",
+        help="splits with recordings of species beside",
+    )
     usual = ThresholdLimits()
     parser.add_argument(
         "--least-right",
@@ -246,8 +289,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def command() -> None:
-        folds = [Source(Path(bundle), Path(folder), "test") for bundle, folder in args.fold]
-        sources = folds or [Source(args.bundle, args.recordings, args.split)]
+        folds = [
+            Source(Path(bundle), Path(folder), "test", args.strangers)
+            for bundle, folder in args.fold
+        ]
+        sources = folds or [Source(args.bundle, args.recordings, args.split, args.strangers)]
         folders = args.background or [args.recordings]
         limits = ThresholdLimits(args.least_right, args.false_per_hour)
         print(

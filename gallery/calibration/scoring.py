@@ -46,8 +46,12 @@ class EmbeddedRecordings:
     """int[windows]: the recording."""
     audible: Flags
     """bool[windows]: the gate lets it pass."""
-    mixed: bool
+    starts: Places
+    """int[windows]: samples since the recording's start."""
+    mixed: bool = False
     """Two birds at a time."""
+    strangers: bool = False
+    """They count where none of their species is asked for: as what must not be reported."""
 
     def windows(self, score: Float32s, ids: Sequence[str]) -> ScoredWindows:
         """With their scores, float32[windows, species]."""
@@ -58,16 +62,17 @@ class EmbeddedRecordings:
         background = np.array([not names for names in self.species_ids])
         mixed = np.full(len(self.owners), self.mixed)
         spec = self.model.bundle.manifest.audio
-        present = present[self.owners]
-        return ScoredWindows(
+        found = ScoredWindows(
             score=score,
-            present=present,
+            present=present[self.owners],
             recording=self.owners,
             mixed=mixed,
             background=background[self.owners],
             audible=self.audible,
+            start=self.starts,
             spec=spec,
         )
+        return found.part(found.strangers) if self.strangers else found
 
 
 def score(part: EmbeddedRecordings, target: Bundle, weights: Weights | None) -> Scored:
@@ -119,6 +124,7 @@ def fit_weights(parts: Sequence[EmbeddedRecordings]) -> Weights:
 
     Asked of the species that sing here and have both a picture and a name.
     """
+    parts = [part for part in parts if not part.strangers]
     sung = {name for part in parts for names in part.species_ids for name in names}
 
     def loss(share: float) -> float:

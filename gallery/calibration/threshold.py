@@ -1,6 +1,6 @@
 """From scores to probabilities, and to the threshold at which a listener reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,8 @@ class ThresholdLimits:
     """Share of what is reported among birds that must be right, at least."""
     false_per_hour: float = 1.0
     """False matches an hour of background, at most."""
+    strangers: float = 0.05
+    """Share of the recordings of other species that are reported as one of the set, at most."""
 
 
 _USUAL = ThresholdLimits()
@@ -47,7 +49,16 @@ class ScoredWindows:
     """bool[windows]: of a take without a bird."""
     audible: Flags
     """bool[windows]: the gate lets it pass."""
+    start: Places
+    """int[windows], samples since the take's start."""
     spec: AudioSpec
+
+    @property
+    def strangers(self) -> Flags:
+        """bool[windows]: of a take of birds that are none of the species."""
+        of_some = np.unique(self.recording[self.present.any(axis=1)])
+        found: Flags = ~self.background & ~np.isin(self.recording, of_some)
+        return found
 
     @property
     def hours(self) -> float:
@@ -69,12 +80,14 @@ class ScoredWindows:
             mixed=self.mixed[kept],
             background=self.background[kept],
             audible=self.audible[kept],
+            start=self.start[kept],
             spec=self.spec,
         )
 
     @classmethod
     def joined(cls, parts: Sequence["ScoredWindows"]) -> "ScoredWindows":
         """All windows; takes are numbered on from part to part."""
+        parts = [part for part in parts if len(part.recording)]
         firsts = np.cumsum([0, *(part.recording[-1] + 1 for part in parts[:-1])])
         recordings = [part.recording + first for part, first in zip(parts, firsts, strict=True)]
         return cls(
@@ -84,6 +97,7 @@ class ScoredWindows:
             mixed=np.concatenate([part.mixed for part in parts]),
             background=np.concatenate([part.background for part in parts]),
             audible=np.concatenate([part.audible for part in parts]),
+            start=np.concatenate([part.start for part in parts]),
             spec=parts[0].spec,
         )
 
@@ -131,10 +145,17 @@ def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWind
 def false_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> int:
     """Count of wrong species that the listener's confirmation would report, take by take."""
     wrong = (probability >= threshold) & ~windows.present & windows.audible[:, None]
-    return sum(
-        matches(wrong[windows.recording == recording], windows.spec)
-        for recording in np.unique(windows.recording[wrong.any(axis=1)])
-    )
+    return sum(count for _, count in _takes(wrong, windows))
+
+
+def misled(probability: Floats, windows: ScoredWindows, threshold: float) -> float:
+    """Share of the takes of strangers that are reported as some species."""
+    strangers = windows.part(windows.strangers)
+    if not len(strangers.recording):
+        return 0.0
+    passing = (probability[windows.strangers] >= threshold) & strangers.audible[:, None]
+    reported = sum(count > 0 for _, count in _takes(passing, strangers))
+    return reported / len(np.unique(strangers.recording))
 
 
 def choose_threshold(
@@ -145,7 +166,8 @@ def choose_threshold(
     """The lowest threshold with few false matches an hour of background, and few among birds.
 
     Of what is reported of recordings of birds a large share must be right: where birds sing,
-    another bird is the commonest error, and whoever reads too many wrong records reads no more. No
+    another bird is the commonest error, and whoever reads too many wrong records reads no more.
+    Few recordings of species outside the set may be reported as one in it. No
     site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
     most FREE of what was reported rightly.
     """
@@ -165,7 +187,8 @@ def choose_threshold(
             true_matches(chance, birds, threshold)[0],
             false_matches(chance, birds, threshold),
         )
-        if right >= limits.right * (right + wrong):
+        share = misled(chance, birds, threshold)
+        if right >= limits.right * (right + wrong) and share <= limits.strangers:
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])
 
@@ -180,12 +203,18 @@ def _shyest(right: dict[float, int]) -> float:
     )
 
 
-def matches(passing: Flags, spec: AudioSpec) -> int:
-    """Matches in one take, bool[windows, species]."""
+def _takes(passing: Flags, windows: ScoredWindows) -> Iterator[tuple[int, int]]:
+    """Takes in which anything passes, and how many matches there are in each."""
+    for recording in np.unique(windows.recording[passing.any(axis=1)]):
+        own = windows.recording == recording
+        yield int(recording), matches(passing[own], windows.start[own], windows.spec)
+
+
+def matches(passing: Flags, starts: Places, spec: AudioSpec) -> int:
+    """Matches in one take, bool[windows, species], whose windows begin at int[windows]."""
     confirmer: Confirmer[None] = Confirmer(spec)
     count = 0
-    for n, row in enumerate(passing):
-        start = n * spec.hop_samples
+    for start, row in zip(starts.tolist(), passing, strict=True):
         hits = {int(species): Hit(start, 1.0, None) for species in np.flatnonzero(row)}
         count += len(confirmer.update(start, hits))
     return count + len(confirmer.finish())
@@ -195,7 +224,5 @@ def true_matches(probability: Floats, windows: ScoredWindows, threshold: float) 
     """Counts of takes of birds: reported right by the listener's confirmation, and all."""
     right = (probability >= threshold) & windows.present & windows.audible[:, None]
     recordings = np.unique(windows.recording[windows.present.any(axis=1)])
-    found = [
-        matches(right[windows.recording == recording], windows.spec) > 0 for recording in recordings
-    ]
-    return sum(found), len(recordings)
+    found = sum(count > 0 for _, count in _takes(right, windows))
+    return found, len(recordings)

@@ -84,10 +84,10 @@ class BenchTrial:
         self._bundle, model = bundle, open_model(bundle, "fp32", bank)
         self._bank, spec = model.bank, bundle.manifest.audio
         recordings, species, authors = zip(*unknown(archive), strict=True)
-        rows, owner, _ = embed(recordings, model.encoder, spec)
+        rows, owner, *_ = embed(recordings, model.encoder, spec)
         self.more = Recordings(rows, owner, list(species), list(authors))
         birds = read_recordings(core, "test", _RATE_HZ, birds=True)
-        rows, owner, _ = embed(birds, model.encoder, spec)
+        rows, owner, *_ = embed(birds, model.encoder, spec)
         names = [next(iter(bird.species_ids)) for bird in birds]
         self._core = Recordings(rows, owner, names, [""] * len(birds))
         starter = load_bundle(PACKAGED_BUNDLE)

@@ -84,8 +84,8 @@ def listen(
     model, spec = open_model(opened, "fp32", bank), opened.manifest.audio
     ids = opened.species_ids(opened.manifest.default_species_set)
     search = Search(opened.gallery, ids, opened.manifest.top_pictures)
-    sung, recording, _ = embed(birds, model.encoder, spec)
-    still, _, audible = embed(background, model.encoder, spec)
+    sung, recording, *_ = embed(birds, model.encoder, spec)
+    still, _, audible, _ = embed(background, model.encoder, spec)
     species = [next(iter(bird.species_ids)) for bird in birds]
     rows = search.rows.wide().T
     background = model.bank.astype(np.float32)

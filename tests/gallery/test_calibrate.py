@@ -23,6 +23,7 @@ from gallery.calibration.threshold import (
     choose_threshold,
     false_matches,
     fit_calibration,
+    misled,
     true_matches,
 )
 
@@ -46,6 +47,12 @@ def test_platt_stays_finite_on_a_perfect_split():
     assert math.isfinite(intercept)
 
 
+def starts(recording, spec):
+    """Of windows a hop apart, take by take."""
+    first = np.searchsorted(recording, recording)
+    return (np.arange(len(recording)) - first) * spec.hop_samples
+
+
 def windows_of(present, recordings=1, background=False):
     count = len(present)
     recording = np.repeat(np.arange(recordings), count // recordings)
@@ -57,6 +64,7 @@ def windows_of(present, recordings=1, background=False):
         mixed=no,
         background=yes if background else no,
         audible=yes,
+        start=starts(recording, SPEC),
         spec=SPEC,
     )
 
@@ -127,6 +135,38 @@ def test_false_matches_are_what_the_confirmation_confirms():
     assert true_matches(probability, windows_of(present), 0.95) == (0, 1)
 
 
+def test_a_window_that_repeats_the_last_one_is_no_hit():
+    """As the listener counts: a window aligned to a take's end may hold next to no new sound."""
+    present = np.zeros((3, 1), bool)
+    probability = np.array([[0.0], [0.9], [0.9]])
+    windows = windows_of(present)
+    assert false_matches(probability, windows, 0.8) == 1
+    aligned = replace(windows, start=np.array([0, 1, 1.1]) * SPEC.hop_samples)
+    assert false_matches(probability, aligned, 0.8) == 0
+
+
+def birds_and_strangers(strangers):
+    """A hundred takes of the species, and so many of others; each is one match if it passes."""
+    return hourly([[True]] * 100 + [[False]] * strangers)
+
+
+@pytest.mark.parametrize(("misleading", "expected"), [(1, 0.6), (2, 0.95)])
+def test_one_recording_of_other_species_in_twenty_may_be_reported(misleading, expected):
+    probability = np.full((120, 1), 0.95)
+    probability[100:] = 0.2
+    probability[:3] = 0.61  # what the margin must not cost
+    probability[100 : 100 + misleading] = 0.9
+    windows = birds_and_strangers(20)
+    assert misled(probability, windows, 0.5) == pytest.approx(misleading / 20)
+    assert choose_threshold(probability, windows) == pytest.approx(expected, abs=0.02)
+
+
+def test_strangers_are_birds_of_none_of_the_species():
+    parts = [hourly([[True]]), hourly([[False]]), hourly([[False]], background=True)]
+    assert ScoredWindows.joined(parts).strangers.tolist() == [False, True, False]
+    assert misled(np.ones((1, 1)), parts[0], 0.5) == 0
+
+
 def test_the_isotonic_curve_is_the_nearest_that_never_falls():
     random = np.random.default_rng(2)
     score = random.normal(size=(400, 5))
@@ -170,6 +210,7 @@ def sung(noise, seed=3):
         mixed=no,
         background=no,
         audible=yes,
+        start=starts(recording, SPEC),
         spec=SPEC,
     )
 
@@ -242,6 +283,7 @@ def hourly(present, background=False, takes=None):
         mixed=no,
         background=heard,
         audible=yes,
+        start=starts(recording, HOURS),
         spec=HOURS,
     )
 
@@ -318,6 +360,7 @@ def drawn(chance, count, spreads, seed):
         mixed=no,
         background=no,
         audible=yes,
+        start=starts(takes, HOURS),
         spec=HOURS,
     )
 
