@@ -23,33 +23,23 @@ wrong, and at most one in twenty may make one.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from tqdm import tqdm
+from typing import Any
 
 from edge.command.parser import Parser
-from edge.contract.arrays import Flags, Float16s, Float32s, Places
-from edge.contract.audio import AudioSpec
-from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
-from edge.contract.calibration import Calibration, Weights
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
+from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
-from edge.dsp.gate import Gate, GateConfig, passing
-from edge.recognition.background import BANK_ROWS, thinned
-from edge.recognition.encoder import Encoder, open_encoder
-from edge.recognition.runtime import RuntimeOptions
-from edge.source.framing import Window, frame_waveform
+from gallery.calibration.embedding import embed_recordings, open_model
 from gallery.calibration.recordings import (
     LabelledRecording,
     mixtures,
     read_background,
     read_recordings,
 )
-from gallery.calibration.scoring import EmbeddedRecordings, Scored, ScoringModel, fit_weights, score
+from gallery.calibration.scoring import fit_weights, score
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
@@ -60,7 +50,6 @@ from gallery.command import run
 
 VALIDATION = "validation"
 """Split of the background that is scored."""
-_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -72,19 +61,6 @@ class Source:
     split: str
     strangers: Sequence[str] = ()
     """Splits whose recordings count where a set lacks their species."""
-
-
-class EmbeddedWindows(NamedTuple):
-    """Windows of some takes."""
-
-    rows: Float32s
-    """float32[windows, dim]."""
-    owners: Places
-    """int[windows]: the take."""
-    audible: Flags
-    """bool[windows]: the gate lets it pass."""
-    starts: Places
-    """int[windows]: samples since the take's start."""
 
 
 def calibrate(
@@ -157,16 +133,6 @@ def _line(found: Calibration, single: ScoredWindows) -> str:
     return said if right else f"{said}: none keeps to the limits (--least-right, --false-per-hour)"
 
 
-def open_model(
-    bundle: Bundle, precision: str, bank_recordings: Sequence[LabelledRecording]
-) -> ScoringModel:
-    """Open an encoder, and let it hear the background."""
-    encoder = open_encoder(bundle, precision, RuntimeOptions(threads=0))
-    return ScoringModel(
-        bundle, encoder, _background_bank(bank_recordings, encoder, bundle.manifest.audio)
-    )
-
-
 def _birds(source: Source, rate_hz: int) -> list[LabelledRecording]:
     birds = read_recordings(source.recordings, source.split, rate_hz, birds=True)
     if not birds:
@@ -182,67 +148,6 @@ def _strangers(source: Source, rate_hz: int) -> list[LabelledRecording]:
         for split in source.strangers
         for recording in read_recordings(source.recordings, split, rate_hz, birds=True)
     ]
-
-
-def score_takes(
-    recordings: Sequence[LabelledRecording],
-    model: ScoringModel,
-    target: Bundle,
-    weights: Weights | None = None,
-) -> Scored:
-    """The windows of some takes over each of the target's species sets."""
-    return score(embed_recordings(recordings, model), target, weights)
-
-
-def embed_recordings(
-    recordings: Sequence[LabelledRecording], model: ScoringModel, mixed: bool = False
-) -> EmbeddedRecordings:
-    """The windows of some takes as an ear hears them."""
-    found = embed(recordings, model.encoder, model.bundle.manifest.audio)
-    return EmbeddedRecordings(
-        model=model,
-        species_ids=tuple(recording.species_ids for recording in recordings),
-        embeddings=found.rows,
-        owners=found.owners,
-        audible=found.audible,
-        starts=found.starts,
-        mixed=mixed,
-    )
-
-
-def _background_bank(
-    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
-) -> Float16s:
-    """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
-    total = sum(len(recording.waveform) for recording in recordings) // spec.hop_samples
-    windows = (
-        window
-        for recording in recordings
-        for window in passing([*_windows(recording, spec)], GateConfig())
-    )
-    chosen = islice(windows, 0, None, max(1, -(-total // BANK_ROWS)))
-    rows = [encoder.encode(window.samples[None]) for window in tqdm(chosen, "bank", disable=None)]
-    return thinned(np.concatenate(rows).astype(np.float16))
-
-
-def embed(
-    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
-) -> EmbeddedWindows:
-    """Windows of some takes as an encoder hears them."""
-    rows, owners, audible, starts = [], [], [], []
-    for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
-        windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
-        while chunk := list(islice(windows, _BATCH)):
-            rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
-            owners += [owner] * len(chunk)
-            audible += [gate.judge(window).reason is None for window in chunk]
-            starts += [window.start_sample for window in chunk]
-    columns = (np.array(column) for column in (owners, audible, starts))
-    return EmbeddedWindows(np.concatenate(rows), *columns)
-
-
-def _windows(recording: LabelledRecording, spec: AudioSpec) -> Iterator[Window]:
-    return frame_waveform(recording.waveform, spec.sample_rate_hz, spec)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

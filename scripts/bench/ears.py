@@ -32,7 +32,7 @@ from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
-from gallery.calibrate import embed_recordings
+from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from gallery.calibration.scoring import ScoringModel, score
 from gallery.calibration.threshold import (

@@ -23,7 +23,7 @@ from edge.contract.errors import AudioError
 from edge.recognition.search import Search
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
-from gallery.calibrate import embed, open_model
+from gallery.calibration.embedding import embed, open_model
 from gallery.calibration.recordings import LabelledRecording, read_recordings
 from train.birds.archive import read_archive
 from train.birds.report import machine

@@ -20,7 +20,7 @@ import numpy as np
 
 from edge.contract.bundle import load_bundle
 from edge.recognition.search import Search
-from gallery.calibrate import embed, open_model
+from gallery.calibration.embedding import embed, open_model
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from train.birds.report import machine
 

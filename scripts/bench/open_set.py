@@ -21,7 +21,7 @@ import numpy as np
 from edge.contract.bundle import Bundle, load_bundle
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
-from gallery.calibrate import ScoringModel, open_model, score_takes
+from gallery.calibration.embedding import embed_recordings, open_model
 from gallery.calibration.fit import brier, calibration_error, reliability
 from gallery.calibration.recordings import (
     LabelledRecording,
@@ -29,6 +29,7 @@ from gallery.calibration.recordings import (
     read_background,
     read_recordings,
 )
+from gallery.calibration.scoring import ScoringModel, score
 from gallery.calibration.threshold import ScoredWindows, false_matches, true_matches
 from train.aviary.dataset import AviaryConfig, items, waveform
 from train.birds.report import machine
@@ -78,7 +79,9 @@ class Listening:
         """Score takes, some at a time: hours of them don't fit in memory."""
         parts, left = [], iter(recordings)
         while chunk := list(islice(left, _AT_ONCE)):
-            scored = score_takes(chunk, model or self._ear, self.bundle, self.calibration.weights)
+            scored = score(
+                embed_recordings(chunk, model or self._ear), self.bundle, self.calibration.weights
+            )
             parts.append(scored[self.name])
         windows = ScoredWindows.joined(parts)
         return ScoredSet(name, windows, self.calibration.probability(windows.score))

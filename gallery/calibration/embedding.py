@@ -1,0 +1,95 @@
+"""Recordings as a bundle's encoder hears them, window by window."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.contract.arrays import Flags, Float16s, Float32s, Places
+from edge.contract.audio import AudioSpec
+from edge.contract.bundle import Bundle
+from edge.dsp.gate import Gate, GateConfig, passing
+from edge.recognition.background import BANK_ROWS, thinned
+from edge.recognition.encoder import Encoder, open_encoder
+from edge.recognition.runtime import RuntimeOptions
+from edge.source.framing import Window, frame_waveform
+from gallery.calibration.recordings import LabelledRecording
+from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
+
+_BATCH = 8
+
+
+class EmbeddedWindows(NamedTuple):
+    """Windows of some takes."""
+
+    rows: Float32s
+    """float32[windows, dim]."""
+    owners: Places
+    """int[windows]: the take."""
+    audible: Flags
+    """bool[windows]: the gate lets it pass."""
+    starts: Places
+    """int[windows]: samples since the take's start."""
+
+
+def open_model(
+    bundle: Bundle, precision: str, bank_recordings: Sequence[LabelledRecording]
+) -> ScoringModel:
+    """Open an encoder, and let it hear the background."""
+    encoder = open_encoder(bundle, precision, RuntimeOptions(threads=0))
+    return ScoringModel(
+        bundle, encoder, _background_bank(bank_recordings, encoder, bundle.manifest.audio)
+    )
+
+
+def embed_recordings(
+    recordings: Sequence[LabelledRecording], model: ScoringModel, mixed: bool = False
+) -> EmbeddedRecordings:
+    """The windows of some takes as an ear hears them."""
+    found = embed(recordings, model.encoder, model.bundle.manifest.audio)
+    return EmbeddedRecordings(
+        model=model,
+        species_ids=tuple(recording.species_ids for recording in recordings),
+        embeddings=found.rows,
+        owners=found.owners,
+        audible=found.audible,
+        starts=found.starts,
+        mixed=mixed,
+    )
+
+
+def _background_bank(
+    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
+) -> Float16s:
+    """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
+    total = sum(len(recording.waveform) for recording in recordings) // spec.hop_samples
+    windows = (
+        window
+        for recording in recordings
+        for window in passing([*_windows(recording, spec)], GateConfig())
+    )
+    chosen = islice(windows, 0, None, max(1, -(-total // BANK_ROWS)))
+    rows = [encoder.encode(window.samples[None]) for window in tqdm(chosen, "bank", disable=None)]
+    return thinned(np.concatenate(rows).astype(np.float16))
+
+
+def embed(
+    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
+) -> EmbeddedWindows:
+    """Windows of some takes as an encoder hears them."""
+    rows, owners, audible, starts = [], [], [], []
+    for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
+        windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
+        while chunk := list(islice(windows, _BATCH)):
+            rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
+            owners += [owner] * len(chunk)
+            audible += [gate.judge(window).reason is None for window in chunk]
+            starts += [window.start_sample for window in chunk]
+    columns = (np.array(column) for column in (owners, audible, starts))
+    return EmbeddedWindows(np.concatenate(rows), *columns)
+
+
+def _windows(recording: LabelledRecording, spec: AudioSpec) -> Iterator[Window]:
+    return frame_waveform(recording.waveform, spec.sample_rate_hz, spec)
