@@ -1,6 +1,7 @@
 """The archive of real recordings and photographs: who made what, of which species.
 
-A folder with the sets core/, more/, many/ and background/, each with manifest.csv.
+A folder with the sets core/, more/, many/, background/, wild/ and continued/, each with
+manifest.csv. Of the last two only a teacher's opinion is wanted: nobody vouches for who sings when.
 """
 
 import csv
@@ -14,7 +15,8 @@ from edge.contract.errors import BundleError, DatasetError
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import Species, Taxonomy, slug
 
-SETS = ("core", "more", "many", "background")
+LABELLED = ("core", "more", "many", "background")
+SETS = (*LABELLED, "wild", "continued")
 COLUMNS = ("path", "kind", "scientific_name", "common_name", "licence", "attribution")
 _FAMILIES = Path(__file__).with_name("families.csv")
 _DECORATION = re.compile(r"^iNaturalist |\(c\) |\(?https?://\S+|<[^>]*>")
@@ -32,6 +34,11 @@ class ArchiveRow:
     common_name: str
     licence: str
     attribution: str
+
+    @property
+    def is_labelled(self) -> bool:
+        """True if the name holds for the whole recording."""
+        return self.set_name in LABELLED
 
     @property
     def species_id(self) -> str:
@@ -62,14 +69,14 @@ def read_archive(folder: Path) -> tuple[ArchiveRow, ...]:
 
 
 def read_taxonomy(rows: Iterable[ArchiveRow]) -> Taxonomy:
-    """The species of the rows, sorted, with order and family by genus.
+    """The species of the labelled rows, sorted, with order and family by genus.
 
     Raises:
         DatasetError: a genus is not in families.csv.
     """
     names: dict[str, Counter[str]] = {}
     for row in rows:
-        if row.scientific_name:
+        if row.scientific_name and row.is_labelled:
             names.setdefault(row.scientific_name, Counter())[row.common_name] += 1
     ranks = _ranks_by_genus()
     unknown = sorted({name.split()[0] for name in names} - ranks.keys())

@@ -3,8 +3,9 @@
 python -m train.birds.build --birds ARCHIVE [--output data/birds]
 
 Each data set is manifest.csv and taxonomy.csv; its paths lead into the archive, nothing is
-copied. `data/birds-fold0` to `-fold4` have the splits train, test and unseen; `data/birds-base` is
-what trains in every fold; `data/birds` is everything, as training data. A fifth of the background
+copied. `data/birds-fold0` to `-fold4` have the splits train, test, unseen and others;
+`data/birds-base` is what trains in every fold; `data/birds` is everything, as training data. What
+nobody vouches for is `unlabelled` and nameless, on its author's side. A fifth of the background
 recordings is `test`, a fifth `validation`, by the recording they are cut from.
 """
 
@@ -13,6 +14,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge.command.parser import Parser
@@ -20,8 +22,8 @@ from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
 from train.birds.archive import ArchiveRow, read_archive, read_taxonomy
 from train.birds.commons_links import page
-from train.birds.folds import FOLDS, TEST, TRAIN, UNSEEN, base, split
-from train.data.dataset import REQUIRED
+from train.birds.folds import FOLDS, OTHERS, TEST, TRAIN, UNSEEN, base, split
+from train.data.dataset import REQUIRED, UNLABELLED
 
 COLUMNS = (*REQUIRED, "set", "author", "url")
 
@@ -40,11 +42,12 @@ def build(archive: Path, output: Path) -> list[Path]:
     written = []
     for fold in range(FOLDS):
         parts = split(rows, fold)
-        named = [(TRAIN, parts.train), (TEST, parts.test), (UNSEEN, parts.unseen)]
-        labelled = [(name, row) for name, part in named for row in part]
-        written.append(_write(fold_folder(output, fold), taxonomy, [*labelled, *_background(rows)]))
+        tests = [(TEST, parts.test), (UNSEEN, parts.unseen), (OTHERS, parts.others)]
+        asked = [(name, row) for name, part in tests for row in part]
+        birds = [*_training(parts.train), *asked]
+        written.append(_write(fold_folder(output, fold), taxonomy, [*birds, *_background(rows)]))
     for folder, part in ((base_folder(output), base(rows)), (output, rows)):
-        birds = [(TRAIN, row) for row in part if row.set_name != "background"]
+        birds = _training(row for row in part if row.set_name != "background")
         written.append(_write(folder, taxonomy, [*birds, *_background(rows)]))
     return written
 
@@ -82,6 +85,15 @@ def _entry(folder: Path, split_name: str, row: ArchiveRow) -> dict[str, str]:
         "author": row.author,
         "url": page(row.attribution),
     }
+
+
+def _training(rows: Iterable[ArchiveRow]) -> list[tuple[str, ArchiveRow]]:
+    return [
+        (TRAIN, row)
+        if row.is_labelled
+        else (UNLABELLED, replace(row, scientific_name="", common_name=""))
+        for row in rows
+    ]
 
 
 def _background(rows: Iterable[ArchiveRow]) -> list[tuple[str, ArchiveRow]]:

@@ -11,6 +11,9 @@ from train.data.dataset import Dataset
 from train.measure.protocol import embed_labelled
 from train.measure.retrieval import LabelledEmbeddings
 
+ALL_NAMES = "T (570 species)"
+"""The texts of all species."""
+
 
 @dataclass(frozen=True)
 class FoldGalleries:
@@ -34,7 +37,7 @@ class FoldGalleries:
         everyone = [*self.core, *sorted(set(self.others.species.tolist()))]
         return {
             "T": self.anchors.of(self.core),
-            "T (570 species)": self.anchors.of(everyone),
+            ALL_NAMES: self.anchors.of(everyone),
             **{f"I{name}": gallery for name, gallery in self.pictured.items()},
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from train.birds.archive import ArchiveRow
 
 FOLDS = 5
-TRAIN, TEST, UNSEEN = "train", "test", "unseen"
+TRAIN, TEST, UNSEEN, OTHERS = "train", "test", "unseen", "others"
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Split:
     """Core recordings and photographs of authors that `train` lacks."""
     unseen: tuple[ArchiveRow, ...]
     """Of species that `train` lacks, by authors that it lacks too."""
+    others: tuple[ArchiveRow, ...]
+    """Recordings of `more` by recordists that no fold's `train` has."""
 
 
 def split(rows: Sequence[ArchiveRow], fold: int) -> Split:
@@ -31,10 +33,16 @@ def split(rows: Sequence[ArchiveRow], fold: int) -> Split:
     hidden = unseen_species(rows)
     core = [row for row in rows if row.set_name == "core"]
     test = [row for kind in ("audio", "image") for row in _fold(core, kind, fold)]
+    others = reserved(rows)
     known = [row for row in rows if row.set_name != "background" and row.species_id not in hidden]
-    train = _without_authors(known, test)
-    rest = [row for row in rows if row.species_id in hidden]
-    return Split(tuple(train), tuple(test), tuple(_without_authors(rest, train)))
+    train = _without_authors(known, [*test, *others])
+    rest = [row for row in rows if row.species_id in hidden and row.is_labelled]
+    return Split(
+        train=tuple(train),
+        test=tuple(test),
+        unseen=tuple(_without_authors(rest, train)),
+        others=tuple(_without_authors(others, train)),
+    )
 
 
 def base(rows: Sequence[ArchiveRow]) -> list[ArchiveRow]:
@@ -44,15 +52,24 @@ def base(rows: Sequence[ArchiveRow]) -> list[ArchiveRow]:
     """
     hidden = unseen_species(rows)
     core = [row for row in rows if row.set_name == "core"]
-    others = [row for row in rows if row.set_name in ("more", "many")]
-    return _without_authors([row for row in others if row.species_id not in hidden], core)
+    others = [row for row in rows if row.set_name not in ("core", "background")]
+    known = [row for row in others if row.species_id not in hidden]
+    return _without_authors(known, [*core, *reserved(rows)])
+
+
+def reserved(rows: Sequence[ArchiveRow]) -> list[ArchiveRow]:
+    """A fifth of the recordists of `more`: to ask all folds about other species than core."""
+    more = [row for row in rows if row.set_name == "more" and row.kind == "audio"]
+    folds = author_folds(more)
+    return [row for row in more if folds[row.author] == 0]
 
 
 def unseen_species(rows: Iterable[ArchiveRow]) -> frozenset[str]:
     """Half of the species that only `many` holds, chosen by the hash of their names."""
     sets = defaultdict(set)
     for row in rows:
-        sets[row.species_id].add(row.set_name)
+        if row.is_labelled:
+            sets[row.species_id].add(row.set_name)
     only_many = [name for name, held in sets.items() if held == {"many"}]
     ordered = sorted(only_many, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     return frozenset(ordered[: len(ordered) // 2])

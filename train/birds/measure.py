@@ -14,8 +14,8 @@ from gallery.teacher import load_teacher
 from train.birds.compare import Table
 from train.birds.crossval import STUDENTS, TEACHER, UPPER_BOUND_OF, StudentRow, student_folder
 from train.birds.embedders import BASELINES_OF, embedders
-from train.birds.fold_galleries import FoldGalleries, embed_scene
-from train.birds.folds import TEST, TRAIN, UNSEEN
+from train.birds.fold_galleries import ALL_NAMES, FoldGalleries, embed_scene
+from train.birds.folds import OTHERS, TEST, TRAIN, UNSEEN
 from train.birds.upper_bound import HintUpperBound, probe_hints
 from train.config import DistillConfig, renamed
 from train.data.dataset import Dataset
@@ -147,6 +147,18 @@ def find_core(
     for method, (embedded, bank) in found.items():
         _search(fold, method=method, embedded=embedded, bank=bank, species=test.species)
     return test, found
+
+
+def find_others(fold: Fold, row: StudentRow, checkpoint: Checkpoint) -> None:
+    """Note how a row finds species beside core by new recordists, among all names."""
+    items = fold.dataset.select("audio", OTHERS, fold.dataset.taxonomy.ids)
+    asked = load_recordings(items, checkpoint.input_spec, CACHE)
+    names = {ALL_NAMES: fold.scene.anchors}  # most of them have no picture
+    for method, (embedded, _) in embed(
+        asked, None, embedders(row, checkpoint, fold.scene.core)
+    ).items():
+        tasks = retrieval(embedded, asked.species, names)
+        fold.put(method, {f"{task}, others": values for task, values in tasks.items()})
 
 
 def _row(fold: Fold, row: StudentRow) -> None:

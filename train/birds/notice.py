@@ -13,7 +13,7 @@ from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
 from edge.contract.tables import read_table
 from gallery.command import run
-from train.data.dataset import REQUIRED
+from train.data.dataset import REQUIRED, UNLABELLED
 
 LINE = "-" * 72
 _HEADINGS = {"audio": "Recordings", "image": "Pictures, of which only embeddings are shipped"}
@@ -22,7 +22,7 @@ _HEADINGS = {"audio": "Recordings", "image": "Pictures, of which only embeddings
 def credits(rows: Iterable[dict[str, str]]) -> str:
     """A line a recording or picture: species, licence, attribution, and where it is found."""
     entries = sorted(
-        (row["kind"], row["scientific_name"] or "(background)", row["licence"], _whose(row))
+        (row["kind"], row["scientific_name"] or _nameless(row), row["licence"], _whose(row))
         for row in rows
     )
     sections = []
@@ -46,6 +46,10 @@ def write(notice: Path, data: Path) -> None:
         raise DatasetError(f"{data}: no manifest.csv; run train.birds.build")
     text = credits(read_table(manifest, (*REQUIRED, "url")))
     notice.write_text(f"{head}{line}\n{text}", encoding="utf-8")
+
+
+def _nameless(row: dict[str, str]) -> str:
+    return "(birds)" if row["split"] == UNLABELLED else "(background)"
 
 
 def _whose(row: dict[str, str]) -> str:

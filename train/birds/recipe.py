@@ -21,15 +21,16 @@ from gallery.teacher import load_teacher
 from train.birds.build import fold_folder
 from train.birds.compare import Table, summary
 from train.birds.crossval import TEACHER, StudentRow
-from train.birds.fold_galleries import core_species, embed_scene
+from train.birds.fold_galleries import ALL_NAMES, core_species, embed_scene
 from train.birds.folds import FOLDS
-from train.birds.measure import Fold, Measured, find_core, pooled
+from train.birds.measure import Fold, Measured, find_core, find_others, pooled
 from train.birds.report import TASKS
 from train.data.dataset import Dataset, read_dataset
 from train.model.checkpoint import load_checkpoint
 
 NAME = "starter"
 FIGURES, STUDENT = "figures.json", "student"
+_ASKED = (*TASKS, f"A->{ALL_NAMES}", f"A->{ALL_NAMES}, others")
 
 
 def measure(data: Path, models: Path) -> dict[str, Any]:
@@ -47,14 +48,16 @@ def measure(data: Path, models: Path) -> dict[str, Any]:
     return {
         "what": "the recipe, cross-validated by recordist: not this very encoder, which heard all",
         "date": date.today().isoformat(),
-        "rows": [row for row in summary(pooled(tables)) if row["task"] in TASKS],
+        "rows": [row for row in summary(pooled(tables)) if row["task"] in _ASKED],
     }
 
 
 def _twin(dataset: Dataset, everything: Dataset, core: tuple[str, ...], folder: Path) -> Table:
     teacher = load_teacher(f"local-dir:{folder / TEACHER}")
     fold = Fold(dataset, embed_scene(dataset, everything, core, teacher), folder, Measured())
-    find_core(fold, StudentRow(NAME, STUDENT), load_checkpoint(folder / STUDENT))
+    row, checkpoint = StudentRow(NAME, STUDENT), load_checkpoint(folder / STUDENT)
+    find_core(fold, row, checkpoint)
+    find_others(fold, row, checkpoint)
     return fold.measured.table
 
 

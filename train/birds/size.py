@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Float64s
@@ -28,7 +29,7 @@ from gallery.command import run
 from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS
 from train.config import PretrainConfig, load_config
-from train.data.dataset import Dataset, Item, read_dataset
+from train.data.dataset import UNLABELLED, Dataset, Item, read_dataset
 from train.distillation.plan import count_flops
 from train.ears.recipe import locate
 from train.measure.metrics import bootstrap
@@ -38,7 +39,7 @@ from train.pretrain import pretrain
 from train.pretraining.feature_distillation import BACKBONE
 from train.runs import CACHE
 from train.sound.features import crop, load_features
-from train.sound.hints import STEP_S, load_hints, statistics
+from train.sound.hints import STEP_S, load_embeddings
 
 NOTE = "size.json"
 PARTS = 3
@@ -59,12 +60,15 @@ def unmet_recordings(dataset: Dataset, part: int) -> list[Item]:
     birds = [
         (item, author)
         for item, author in zip(dataset.items, authors, strict=True)
-        if item.kind == "audio" and item.species_id
+        if item.kind == "audio" and (item.species_id or item.split == UNLABELLED)
     ]
-    known = {author for item, author in birds if part_of(item.species_id) != part}
-    return [
-        item for item, author in birds if part_of(item.species_id) == part and author not in known
-    ]
+    asked = [(item, author) for item, author in birds if _is_asked(item, part)]
+    known = {author for item, author in birds if not _is_asked(item, part)}
+    return [item for item, author in asked if author not in known]
+
+
+def _is_asked(item: Item, part: int) -> bool:
+    return bool(item.species_id) and part_of(item.species_id) == part
 
 
 def pretrained(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -> Path:
@@ -86,27 +90,26 @@ def pretrained(cnn: str, part: int, dataset: Dataset, hint: str, output: Path) -
     return folder / BACKBONE
 
 
-def errors(tower: Path, items: Sequence[Item], known: Sequence[Item], hint: str) -> list[float]:
-    """Mean squared error of the standardised hint, a recording.
+def errors(tower: Path, items: Sequence[Item], hint: str) -> list[float]:
+    """Mean squared error of the standardised embedding, a recording.
 
     Args:
         tower: folder of a backbone.
         items: whose recordings are asked about.
-        known: recordings that say how hints are standardised.
         hint: the ear it learned from.
     """
-    start = open_student(str(tower), 0)
-    model = start.student(1).tower.eval()
-    mean, deviation = statistics(torch.cat(load_hints(known, hint, CACHE)).float())
+    start = open_student(str(tower))
+    model, learned = start.student(1).tower.eval(), start.hint or {}
     log_mels = [
         log_mel for log_mel in load_features(items, start.spec, CACHE) if log_mel is not None
     ]
     found = []
-    for log_mel, hints in zip(log_mels, load_hints(items, hint, CACHE), strict=True):
+    for log_mel, hints in zip(log_mels, load_embeddings(items, hint, CACHE), strict=True):
         windows = _windows(log_mel, len(hints), start.spec, locate(hint)[0].window_s)
-        embedded = embed_log_mels(model, [windows])
-        target = (hints.float() - mean) / deviation
-        found.append(float((embedded - target).square().mean()))
+        features = embed_log_mels(model, [windows])
+        predicted = functional.linear(features, learned["head.weight"], learned["head.bias"])
+        target = (hints.float() - learned["mean"]) / learned["deviation"]
+        found.append(float((predicted - target).square().mean()))
     return found
 
 
@@ -126,7 +129,6 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
     """
     dataset = read_dataset(base_folder(data))
     asked = [unmet_recordings(dataset, part) for part in range(PARTS)]
-    known = dataset.select("audio", "train", dataset.taxonomy.ids)
 
     def asked_all(cnn: str) -> Float64s:
         towers = [
@@ -134,7 +136,7 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
             for part in range(PARTS)
         ]
         pairs = zip(towers, asked, strict=True)
-        return np.concatenate([errors(tower, items, known, hint) for tower, items in pairs])
+        return np.concatenate([errors(tower, items, hint) for tower, items in pairs])
 
     found = {cnn: asked_all(cnn) for cnn in cnns}
     return {
@@ -145,7 +147,7 @@ def compare(cnns: Sequence[str], data: Path, hint: str, output: Path) -> dict[st
 
 def _row(cnn: str, found: Float64s, first: Float64s) -> dict[str, Any]:
     recipe = load_config(PretrainConfig, _RECIPE, ())
-    start = open_student(f"{CNN}{cnn}", recipe.frame_hop_samples)
+    start = open_student(f"{CNN}{cnn}", recipe.frontend)
     tower = start.student(1).tower.eval()
     window = torch.zeros(1, 1, start.input_spec(recipe.window_s).frames, start.spec.mel_bins)
     return {

@@ -20,7 +20,8 @@ from train.engine.loop import LearningSchedule, LogScale, fit, seed_everything
 from train.measure.probe import fit_probe
 from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings
 from train.model.student import make_projection
-from train.sound.hints import load_hints, statistics
+from train.sound.hint_loss import statistics
+from train.sound.hints import load_embeddings
 
 _STEPS, _BATCH, _LEARNING_RATE = 400, 256, 3e-3
 
@@ -100,6 +101,6 @@ def probe_hints(
 
 def _load(items: Sequence[Item], hint: str, cache: Path) -> tuple[Tensor, Tensor]:
     """float32[windows, dim] of readable recordings, and int64[windows]: whose each is."""
-    hints = load_hints(items, hint, cache)
+    hints = load_embeddings(items, hint, cache)
     lengths = torch.tensor([len(hint) for hint in hints])
     return torch.cat(hints).float(), torch.repeat_interleave(torch.arange(len(hints)), lengths)

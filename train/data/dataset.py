@@ -9,6 +9,8 @@ from edge.contract.tables import read_table
 from edge.contract.taxonomy import Taxonomy, slug
 
 REQUIRED = ("path", "kind", "scientific_name", "common_name", "split", "licence", "attribution")
+UNLABELLED = "unlabelled"
+"""Split of recordings of birds that nobody named: for what a network makes of them."""
 SYNTHETIC_MARK = "birdlisten aviary"
 """What the attribution of every synthetic file says."""
 
@@ -23,7 +25,7 @@ class Item:
     species_id: str
     """Empty for a background recording."""
     split: str
-    """`train`, `validation` or `test`, disjoint by individual."""
+    """`train`, `validation`, `test` or `unlabelled`, disjoint by individual."""
     licence: str
     attribution: str
     also: tuple[str, ...] = ()

@@ -13,12 +13,14 @@ from tests.support import ROOT
 from train.birds.archive import COLUMNS, SETS, ArchiveRow, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
 from train.birds.commons_links import page
-from train.birds.folds import FOLDS, base, split, unseen_species
+from train.birds.folds import FOLDS, base, reserved, split, unseen_species
 from train.data.dataset import read_dataset
 
 ARCHIVE = ROOT.parent / "shared" / "birds"
 CORE = ("Parus major", "Turdus merula", "Pica pica", "Buteo buteo")
+MORE = ("Fulica atra", "Riparia riparia", "Sitta europaea")
 MANY = ("Alca torda", "Ara macao", "Asio otus", "Grus grus", "Jynx torquilla", "Merops apiaster")
+SUNG = (("core", CORE), ("more", MORE), ("many", MANY), ("wild", MANY), ("continued", MANY))
 
 
 def row(set_name: str, kind: str, name: str, author: str, number: int) -> ArchiveRow:
@@ -32,7 +34,7 @@ def made_up(seed: int) -> list[ArchiveRow]:
     authors = [f"author {n}" for n in range(30)]
     rows = [
         row(set_name, kind, name, chance.choice(authors[: chance.randint(1, 30)]), number)
-        for set_name, names in (("core", CORE), ("many", MANY))
+        for set_name, names in SUNG
         for kind in ("audio", "image")
         for name in names
         for number in range(chance.randint(3, 12))
@@ -60,7 +62,9 @@ def test_no_author_is_on_both_sides(rows, fold):
     parts = split(rows, fold)
     train = {(one.kind, one.author) for one in parts.train}
     assert train
-    assert not train & {(one.kind, one.author) for one in (*parts.test, *parts.unseen)}
+    asked = (*parts.test, *parts.unseen, *parts.others)
+    assert not train & {(one.kind, one.author) for one in asked}
+    assert all(one.is_labelled for one in asked)
 
 
 def test_every_core_row_is_tested_exactly_once(rows):
@@ -74,8 +78,18 @@ def test_unseen_species_are_in_no_training(rows, fold):
     assert not hidden & {one.species_id for one in parts.train}
     assert {one.species_id for one in parts.unseen} <= hidden
     many = {row.species_id for row in rows if row.set_name == "many"}
-    others = {row.species_id for row in rows if row.set_name != "many"}
+    others = {row.species_id for row in rows if row.is_labelled and row.set_name != "many"}
     assert len(hidden) == len(many - others) // 2
+
+
+def test_the_same_recordists_of_other_species_are_heard_by_no_fold(rows):
+    reserve = {(one.kind, one.author) for one in reserved(rows)}
+    assert {one.set_name for one in reserved(rows)} == {"more"}
+    for fold in range(FOLDS):
+        parts = split(rows, fold)
+        assert not reserve & {(one.kind, one.author) for one in parts.train}
+        assert {one.path for one in parts.others} <= {one.path for one in reserved(rows)}
+        assert parts.others
 
 
 def test_the_base_is_in_the_training_of_every_fold(rows):
@@ -176,7 +190,11 @@ def test_data_sets_lead_into_the_archive_and_hold_no_copy(tmp_path):
     dataset = read_dataset(folders[2])
     assert dataset.name == "birds-fold2"
     assert not dataset.synthetic
-    assert {item.split for item in dataset.items} == {"train", "test", "unseen", "validation"}
+    asked = {"test", "unseen", "others"}
+    assert {item.split for item in dataset.items} == {"train", "unlabelled", "validation", *asked}
+    unlabelled = dataset.select("audio", "unlabelled", ("",))
+    assert {item.path.parts[-4] for item in unlabelled} | {"wild"} == {"wild", "continued"}
+    assert not dataset.select("audio", "unlabelled", dataset.taxonomy.ids)
     for item in dataset.items:
         assert item.path.resolve().is_relative_to((tmp_path / "archive").resolve())
     assert {item.split for item in read_dataset(folders[-1]).items if item.species_id} == {"train"}

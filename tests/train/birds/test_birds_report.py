@@ -104,6 +104,7 @@ def row(**changes: str) -> dict[str, str]:
     return {
         "kind": "audio",
         "scientific_name": "Parus major",
+        "split": "train",
         "licence": "CC-BY",
         "attribution": "Ann,\n https://x/1",
         "url": "https://x/1",
@@ -112,8 +113,11 @@ def row(**changes: str) -> dict[str, str]:
 
 
 def test_a_credit_names_species_licence_author_and_place_once():
-    text = notice.credits([row(), row(kind="image", scientific_name="", url="https://x/2")])
-    assert "Recordings: 1\n\nParus major | CC-BY | Ann, https://x/1\n" in text
+    rest = row(kind="image", scientific_name="", url="https://x/2")
+    heard = row(scientific_name="", split="unlabelled", attribution="Ben, https://x/1")
+    text = notice.credits([row(), rest, heard])
+    first = "(birds) | CC-BY | Ben, https://x/1\nParus major | CC-BY | Ann, https://x/1\n"
+    assert f"Recordings: 2\n\n{first}" in text
     assert "(background) | CC-BY | Ann, https://x/1 | https://x/2\n" in text
 
 

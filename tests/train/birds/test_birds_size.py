@@ -23,7 +23,9 @@ def dataset(folder):
             row = dict.fromkeys(COLUMNS, "x") | {"kind": "audio", "split": "train"}
             author = f"author {n if n < 40 else n % 7}"
             name = NAMES[n % len(NAMES)] if n < 55 else ""
-            writer.writerow(row | {"path": f"{n}.ogg", "scientific_name": name, "author": author})
+            split = "unlabelled" if n >= 58 else "train"
+            changed = {"scientific_name": name, "author": author, "split": split}
+            writer.writerow(row | {"path": f"{n}.ogg", **changed})
     return read_dataset(folder)
 
 
@@ -44,4 +46,6 @@ def test_a_part_is_asked_about_species_and_by_recordists_that_the_others_lack(tm
         ]
         assert not authors(tmp_path, items) & authors(tmp_path, embedded)
         assert not {item.species_id for item in items} & {one.species_id for one in embedded}
+        imitated = [item for item in data.items if item.split == "unlabelled"]
+        assert not authors(tmp_path, items) & authors(tmp_path, imitated)
     assert len({item.path for items in parts for item in items}) == sum(map(len, parts))
