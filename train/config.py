@@ -12,6 +12,7 @@ import yaml
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.system.yaml_file import read_yaml
+from train.model.frontend import LogMelSpec
 
 C = TypeVar("C")
 LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "info_nce")
@@ -53,6 +54,8 @@ class PretrainConfig:
     window_s: float = 2.5
     frame_hop_samples: int = 480
     """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
+    mel_bins: int = 64
+    """Of a CNN's log-mel."""
     tower_width: int = 32
     """Of the audio tower's first stage."""
     audio_tower: str = ""
@@ -71,16 +74,25 @@ class PretrainConfig:
     """An ear to learn from: the folder of its network, or its name in export/ears, which
     ./scripts/ear has brought; empty learns without."""
     hint_weight: float = 1.0
+    belief_weight: float = 1.0
+    """Of the network's belief in its labels, beside its embedding."""
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""
     background_prob: float = 0.4
     """Probability that a background recording is added."""
+    snapshot_every: int = 0
+    """Steps after which the backbone's training is kept in `output`; the same command goes on."""
     device: str = "auto"
+
+    @property
+    def frontend(self) -> LogMelSpec:
+        """Of a CNN."""
+        return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
-        free = ("seed", "species_weight", "birdless", *_PROBABILITIES)
+        free = ("seed", "species_weight", "birdless", "snapshot_every", *_PROBABILITIES)
         _check_positive(self, [name for name in numbers if name not in free])
         _check_share(self, ("birdless", *_PROBABILITIES))
 
@@ -104,6 +116,7 @@ class DistillConfig:
     """Empty makes `runs/distill-<data set>-<time>`."""
     window_s: float = 2.5
     frame_hop_samples: int = 480
+    mel_bins: int = 64
     """Of a CNN's log-mel, at 48 kHz."""
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
@@ -127,16 +140,24 @@ class DistillConfig:
     species_weight: float = 0.0
     hint: str = ""
     hint_weight: float = 1.0
+    belief_weight: float = 1.0
+    mixtures: int = 0
+    birdless: float = 0.0
     mix: float = 0.25
     background_prob: float = 0.4
     """As in pretraining."""
+    taught: int = 48
+    """Windows of a step, of recordings and mixtures, that a hint's network has heard, too: the
+    student learns what it makes of them, by its embedding and by its belief in the names."""
+    favoured: str = ""
+    """File with a scientific name a line: recordings of these lead half of the mixtures."""
     large_student: str = ""
     """Checkpoint of a large student from whose embeddings a small one is distilled, too."""
     large_student_weight: float = 1.0
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
     tower_share: float = 1.0
-    """How much of the objective's gradient reaches the tower; a hint's reaches it whole. With few
+    """How much of the labels' gradient reaches the tower; a hint's reaches it whole. With few
     recordings a tower that heeds mostly the hint does not learn them by heart."""
     steps: int = 300
     batch: int = 48
@@ -162,6 +183,11 @@ class DistillConfig:
     seed: int = 0
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
+
+    @property
+    def frontend(self) -> LogMelSpec:
+        """Of a CNN."""
+        return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:

@@ -15,29 +15,28 @@ from pathlib import Path
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
+from edge.contract.taxonomy import read_names
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
 from train.distillation.anchors import cached_anchors
+from train.distillation.imitation import Imitation
 from train.distillation.large_student import open_large_student
 from train.distillation.plan import plan, to_text
 from train.distillation.step import Distillation
 from train.engine.loop import LearningSchedule, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
-from train.engine.resume import Snapshots
+from train.engine.resume import KEPT, Snapshots
 from train.engine.stopping import EarlyStopping
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
-from train.model.frontend import InputSpec
+from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
-from train.sound.hints import HintLoss, NoHint
+from train.sound.taught import TaughtSounds, load_taught
 from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
-
-KEPT = "training.pt"
-"""Of a distillation that hasn't ended yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ class Parts:
     input_spec: InputSpec
     sounds: TrainingSet
     student: Student
-    hint: HintLoss | NoHint
+    imitation: Imitation | None
 
 
 def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
@@ -82,7 +81,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
         anchors=_anchors_of(parts),
         frames=parts.input_spec.frames,
         config=config,
-        hint=parts.hint,
+        imitation=parts.imitation,
         large_student=large_student,
         ranks=ranks,
     )
@@ -102,7 +101,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     a dropout of its own over the same weights.
     """
     check_unheard(config.student, config.held_out)
-    start = open_student(config.student, config.frame_hop_samples)
+    start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     input_spec = start.input_spec(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
@@ -113,9 +112,22 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         left_out(config.species, config.held_out, dataset),
         background=open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None,
     )
+    taught = _taught(config, dataset, sounds=sounds, spec=start.spec)
     seed_everything(config.seed)
     student = start.student(anchors.shape[2], config.projection_hidden)
-    hint = sounds.hint(config.hint, student.hidden, input_spec, CACHE)
+    imitation = (
+        Imitation(
+            taught,
+            features=student.hidden,
+            species=[bird.species_id for bird in sounds.species],
+            input_spec=input_spec,
+            config=config,
+            learned=start.hint,
+            ranks=ranks,
+        )
+        if taught
+        else None
+    )
     if not ranks.first:
         seed_everything(config.seed + ranks.rank)
     return Parts(
@@ -125,11 +137,21 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         input_spec=input_spec,
         sounds=sounds,
         student=student,
-        hint=hint,
+        imitation=imitation,
     )
 
 
+def _taught(
+    config: DistillConfig, dataset: Dataset, sounds: TrainingSet, spec: LogMelSpec
+) -> TaughtSounds | None:
+    if not config.hint:
+        return None
+    favoured = read_names(Path(config.favoured)) if config.favoured else ()
+    return load_taught(config, dataset, sounds=sounds, spec=spec, cache=CACHE, favoured=favoured)
+
+
 def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
+    taught = parts.imitation.licences if parts.imitation else ()
     return Checkpoint(
         student=parts.student,
         frontend=parts.input_spec.frontend,
@@ -139,7 +161,7 @@ def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
         anchors=mean_anchors(parts.anchors),
         dataset=parts.dataset.name,
         synthetic=parts.dataset.synthetic,
-        licences=parts.sounds.licences,
+        licences=tuple(sorted({*parts.sounds.licences, *taught})),
         seen_species=parts.sounds.seen_with(config.student),
         config={**to_dict(config), "output": ""},
     )

@@ -30,7 +30,6 @@ from train.distillation.step import Distillation
 from train.engine.loop import LearningSchedule, Training, choose_device
 from train.engine.ranks import ALONE
 from train.model.student import Student
-from train.sound.hints import NoHint
 from train.sound.training_set import TrainingSet
 
 _SPECIES, _DIM, _FRAMES = 5569, 768, 1001
@@ -81,7 +80,7 @@ def training(batch: int, compiled: bool, device: str) -> tuple[Distillation, Tra
         anchors=anchors,
         frames=_FRAMES,
         config=config,
-        hint=NoHint(),
+        imitation=None,
         large_student=None,
         ranks=ALONE,
     )

@@ -10,7 +10,8 @@ from train.data.dataset import read_dataset  # noqa: E402
 from train.ears.network import EarNetwork, spectrogram  # noqa: E402
 from train.ears.recipe import Spectrogram, locate  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
-from train.sound.hints import STEP_S, HintLoss, load_hints  # noqa: E402
+from train.sound.hint_loss import HintLoss  # noqa: E402
+from train.sound.hints import STEP_S, Hints, load_hints  # noqa: E402
 
 NETWORK = ROOT.parent / "shared" / "birds" / "models" / "birdnet_stm32n6_100"
 SPEC = LogMelSpec(hop_samples=480)  # 100 frames a second: a hint every 50 frames
@@ -36,7 +37,7 @@ def test_silence_is_no_division_by_zero():
 def hint_loss(features: int = DIM) -> HintLoss:
     random = np.random.default_rng(0)
     hints = [torch.from_numpy(random.random((n, DIM)).astype(np.float16)) for n in (1, 5)]
-    return HintLoss(hints, features, INPUT_SPEC, HEARD_S)
+    return HintLoss(hints, 0, features, INPUT_SPEC, HEARD_S)
 
 
 def perfect(loss: HintLoss, recording: int, row: int) -> torch.Tensor:
@@ -58,7 +59,7 @@ def test_a_window_gets_the_hint_nearest_to_its_start(recording, start, row):
 def test_a_longer_window_gets_the_mean_of_its_parts():
     random = np.random.default_rng(0)
     hints = [torch.from_numpy(random.random((9, DIM)).astype(np.float16))]
-    loss = HintLoss(hints, DIM, InputSpec(SPEC, 5 * 48_000), HEARD_S)
+    loss = HintLoss(hints, 0, DIM, InputSpec(SPEC, 5 * 48_000), HEARD_S)
     for start, rows in ((0, slice(0, 5)), (100, slice(2, 7)), (300, [6, 7, 8, 8, 8])):
         mean = (hints[0][rows].float().mean(dim=0) - loss.mean) / loss.deviation
         value = loss(mean[None], torch.tensor([0]), torch.tensor([start])).item()
@@ -68,7 +69,7 @@ def test_a_longer_window_gets_the_mean_of_its_parts():
 def test_a_constant_guess_costs_about_one():
     random = np.random.default_rng(1)
     hints = [torch.from_numpy(random.normal(0, 3, (400, DIM)).astype(np.float16))]
-    loss = HintLoss(hints, 4, INPUT_SPEC, HEARD_S)
+    loss = HintLoss(hints, 0, 4, INPUT_SPEC, HEARD_S)
     with torch.no_grad():
         loss.head.weight.zero_()
         loss.head.bias.zero_()
@@ -78,21 +79,21 @@ def test_a_constant_guess_costs_about_one():
 
 def test_a_folder_without_the_network_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"holds none of .*birdnet"):
-        load_hints([], str(tmp_path), tmp_path)
+        Hints(str(tmp_path))
 
 
 def test_an_ear_that_was_not_brought_names_the_command(world, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     items = [item for item in read_dataset(world.data).items if item.kind == "audio"][:1]
     with pytest.raises(DatasetError, match=r"\./scripts/ear birdnet-v2.4"):
-        load_hints(items, "birdnet", tmp_path)
+        load_hints(items, Hints("birdnet"), tmp_path)
     with pytest.raises(ConfigError, match="did you mean 'birdnet'"):
-        load_hints(items, "birdnat", tmp_path)
+        Hints("birdnat")
 
 
 def test_a_wider_hint_is_mapped_to():
     hints = [torch.ones(4, 1024, dtype=torch.float16)]
-    loss = HintLoss(hints, 256, INPUT_SPEC, HEARD_S)
+    loss = HintLoss(hints, 0, 256, INPUT_SPEC, HEARD_S)
     assert loss.head(torch.zeros(2, 256)).shape == (2, 1024)
 
 
@@ -102,11 +103,12 @@ def test_the_real_network_embeds_every_half_second_once(world, tmp_path):
     pytest.importorskip("ai_edge_litert")
     network = EarNetwork(*locate(str(NETWORK)))
     seconds = np.random.default_rng(0).normal(0, 0.1, 5 * 22_050).astype(np.float32)
-    rows = network.embed(seconds, 22_050, STEP_S)
+    rows, logits = network.outputs(seconds, 22_050, STEP_S)
     assert rows.shape == (5, DIM)
     assert np.abs(rows).max() > 0.1
     assert not np.allclose(rows[0], rows[4])
+    assert len(logits) == 5
     items = [item for item in read_dataset(world.data).items if item.kind == "audio"][:3]
-    first = load_hints(items, str(NETWORK), tmp_path)
-    again = load_hints(items, "birdnet-stm32n6", tmp_path)  # no network is needed now
+    first = load_hints(items, Hints(str(NETWORK)), tmp_path)
+    again = load_hints(items, Hints("birdnet-stm32n6"), tmp_path)  # no network is needed now
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))

@@ -16,6 +16,7 @@ from train.distillation.losses import (  # noqa: E402
     info_nce,
     multi_positive,
     outlier_exposure,
+    soft_anchor_softmax,
 )
 from train.distillation.objective import make_objective  # noqa: E402
 from train.distillation.taxonomic_distance import distances, hierarchical_targets  # noqa: E402
@@ -53,6 +54,23 @@ def test_smoothing_mixes_in_the_uniform_distribution(case):
         total -= (0.9 * log_softmax(logits, int(label)) + 0.1 * uniform) / len(labels)
     found = float(anchor_softmax(embedding, anchors, labels, SCALE, smoothing=0.1))
     assert found == pytest.approx(total, 1e-5)
+
+
+def test_a_soft_target_costs_its_divergence_and_nothing_if_it_is_met(case):
+    embedding, anchors, labels = case
+    beliefs = torch.softmax(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    total = 0.0
+    for row, belief in zip(embedding, beliefs.tolist(), strict=True):
+        logits = [float(SCALE * row @ anchor) for anchor in anchors]
+        total += sum(q * (math.log(q) - log_softmax(logits, k)) for k, q in enumerate(belief)) / 6
+    found = soft_anchor_softmax(embedding, anchors, beliefs, SCALE)
+    assert float(found) == pytest.approx(total, 1e-5)
+    met = torch.softmax(SCALE * embedding @ anchors.T, dim=1)
+    assert float(soft_anchor_softmax(embedding, anchors, met, SCALE)) == pytest.approx(0, abs=1e-5)
+    sure = torch.eye(4)[labels]
+    assert float(soft_anchor_softmax(embedding, anchors, sure, SCALE)) == pytest.approx(
+        float(anchor_softmax(embedding, anchors, labels, SCALE)), 1e-5
+    )
 
 
 def species(name: str, family: str, order: str) -> Species:

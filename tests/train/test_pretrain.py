@@ -45,7 +45,7 @@ def test_its_tokenizer_keeps_every_caption_apart(world):
 
 def test_the_student_takes_over_the_tower_unchanged(world):
     clap, _ = load_clap(world.student)
-    student = open_student(world.student, 480).student(32)
+    student = open_student(world.student).student(32)
     log_mel = torch.randn(2, 1, 251, 64)
     with torch.inference_mode():
         student.train(False)
@@ -55,7 +55,7 @@ def test_the_student_takes_over_the_tower_unchanged(world):
 
 
 def test_batch_norm_keeps_its_statistics_while_the_student_learns(world):
-    student = open_student(world.student, 480).student(32).train()
+    student = open_student(world.student).student(32).train()
     norm = student.tower.audio_encoder.batch_norm
     before = norm.running_mean.clone()
     student(torch.randn(2, 1, 251, 64) * 50)

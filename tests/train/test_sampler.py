@@ -45,6 +45,13 @@ def test_a_batch_says_where_its_windows_were_cut():
         assert window[0, 0, 0] == 100 * recording + start
 
 
+def test_windows_can_begin_on_a_grid_to_the_last_that_fits():
+    steps = torch.arange(40.0)[:, None].repeat(1, 4)
+    batch = drawing([steps.half()], (0,), grid_frames=7.4).batch(200)
+    assert set(batch.starts.tolist()) == {0, 7, 15, 22, 30}
+    assert torch.equal(batch.log_mel[:, 0, 0, 0], batch.starts.float())
+
+
 def test_a_window_comes_from_a_recording_of_its_label():
     log_mel, labels, *_ = sampler().batch(60)
     assert log_mel.shape == (60, 1, 10, 4)

@@ -11,7 +11,6 @@ from train.distillation.step import ease  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.student import open_student  # noqa: E402
-from train.model.towers import CNN_FEATURES  # noqa: E402
 
 CNN = "cnn:mobilenetv3_small_050"
 
@@ -24,11 +23,6 @@ def lite(world, tmp_path_factory):
         return distill(
             world.distillation("lite", student=CNN, projection_hidden=16, steps=8, pull=0)
         )
-
-
-def test_a_cnns_features_can_be_a_hint():
-    small_ear = 256
-    assert open_student(CNN, 480).student(32).hidden == CNN_FEATURES == small_ear
 
 
 def test_a_cnn_distils_and_survives_the_disk(lite):
@@ -55,7 +49,7 @@ def test_a_cnn_has_no_text_space_to_compare_with(lite, world, monkeypatch, tmp_p
 
 def test_an_unknown_cnn_is_named():
     with pytest.raises(DatasetError, match="mobilenet_of_mine"):
-        open_student("cnn:mobilenet_of_mine", 480)
+        open_student("cnn:mobilenet_of_mine")
 
 
 def test_only_a_share_of_the_gradient_reaches_the_tower():

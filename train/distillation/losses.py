@@ -43,6 +43,24 @@ def hierarchical_softmax(
     return functional.cross_entropy(scale * embedding @ anchors.T, targets[labels])
 
 
+def soft_anchor_softmax(
+    embedding: Tensor, anchors: Tensor, beliefs: Tensor, scale: Tensor
+) -> Tensor:
+    """`anchor_softmax` whose target is another network's belief: soft text distillation.
+
+    L = -sum_k q_k log softmax_k(s a.t) - H(q), the divergence of Hinton et al. 2015 (arXiv
+    1503.02531) between names, of which the student knows only their texts. It needs no label.
+
+    Args:
+        embedding: float32[batch, dim], unit rows.
+        anchors: float32[species, dim], unit rows, frozen.
+        beliefs: float32[batch, species], rows q sum to 1.
+        scale: inverse temperature s.
+    """
+    found = functional.log_softmax(scale * embedding @ anchors.T, dim=1)
+    return functional.kl_div(found, beliefs, reduction="batchmean")
+
+
 def anchor_pull(embedding: Tensor, anchors: Tensor, labels: Tensor) -> Tensor:
     """Mean of 1 - cos(a, t_y), the distance left to the own anchor.
 

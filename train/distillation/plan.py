@@ -28,7 +28,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     dataset = open_dataset(config.data)
     species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
     recordings = len(dataset.select("audio", "train", species))
-    start = open_student(config.student, config.frame_hop_samples)
+    start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     dim = teacher.embed_texts(["a bird"]).shape[1]
     student = start.student(dim, config.projection_hidden).train()

@@ -5,13 +5,13 @@ from torch import Tensor
 
 from edge.contract.arrays import Embeddings
 from train.config import DistillConfig
+from train.distillation.imitation import Imitation
 from train.distillation.large_student import LargeStudent
 from train.distillation.losses import embedding_distillation, outlier_exposure
 from train.distillation.objective import make_objective
 from train.engine.loop import LogScale, choose_device, mixed_precision
 from train.engine.ranks import Ranks
 from train.model.student import Student
-from train.sound.hints import HintLoss, NoHint
 from train.sound.training_set import TrainingSet
 
 
@@ -24,7 +24,7 @@ class Distillation:
         anchors: float32[templates, species, dim] of the sounds' species.
         frames: frames of a window.
         config: objective and batches.
-        hint: what to heed beside.
+        imitation: of a hint's network beside, or None.
         large_student: a larger student to be distilled from beside, or None.
         ranks: among which the batches are shared.
     """
@@ -36,14 +36,14 @@ class Distillation:
         anchors: Embeddings,
         frames: int,
         config: DistillConfig,
-        hint: HintLoss | NoHint,
+        imitation: Imitation | None,
         large_student: LargeStudent | None,
         ranks: Ranks,
     ) -> None:
         self._config, self._ranks, self._device = config, ranks, choose_device(config.device)
         self._student = student.to(self._device).train()
         ranks.share(student)
-        self._hint = hint.to(self._device)
+        self._imitation = imitation
         self._large_student = large_student.to(self._device) if large_student else None
         self._scale = LogScale(config.temperature).to(self._device)
         self._bank = torch.from_numpy(anchors).to(self._device)
@@ -58,40 +58,50 @@ class Distillation:
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:
         """Modules that learn."""
-        return self._student, self._scale, self._hint
+        return self._student, self._scale, *([self._imitation] if self._imitation else [])
 
     @property
     def generators(self) -> tuple[torch.Generator, ...]:
         """Sampler that batches are drawn with."""
-        return self._sampler.generator, self._templates
+        taught = [self._imitation.generator] if self._imitation else []
+        return self._sampler.generator, self._templates, *taught
 
     def loss(self) -> Tensor:
         """Of a new batch; what compares windows with each other sees those of all ranks."""
         config, batch = self._config, self._sampler.batch(self._config.batch)
         outliers = self._sampler.outliers(self._outliers)
-        log_mel = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
-        features, embedded = self._hear(log_mel)
+        taught = self._imitation.batch() if self._imitation else None
+        own = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
+        log_mel = own if taught is None else torch.cat([own, taught.log_mel])
+        features, embedded = self._hear(log_mel, len(own))
         birds = len(batch.labels)
         texts = self._bank[int(torch.randint(len(self._bank), (), generator=self._templates))]
         labels = self._ranks.gather(batch.labels.to(self._device))
         value = self._objective(self._ranks.gather(embedded[:birds]), texts, labels, self._scale())
-        heeded: Tensor = self._hint(features[:birds].float(), batch.recordings, batch.starts)
-        value = value + config.hint_weight * heeded
+        if self._imitation and taught:
+            value = value + self._imitation.loss(
+                taught,
+                features=features[len(own) :].float(),
+                embedded=embedded[len(own) :],
+                texts=texts,
+                scale=self._scale(),
+            )
         if self._large_student:
             value = value + config.large_student_weight * embedding_distillation(
                 embedded, self._large_student(log_mel)
             )
         if outliers is not None:
-            rest = self._ranks.gather(embedded[birds:])
-            value = value + outlier_exposure(rest, texts, self._scale())
+            quiet = self._ranks.gather(embedded[birds : len(own)])
+            value = value + outlier_exposure(quiet, texts, self._scale())
         return value
 
-    def _hear(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and embeddings."""
+    def _hear(self, log_mel: Tensor, eased: int) -> tuple[Tensor, Tensor]:
+        """Features and embeddings; the gradient of the first windows is eased."""
         half = self._config.bfloat16
         with mixed_precision(self._device, self._student.tower.depthwise, half):
             features = self._student.features(log_mel)
-            embedded = self._student.project(ease(features, self._config.tower_share))
+            first = ease(features[:eased], self._config.tower_share)
+            embedded = self._student.project(torch.cat([first, features[eased:]]))
         return features, embedded.float()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge.contract.errors import DatasetError
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import slug
+from train.ears.recipe import Recipe
 
 _CODE_COLUMNS = ("code", "scientific_name")
 _SCIENTIFIC, _COMMON = ("scientific_name", "sci_name"), ("common_name", "com_name")
@@ -94,3 +95,20 @@ def _read_codes(path: Path, codes: Path | None) -> dict[str, Label]:
         row["code"]: Label(row["scientific_name"], row.get("common_name") or row["scientific_name"])
         for row in read_table(codes, _CODE_COLUMNS)
     }
+
+
+def known_ids(recipe: Recipe, folder: Path) -> tuple[str, ...]:
+    """Species id of each of an ear's labels, by the names of our taxonomy.
+
+    Args:
+        recipe: of the ear.
+        folder: where its files lie.
+
+    Raises:
+        DatasetError: the labels can't be read, or the recipe names none.
+    """
+    if recipe.labels is None:
+        raise DatasetError(f"{recipe.name}: the recipe names no labels; a teacher needs them")
+    labels = read_labels(folder / recipe.labels.file, recipe.label_style)
+    names = (label.scientific_name for label in labels)
+    return tuple(slug(recipe.synonyms.get(name, name)) for name in names)

@@ -5,9 +5,9 @@ imitates. It is never shipped.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,17 @@ from edge.source.resampling import resample
 from train.ears.recipe import Recipe, Spectrogram, check_file
 
 LOGITS, EMBEDDING = "logits", "embedding"
+Run = Callable[[Float32s, tuple[str, ...]], list[Float32s]]
+"""A window and the kinds of tensor that are wanted of it."""
+
+
+class EarOutputs(NamedTuple):
+    """Outputs of a network for some windows."""
+
+    embeddings: Float16s
+    """float16[windows, dim]."""
+    logits: Float16s
+    """float16[windows, labels]."""
 
 
 class EarNetwork:
@@ -39,21 +50,22 @@ class EarNetwork:
         check_file(file, recipe.model)
         self.recipe = recipe
         open_ = _open_tflite if file.suffix == ".tflite" else _open_onnx
-        self._run: Callable[[Float32s, str], Float32s] = open_(recipe, file)
+        self._run: Run = open_(recipe, file)
 
     def logits(self, windows: Float32s) -> Float32s:
         """float32[batch, samples] -> float32[batch, labels]."""
-        return np.concatenate([self._run(self._fed(window), LOGITS) for window in windows])
+        return np.concatenate([*(self._run(self._fed(window), (LOGITS,))[0] for window in windows)])
 
-    def embed(self, waveform: Waveform, rate_hz: int, step_s: float) -> Float16s:
-        """float16[n, dim]: the embedding of a window every step."""
+    def outputs(self, waveform: Waveform, rate_hz: int, step_s: float) -> EarOutputs:
+        """Embedding and logits of a window every step, from one pass."""
         recipe = self.recipe
         whole = repeat_pad(resample(waveform, rate_hz, recipe.rate_hz), recipe.window_samples)
         last = len(whole) - recipe.window_samples
         starts = range(0, last + 1, round(step_s * recipe.rate_hz))
         chunks = (whole[start : start + recipe.window_samples] for start in starts)
-        rows = [self._run(self._fed(chunk), EMBEDDING) for chunk in chunks]
-        return np.concatenate(rows).astype(np.float16)
+        rows = [self._run(self._fed(chunk), (EMBEDDING, LOGITS)) for chunk in chunks]
+        found = (np.concatenate(column).astype(np.float16) for column in zip(*rows, strict=True))
+        return EarOutputs(*found)
 
     def _fed(self, chunk: Waveform) -> Float32s:
         spec = self.recipe.spectrogram
@@ -71,7 +83,7 @@ def spectrogram(chunk: Waveform, spec: Spectrogram) -> Float32s:
     return np.asarray((magnitude - low) / (high - low + 1e-10), np.float32)
 
 
-def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Float32s, str], Float32s]:
+def _open_tflite(recipe: Recipe, file: Path) -> Run:
     interpreter = _interpreter(file)
     details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
     source = interpreter.get_input_details()[0]["index"]
@@ -79,18 +91,25 @@ def _open_tflite(recipe: Recipe, file: Path) -> Callable[[Float32s, str], Float3
     for kind, name in named.items():
         if name and name not in details:
             raise DatasetError(f"{file}: has no tensor {name!r}, which the recipe calls {kind}")
-    places = {kind: details[name] if name else None for kind, name in named.items()}
-    places[LOGITS] = places[LOGITS] or interpreter.get_output_details()[0]
+    places = {kind: details[name] for kind, name in named.items() if name}
+    places.setdefault(LOGITS, interpreter.get_output_details()[0])
 
-    def run(fed: Float32s, kind: str) -> Float32s:
-        place = places[kind]
-        if place is None:
-            raise DatasetError(f"{recipe.name}: the recipe names no {kind}")
+    def run(fed: Float32s, kinds: tuple[str, ...]) -> list[Float32s]:
+        _check_named(recipe, kinds, places)
         interpreter.set_tensor(source, fed)
         interpreter.invoke()
-        return _real(interpreter.get_tensor(place["index"]), place["quantization"])
+        wanted = (places[kind] for kind in kinds)
+        return [
+            _real(interpreter.get_tensor(place["index"]), place["quantization"]) for place in wanted
+        ]
 
     return run
+
+
+def _check_named(recipe: Recipe, kinds: tuple[str, ...], named: Container[str]) -> None:
+    unnamed = [kind for kind in kinds if kind not in named]
+    if unnamed:
+        raise DatasetError(f"{recipe.name}: the recipe names no {unnamed[0]}")
 
 
 def _real(stored: Array, steps: tuple[float, int]) -> Float32s:
@@ -116,12 +135,20 @@ def _interpreter(file: Path) -> Any:
     return made
 
 
-def _open_onnx(recipe: Recipe, file: Path) -> Callable[[Float32s, str], Float32s]:
+def _open_onnx(recipe: Recipe, file: Path) -> Run:
     session = open_session(file.read_bytes(), RuntimeOptions("cpu", threads=0))
     source = session.get_inputs()[0].name
     outputs = [output.name for output in session.get_outputs()]
-    names = {LOGITS: recipe.logits or outputs[0], EMBEDDING: recipe.embedding}
-    missing = [name for name in names.values() if name and name not in outputs]
+    names = {LOGITS: recipe.logits or outputs[0]}
+    if recipe.embedding:
+        names[EMBEDDING] = recipe.embedding
+    missing = [name for name in names.values() if name not in outputs]
     if missing:
         raise DatasetError(f"{file}: has no output {missing[0]!r}; it has {', '.join(outputs)}")
-    return lambda fed, kind: session.run([names[kind]], {source: fed})[0]
+
+    def run(fed: Float32s, kinds: tuple[str, ...]) -> list[Float32s]:
+        _check_named(recipe, kinds, names)
+        found: list[Float32s] = session.run([names[kind] for kind in kinds], {source: fed})
+        return found
+
+    return run

@@ -11,6 +11,9 @@ from edge.contract.bundle import open_atomic
 from edge.contract.errors import ConfigError
 from train.engine.ranks import ALONE, Ranks
 
+KEPT = "training.pt"
+"""Of a training that hasn't ended yet."""
+
 
 class Resumable(Protocol):
     """Whatever can hand out its state and take it back."""

@@ -95,7 +95,7 @@ def probe_tasks(
 
 def before(checkpoint: Checkpoint) -> Student:
     """The student as it was before distillation."""
-    start = open_student(checkpoint.config["student"], checkpoint.frontend.hop_samples)
+    start = open_student(checkpoint.config["student"], checkpoint.frontend)
     return start.student(checkpoint.dim).eval()
 
 

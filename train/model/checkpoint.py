@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
@@ -16,7 +16,7 @@ from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import Student
+from train.model.student import Student, weights_bytes
 
 WEIGHTS, META, TAXONOMY, ANCHORS = (
     "model.safetensors",
@@ -70,7 +70,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / META).unlink(missing_ok=True)
-    write_atomic(path / WEIGHTS, save(checkpoint.student.state_dict()))
+    write_atomic(path / WEIGHTS, weights_bytes(checkpoint.student.state_dict()))
     write_atomic(path / ANCHORS, npy_bytes(checkpoint.anchors))
     checkpoint.taxonomy.save(path / TAXONOMY)
     write_atomic(path / META, (json.dumps(_meta(checkpoint), indent=2) + "\n").encode())

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from train.model.frontend import InputSpec, LogMel, LogMelSpec
 
 CNN = "cnn:"
 TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
+HINT_WEIGHTS = "hint.safetensors"
 _DROPOUT = 0.3
 """Of a projection's hidden layer."""
+_USUAL = LogMelSpec()
 
 
 class Student(nn.Module):
@@ -54,6 +56,11 @@ class Student(nn.Module):
     def project(self, features: Tensor) -> Tensor:
         """Features to unit rows in the teacher's space."""
         return functional.normalize(self.projection(features), dim=-1)
+
+
+def weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
+    """Weights as safetensors, each laid out as its shape says, however it lies in memory."""
+    return save({name: weight.contiguous() for name, weight in weights.items()})
 
 
 def make_projection(features: int, hidden: int, dim: int) -> nn.Module:
@@ -135,13 +142,17 @@ class StudentInit:
     audio_config: dict[str, Any]
     spec: LogMelSpec
     weights: dict[str, Tensor] | None = None
+    hint: dict[str, Tensor] | None = None
+    """Of the `HintLoss` that a backbone learned with, to go on with."""
 
     def save(self, folder: Path) -> None:
         """Write a folder that `student=FOLDER` begins with."""
         if self.weights is None:
             raise ValueError("a start without weights needs no folder")
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / TOWER_WEIGHTS, save(self.weights))
+        write_atomic(folder / TOWER_WEIGHTS, weights_bytes(self.weights))
+        if self.hint is not None:
+            write_atomic(folder / HINT_WEIGHTS, weights_bytes(self.hint))
         meta = {"audio_config": self.audio_config, "frontend": asdict(self.spec)}
         write_atomic(folder / TOWER, (json.dumps(meta, indent=2) + "\n").encode())
 
@@ -167,12 +178,12 @@ class StudentInit:
         return input_spec
 
 
-def open_student(name: str, frame_hop_samples: int) -> StudentInit:
+def open_student(name: str, spec: LogMelSpec = _USUAL) -> StudentInit:
     """Find out what `student=NAME` means.
 
     Args:
         name: a CLAP's folder or hub id, the folder of a tower, or `cnn:` and a name of timm's.
-        frame_hop_samples: of a front end for `cnn:`; the others know their own.
+        spec: front end of a `cnn:`; the others know their own.
 
     Raises:
         DatasetError: no such model.
@@ -180,7 +191,6 @@ def open_student(name: str, frame_hop_samples: int) -> StudentInit:
     if name.startswith(CNN):
         from train.model.towers import cnn_config
 
-        spec = LogMelSpec(hop_samples=frame_hop_samples)
         return StudentInit(cnn_config(name.removeprefix(CNN)), spec)
     if (Path(name) / TOWER).is_file():
         return _read_tower(Path(name))
@@ -192,8 +202,13 @@ def open_student(name: str, frame_hop_samples: int) -> StudentInit:
 def _read_tower(folder: Path) -> StudentInit:
     try:
         meta = json.loads((folder / TOWER).read_text(encoding="utf-8"))
-        weights = load_file(folder / TOWER_WEIGHTS)
-        return StudentInit(meta["audio_config"], LogMelSpec(**meta["frontend"]), weights)
+        weights, hint = load_file(folder / TOWER_WEIGHTS), folder / HINT_WEIGHTS
+        return StudentInit(
+            audio_config=meta["audio_config"],
+            spec=LogMelSpec(**meta["frontend"]),
+            weights=weights,
+            hint=load_file(hint) if hint.is_file() else None,
+        )
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise DatasetError(f"{folder}: damaged tower ({str(error).splitlines()[0]})") from error
 

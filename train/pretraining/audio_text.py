@@ -96,7 +96,7 @@ def _begin(config: PretrainConfig, species: Sequence[Species]) -> tuple[Any, Any
 
 def _give(model: Any, folder: str) -> None:
     """Put another tower, of the same shape, in the place of a CLAP's own."""
-    weights = open_student(folder, 0).weights
+    weights = open_student(folder).weights
     try:
         model.audio_model.load_state_dict(weights)
     except RuntimeError as error:

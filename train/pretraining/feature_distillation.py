@@ -1,32 +1,27 @@
-"""Feature distillation (FitNets' hint) into an audio tower: the backbone a student starts from.
+"""Distillation of a ready-made network into an audio tower: the backbone a student starts from.
 
-It learns no name and no species, only what a network trained on far more recordings hears.
+It learns what a network that heard far more recordings makes of every sound: its embedding
+(FitNets' hint) and its belief in the names that the data set has, too. It sees no text and
+no label.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
-from edge.contract.errors import ConfigError
-from train.config import PretrainConfig
-from train.data.corpora import open_dataset
-from train.data.dataset import Dataset, Item
-from train.ears.recipe import locate
+from train.config import PretrainConfig, to_dict
+from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
-from train.model.frontend import LogMelSpec
+from train.engine.resume import KEPT, Snapshots
 from train.model.student import CNN, open_student
-from train.sound.hints import HintLoss, load_hints
-from train.sound.log_mel_store import LogMelStore
-from train.sound.mixtures import load_mixtures
-from train.sound.sampler import Augmentation, WindowSampler
-from train.sound.training_set import TrainingSet, load_sounds
+from train.sound.taught import load_taught
+from train.sound.training_set import load_sounds
 
 BACKBONE = "imitator"
 """Folder of the backbone: its former name, under which pretrained ones lie."""
-_VARIED = Augmentation(mix=0.0, background=0.0, mask=0.1)
-"""What the network did not hear must not be mixed in."""
 
 
 def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, cache: Path) -> Path:
@@ -39,74 +34,46 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         ConfigError: there is no hint to imitate, or no such CNN.
         DatasetError: there are no readable training recordings.
     """
-    if not config.hint:
-        raise ConfigError("hint: names no ear; give the network to imitate: hint=FOLDER")
-    start = open_student(config.init or CNN + config.cnn, config.frame_hop_samples)
+    start = open_student(config.init or CNN + config.cnn, config.frontend)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
-    embedded, hints = _material(
-        config, dataset=dataset, sounds=sounds, spec=start.spec, cache=cache
-    )
+    taught = load_taught(config, dataset, sounds=sounds, spec=start.spec, cache=cache)
     input_spec = start.input_spec(config.window_s)
     device = choose_device(config.device)
-    labels = torch.zeros(len(embedded), dtype=torch.long)
-    sampler = WindowSampler(
-        clips=LogMelStore(embedded, device),
-        labels=labels,
-        background=LogMelStore((), device),
-        frames=input_spec.frames,
-        augmentation=_VARIED,
-        seed=config.seed,
-    )
-    student = start.student(hints[0].shape[1]).to(device)
-    heard_s = locate(config.hint)[0].window_s
-    tower, regression = (
-        student.tower,
-        HintLoss(hints, student.hidden, input_spec, heard_s).to(device),
-    )
+    sampler = taught.sampler(input_spec, config.seed, device)
+    student = start.student(1).to(device)
+    regression = taught.loss(student.hidden, input_spec, start.hint).to(device)
+    tower = student.tower
+    _, labels = taught.shared(sounds.seen_species)
+    names = nn.Linear(student.hidden, len(labels) + 1).to(device)
     tower.train()
 
     def loss() -> Tensor:
         batch = sampler.batch(config.audio_batch)
         with mixed_precision(device, tower.depthwise):
-            features = tower(batch.log_mel.to(device))
-        found: Tensor = regression(features.float(), batch.recordings, batch.starts)
-        return found
+            features = tower(batch.log_mel)
+        features = features.float()
+        error: Tensor = regression(features, batch.recordings, batch.starts)
+        belief = regression.belief(batch.recordings, batch.starts, labels)
+        found = functional.log_softmax(names(features), dim=1)
+        divergence = functional.kl_div(found, belief, reduction="batchmean")
+        return config.hint_weight * error + config.belief_weight * divergence
 
-    schedule = LearningSchedule(config.audio_steps, config.audio_learning_rate)
+    snapshots = Snapshots(
+        file=output / KEPT,
+        every=config.snapshot_every,
+        settings=json.dumps(to_dict(config), sort_keys=True),
+        generators=(sampler.generator,),
+    )
     fit(
-        [tower, regression],
+        [tower, regression, names],
         loss=loss,
-        schedule=schedule,
+        schedule=LearningSchedule(config.audio_steps, config.audio_learning_rate),
         title="imitate",
         log=output / "imitate.jsonl",
+        snapshots=snapshots if config.snapshot_every else None,
     )
     folder = output / BACKBONE
-    replace(start, weights=tower.cpu().state_dict()).save(folder)
+    learned = tower.cpu().state_dict(), regression.cpu().state_dict()
+    replace(start, weights=learned[0], hint=learned[1]).save(folder)
     sounds.write_seen(folder, config.init)
     return folder
-
-
-def _material(
-    config: PretrainConfig, dataset: Dataset, sounds: TrainingSet, spec: LogMelSpec, cache: Path
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Log-mels and hints of the recordings, and then of the mixtures."""
-    items = [*sounds.items, *_background(config, dataset)]
-    mixtures = load_mixtures(
-        items,
-        count=config.mixtures,
-        spec=spec,
-        hint=config.hint,
-        cache=cache,
-        seed=config.seed,
-        birdless=config.birdless,
-    )
-    hints = load_hints(sounds.items, config.hint, cache)
-    return [*sounds.features, *mixtures.log_mels], [*hints, *mixtures.hints]
-
-
-def _background(config: PretrainConfig, dataset: Dataset) -> list[Item]:
-    background = [
-        dataset,
-        *([open_dataset(config.extra_backgrounds)] if config.extra_backgrounds else []),
-    ]
-    return [item for source in background for item in source.select("audio", "train", ("",))]

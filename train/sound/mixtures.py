@@ -1,220 +1,186 @@
-"""Mixtures of recordings that the hint's network hears too, so that there is more to imitate.
-
-A network is imitated best by a student that hears the very same sound, and ever new ones:
-"function matching" (Beyer et al. 2022, arXiv 2106.05237). Pairs of recordings at other speeds and
-levels give thousands of sounds, each with its own hint.
-"""
+"""Mixtures that a hint's network hears too, so that there is more to imitate; made by all cores."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from edge.contract.arrays import Float16s
-from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.arrays import Array, Float16s
 from edge.contract.bundle import npy_bytes, write_atomic
-from edge.contract.errors import AudioError
-from edge.source.resampling import resample
 from train.data.dataset import Item
-from train.ears.network import EarNetwork
-from train.ears.recipe import locate
 from train.model.frontend import LogMel, LogMelSpec
-from train.sound.cache import file_key
+from train.sound.cache import file_key, load_each
+from train.sound.cores import over_cores
 from train.sound.features import read_waveform
-from train.sound.hints import STEP_S
+from train.sound.hints import Hints
+from train.sound.mixer import Mixer, Recording
 
-Recording = Float16s
-"""Samples of one."""
-_STEPS = 2
-"""Of hints that a mixture is longer than a window."""
-_SPEEDS = (36, 40, 44, 48, 48, 48, 52, 56, 60)
-"""In 48ths."""
-_PAIRED, _PAIR_DB = 0.7, (-12.0, 6.0)
-_NOISY, _NOISE_DB = 0.3, (-20.0, 0.0)
-_HISSING, _HISS_DB = 0.5, (-45.0, -15.0)
-_COLOUR_DB, _COLOURS = 12.0, 8
-_PEAK = 0.5
-_FILES = ("log-mels.npy", "hints.npy")
+_FAVOURED = 0.5
+"""Share of the mixtures whose louder bird is of the favoured species."""
 
 
-@dataclass(frozen=True)
-class Mixtures:
-    """Log-mels that the student hears, and the network's embeddings of the same sound."""
+@dataclass(frozen=True, kw_only=True)
+class MixtureConfig:
+    """Choice of the mixtures."""
+
+    count: int
+    birdless: float = 0.0
+    """Share that is background alone."""
+    favoured: Collection[str] = ()
+    """Ids of species whose recordings lead half of the mixtures; empty: by length alone."""
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Text that tells it from others."""
+        return repr((self.count, self.birdless, sorted(self.favoured), self.seed))
+
+
+class Mixtures(NamedTuple):
+    """Log-mels that the student hears, and what the network makes of the same sound."""
 
     log_mels: Tensor
     """float16[mixtures, frames, mel_bins]."""
     hints: Tensor
-    """float16[mixtures, 3, dim]."""
+    """float16[mixtures, 1, dim + labels]."""
 
 
 def load_mixtures(
-    items: Sequence[Item],
-    count: int,
+    birds: Sequence[Item],
+    background: Sequence[Item],
+    config: MixtureConfig,
     spec: LogMelSpec,
-    hint: str,
+    hints: Hints,
     cache: Path,
-    seed: int,
-    birdless: float = 0.0,
 ) -> Mixtures:
-    """Mixtures of readable recordings; made once and kept.
+    """Mixtures of readable recordings, as long as the ear's window; made once and kept.
 
     Args:
-        items: recordings of birds, and some without.
-        count: how many mixtures.
+        birds: recordings of birds, their species known or not.
+        background: recordings without, may be empty.
+        config: which mixtures.
         spec: the student's front end.
-        hint: an ear, as `train.ears.recipe.locate` has it.
-        cache: where to keep them.
-        seed: makes them repeatable.
-        birdless: share of the mixtures that are background alone.
+        hints: of the ear that hears them.
+        cache: where to keep them, and the waveforms.
 
     Raises:
         DatasetError: no such network.
     """
-    ear, network = locate(hint)
-    keys = [file_key(item.path) for item in items]
-    key = repr((ear.name, ear.window_s, count, spec, seed, birdless, keys))
+    keys = [[file_key(item.path) for item in items] for items in (birds, background)]
+    key = repr((hints.recipe.name, config.key, spec, keys))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    files = [kept / name for name in _FILES]
+    files = [kept / f"{name}.npy" for name in Mixtures._fields]
     if not all(file.is_file() for file in files):
-        length_s = ear.window_s + _STEPS * STEP_S
-        mixer = _mixer(
-            items, rate_hz=spec.sample_rate_hz, seed=seed, birdless=birdless, length_s=length_s
+        mixing = Mixing(
+            birds=birds, background=background, config=config, spec=spec, hints=hints, cache=cache
         )
-        arrays = _hear(mixer, count, spec, EarNetwork(ear, network))
+        made = _all(mixing)
         kept.mkdir(parents=True, exist_ok=True)
-        for file, array in zip(files, arrays, strict=True):
+        for file, array in zip(files, made, strict=True):
             write_atomic(file, npy_bytes(array))
-    return Mixtures(*(torch.from_numpy(np.load(file, allow_pickle=False)) for file in files))
+    return Mixtures(*(torch.from_numpy(np.load(file, mmap_mode="c")) for file in files))
 
 
-class Mixer:
-    """Draws mixtures.
+def _all(mixing: "Mixing") -> tuple[Float16s, Float16s]:
+    mixing.read()
+    parts = range(-(-mixing.config.count // mixing.at_once))
+    with over_cores(mixing, len(parts), slow=True) as over:
+        found = list(tqdm(over(parts), "mixtures", len(parts), disable=None))
+    log_mels, rows = (np.concatenate(column) for column in zip(*found, strict=True))
+    return log_mels, rows
 
-    Args:
-        birds: float16[samples] a recording; longer ones are drawn more often, by the square root.
-        background: recordings without a bird, may be empty.
-        rate_hz: of all.
-        seed: makes the sequence repeatable.
-        birdless: share of the mixtures that are background alone; a bird-sound network tells much
-            of it from birds, which is worth imitating, too.
-        length_s: of a mixture.
-    """
 
-    def __init__(
-        self,
-        birds: Sequence[Recording],
-        background: Sequence[Recording],
-        rate_hz: int,
-        seed: int,
-        birdless: float = 0.0,
-        length_s: float = 4.0,
-    ) -> None:
-        self._samples = round(length_s * rate_hz)
-        self._birds, self._background, self._rate_hz = birds, background, rate_hz
-        self._birdless = birdless if background else 0.0
-        self._random = np.random.default_rng(seed)
-        roots = np.sqrt([len(bird) for bird in birds])
-        self._shares = roots / roots.sum()
+class Waveforms:
+    """Reads a whole recording at a rate, float16[samples]."""
 
-    def draw(self) -> Waveform:
-        """Birds, one or two, some over background; or background alone; float32[samples]."""
-        alone = self._birdless and self._random.random() < self._birdless
-        mixed = self._colour(self._alone() if alone else self._song())
-        if self._random.random() < _HISSING:
-            hiss = self._random.standard_normal(len(mixed), np.float32)
-            mixed = self._add(mixed, hiss, _HISS_DB)
-        scaled: Waveform = mixed * np.float32(_PEAK / max(float(np.abs(mixed).max()), 1e-6))
-        return scaled
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
 
-    def _song(self) -> Waveform:
-        mixed = self._bird()
-        if self._random.random() < _PAIRED:
-            mixed = self._add(mixed, self._bird(), _PAIR_DB)
-        if self._background and self._random.random() < _NOISY:
-            mixed = self._add(mixed, self._noise(), _NOISE_DB)
-        return mixed
+    def __call__(self, item: Item) -> Array:
+        """One recording's."""
+        return read_waveform(item, self._rate_hz).numpy().astype(np.float16)
 
-    def _alone(self) -> Waveform:
-        mixed = self._varied(self._quiet())
-        if self._random.random() < _PAIRED:
-            mixed = self._add(mixed, self._noise(), _PAIR_DB)
-        return mixed
 
-    def _noise(self) -> Waveform:
-        return self._cut(self._quiet(), self._samples)
+@dataclass(frozen=True, kw_only=True)
+class Mixing:
+    """The job of making the mixtures of a number; what it loads serves the next ones."""
 
-    def _quiet(self) -> Recording:
-        return self._background[int(self._random.integers(len(self._background)))]
+    birds: Sequence[Item]
+    background: Sequence[Item]
+    config: MixtureConfig
+    spec: LogMelSpec
+    hints: Hints
+    cache: Path
+    at_once: int = 250
+    """Mixtures that are drawn with a seed of their own, by one core."""
 
-    def _bird(self) -> Waveform:
-        return self._varied(self._birds[self._random.choice(len(self._birds), p=self._shares)])
+    def __call__(self, number: int) -> tuple[Float16s, Float16s]:
+        """Their log-mels and hints."""
+        mixer = self._mixer(number)
+        count = min(self.at_once, self.config.count - number * self.at_once)
+        log_mels, rows = [], []
+        for waveform in (mixer.draw() for _ in range(count)):
+            with torch.inference_mode():
+                log_mel = self._frontend(torch.from_numpy(waveform)[None])[0, 0]
+            log_mels.append(log_mel.half().numpy())
+            rows.append(self.hints.of(waveform, self.spec.sample_rate_hz))
+        return np.stack(log_mels), np.stack(rows)
 
-    def _varied(self, chosen: Recording) -> Waveform:
-        """A cut, mostly at another speed."""
-        speed = int(self._random.choice(_SPEEDS))
-        samples = self._samples
-        cut = self._cut(chosen, -(-samples * speed // 48) + 1)
-        if speed == 48:
-            return cut[:samples]
-        faster = resample(cut, self._rate_hz * speed // 48, self._rate_hz)
-        return repeat_pad(faster, samples)[:samples]
+    def read(self) -> list[list[tuple[Item, Recording]]]:
+        """Birds and background that are readable, memory-mapped; decoded the first time."""
+        rate_hz = self.spec.sample_rate_hz
+        folder, read = self.cache / f"waveforms-{rate_hz}", Waveforms(rate_hz)
+        return [
+            [
+                (item, waveform)
+                for item, waveform in zip(items, load_each(items, folder, read), strict=True)
+                if waveform is not None
+            ]
+            for items in (self.birds, self.background)
+        ]
 
-    def _colour(self, waveform: Waveform) -> Waveform:
-        """As another microphone, wood and distance would colour it: a curve over the octaves."""
-        spectrum = np.fft.rfft(waveform)
-        octaves = np.log2(np.arange(len(spectrum)) + 1)
-        knots = np.linspace(octaves[-1] - _COLOURS, octaves[-1], _COLOURS)
-        gains_db = np.interp(
-            octaves, knots, self._random.uniform(-_COLOUR_DB, _COLOUR_DB, _COLOURS)
+    @cached_property
+    def _recordings(self) -> list[list[tuple[Item, Recording]]]:
+        return self.read()
+
+    @cached_property
+    def _frontend(self) -> LogMel:
+        return LogMel(self.spec)
+
+    def _mixer(self, number: int) -> Mixer:
+        birds, background = self._recordings
+        return Mixer(
+            birds=[waveform for _, waveform in birds],
+            background=[waveform for _, waveform in background],
+            rate_hz=self.spec.sample_rate_hz,
+            seed=(self.config.seed, number),
+            birdless=self.config.birdless,
+            length_s=self.hints.recipe.window_s,
+            weights=_weights(birds, self.config.favoured),
         )
-        coloured = np.fft.irfft(spectrum * 10 ** (gains_db / 20), len(waveform))
-        return coloured.astype(np.float32)
-
-    def _cut(self, recording: Recording, samples: int) -> Waveform:
-        whole = repeat_pad(recording.astype(np.float32), samples)
-        start = self._random.integers(len(whole) - samples + 1)
-        return whole[start : start + samples]
-
-    def _add(self, first: Waveform, other: Waveform, levels_db: tuple[float, float]) -> Waveform:
-        loudness = np.sqrt(np.square(first).mean() / max(float(np.square(other).mean()), 1e-10))
-        level = 10 ** (self._random.uniform(*levels_db) / 20)
-        return first + other * np.float32(loudness * level)
 
 
-def _mixer(
-    items: Sequence[Item], rate_hz: int, seed: int, birdless: float, length_s: float
-) -> Mixer:
-    birds: list[Recording] = []
-    background: list[Recording] = []
-    for item in tqdm(items, "recordings to mix", disable=None):
-        try:
-            waveform = read_waveform(item, rate_hz).numpy().astype(np.float16)
-        except AudioError:
-            continue  # load_features has named it
-        (birds if item.species_id else background).append(waveform)
-    return Mixer(
-        birds=birds,
-        background=background,
-        rate_hz=rate_hz,
-        seed=seed,
-        birdless=birdless,
-        length_s=length_s,
+def _weights(birds: Sequence[tuple[Item, Recording]], favoured: Collection[str]) -> list[float]:
+    """Weight of each as a leader: the favoured species share _FAVOURED among them, equally."""
+    counts = Counter(item.species_id for item, _ in birds if item.species_id in favoured)
+    if not counts:
+        return []
+    roots = [float(np.sqrt(len(waveform))) for _, waveform in birds]
+    others = sum(
+        root for root, (item, _) in zip(roots, birds, strict=True) if item.species_id not in counts
     )
-
-
-def _hear(
-    mixer: Mixer, count: int, spec: LogMelSpec, network: EarNetwork
-) -> tuple[Float16s, Float16s]:
-    frontend = LogMel(spec)
-    log_mels, hints = [], []
-    for _ in tqdm(range(count), "mixtures", disable=None):
-        waveform = mixer.draw()
-        with torch.inference_mode():
-            log_mels.append(frontend(torch.from_numpy(waveform)[None])[0, 0].half().numpy())
-        hints.append(network.embed(waveform, spec.sample_rate_hz, STEP_S))
-    return np.stack(log_mels), np.stack(hints)
+    share = _FAVOURED / len(counts)
+    return [
+        share / counts[item.species_id]
+        if item.species_id in counts
+        else (1 - _FAVOURED) * root / others
+        for root, (item, _) in zip(roots, birds, strict=True)
+    ]

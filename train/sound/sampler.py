@@ -61,6 +61,7 @@ class WindowSampler:
         weight: a species' share of the batches grows with its recordings to this power; 0 gives
             each the same.
         ranks: who takes which windows of a batch.
+        grid_frames: windows begin at multiples of this, rounded.
     """
 
     def __init__(
@@ -73,9 +74,11 @@ class WindowSampler:
         seed: int,
         weight: float = 0.0,
         ranks: Ranks = ALONE,
+        grid_frames: float = 1.0,
     ) -> None:
         self._clips, self._background = clips, background
         self._frames, self._augmentation, self._ranks = frames, augmentation, ranks
+        self._grid_frames = grid_frames
         self.generator = torch.Generator().manual_seed(seed)
         """What everything is drawn with."""
         self._by_label = labels.argsort(stable=True)
@@ -131,7 +134,8 @@ class WindowSampler:
 
     def _starts(self, clips: LogMelStore, recordings: Tensor, numbers: Tensor) -> Tensor:
         spare = (clips.lengths[recordings] - self._frames).clamp(min=0)
-        return _below(spare + 1, numbers)
+        places = _below(1 + (spare / self._grid_frames).long(), numbers)
+        return (places * self._grid_frames).round().long()
 
     def _cut_any(self, clips: LogMelStore, which: Tensor, where: Tensor) -> Tensor:
         recordings = _below(len(clips), which)
