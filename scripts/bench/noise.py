@@ -1,0 +1,122 @@
+"""Recordings over real background: the starter's folds and another ear, by the ratio of powers.
+
+python scripts/bench/noise.py edge/bundles/starter --fold BUNDLE DIR ... [--beside BUNDLE]
+                              [--recordings data/birds] [--output FILE.png]
+
+Every recording is heard by the fold that never heard its recordist, with the thresholds of the
+bundle; the ear beside, such as what `./scripts/ear birdnet` makes, has probably heard them all. The
+recordings of other species (strangers) are asked for reports of the set's species only.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config import data_folder
+from edge.contract.bundle import load_bundle
+from gallery.calibration.embedding import open_model
+from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
+from scripts.bench.ears import _RATIOS_DB, Count, Hearing, noisy, table
+from train.birds.folds import OTHERS, TEST, UNSEEN
+from train.birds.report import machine
+
+Counts = dict[str, Count]
+"""By species set."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A listener, and the recordings that it is asked about."""
+
+    hearing: Hearing
+    recordings: list[LabelledRecording]
+
+
+def folds_of(args: argparse.Namespace, split: str) -> list[Part]:
+    """The models of the bundle's folds, each with its own recordings of a split."""
+    target = load_bundle(args.bundle)
+    rate_hz = target.manifest.audio.sample_rate_hz
+    bank = read_background(args.background, "train", rate_hz)
+    parts = []
+    for bundle, folder in args.fold:
+        hearing = Hearing(target)
+        hearing.ear = open_model(load_bundle(Path(bundle)), "fp32", bank)
+        parts.append(Part(hearing, read_recordings(Path(folder), split, rate_hz, birds=True)))
+    return parts
+
+
+def together(found: Sequence[Counts]) -> Counts:
+    """The sums of some counts."""
+    return {
+        name: Count(*(sum(getattr(one[name], key) for one in found) for key in vars(first)))
+        for name, first in found[0].items()
+    }
+
+
+def count(parts: Sequence[Part], noise: Sequence[LabelledRecording], ratio: float | None) -> Counts:
+    """Counts over all parts at a ratio."""
+    return together([part.hearing.count(noisy(part.recordings, noise, ratio)) for part in parts])
+
+
+def rows_of(
+    parts: Sequence[Part], noise: Sequence[LabelledRecording], into: list[Counts]
+) -> Iterator[tuple[str, Counts]]:
+    """A row a ratio."""
+    for ratio in _RATIOS_DB:
+        into.append(count(parts, noise, ratio))
+        yield "clean" if ratio is None else f"{ratio:+} dB", into[-1]
+
+
+def plot(output: Path, curves: dict[str, list[Counts]]) -> None:
+    """Right species first, and reported rightly, against the ratio."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, constrained_layout=True)
+    labels = ["clean" if one is None else f"{one:+}" for one in _RATIOS_DB]
+    for name, found in curves.items():
+        for set_name in ("core", "all"):
+            counts = [one[set_name] for one in found if set_name in one]
+            for axes, key in zip(panels, ("first", "right"), strict=True):
+                shares = [getattr(one, key) / one.recordings for one in counts]
+                axes.plot(labels, shares, "o-", label=f"{name}, {set_name}")
+    for axes, title in zip(panels, ("right species first", "reported rightly"), strict=True):
+        axes.set(ylim=(0, 1), xlabel="bird to background, dB", title=title)
+    panels[0].legend(fontsize="small")
+    figure.savefig(output, dpi=80)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--fold", nargs=2, action="append", required=True,
+                        metavar=("BUNDLE", "DIR"))  # fmt: skip
+    parser.add_argument("--beside", type=Path, default=data_folder() / "bundles" / "birdnet")
+    parser.add_argument("--recordings", type=Path, default=Path("data/birds"))
+    parser.add_argument("--background", type=Path, nargs="+",
+                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
+    parser.add_argument("--output", type=Path)
+    args = parser.parse_args()
+    print(machine())
+    folds, curves = folds_of(args, TEST), {"starter": [], "ear": []}
+    spec = folds[0].hearing.bundle.manifest.audio
+    noise = read_background([args.recordings], "test", spec.sample_rate_hz)
+    sets = folds[0].hearing.sets
+    table("The bundle, out of fold", rows_of(folds, noise, curves["starter"]), sets)
+    strangers = ((split, count(folds_of(args, split), noise, None)) for split in (OTHERS, UNSEEN))
+    table("Recordings of other species", strangers, sets)
+    if args.beside.is_dir():
+        ear = Hearing(load_bundle(args.beside))
+        beside = [Part(ear, [one for part in folds for one in part.recordings])]
+        table(f"{args.beside.name}", rows_of(beside, noise, curves["ear"]), ear.sets)
+    if args.output:
+        plot(args.output, {name: found for name, found in curves.items() if found})
+
+
+if __name__ == "__main__":
+    main()
