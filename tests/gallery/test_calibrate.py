@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gallery.calibration.fit import (
     reliability,
 )
 from gallery.calibration.recordings import LabelledRecording, mixtures
+from gallery.calibration.scoring import EmbeddedRecordings
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
@@ -165,6 +167,24 @@ def test_strangers_are_birds_of_none_of_the_species():
     parts = [hourly([[True]]), hourly([[False]]), hourly([[False]], background=True)]
     assert ScoredWindows.joined(parts).strangers.tolist() == [False, True, False]
     assert misled(np.ones((1, 1)), parts[0], 0.5) == 0
+
+
+def test_strangers_count_only_where_none_of_their_species_is_asked_for():
+    bundle = SimpleNamespace(manifest=SimpleNamespace(audio=SPEC))
+    part = EmbeddedRecordings(
+        model=SimpleNamespace(bundle=bundle),
+        species_ids=(frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})),
+        embeddings=np.zeros((4, 2), np.float32),
+        owners=np.array([0, 1, 1, 2]),
+        audible=np.ones(4, bool),
+        starts=np.array([0, 0, 9, 0]),
+    )
+    for ids, kept in ((["a"], [1, 1]), (["a", "b"], []), (["c"], [0, 1, 1, 2])):
+        score = np.zeros((4, len(ids)), np.float32)
+        assert len(part.windows(score, ids).recording) == 4
+        found = replace(part, strangers=True).windows(score, ids)
+        assert found.recording.tolist() == kept
+        assert found.strangers.all()
 
 
 def test_the_isotonic_curve_is_the_nearest_that_never_falls():
