@@ -34,7 +34,8 @@ def plan(config: DistillConfig) -> dict[str, str]:
     student = start.student(dim, config.projection_hidden).train()
     input_spec = start.input_spec(config.window_s)
     window = torch.zeros(2, 1, input_spec.frames, start.spec.mel_bins)
-    batch = config.batch + round(config.outliers * config.batch)
+    taught_windows = config.taught if config.hint else 0
+    batch = config.batch + round(config.outliers * config.batch) + taught_windows
     windows = batch * config.accumulate
     flops = count_flops(student, window) / len(window)
     large_student = open_large_student(config.large_student, teacher.space_id, input_spec)
