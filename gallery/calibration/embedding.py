@@ -24,7 +24,7 @@ _BATCH = 8
 class EmbeddedWindows(NamedTuple):
     """Windows of some takes."""
 
-    rows: Float32s
+    embeddings: Float32s
     """float32[windows, dim]."""
     owners: Places
     """int[windows]: the take."""
@@ -52,11 +52,8 @@ def embed_recordings(
     return EmbeddedRecordings(
         model=model,
         species_ids=tuple(recording.species_ids for recording in recordings),
-        embeddings=found.rows,
-        owners=found.owners,
-        audible=found.audible,
-        starts=found.starts,
         mixed=mixed,
+        **found._asdict(),
     )
 
 

@@ -46,12 +46,12 @@ from scripts.bench.open_set import signals, synthetic
 from train.birds.build import fold_folder
 from train.birds.folds import FOLDS
 from train.birds.report import machine
-from train.ears.labels import read_labels
+from train.ears.labels import known_ids
 from train.ears.network import EarNetwork
 from train.ears.recipe import Recipe, recipe_of
 
 _OWN = 0.7
-_RATIOS_DB = (None, 20, 10, 5, 0, -5)
+RATIOS_DB = (None, 20, 10, 5, 0, -5)
 _AT_ONCE = 20
 
 
@@ -127,9 +127,7 @@ class Original:
 
     def __init__(self, recipe: Recipe, file: Path, bundle: Bundle) -> None:
         self._network, self._bundle = EarNetwork(recipe, file), bundle
-        labels = read_labels(file.parent / recipe.labels.file, recipe.label_style)
-        named = [recipe.synonyms.get(o.scientific_name, o.scientific_name) for o in labels]
-        self._ids = [slug(name) for name in named]
+        self._ids = known_ids(recipe, file.parent)
 
     def count(self, recordings: Sequence[LabelledRecording]) -> dict[str, Count]:
         """As `Hearing.count`; a species is reported if any window of 3 s reaches the threshold."""
@@ -394,7 +392,7 @@ def plot(output: Path, curves: dict[str, list[tuple[float, int]]], count: int) -
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4), constrained_layout=True)
-    labels = ["clean" if one is None else f"{one:+}" for one in _RATIOS_DB]
+    labels = ["clean" if one is None else f"{one:+}" for one in RATIOS_DB]
     for name, found in curves.items():
         axes.plot(labels, [right / count for right, _ in found], "o-", label=name)
     axes.set(ylim=(0, 1), xlabel="bird to background, dB", ylabel="recordings reported rightly")
@@ -443,7 +441,7 @@ def main() -> None:
         curves: dict[str, list[tuple[float, int]]] = {}
 
         def rows_of_noise() -> Iterator[tuple[str, dict[str, Count]]]:
-            for ratio in _RATIOS_DB:
+            for ratio in RATIOS_DB:
                 mixed = noisy(core, noise, ratio)
                 for way, by in ways.items():
                     found = by.count(mixed)

@@ -17,7 +17,7 @@ from edge.config import data_folder
 from edge.contract.bundle import load_bundle
 from gallery.calibration.embedding import open_model
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
-from scripts.bench.ears import _RATIOS_DB, Count, Hearing, noisy, table
+from scripts.bench.ears import RATIOS_DB, Count, Hearing, noisy, table
 from train.birds.folds import OTHERS, TEST, UNSEEN
 from train.birds.report import machine
 
@@ -33,17 +33,29 @@ class Part:
     recordings: list[LabelledRecording]
 
 
-def folds_of(args: argparse.Namespace, split: str) -> list[Part]:
-    """The models of the bundle's folds, each with its own recordings of a split."""
+@dataclass(frozen=True)
+class FoldModel:
+    """A model that never heard some recordings, with the thresholds of the bundle."""
+
+    hearing: Hearing
+    folder: Path
+
+    def part(self, split: str) -> Part:
+        """The model with its recordings of a split."""
+        rate_hz = self.hearing.bundle.manifest.audio.sample_rate_hz
+        return Part(self.hearing, read_recordings(self.folder, split, rate_hz, birds=True))
+
+
+def folds_of(args: argparse.Namespace) -> list[FoldModel]:
+    """The models of the bundle's folds."""
     target = load_bundle(args.bundle)
-    rate_hz = target.manifest.audio.sample_rate_hz
-    bank = read_background(args.background, "train", rate_hz)
-    parts = []
+    bank = read_background(args.background, "train", target.manifest.audio.sample_rate_hz)
+    found = []
     for bundle, folder in args.fold:
         hearing = Hearing(target)
         hearing.ear = open_model(load_bundle(Path(bundle)), "fp32", bank)
-        parts.append(Part(hearing, read_recordings(Path(folder), split, rate_hz, birds=True)))
-    return parts
+        found.append(FoldModel(hearing, Path(folder)))
+    return found
 
 
 def together(found: Sequence[Counts]) -> Counts:
@@ -63,7 +75,7 @@ def rows_of(
     parts: Sequence[Part], noise: Sequence[LabelledRecording], into: list[Counts]
 ) -> Iterator[tuple[str, Counts]]:
     """A row a ratio."""
-    for ratio in _RATIOS_DB:
+    for ratio in RATIOS_DB:
         into.append(count(parts, noise, ratio))
         yield "clean" if ratio is None else f"{ratio:+} dB", into[-1]
 
@@ -76,7 +88,7 @@ def plot(output: Path, curves: dict[str, list[Counts]]) -> None:
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, constrained_layout=True)
-    labels = ["clean" if one is None else f"{one:+}" for one in _RATIOS_DB]
+    labels = ["clean" if one is None else f"{one:+}" for one in RATIOS_DB]
     for name, found in curves.items():
         for set_name in ("core", "all"):
             counts = [one[set_name] for one in found if set_name in one]
@@ -103,12 +115,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     print(machine())
-    folds, curves = folds_of(args, TEST), {"starter": [], "ear": []}
+    models, curves = folds_of(args), {"starter": [], "ear": []}
+    folds = [model.part(TEST) for model in models]
     spec = folds[0].hearing.bundle.manifest.audio
     noise = read_background([args.recordings], "test", spec.sample_rate_hz)
     sets = folds[0].hearing.sets
     table("The bundle, out of fold", rows_of(folds, noise, curves["starter"]), sets)
-    strangers = ((split, count(folds_of(args, split), noise, None)) for split in (OTHERS, UNSEEN))
+    strangers = (
+        (split, count([model.part(split) for model in models], noise, None))
+        for split in (OTHERS, UNSEEN)
+    )
     table("Recordings of other species", strangers, sets)
     if args.beside.is_dir():
         ear = Hearing(load_bundle(args.beside))

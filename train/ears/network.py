@@ -54,7 +54,7 @@ class EarNetwork:
 
     def logits(self, windows: Float32s) -> Float32s:
         """float32[batch, samples] -> float32[batch, labels]."""
-        return np.concatenate([*(self._run(self._fed(window), (LOGITS,))[0] for window in windows)])
+        return np.concatenate([self._run(self._fed(window), (LOGITS,))[0] for window in windows])
 
     def outputs(self, waveform: Waveform, rate_hz: int, step_s: float) -> EarOutputs:
         """Embedding and logits of a window every step, from one pass."""

@@ -58,7 +58,7 @@ class CnnTower(nn.Module):
         cnn: Any = timm.create_model(name, in_chans=2, num_classes=0)
         # timm's MobileNets end in a layer wider than their last stage.
         self.hidden = int(getattr(cnn, "head_hidden_size", cnn.num_features))
-        # Convolutions of few channels take two thirds of the time with their channels side by side.
+        # On a processor convolutions are faster with the channels side by side.
         self.cnn = cnn.to(memory_format=torch.channels_last)
         self.depthwise = any(
             isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1

@@ -73,7 +73,7 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         snapshots=snapshots if config.snapshot_every else None,
     )
     folder = output / BACKBONE
-    learned = tower.cpu().state_dict(), regression.cpu().state_dict()
-    replace(start, weights=learned[0], hint=learned[1]).save(folder)
+    weights, hint = tower.cpu().state_dict(), regression.cpu().state_dict()
+    replace(start, weights=weights, hint=hint).save(folder)
     sounds.write_seen(folder, config.init)
     return folder

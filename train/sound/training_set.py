@@ -12,11 +12,12 @@ from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
 from train.config import DistillConfig, PretrainConfig
 from train.data.dataset import Dataset, Item
+from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss, NoHint
-from train.sound.hints import Hints, load_hints
+from train.sound.hints import load_embeddings
 from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler
 
@@ -94,14 +95,9 @@ class TrainingSet:
         """
         if not hint:
             return NoHint()
-        hints = Hints(hint)
-        rows = load_hints(self.items, hints, cache)
+        rows, recipe = load_embeddings(self.items, hint, cache), locate(hint)[0]
         return HintLoss(
-            rows,
-            labels=len(hints.labels),
-            features=features,
-            input_spec=input_spec,
-            heard_s=hints.recipe.window_s,
+            rows, labels=0, features=features, input_spec=input_spec, heard_s=recipe.window_s
         )
 
 
