@@ -80,6 +80,10 @@ class PretrainConfig:
     """Probability that a second, weaker recording sings along."""
     background_prob: float = 0.4
     """Probability that a background recording is added."""
+    background_db: float = -2.0
+    """Of the loudest one, relative to the window."""
+    gain_db: float = 8.0
+    """The level is shifted by up to this, either way."""
     snapshot_every: int = 0
     """Steps after which the backbone's training is kept in `output`; the same command goes on."""
     device: str = "auto"
@@ -92,8 +96,8 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
-        free = ("seed", "species_weight", "birdless", "snapshot_every", *_PROBABILITIES)
-        _check_positive(self, [name for name in numbers if name not in free])
+        free = ("seed", "species_weight", "birdless", "snapshot_every", "background_db", "gain_db")
+        _check_positive(self, [name for name in numbers if name not in {*free, *_PROBABILITIES}])
         _check_share(self, ("birdless", *_PROBABILITIES))
 
 
@@ -145,6 +149,8 @@ class DistillConfig:
     birdless: float = 0.0
     mix: float = 0.25
     background_prob: float = 0.4
+    background_db: float = -2.0
+    gain_db: float = 8.0
     """As in pretraining."""
     taught: int = 48
     """Windows of a step, of recordings and mixtures, that a hint's network has heard, too: the

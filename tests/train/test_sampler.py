@@ -80,6 +80,14 @@ def test_mixing_adds_power_and_never_less_than_the_window():
     assert ((quietest > -60) & (quietest < -58)).all()
 
 
+def test_a_quiet_window_keeps_the_floor_of_the_front_end():
+    deep = [torch.tensor([[FLOOR_DB, FLOOR_DB + 5, -20.0, 0.0]]).repeat(40, 1)]
+    quieter = Augmentation(gain_db=40, mix=0, background=0, mask=0)
+    levels = drawing(deep, (0,), augmentation=quieter).batch(50).log_mel
+    assert levels.amin() == FLOOR_DB
+    assert (levels[..., 3] < -20).any()
+
+
 def test_gain_shifts_every_bin_alike_and_masks_reach_the_window_floor():
     shifted = sampler(Augmentation(gain_db=8, mix=0, background=0, mask=0)).batch(6).log_mel
     assert (shifted.amax(dim=(1, 2, 3)) - shifted.amin(dim=(1, 2, 3))).max() < 1e-3
@@ -165,14 +173,14 @@ def test_levels_are_shifted_both_ways_and_as_far_as_they_may_be():
 @pytest.mark.parametrize("kind", ["mix", "background"])
 def test_what_is_added_has_its_level_relative_to_the_window(kind):
     noise = [torch.full((40, 4), -50.0)]
-    ten_below = varied(**{kind: 1}, mix_db=(-10.0, -10.0))
+    ten_below = varied(**{kind: 1, f"{kind}_db": (-10.0, -10.0)})
     window = drawing([torch.full((40, 4), -30.0)], (0,), noise, ten_below).batch(3).log_mel
     expected = torch.full_like(window, -30 + 10 * math.log10(1.1))
     assert torch.allclose(window, expected, atol=1e-3)
 
 
 def test_levels_of_what_is_added_spread_over_their_range():
-    noise, augmentation = [torch.zeros(40, 4)], varied(background=1, mix_db=(-20.0, -2.0))
+    noise, augmentation = [torch.zeros(40, 4)], varied(background=1, background_db=(-20.0, -2.0))
     window = drawing([torch.zeros(40, 4)], (0,), noise, augmentation).batch(400).log_mel
     added_db = 10 * torch.log10(10 ** (window[:, 0, 0, 0].double() / 10) - 1)
     assert -20.1 < added_db.min() < -19
@@ -256,7 +264,7 @@ def test_windows_that_are_mixed_are_cut_anywhere():
 def test_any_background_is_added_where_some_are():
     low, high = torch.full((2, 40, 4), -90.0)
     low[:, 0], high[:, 3] = 0, 0
-    how = varied(background=0.3, mix_db=(0.0, 0.0))
+    how = varied(background=0.3, background_db=(0.0, 0.0))
     window = drawing([torch.zeros(40, 4)], (0,), [low, high], how).batch(400).log_mel[:, 0, 0]
     assert 30 < (window[:, 0] > 1).sum() < 90
     assert 30 < (window[:, 3] > 1).sum() < 90

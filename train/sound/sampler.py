@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from train.engine.ranks import ALONE, Ranks
-from train.sound.features import to_decibels, to_power
+from train.sound.features import FLOOR_DB, to_decibels, to_power
 from train.sound.log_mel_store import LogMelStore
 
 _NUMBERS = 16
@@ -29,7 +29,8 @@ class Augmentation:
     background: float = 0.4
     """Probability that a background recording is added."""
     mix_db: tuple[float, float] = (-20.0, -2.0)
-    """Level of what is added, relative to the window."""
+    background_db: tuple[float, float] = (-20.0, -2.0)
+    """Levels of what is added, relative to the window."""
     mask: float = 0.15
     """Probability of one masked band of time and one of frequency (SpecAugment, Park 2019)."""
     mask_frames: int = 24
@@ -95,9 +96,21 @@ class WindowSampler:
         numbers = self._draw(size)
         recordings = self._by_label[self._place(chosen, numbers[0])]
         starts = self._starts(self._clips, recordings, numbers[1])
-        windows = self._clips.cut(recordings, starts, self._frames)
-        self._mix(windows, self._clips, self._augmentation.mix, numbers[2:6])
-        self._mix(windows, self._background, self._augmentation.background, numbers[6:10])
+        windows, how = self._clips.cut(recordings, starts, self._frames), self._augmentation
+        self._mix(
+            windows,
+            clips=self._clips,
+            probability=how.mix,
+            levels_db=how.mix_db,
+            numbers=numbers[2:6],
+        )
+        self._mix(
+            windows,
+            clips=self._background,
+            probability=how.background,
+            levels_db=how.background_db,
+            numbers=numbers[6:10],
+        )
         self._shift(windows, numbers[10])
         windows = self._mask(windows, numbers[11:16])
         return Batch(windows[:, None], self._labels[chosen], recordings, starts)
@@ -142,7 +155,12 @@ class WindowSampler:
         return clips.cut(recordings, self._starts(clips, recordings, where), self._frames)
 
     def _mix(
-        self, windows: Tensor, clips: LogMelStore, probability: float, numbers: Tensor
+        self,
+        windows: Tensor,
+        clips: LogMelStore,
+        probability: float,
+        levels_db: tuple[float, float],
+        numbers: Tensor,
     ) -> None:
         """Add the power of others, in place, to as many windows as the probability says."""
         rows = (numbers[0] < probability).nonzero()[:, 0]
@@ -152,13 +170,14 @@ class WindowSampler:
         at = rows.to(windows.device)
         power = to_power(windows[at])
         added = to_power(self._cut_any(clips, which, where))
-        relative = 10 ** (_between(self._augmentation.mix_db, levels).to(power) / 10)
+        relative = 10 ** (_between(levels_db, levels).to(power) / 10)
         scale = relative * power.mean(dim=(1, 2)) / added.mean(dim=(1, 2)).clamp(min=1e-10)
         windows[at] = to_decibels(power + added * scale[:, None, None])
 
     def _shift(self, windows: Tensor, numbers: Tensor) -> None:
         gain_db = self._augmentation.gain_db
         windows += _between((-gain_db, gain_db), numbers).to(windows)[:, None, None]
+        windows.clamp_(min=FLOOR_DB)  # nothing of a quiet recording lies below it
 
     def _mask(self, windows: Tensor, numbers: Tensor) -> Tensor:
         """Put a band of time and one of frequency on each window's floor."""

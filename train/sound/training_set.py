@@ -73,7 +73,12 @@ class TrainingSet:
             labels=torch.tensor(self.labels),
             background=LogMelStore(self.background, device),
             frames=frames,
-            augmentation=Augmentation(mix=config.mix, background=config.background_prob),
+            augmentation=Augmentation(
+                gain_db=config.gain_db,
+                mix=config.mix,
+                background=config.background_prob,
+                background_db=(-20.0, config.background_db),
+            ),
             seed=config.seed,
             weight=config.species_weight,
             ranks=ranks,
