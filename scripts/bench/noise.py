@@ -1,19 +1,21 @@
-"""Recordings over real background: the starter's folds and another ear, by the ratio of powers.
+"""Recordings over background, by the ratio of powers, and at other levels; another ear beside.
 
-python scripts/bench/noise.py edge/bundles/starter --fold BUNDLE DIR ... [--beside BUNDLE]
+python scripts/bench/noise.py edge/bundles/starter [--fold BUNDLE DIR ...] [--beside BUNDLE]
                               [--recordings data/birds] [--output FILE.png]
 
-Every recording is heard by the fold that never heard its recordist, with the thresholds of the
-bundle; the ear beside, such as what `./scripts/ear birdnet` makes, has probably heard them all. The
-recordings of other species (strangers) are asked for reports of the set's species only.
+The recordings of split test; with folds each is heard by the one that never heard its recordist,
+with the thresholds of the bundle. The ear beside, such as what `./scripts/ear birdnet` makes, has
+probably heard them all. The recordings of other species (strangers) are asked for reports of the
+set's species only.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.config import data_folder
+import numpy as np
+
 from edge.contract.bundle import load_bundle
 from gallery.calibration.embedding import open_model
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
@@ -21,6 +23,7 @@ from scripts.bench.ears import RATIOS_DB, Count, Hearing, noisy, table
 from train.birds.folds import OTHERS, TEST, UNSEEN
 from train.birds.report import machine
 
+PEAKS_DBFS = (0, -10, -20, -30, -40)
 Counts = dict[str, Count]
 """By species set."""
 
@@ -47,8 +50,10 @@ class FoldModel:
 
 
 def folds_of(args: argparse.Namespace) -> list[FoldModel]:
-    """The models of the bundle's folds."""
+    """The models of the bundle's folds; the bundle itself, if it has none."""
     target = load_bundle(args.bundle)
+    if not args.fold:
+        return [FoldModel(Hearing(target), args.recordings)]
     bank = read_background(args.background, "train", target.manifest.audio.sample_rate_hz)
     found = []
     for bundle, folder in args.fold:
@@ -80,6 +85,26 @@ def rows_of(
         yield "clean" if ratio is None else f"{ratio:+} dB", into[-1]
 
 
+def level_rows(parts: Sequence[Part]) -> Iterator[tuple[str, Counts]]:
+    """A row a peak level."""
+    for level in PEAKS_DBFS:
+        peak = 10 ** (level / 20)
+        yield (
+            f"{level} dBFS",
+            together([part.hearing.count(at_peak(part.recordings, peak)) for part in parts]),
+        )
+
+
+def at_peak(recordings: Sequence[LabelledRecording], peak: float) -> list[LabelledRecording]:
+    """The recordings, scaled."""
+    return [
+        replace(
+            one, waveform=one.waveform * np.float32(peak / max(np.abs(one.waveform).max(), 1e-9))
+        )
+        for one in recordings
+    ]
+
+
 def plot(output: Path, curves: dict[str, list[Counts]]) -> None:
     """Right species first, and reported rightly, against the ratio."""
     import matplotlib
@@ -106,9 +131,8 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--fold", nargs=2, action="append", required=True,
-                        metavar=("BUNDLE", "DIR"))  # fmt: skip
-    parser.add_argument("--beside", type=Path, default=data_folder() / "bundles" / "birdnet")
+    parser.add_argument("--fold", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
+    parser.add_argument("--beside", type=Path, help="such as birdnet's bundle")
     parser.add_argument("--recordings", type=Path, default=Path("data/birds"))
     parser.add_argument("--background", type=Path, nargs="+",
                         default=[Path("data/birds"), Path("data/background")])  # fmt: skip
@@ -121,12 +145,14 @@ def main() -> None:
     noise = read_background([args.recordings], "test", spec.sample_rate_hz)
     sets = folds[0].hearing.sets
     table("The bundle, out of fold", rows_of(folds, noise, curves["starter"]), sets)
-    strangers = (
-        (split, count([model.part(split) for model in models], noise, None))
-        for split in (OTHERS, UNSEEN)
-    )
-    table("Recordings of other species", strangers, sets)
-    if args.beside.is_dir():
+    table("By peak level", level_rows(folds), sets)
+    if args.fold:
+        strangers = (
+            (split, count([model.part(split) for model in models], noise, None))
+            for split in (OTHERS, UNSEEN)
+        )
+        table("Recordings of other species", strangers, sets)
+    if args.beside and args.beside.is_dir():
         ear = Hearing(load_bundle(args.beside))
         beside = [Part(ear, [one for part in folds for one in part.recordings])]
         table(f"{args.beside.name}", rows_of(beside, noise, curves["ear"]), ear.sets)
