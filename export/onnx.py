@@ -22,12 +22,13 @@ import numpy as np
 
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
-from edge.contract.errors import ConfigError
+from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import FILE_NAME, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.int8 import METHODS
 from export.variants import HALVES, Variants, make_encoders
 from gallery.command import run
+from train.ears.recipe import locate
 from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
 
@@ -122,7 +123,18 @@ def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:
         "synthetic": checkpoint.synthetic,
         "distillation": checkpoint.config,
     }
+    if hint := checkpoint.config.get("hint"):
+        known["learned_from"] = _credit(hint)
     return known if label.figures is None else {**known, "figures": _read_figures(label.figures)}
+
+
+def _credit(hint: str) -> dict[str, str]:
+    """Whose network the student imitated; only how it was named, where that is gone."""
+    try:
+        recipe, _ = locate(hint)
+    except (ConfigError, DatasetError):
+        return {"network": hint}
+    return {"network": recipe.title, "licence": recipe.licence, "credit": recipe.credit}
 
 
 def _read_figures(file: Path) -> Any:

@@ -75,6 +75,22 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run,
     assert len(loaded.gallery.table) == 5
 
 
+@pytest.mark.parametrize(
+    ("hint", "network", "licence"),
+    [("birdnet", "BirdNET v2.4", "CC-BY-NC-SA-4.0"), ("moved/away", "moved/away", None)],
+)
+def test_the_manifest_says_whose_network_was_imitated(run, tmp_path, hint, network, licence):
+    checkpoint = shutil.copytree(run, tmp_path / "run")
+    note = checkpoint / "checkpoint.json"
+    content = json.loads(note.read_text())
+    content["config"]["hint"] = hint
+    note.write_text(json.dumps(content))
+    manifest = export(checkpoint, tmp_path / "bundle", Variants(["fp32"]))
+    said = manifest.provenance["learned_from"]
+    assert (said["network"], said.get("licence")) == (network, licence)
+    assert "learned_from" not in export(run, tmp_path / "own", Variants(["fp32"])).provenance
+
+
 def test_a_label_that_cant_be_used_is_named(run, tmp_path):
     (tmp_path / "garden.txt").write_text("Pica pica\n")
     with pytest.raises(ConfigError, match="pica_pica"):
