@@ -1,6 +1,7 @@
 """More to imitate: mixtures of recordings, and a tower that learns from a network's hints alone."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -48,6 +49,7 @@ class Ear:
 
     def __init__(self, recipe, file):
         self.window_s = recipe.window_s
+        self.session = lambda: None  # as TFLite's, which can't be sent anywhere
 
     def outputs(self, waveform, rate_hz, step_s):
         window, step = round(self.window_s * rate_hz), round(step_s * rate_hz)
@@ -112,6 +114,13 @@ def test_mixtures_are_heard_once_and_kept(world, ear, tmp_path):
     assert found.hints.shape == (3, 1, DIM + 3)
     assert torch.equal(found.hints, again.hints)
     assert not torch.equal(found.hints, mixed(items, hints, tmp_path, seed=1).hints)
+
+
+def test_hints_that_have_heard_something_can_go_to_another_process(ear, world, tmp_path):
+    items, hints = recordings(world, 2), Hints(EAR)
+    load_hints(items, hints, tmp_path)
+    sent = pickle.loads(pickle.dumps(hints))
+    assert np.array_equal(sent(items[0]), hints(items[0]))
 
 
 def test_all_cores_make_the_same_mixtures(world, tmp_path):

@@ -9,6 +9,7 @@ recording, and is neither shipped nor needed to listen.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +42,10 @@ class Hints:
     def __init__(self, hint: str) -> None:
         self.recipe, self._file = locate(hint)
         self._network: EarNetwork | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network: every process opens its own."""
+        return {**self.__dict__, "_network": None}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
