@@ -19,7 +19,7 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.recognition.background import BackgroundBank
 from edge.recognition.prototypes import Prototypes
 from edge.recognition.search import Search
-from gallery.calibration.embedding import embed_recordings, open_model
+from gallery.calibration.embedding import embed, embed_recordings, open_model
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
 from gallery.calibration.threshold import (
@@ -84,13 +84,15 @@ def evidence(model: ScoringModel, part: EmbeddedRecordings, sounds: dict[str, np
 
 def sounds_of(model: ScoringModel, folder: Path) -> dict[str, np.ndarray]:
     """Mean embedding of the audible windows that the fold was trained on, by species id."""
-    rate_hz = model.bundle.manifest.audio.sample_rate_hz
-    part = embed_recordings(read_recordings(folder, TRAIN, rate_hz, birds=True), model)
+    spec = model.bundle.manifest.audio
+    side_by_side = replace(spec, hop_samples=spec.window_samples)
+    recordings = read_recordings(folder, TRAIN, spec.sample_rate_hz, birds=True)
+    found = embed(recordings, model.encoder, side_by_side)
     rows: dict[str, list[np.ndarray]] = {}
-    for owner, row, audible in zip(part.owners, part.embeddings, part.audible, strict=True):
-        for species in part.species_ids[owner] if audible else ():
+    for owner, row, audible in zip(found.owners, found.embeddings, found.audible, strict=True):
+        for species in recordings[owner].species_ids if audible else ():
             rows.setdefault(species, []).append(row)
-    return {species: np.mean(found, axis=0) for species, found in rows.items()}
+    return {species: np.mean(one, axis=0) for species, one in rows.items()}
 
 
 def evidence_of(args: argparse.Namespace) -> Iterator[Evidence]:

@@ -1,0 +1,92 @@
+"""Species that a bundle listens for, and how well its folds hear each: rows of edge/species.md.
+
+python scripts/bench/species.py edge/bundles/starter --fold BUNDLE DIR ...
+
+Every recording is heard by the fold that never heard its recordist, over the default species set at
+the bundle's threshold. First: its species has the highest score of any window. Reported: as the
+listener would. For another: reports of the species in recordings of others.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.contract.bundle import Bundle
+from gallery.calibration.embedding import embed_recordings
+from gallery.calibration.scoring import score
+from gallery.calibration.threshold import ScoredWindows, matches
+from scripts.bench.noise import folds_of
+from train.birds.folds import TEST
+from train.birds.report import machine
+
+
+@dataclass
+class Heard:
+    """Counts of one species."""
+
+    recordings: int = 0
+    first: int = 0
+    reported: int = 0
+    other: int = 0
+
+
+def add(found: dict[str, Heard], windows: ScoredWindows, passing: np.ndarray, ids: list[str]):
+    """Count the takes of a fold."""
+    for take in np.unique(windows.recording):
+        own = windows.recording == take
+        audible = own & windows.audible if (own & windows.audible).any() else own
+        best = ids[int(windows.score[audible].max(axis=0).argmax())]
+        reports = {
+            ids[n]: matches(passing[own][:, [n]], windows.start[own], windows.spec) > 0
+            for n in np.flatnonzero(passing[own].any(axis=0))
+        }
+        for n in np.flatnonzero(windows.present[own].any(axis=0)):
+            count = found[ids[n]]
+            count.recordings += 1
+            count.first += best == ids[n]
+            count.reported += reports.pop(ids[n], False)
+        for species, reported in reports.items():
+            found[species].other += reported
+
+
+def rows(bundle: Bundle, found: dict[str, Heard]) -> Iterator[str]:
+    """A row a species, by its name."""
+    known = {one.species_id: one for one in bundle.taxonomy.species}
+    for species_id in sorted(found, key=lambda one: known[one].common_name):
+        species, count = known[species_id], found[species_id]
+        names = f"{species.common_name} | *{species.scientific_name}*"
+        yield (
+            f"| {names} | {count.recordings} | {count.first} | {count.reported} | {count.other} |"
+        )
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--fold", nargs=2, action="append", required=True,
+                        metavar=("BUNDLE", "DIR"))  # fmt: skip
+    parser.add_argument("--background", type=Path, nargs="+",
+                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
+    args = parser.parse_args()
+    models = folds_of(args)
+    target = models[0].hearing.bundle
+    name = target.manifest.default_species_set
+    known = models[0].hearing.known[name]
+    ids = list(target.species_ids(name))
+    found = {species_id: Heard() for species_id in ids}
+    for model in models:
+        part = embed_recordings(model.part(TEST).recordings, model.hearing.ear)
+        windows = score(part, target, known.weights)[name]
+        probability = known.probability(windows.score)
+        add(found, windows, (probability >= known.threshold) & windows.audible[:, None], ids)
+    print(machine())
+    print("\n| | | recordings | first | reported | for another |\n|---|---|---|---|---|---|")
+    print(*rows(target, found), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
