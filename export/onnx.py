@@ -129,7 +129,7 @@ def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:
 
 
 def _credit(hint: str) -> dict[str, str]:
-    """Whose network the student imitated; only how it was named, where that is gone."""
+    """The network that the student imitated; only how it was named, where that is gone."""
     try:
         recipe, _ = locate(hint)
     except (ConfigError, DatasetError):

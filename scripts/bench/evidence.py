@@ -67,7 +67,7 @@ class Evidence:
 
 
 def evidence(model: ScoringModel, part: EmbeddedRecordings, sounds: dict[str, np.ndarray]):
-    """What the fold's pictures, names and sounds say of some recordings."""
+    """The fold's pictures, names and sounds on some recordings."""
     bundle = model.bundle
     ids, bank = bundle.taxonomy.ids, BackgroundBank(model.bank)
     scores = np.full((len(KINDS), len(part.embeddings), len(ids)), np.nan, np.float32)
