@@ -107,11 +107,11 @@ class Hearing:
                 counted.recordings += takes_in
                 counted.right += right
                 counted.wrong += false_matches(probability, windows, known.threshold)
-                counted.first += _first(part.embeddings, windows, part.audible)
+                counted.first += count_first(windows, part.audible)
         return found
 
 
-def _first(embeddings: np.ndarray, windows, gated: np.ndarray) -> int:
+def count_first(windows: ScoredWindows, gated: np.ndarray) -> int:
     """Count of recordings in which the right species has the highest score of any window."""
     found = 0
     for recording in np.unique(windows.recording[windows.present.any(axis=1)]):

@@ -29,6 +29,7 @@ from gallery.calibration.threshold import (
     misled,
     true_matches,
 )
+from scripts.bench.ears import count_first
 from train.birds.folds import OTHERS, TEST, TRAIN, UNSEEN
 from train.birds.report import machine
 
@@ -116,17 +117,6 @@ def evidence_of(args: argparse.Namespace) -> Iterator[Evidence]:
         yield evidence(model, heard(quiet[n :: len(args.fold)]), sounds)
 
 
-def first(windows: ScoredWindows) -> float:
-    """Share of the recordings of birds whose species has the highest score of any window."""
-    takes = np.unique(windows.recording[windows.present.any(axis=1)])
-    right = 0
-    for take in takes:
-        own = windows.recording == take
-        best = windows.score[own].max(axis=0).argmax()
-        right += bool(windows.present[own][0, best])
-    return right / max(len(takes), 1)
-
-
 def row(parts: Sequence[Evidence], target: Bundle, weights: Sequence[float], name: str) -> str:
     """Cells of one choice of weights over a species set."""
     ids = target.taxonomy.ids
@@ -138,7 +128,8 @@ def row(parts: Sequence[Evidence], target: Bundle, weights: Sequence[float], nam
     right, takes = true_matches(probability, scored, found.threshold)
     wrong = false_matches(probability, scored, found.threshold)
     reported = f"{right / takes:.3f} | {wrong} | {misled(probability, scored, found.threshold):.3f}"
-    return f"{first(scored):.3f} | {reported} | {found.threshold:.3f}"
+    first = count_first(scored, scored.audible) / takes
+    return f"{first:.3f} | {reported} | {found.threshold:.3f}"
 
 
 def main() -> None:
