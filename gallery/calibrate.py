@@ -17,8 +17,8 @@ made it, and all are fitted together.
 With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
 chosen species every name that the bundle knows: a window that is more like another is no match.
 
-With --strangers recordings of other species than a set holds are heard, too: each report of them is
-wrong, and at most one in twenty may make one.
+With --strangers recordings of other species than a set holds are heard, too: at most one in twenty
+of them may be reported.
 """
 
 import json

@@ -167,7 +167,8 @@ def choose_threshold(
 
     Of what is reported of recordings of birds a large share must be right: where birds sing,
     another bird is the commonest error, and whoever reads too many wrong records reads no more.
-    Few recordings of species outside the set may be reported as one in it. No
+    Of recordings of species outside the set few may be reported as one in it: a limit by itself,
+    for there may be any number of them. No
     site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
     most FREE of what was reported rightly.
     """
@@ -175,8 +176,8 @@ def choose_threshold(
     ever = (probability >= CANDIDATES[0]).any(axis=0) | windows.present.any(axis=0)
     probability = probability[:, ever]
     windows = replace(windows, score=windows.score[:, ever], present=windows.present[:, ever])
-    background, sings = windows.part(windows.background), ~windows.background
-    birds, chance = windows.part(sings), probability[sings]
+    background, known = windows.part(windows.background), ~windows.background & ~windows.strangers
+    birds, chance = windows.part(known), probability[known]
     allowed: dict[float, int] = {}
     for threshold in map(float, CANDIDATES):
         if false_matches(probability[windows.background], background, threshold) > (
@@ -187,7 +188,7 @@ def choose_threshold(
             true_matches(chance, birds, threshold)[0],
             false_matches(chance, birds, threshold),
         )
-        share = misled(chance, birds, threshold)
+        share = misled(probability, windows, threshold)
         if right >= limits.right * (right + wrong) and share <= limits.strangers:
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])

@@ -126,7 +126,8 @@ def row(parts: Sequence[Evidence], target: Bundle, weights: Sequence[float], nam
     found = fit_calibration(scored)
     probability = found.probability(scored.score)
     right, takes = true_matches(probability, scored, found.threshold)
-    wrong = false_matches(probability, scored, found.threshold)
+    own = ~scored.strangers
+    wrong = false_matches(probability[own], scored.part(own), found.threshold)
     reported = f"{right / takes:.3f} | {wrong} | {misled(probability, scored, found.threshold):.3f}"
     first = count_first(scored, scored.audible) / takes
     return f"{first:.3f} | {reported} | {found.threshold:.3f}"
