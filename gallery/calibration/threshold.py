@@ -176,7 +176,8 @@ def choose_threshold(
     ever = (probability >= CANDIDATES[0]).any(axis=0) | windows.present.any(axis=0)
     probability = probability[:, ever]
     windows = replace(windows, score=windows.score[:, ever], present=windows.present[:, ever])
-    background, known = windows.part(windows.background), ~windows.background & ~windows.strangers
+    background, strange = windows.part(windows.background), windows.strangers
+    strangers, known = windows.part(strange), ~windows.background & ~strange
     birds, chance = windows.part(known), probability[known]
     allowed: dict[float, int] = {}
     for threshold in map(float, CANDIDATES):
@@ -188,7 +189,7 @@ def choose_threshold(
             true_matches(chance, birds, threshold)[0],
             false_matches(chance, birds, threshold),
         )
-        share = misled(probability, windows, threshold)
+        share = misled(probability[strange], strangers, threshold)
         if right >= limits.right * (right + wrong) and share <= limits.strangers:
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])
