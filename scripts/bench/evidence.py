@@ -30,6 +30,7 @@ from gallery.calibration.threshold import (
     true_matches,
 )
 from scripts.bench.ears import count_first
+from scripts.bench.noise import fold_parser
 from train.birds.folds import OTHERS, TEST, TRAIN, UNSEEN
 from train.birds.report import machine
 
@@ -135,13 +136,7 @@ def row(parts: Sequence[Evidence], target: Bundle, weights: Sequence[float], nam
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--fold", nargs=2, action="append", required=True,
-                        metavar=("BUNDLE", "DIR"))  # fmt: skip
-    parser.add_argument("--background", type=Path, nargs="+",
-                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
-    args = parser.parse_args()
+    args = fold_parser(__doc__).parse_args()
     print(machine())
     target, parts = load_bundle(args.bundle), list(evidence_of(args))
     print(

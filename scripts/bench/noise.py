@@ -49,6 +49,17 @@ class FoldModel:
         return Part(self.hearing, read_recordings(self.folder, split, rate_hz, birds=True))
 
 
+def fold_parser(description: str | None, required: bool = True) -> argparse.ArgumentParser:
+    """A parser of a bundle, its folds, and the background of their banks."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--fold", nargs=2, action="append", default=None if required else [],
+                        required=required, metavar=("BUNDLE", "DIR"))  # fmt: skip
+    parser.add_argument("--background", type=Path, nargs="+",
+                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
+    return parser
+
+
 def folds_of(args: argparse.Namespace) -> list[FoldModel]:
     """The models of the bundle's folds; the bundle itself, if it has none."""
     target = load_bundle(args.bundle)
@@ -129,13 +140,9 @@ def plot(output: Path, curves: dict[str, list[Counts]]) -> None:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--fold", nargs=2, action="append", default=[], metavar=("BUNDLE", "DIR"))
+    parser = fold_parser(__doc__, required=False)
     parser.add_argument("--beside", type=Path, help="such as birdnet's bundle")
     parser.add_argument("--recordings", type=Path, default=Path("data/birds"))
-    parser.add_argument("--background", type=Path, nargs="+",
-                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     print(machine())

@@ -7,10 +7,8 @@ the bundle's threshold. First: its species has the highest score of any window. 
 listener would. For another: reports of the species in recordings of others.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from edge.contract.bundle import Bundle
 from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.scoring import score
 from gallery.calibration.threshold import ScoredWindows, matches
-from scripts.bench.noise import folds_of
+from scripts.bench.noise import fold_parser, folds_of
 from train.birds.folds import TEST
 from train.birds.report import machine
 
@@ -65,13 +63,7 @@ def rows(bundle: Bundle, found: dict[str, Heard]) -> Iterator[str]:
 
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--fold", nargs=2, action="append", required=True,
-                        metavar=("BUNDLE", "DIR"))  # fmt: skip
-    parser.add_argument("--background", type=Path, nargs="+",
-                        default=[Path("data/birds"), Path("data/background")])  # fmt: skip
-    args = parser.parse_args()
+    args = fold_parser(__doc__).parse_args()
     models = folds_of(args)
     target = models[0].hearing.bundle
     name = target.manifest.default_species_set
