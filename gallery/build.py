@@ -1,131 +1,157 @@
 """Embed pictures of the species once: the gallery of a bundle.
 
-python -m gallery.build BUNDLE --pictures DIR [--teacher NAME] [--split train] [--limit N]
-                               [--no-bytes]
+python -m gallery.build BUNDLE --pictures DIR [--replace] [--teacher NAME] [--split train]
+                               [--limit N] [--no-bytes]
 
-BUNDLE comes from `python -m export.onnx`. The teacher must be the one the encoder was distilled
-from: the embedding spaces are compared by hash.
+BUNDLE comes from `python -m export.onnx`. Pictures are added to those that it has; one that it has
+already is left out. With --replace its gallery is these pictures and no other. The teacher must be
+the one the encoder was distilled from: the embedding spaces are compared by hash.
 """
 
-import io
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
 from edge.command.parser import Parser, positive
-from edge.contract.bundle import npy_bytes, read_role, write_bundle
+from edge.contract.arrays import Embeddings, Flags
+from edge.contract.bundle import load_bundle, npy_bytes, read_role, write_bundle
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
+from gallery.known import check_folder
 from gallery.records import PictureRecord, read_pictures, read_records
-from gallery.teacher import Teacher, load_teacher
+from gallery.thumbnails import Links, Thumbnails
 
-THUMBNAIL = 320
-"""Longest side in pixels."""
-_QUALITY = 85
+if TYPE_CHECKING:  # it loads for seconds, and a wrong argument is to be refused before
+    from gallery.teacher import Teacher
+
+_SAME = 0.99999
+"""Cosine from which two pictures of a species are the same one, but for rounding."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """Result of a build."""
+
+    manifest: Manifest
+    added: int
+    known: int
+    """Pictures that the bundle had already."""
+    removed: int
+
+    def __str__(self) -> str:
+        told = [f"{self.added} pictures added"]
+        told += [f"{self.known} were there already"] if self.known else []
+        told += [f"{self.removed} removed"] if self.removed else []
+        return ", ".join(told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureChoice:
+    """PictureChoice of the pictures, and what is shipped of them."""
+
+    split: str | None = None
+    """Only this split of the pictures' manifest."""
+    limit: int | None = None
+    """Pictures a species at most."""
+    thumbnails: bool = True
+    """False ships no picture, only where each can be found."""
+    replace: bool = False
+    """Keep none of the pictures that the bundle has."""
 
 
 def build(
-    bundle: Path,
-    pictures: Path,
-    teacher: Teacher,
-    split: str | None = None,
-    limit: int | None = None,
-    thumbnails: bool = True,
-) -> Manifest:
+    bundle: Path, pictures: Path, teacher: "Teacher", choice: PictureChoice | None = None
+) -> Built:
     """Embed pictures and write rows, table and thumbnails into a bundle.
 
     Args:
         bundle: holds a manifest and a taxonomy.
         pictures: see `gallery.records.read_records`.
         teacher: must be the one the bundle's encoder was distilled from.
-        split: only this split of the pictures' manifest.
-        limit: pictures a species at most.
-        thumbnails: False ships no picture, only where each can be found.
+        choice: which pictures.
 
     Raises:
         BundleError: another embedding space, or no bundle.
-        DatasetError: no picture is readable.
+        DatasetError: no picture is readable, or none is of a species of the bundle.
     """
-    manifest = load_manifest(bundle)
+    from tqdm import tqdm
+
+    choice = choice or PictureChoice()
+    manifest, records = load_manifest(bundle), chosen(bundle, pictures, choice)
     if teacher.space_id != manifest.space_id:
         raise BundleError(
             f"{bundle}: its encoder hears in space {manifest.space_id:.12}, the teacher "
             f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
         )
-    read_role(bundle, manifest, "taxonomy")
-    taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
-    records = _limited(read_records(pictures, taxonomy, split), limit)
-    table = Thumbnails(bundle / ".pictures-new") if thumbnails else Links()
+    had = _gallery(bundle, manifest)
+    before = _empty(manifest) if choice.replace else had
+    taken = {row.picture for row in before.table}
+    table = Thumbnails(bundle / ".pictures-new", taken) if choice.thumbnails else Links()
     opened = read_pictures(tqdm(records, "pictures", disable=None))
     rows = teacher.embed_images(table.add(*picture) for picture in opened)
-    gallery = Gallery(rows.astype(np.float16), tuple(table.rows))
+    new = _new(before, rows, table.rows)
+    gallery = _joined(before, rows[new], [table.rows[n] for n in np.flatnonzero(new)])
+    shown = bundle / "pictures"
     contents = {"gallery.rows": npy_bytes(gallery.rows), "gallery.table": gallery.table_csv()}
-    written = write_bundle(bundle, manifest, contents)
-    table.move_to(bundle / "pictures")
-    return written
-
-
-class Links:
-    """Keeps the table of pictures that are not shipped: whose they are, and where."""
-
-    def __init__(self) -> None:
-        self.rows: list[GalleryRow] = []
-
-    def add(self, record: PictureRecord, image: Image.Image) -> Image.Image:
-        """Note one picture and hand it on."""
-        self.rows.append(_entry(record, ""))
-        return image
-
-    def move_to(self, folder: Path) -> None:
-        """Leave no picture of an earlier gallery."""
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Thumbnails:
-    """Writes `species_id_NN.jpg` for each picture as it passes, and keeps the table.
-
-    Args:
-        folder: written afresh; `move_to` puts it in its place when the gallery stands.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._count: Counter[str] = Counter()
-        self.rows: list[GalleryRow] = []
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-
-    def add(self, record: PictureRecord, image: Image.Image) -> Image.Image:
-        """Write one thumbnail and hand the picture on."""
-        self._count[record.species_id] += 1
-        name = f"{record.species_id}_{self._count[record.species_id]:02}.jpg"
-        (self._folder / name).write_bytes(_jpeg(image))
-        self.rows.append(_entry(record, name))
-        return image
-
-    def move_to(self, folder: Path) -> None:
-        """Replace a folder of thumbnails by the new one."""
-        shutil.rmtree(folder, ignore_errors=True)
-        self._folder.rename(folder)
-
-
-def _entry(record: PictureRecord, name: str) -> GalleryRow:
-    return GalleryRow(
-        species_id=record.species_id,
-        picture=name,
-        url=record.url,
-        author=record.author,
-        licence=record.licence,
+    if choice.replace:
+        written = write_bundle(bundle, manifest, contents)
+        table.replace(shown)
+    else:
+        table.join(shown, [row.picture for row in gallery.table[len(before.table) :]])
+        written = write_bundle(bundle, manifest, contents)
+    added = int(new.sum())
+    return Built(
+        manifest=written,
+        added=added,
+        known=len(new) - added,
+        removed=len(had.table) if choice.replace else 0,
     )
+
+
+def chosen(bundle: Path, pictures: Path, choice: PictureChoice) -> list[PictureRecord]:
+    """Pictures to embed; none is opened.
+
+    Raises:
+        BundleError: no bundle.
+        DatasetError: there is no picture of a species of the bundle.
+    """
+    manifest = load_manifest(bundle)
+    read_role(bundle, manifest, "taxonomy")
+    taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
+    return _limited(read_records(pictures, taxonomy, choice.split), choice.limit)
+
+
+def _gallery(bundle: Path, manifest: Manifest) -> Gallery:
+    return load_bundle(bundle).gallery if "gallery.rows" in manifest.roles else _empty(manifest)
+
+
+def _empty(manifest: Manifest) -> Gallery:
+    return Gallery(np.empty((0, manifest.embedding_dim), np.float16), ())
+
+
+def _new(before: Gallery, rows: Embeddings, table: Sequence[GalleryRow]) -> Flags:
+    """True for a row whose picture neither the gallery holds nor a row before it."""
+    known = {species: [*before.rows[own]] for species, own in before.members.items()}
+    new = np.zeros(len(rows), bool)
+    for number, (row, entry) in enumerate(zip(rows, table, strict=True)):
+        same = known.setdefault(entry.species_id, [])
+        if not same or (np.array(same, np.float32) @ row).max() < _SAME:
+            same.append(row.astype(np.float16))
+            new[number] = True
+    return new
+
+
+def _joined(before: Gallery, rows: Embeddings, table: Sequence[GalleryRow]) -> Gallery:
+    joined = np.concatenate([before.rows, rows.astype(np.float16)])
+    return Gallery(joined, (*before.table, *table))
 
 
 def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:
@@ -138,37 +164,33 @@ def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRec
     return kept
 
 
-def _jpeg(image: Image.Image) -> bytes:
-    small = image.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m gallery.build", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--pictures", type=Path, default=Path("data/aviary"))
+    parser.add_argument("--replace", action="store_true", help="keep none that the bundle has")
     parser.add_argument("--teacher", help="default: the one the manifest names")
     parser.add_argument("--split", help="only this split of the pictures' manifest")
     parser.add_argument("--limit", type=positive, help="pictures a species at most")
     parser.add_argument("--no-bytes", action="store_true", help="ship links, not thumbnails")
     args = parser.parse_args(argv)
+    choice = PictureChoice(
+        split=args.split,
+        limit=args.limit,
+        thumbnails=not args.no_bytes,
+        replace=args.replace,
+    )
 
     def command() -> None:
-        teacher = load_teacher(args.teacher or load_manifest(args.bundle).teacher)
-        bundle, pictures, thumbnails = args.bundle, args.pictures, not args.no_bytes
-        manifest = build(
-            bundle,
-            pictures=pictures,
-            teacher=teacher,
-            split=args.split,
-            limit=args.limit,
-            thumbnails=thumbnails,
-        )
-        print(bundle / manifest.roles["gallery.rows"].file)
+        chosen(args.bundle, args.pictures, choice)
+        name = args.teacher or load_manifest(args.bundle).teacher
+        check_folder(name)
+        from gallery.teacher import load_teacher
+
+        built = build(args.bundle, args.pictures, load_teacher(name), choice)
+        print(args.bundle / built.manifest.roles["gallery.rows"].file)
+        print(built, file=sys.stderr)
 
     return run(command)
 

@@ -5,7 +5,9 @@ import sys
 import warnings
 from collections.abc import Callable
 
-from edge.contract.errors import BirdlistenError
+from edge.contract.errors import BirdlistenError, MissingPackageError
+
+_INSTALL = "the workshop needs: pip install -e '.[cpu,train]'"
 
 
 def run(command: Callable[[], None]) -> int:
@@ -20,6 +22,9 @@ def run(command: Callable[[], None]) -> int:
     except BirdlistenError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is not installed; {_INSTALL}", file=sys.stderr)
+        return MissingPackageError.exit_code
     except OSError as error:
         print(f"{error}"[:300], file=sys.stderr)
         return 1

@@ -1,10 +1,13 @@
 """Known facts of the published models, checked when they are loaded by their hub name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import DatasetError
 
+LOCAL = "local-dir:"
+"""What open_clip's names of folders begin with."""
 KNOWN: Mapping[str, Mapping[str, Any]] = {
     # HTSAT-tiny.json and train_biolingual.sh of david-rx/BioLingual (arXiv 2308.04978).
     "davidrrobinson/BioLingual": {
@@ -27,6 +30,23 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
         "std": (0.26862954, 0.26130258, 0.27577711),
     },
 }
+
+
+def check_folder(name: str) -> None:
+    """Refuse a teacher's folder that holds no model, before seconds go into loading anything.
+
+    Args:
+        name: open_clip's; one that is no `local-dir:` is not looked at.
+
+    Raises:
+        DatasetError: there is no model.
+    """
+    path = name.removeprefix(LOCAL)
+    if path != name and not (Path(path) / "open_clip_config.json").is_file():
+        raise DatasetError(
+            f"{path}: no open_clip model here; train one: python -m train.pretrain, or name "
+            "another: teacher=hf-hub:imageomics/bioclip-2"
+        )
 
 
 def check_known(name: str, found: Mapping[str, Any]) -> None:

@@ -4,19 +4,22 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-from PIL import Image
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import Taxonomy, slug
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _LOG = logging.getLogger(__name__)
 COLUMNS = ("path", "kind", "scientific_name", "licence", "attribution")
 SUFFIXES = (".jpg", ".jpeg", ".png")
 _FORMATS = ("JPEG", "PNG")
 _MAX_PIXELS = 50_000_000
+_NAMED = 5
+"""Species of a list that are written out."""
 
 
 class Pictured(Protocol):
@@ -56,22 +59,36 @@ def read_records(folder: Path, taxonomy: Taxonomy, split: str | None = None) -> 
     """
     manifest = folder / "manifest.csv"
     found = _from_manifest(manifest, split) if manifest.is_file() else _from_folders(folder)
-    known = set(taxonomy.ids)
-    records = [record for record in found if record.species_id in known]
-    if not records:
+    if not found:
         raise DatasetError(
-            f"{folder}: no pictures of the bundle's species; expected a manifest.csv with columns "
+            f"{folder}: no pictures here; expected a manifest.csv with columns "
             f"{', '.join(COLUMNS)}, or folders such as Cuculus_canorus/ with .jpg files"
         )
-    return records
+    known = set(taxonomy.ids)
+    strange = sorted({record.species_id for record in found} - known)
+    if strange and known.isdisjoint(record.species_id for record in found):
+        raise DatasetError(
+            f"{folder}: the bundle's taxonomy has none of these species: {_listed(strange)}; it "
+            f"has {len(known)}, and a new one must be named when its encoder is distilled"
+        )
+    if strange:
+        _LOG.warning("left out, not in the bundle's taxonomy: %s", _listed(strange))
+    return [record for record in found if record.species_id in known]
 
 
-def open_picture(path: Path) -> Image.Image:
+def _listed(names: list[str]) -> str:
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def open_picture(path: Path) -> "Image.Image":
     """A picture as RGB.
 
     Raises:
         DatasetError: unreadable, neither JPEG nor PNG, or absurdly large.
     """
+    from PIL import Image
+
     try:
         with Image.open(path, formats=_FORMATS) as image:
             if image.width * image.height > _MAX_PIXELS:
@@ -81,7 +98,7 @@ def open_picture(path: Path) -> Image.Image:
         raise DatasetError(f"{path}: not readable as a picture ({error})") from error
 
 
-def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, Image.Image]]:
+def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, "Image.Image"]]:
     """Open pictures one after the other; unreadable ones are named, counted and left out.
 
     Raises:

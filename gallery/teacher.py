@@ -18,13 +18,12 @@ from safetensors import SafetensorError
 from edge.contract.arrays import Embeddings
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
-from gallery.known import KNOWN, check_known
+from gallery.known import KNOWN, LOCAL, check_folder, check_known
 from gallery.records import P, read_pictures
 from gallery.templates import TEMPLATES, sentence
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 64
-_LOCAL = "local-dir:"
 _WEIGHTS = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -108,7 +107,7 @@ def load_teacher(name: str) -> Teacher:
 
     import gallery.towers  # noqa: F401
 
-    _check_folder(name)
+    check_folder(name)
     try:
         model, preprocess = _create(name)
         tokenizer = open_clip.get_tokenizer(name)
@@ -151,7 +150,7 @@ def _preprocess_config(model: Any) -> Any:
 def _create(name: str) -> tuple[Any, Callable[[Image.Image], torch.Tensor]]:
     import open_clip
 
-    folder = name.removeprefix(_LOCAL)
+    folder = name.removeprefix(LOCAL)
     if folder == name:
         # Without `require_pretrained` missing weights are drawn at random, with a mere warning.
         model, _, preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
@@ -197,12 +196,3 @@ def facts(model: Any) -> dict[str, Any]:
         "mean": tuple(config.mean),
         "std": tuple(config.std),
     }
-
-
-def _check_folder(name: str) -> None:
-    path = name.removeprefix(_LOCAL)
-    if path != name and not (Path(path) / "open_clip_config.json").is_file():
-        raise DatasetError(
-            f"{path}: no open_clip model here; train one: python -m train.pretrain, or name "
-            "another: teacher=hf-hub:imageomics/bioclip-2"
-        )

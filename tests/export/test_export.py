@@ -15,7 +15,7 @@ from export.fidelity import FidelityLimits  # noqa: E402
 from export.onnx import BundleLabel, export, main  # noqa: E402
 from export.parity import main as parity  # noqa: E402
 from export.variants import Variants  # noqa: E402
-from gallery.build import build  # noqa: E402
+from gallery.build import PictureChoice, build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from train.distill import distill  # noqa: E402
 
@@ -43,7 +43,7 @@ def run(world):
 def bundle(world):
     run = distill(world.distillation("exported", steps=3))
     export(run, run / "bundle")
-    build(run / "bundle", world.data, load_teacher(world.teacher), limit=2)
+    build(run / "bundle", world.data, load_teacher(world.teacher), PictureChoice(limit=2))
     return run / "bundle"
 
 
@@ -67,7 +67,7 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run,
     manifest = export(run, output, Variants(["fp32"]), label)
     assert (manifest.name, manifest.licence) == ("mine", "CC0-1.0")
     assert manifest.provenance["figures"] == {"R@1": 0.5}
-    build(output, world.data, load_teacher(world.teacher), limit=1)
+    build(output, world.data, load_teacher(world.teacher), PictureChoice(limit=1))
     export(run, output, Variants(["fp32"]))
     loaded = load_bundle(output)
     assert loaded.manifest.default_species_set == "garden"
@@ -113,7 +113,7 @@ def test_a_label_that_cant_be_used_is_named(run, tmp_path):
 def test_a_gallery_can_name_its_pictures_without_shipping_them(world, bundle, tmp_path):
     output = tmp_path / "linked"
     shutil.copytree(bundle, output)
-    build(output, world.data, load_teacher(world.teacher), limit=2, thumbnails=False)
+    build(output, world.data, load_teacher(world.teacher), PictureChoice(limit=2, thumbnails=False))
     linked, shown = load_bundle(output).gallery, load_bundle(bundle).gallery
     assert {row.picture for row in linked.table} == {""}
     assert {row.author for row in linked.table} == {"birdlisten aviary"}
