@@ -21,7 +21,7 @@ from gallery.teacher import facts, load_teacher  # noqa: E402
 from tests.support import ROOT  # noqa: E402
 from train.config import load_config  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
-from train.model.student import clap_facts  # noqa: E402
+from train.model.clap import clap_facts  # noqa: E402
 
 PAPER = load_config(DistillConfig, ROOT / "train/configs/paper.yaml", [])
 

@@ -20,8 +20,9 @@ from train.engine.loop import Training, seed_everything  # noqa: E402
 from train.engine.ranks import ALONE  # noqa: E402
 from train.engine.resume import KEPT  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
+from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
-from train.model.student import TOWER, TOWER_WEIGHTS, load_clap, open_student  # noqa: E402
+from train.model.student import TOWER, TOWER_WEIGHTS, open_student  # noqa: E402
 from train.pretraining.audio_text import pretrain_student  # noqa: E402
 from train.pretraining.feature_distillation import pretrain_backbone  # noqa: E402
 from train.sound import mixtures  # noqa: E402

@@ -11,8 +11,9 @@ from tests.support import ROOT  # noqa: E402
 from train.config import PretrainConfig, load_config  # noqa: E402
 from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
+from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.model.student import Student, load_clap, open_student  # noqa: E402
+from train.model.student import Student, open_student  # noqa: E402
 from train.pretrain import main  # noqa: E402
 from train.runs import synthetic_name  # noqa: E402
 

@@ -12,7 +12,8 @@ from edge.contract.arrays import Embeddings
 from edge.contract.taxonomy import Species
 from train.measure.baselines import mlp_map, ridge_map, unit, zero_shot_chain
 from train.model.checkpoint import Checkpoint
-from train.model.student import embed_log_mels, load_clap
+from train.model.clap import load_clap
+from train.model.student import embed_log_mels
 from train.model.towers import ClapTower
 from train.pretraining.audio_text import CAPTIONS, caption
 

@@ -14,8 +14,9 @@ from train.config import PretrainConfig
 from train.data.dataset import Dataset
 from train.distillation.losses import multi_positive
 from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
+from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import load_clap, open_student
+from train.model.student import open_student
 from train.sound.training_set import load_sounds
 
 _VOCABULARY = 600
