@@ -162,10 +162,14 @@ class DistillConfig:
     large_student_weight: float = 1.0
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
+    projection_names: bool = False
+    """Project by the belief in the names that the ear's own layer tells, whose layers the student
+    begins with (export/ear/tower.py): there is nothing left to learn, `steps=0`."""
     tower_share: float = 1.0
     """How much of the labels' gradient reaches the tower; a hint's reaches it whole. With few
     recordings a tower that heeds mostly the hint does not learn them by heart."""
     steps: int = 300
+    """0 leaves the student as it begins."""
     batch: int = 48
     """Windows of a step, those of all ranks together (torchrun)."""
     learning_rate: float = 2e-3
@@ -198,8 +202,10 @@ class DistillConfig:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
-        positive = ("window_s", "temperature", "steps", "batch", "learning_rate", "accumulate")
+        positive = ("window_s", "temperature", "batch", "learning_rate", "accumulate")
         _check_positive(self, positive)
+        if self.steps < 0:
+            raise ConfigError(f"steps: {self.steps} is below 0")
         _check_share(self, ("smoothing", "outliers", "tower_share", "ema", *_PROBABILITIES))
 
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
 from edge.contract.taxonomy import read_names
@@ -33,7 +35,7 @@ from train.engine.stopping import EarlyStopping
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import Student, open_student
+from train.model.student import Student, StudentInit, open_student
 from train.runs import CACHE, new_run, synthetic_name
 from train.sound.taught import TaughtSounds, load_taught
 from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
@@ -114,7 +116,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     )
     taught = _taught(config, dataset, sounds=sounds, spec=start.spec)
     seed_everything(config.seed)
-    student = start.student(anchors.shape[2], config.projection_hidden)
+    student = _student(config, start, dataset, anchors)
     imitation = (
         Imitation(
             taught,
@@ -139,6 +141,14 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         student=student,
         imitation=imitation,
     )
+
+
+def _student(
+    config: DistillConfig, start: StudentInit, dataset: Dataset, anchors: Embeddings
+) -> Student:
+    if config.projection_names:
+        return start.naming_student(dataset.taxonomy.ids, torch.from_numpy(mean_anchors(anchors)))
+    return start.student(anchors.shape[2], config.projection_hidden)
 
 
 def _taught(

@@ -19,7 +19,7 @@ from train.distillation.losses import anchor_softmax
 from train.engine.loop import LearningSchedule, LogScale, fit, seed_everything
 from train.measure.probe import fit_probe
 from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings
-from train.model.student import make_projection
+from train.model.projection import make_projection
 from train.sound.hint_loss import statistics
 from train.sound.hints import load_embeddings
 
@@ -47,7 +47,7 @@ class HintUpperBound:
         place = {species: n for n, species in enumerate(anchors.species.tolist())}
         bank = torch.from_numpy(anchors.rows[[place[species] for species in seen]])
         seed_everything(config.seed)
-        self._head = make_projection(hints.shape[1], config.projection_hidden, bank.shape[1])
+        self._head = make_projection(hints.shape[1], bank.shape[1], config.projection_hidden)
         self._fit(
             hints,
             labels=labels,

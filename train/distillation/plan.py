@@ -31,7 +31,11 @@ def plan(config: DistillConfig) -> dict[str, str]:
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     dim = teacher.embed_texts(["a bird"]).shape[1]
-    student = start.student(dim, config.projection_hidden).train()
+    if config.projection_names:
+        ids = dataset.taxonomy.ids
+        student = start.naming_student(ids, torch.zeros(len(ids), dim)).train()
+    else:
+        student = start.student(dim, config.projection_hidden).train()
     input_spec = start.input_spec(config.window_s)
     window = torch.zeros(2, 1, input_spec.frames, start.spec.mel_bins)
     taught_windows = config.taught if config.hint else 0

@@ -98,7 +98,12 @@ def model_id(path: Path) -> str:
 def _read(path: Path) -> Checkpoint:
     meta = json.loads((path / META).read_text(encoding="utf-8"))
     anchors = np.load(path / ANCHORS, allow_pickle=False)
-    student = Student(meta["audio_config"], anchors.shape[1], meta["projection_hidden"])
+    student = Student(
+        meta["audio_config"],
+        anchors.shape[1],
+        projection_hidden=meta["projection_hidden"],
+        projection_names=meta.get("projection_names", 0),
+    )
     student.load_state_dict(load_file(path / WEIGHTS))
     student.train(False)
     return Checkpoint(
@@ -129,4 +134,5 @@ def _meta(checkpoint: Checkpoint) -> dict[str, Any]:
         "config": checkpoint.config,
         "audio_config": checkpoint.student.audio_config,
         "projection_hidden": checkpoint.student.projection_hidden,
+        "projection_names": checkpoint.student.projection_names,
     }

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMel, LogMelSpec
+from train.model.projection import NamesProjection, make_projection
 
 CNN = "cnn:"
 TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
-HINT_WEIGHTS = "hint.safetensors"
-_DROPOUT = 0.3
-"""Of a projection's hidden layer."""
+HINT_WEIGHTS, CLASSIFIER_WEIGHTS = "hint.safetensors", "classifier.safetensors"
 _USUAL = LogMelSpec()
 
 
@@ -33,16 +32,23 @@ class Student(nn.Module):
         audio_config: says which tower; see `train.model.towers.make_tower`.
         dim: dimension of the teacher's space.
         projection_hidden: width of the projection's hidden layer; 0 makes it linear.
+        projection_names: of a projection by the belief in names; 0: it is none.
     """
 
-    def __init__(self, audio_config: dict[str, Any], dim: int, projection_hidden: int = 0) -> None:
+    def __init__(
+        self,
+        audio_config: dict[str, Any],
+        dim: int,
+        projection_hidden: int = 0,
+        projection_names: int = 0,
+    ) -> None:
         super().__init__()
         from train.model.towers import make_tower
 
         self.audio_config = audio_config
         self.tower, self.hidden = make_tower(audio_config)
-        self.projection_hidden = projection_hidden
-        self.projection = make_projection(self.hidden, projection_hidden, dim)
+        self.projection_hidden, self.projection_names = projection_hidden, projection_names
+        self.projection = make_projection(self.hidden, dim, projection_hidden, projection_names)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""
@@ -63,14 +69,6 @@ def weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
     return save({name: weight.contiguous() for name, weight in weights.items()})
 
 
-def make_projection(features: int, hidden: int, dim: int) -> nn.Module:
-    """Features to the teacher's space, through a hidden layer unless it is 0 wide."""
-    if not hidden:
-        return nn.Linear(features, dim)
-    layers = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(hidden, dim))
-    return nn.Sequential(*layers)
-
-
 class WaveformStudent(nn.Module):
     """Front end and student in one: what an exported encoder is compared with."""
 
@@ -86,6 +84,18 @@ class WaveformStudent(nn.Module):
 
 
 @dataclass(frozen=True)
+class LabelLayer:
+    """An ear's own last layer: labels by its embedding, which a student's features predict."""
+
+    labels: tuple[str, ...]
+    """Their species ids."""
+    weight: Tensor
+    """float32[labels, hidden]."""
+    bias: Tensor
+    """float32[labels]."""
+
+
+@dataclass(frozen=True)
 class StudentInit:
     """Start of a distillation: a CLAP's audio tower, or a CNN that has learned nothing."""
 
@@ -94,6 +104,8 @@ class StudentInit:
     weights: dict[str, Tensor] | None = None
     hint: dict[str, Tensor] | None = None
     """Of the `HintLoss` that a backbone learned with, to go on with."""
+    classifier: LabelLayer | None = None
+    """Of the ear whose layers the tower began with."""
 
     def save(self, folder: Path) -> None:
         """Write a folder that `student=FOLDER` begins with."""
@@ -103,12 +115,47 @@ class StudentInit:
         write_atomic(folder / TOWER_WEIGHTS, weights_bytes(self.weights))
         if self.hint is not None:
             write_atomic(folder / HINT_WEIGHTS, weights_bytes(self.hint))
-        meta = {"audio_config": self.audio_config, "frontend": asdict(self.spec)}
+        meta: dict[str, Any] = {
+            "audio_config": self.audio_config,
+            "frontend": asdict(self.spec),
+        }
+        if self.classifier is not None:
+            layer = {"weight": self.classifier.weight, "bias": self.classifier.bias}
+            write_atomic(folder / CLASSIFIER_WEIGHTS, weights_bytes(layer))
+            meta["labels"] = self.classifier.labels
         write_atomic(folder / TOWER, (json.dumps(meta, indent=2) + "\n").encode())
 
     def student(self, dim: int, projection_hidden: int = 0) -> Student:
         """The student; its projection is new."""
-        student = Student(self.audio_config, dim, projection_hidden)
+        return self._begun(Student(self.audio_config, dim, projection_hidden))
+
+    def naming_student(self, species: Sequence[str], anchors: Tensor) -> Student:
+        """The student that projects by the names that its ear's own layer tells.
+
+        Args:
+            species: ids.
+            anchors: float32[species, dim], unit rows.
+
+        Raises:
+            ConfigError: it does not begin with an ear's layers, or the ear tells none of them.
+        """
+        if self.classifier is None:
+            raise ConfigError(
+                "projection_names: the student begins with no ear's layers: python -m "
+                "export.ear.tower makes them"
+            )
+        place = {name: n for n, name in enumerate(self.classifier.labels)}
+        known = [n for n, name in enumerate(species) if name in place]
+        if not known:
+            raise ConfigError("projection_names: the ear tells none of the data set's species")
+        rows = [place[species[n]] for n in known]
+        student = Student(self.audio_config, anchors.shape[1], projection_names=len(known))
+        projection = student.projection
+        assert isinstance(projection, NamesProjection)
+        projection.lay(self.classifier.weight[rows], self.classifier.bias[rows], anchors[known])
+        return self._begun(student)
+
+    def _begun(self, student: Student) -> Student:
         if self.weights is not None:
             student.tower.load_state_dict(self.weights)
         return student
@@ -158,9 +205,16 @@ def _read_tower(folder: Path) -> StudentInit:
             spec=LogMelSpec(**meta["frontend"]),
             weights=weights,
             hint=load_file(hint) if hint.is_file() else None,
+            classifier=_read_classifier(folder, meta),
         )
     except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise DatasetError(f"{folder}: damaged tower ({str(error).splitlines()[0]})") from error
+
+
+def _read_classifier(folder: Path, meta: dict[str, Any]) -> LabelLayer | None:
+    if "labels" not in meta:
+        return None
+    return LabelLayer(tuple(meta["labels"]), **load_file(folder / CLASSIFIER_WEIGHTS))
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import ClapAudioConfig, ClapAudioModel
 
 from edge.contract.errors import DatasetError
+from train.model.inherited import INHERITED, InheritedTower
 
 _CNN = "cnn"
 _RANGE_DB = -70.0
@@ -79,12 +80,16 @@ def _relative(log_mel: Tensor) -> Tensor:
     return both.contiguous(memory_format=torch.channels_last)
 
 
-def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower, int]:
+def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower | InheritedTower, int]:
     """A tower with random weights, and the width of its features.
 
     Args:
-        config: a ClapAudioConfig as a dictionary, or {"model_type": "cnn", "name"}.
+        config: a ClapAudioConfig as a dictionary, or by its `model_type` what a CNN or an inherited
+            tower needs.
     """
+    if config["model_type"] == INHERITED:
+        inherited = InheritedTower(config)
+        return inherited, inherited.hidden
     if config["model_type"] == _CNN:
         tower = CnnTower(config["name"])
         return tower, tower.hidden

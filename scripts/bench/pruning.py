@@ -1,0 +1,131 @@
+"""Hearing of a part of an ear's channels, and its cost beside the whole.
+
+python scripts/bench/pruning.py [--shares 1 0.75 0.5 0.35 0.25] [--threads 1]
+
+The towers of `python -m export.ear.tower` are fitted on the recordings that every fold trains on,
+and learn nothing beside. They are asked, by the ear's own last layer, about all recordings of the
+29 species and about others: none of either's recordists is among the former, but the ear itself
+has probably heard them when it was made. "Work" is a window's time as a share of the whole ear's,
+with its front end, in onnxruntime and in the same run.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from encoder import medians
+from torch import Tensor
+
+from edge.contract.taxonomy import read_names
+from edge.recognition.runtime import RuntimeOptions, open_session
+from export.ear.inheritance import Inheritance
+from export.ear.tower import begin, draw_windows
+from export.graph import to_onnx
+from export.tflite.converter import convert
+from train.birds.build import base_folder, fold_folder
+from train.birds.folds import OTHERS
+from train.birds.report import machine
+from train.data.dataset import Item, read_dataset
+from train.ears.labels import known_ids
+from train.ears.recipe import locate
+from train.engine.loop import seed_everything
+from train.model.student import Student, StudentInit, embed_log_mels
+from train.runs import CACHE
+from train.sound.features import load_features
+
+CORE = Path("train/birds/core.txt")
+_DIM = 256
+"""Of the space into which they project: the cost is that of a whole encoder."""
+
+
+class ToldNames:
+    """ToldNames of a data set that the ear tells, and its logits of them."""
+
+    def __init__(self, start: StudentInit, known: Sequence[str]) -> None:
+        assert start.classifier is not None
+        place = {name: n for n, name in enumerate(start.classifier.labels)}
+        self.ids = [name for name in known if name in place]
+        rows = [place[name] for name in self.ids]
+        self._weight, self._bias = start.classifier.weight[rows], start.classifier.bias[rows]
+
+    def belief(self, features: Tensor) -> Tensor:
+        """Mean over a recording's windows, float32[names]."""
+        return torch.sigmoid(features @ self._weight.T + self._bias).mean(dim=0)
+
+    def first(self, belief: Tensor, chosen: Sequence[str]) -> str:
+        """The likeliest of some names."""
+        return max(chosen, key=lambda name: float(belief[self.ids.index(name)]))
+
+
+def windows_of(start: StudentInit, items: Sequence[Item]) -> Iterator[tuple[Item, Tensor]]:
+    """Half-overlapping windows of every readable recording, float32[n, 1, frames, mel_bins]."""
+    frames = start.input_spec(locate("birdnet")[0].window_s).frames
+    for item, log_mel in zip(items, load_features(items, start.spec, CACHE), strict=True):
+        if log_mel is not None:
+            whole = log_mel.repeat(max(-(-frames // len(log_mel)), 1), 1)
+            yield item, whole.unfold(0, frames, frames // 2).transpose(1, 2)[:, None]
+
+
+def first_of(start: StudentInit, student: Student, names: ToldNames, items: Sequence[Item]):
+    """For each recording: its species, the likeliest of all names, and of the 29."""
+    core = [name for name in read_names(CORE) if name in names.ids]
+    for item, windows in windows_of(start, items):
+        if item.species_id in names.ids:
+            belief = names.belief(embed_log_mels(student.tower, [windows]))
+            yield item.species_id, names.first(belief, names.ids), names.first(belief, core)
+
+
+def work(graphs: Sequence[onnx.ModelProto], samples: int, threads: int) -> list[float]:
+    """Time of a window in each, as a share of the first one's."""
+    window = np.random.default_rng(0).normal(size=(1, samples)).astype(np.float32)
+    options = RuntimeOptions("cpu", threads)
+    sessions = [open_session(graph.SerializeToString(), options) for graph in graphs]
+    runs = {
+        f"{n}": partial(session.run, None, {session.get_inputs()[0].name: window})
+        for n, session in enumerate(sessions)
+    }
+    first, *others = medians(runs, rounds=15).values()
+    return [time / first for time in others]
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shares", nargs="*", type=float, default=[1, 0.75, 0.5, 0.35, 0.25])
+    parser.add_argument("--data", type=Path, default=Path("data/birds"))
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    recipe, file = locate("birdnet")
+    everything, base = read_dataset(args.data), read_dataset(base_folder(args.data))
+    ids, asked = everything.taxonomy.ids, set(read_names(CORE))
+    core = [one for one in everything.items if one.species_id in asked and one.kind == "audio"]
+    others = read_dataset(fold_folder(args.data, 0)).select("audio", OTHERS, ids)
+    seed_everything(0)
+    network = convert(file)
+    heard = Inheritance(network).hear(draw_windows(base, recipe))
+    graphs, rows = [network], []
+    for share in args.shares:
+        seed_everything(0)
+        start = begin(Inheritance(network), heard, share, known_ids(recipe, file.parent))
+        student = start.naming_student(ids, torch.zeros(len(ids), _DIM)).eval()
+        names = ToldNames(start, ids)
+        found = [*first_of(start, student, names, core)]
+        far = [*first_of(start, student, names, others)]
+        size = sum(weight.numel() for weight in student.tower.parameters()) / 1e6
+        right = [np.mean([true == guess[n] for true, *guess in found]) for n in (1, 0)]
+        beside = np.mean([true == guess for true, guess, _ in far])
+        graphs.append(to_onnx(start.spec, student, recipe.window_samples))
+        rows.append(f"| {share:g} | {size:.1f} M | {right[0]:.3f} | {right[1]:.3f} | {beside:.3f}")
+    print(f"{machine()}. {len(found)} recordings of the 29, {len(far)} of others.\n")
+    print("| channels | parameters | of 29 | of all | others, of all | work |")
+    print("|---" * 6 + "|")
+    for row, share in zip(rows, work(graphs, recipe.window_samples, args.threads), strict=True):
+        print(f"{row} | {share:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
