@@ -90,7 +90,7 @@ def narrow(block: InvertedResidual, below: Tensor, share: float) -> None:
     weight = (
         excited.std(dim=(0, 2, 3)) * block.project.weight.flatten(2).square().sum(dim=(0, 2)).sqrt()
     )
-    kept = weight.topk(round(share * len(weight))).indices.sort().values
+    kept = weight.topk(max(round(share * len(weight)), 1)).indices.sort().values
     if isinstance(block.excite, Excitation):
         _narrow_excitation(block.excite, block.filtered(below), kept)
     block.expand = _conv(block.expand, kept, slice(None))

@@ -18,7 +18,7 @@ from torch import Tensor
 from edge.command.parser import Parser
 from edge.contract.arrays import Float32s
 from edge.contract.audio import repeat_pad
-from edge.contract.errors import AudioError, DatasetError
+from edge.contract.errors import AudioError, ConfigError, DatasetError
 from export.ear.inheritance import BIRDNET, Activations, Inheritance, Layout, View
 from export.ear.pruning import fit_pointwise, fitted, prune
 from export.tflite.converter import convert
@@ -48,8 +48,11 @@ def inherit(recipe: Recipe, file: Path, dataset: Dataset, share: float = 0.5) ->
         share: of the channels that stays.
 
     Raises:
+        ConfigError: the share is no share.
         DatasetError: it is another network, or no recording is readable.
     """
+    if not 0 < share <= 1:
+        raise ConfigError(f"share: {share:g} is not above 0 and at most 1")
     inheritance = Inheritance(convert(file))
     heard = inheritance.hear(draw_windows(dataset, recipe))
     return begin(inheritance, heard, share, known_ids(recipe, file.parent))

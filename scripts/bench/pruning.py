@@ -43,7 +43,7 @@ _DIM = 256
 
 
 class ToldNames:
-    """ToldNames of a data set that the ear tells, and its logits of them."""
+    """Names of a data set that the ear tells, and its belief in them."""
 
     def __init__(self, start: StudentInit, known: Sequence[str]) -> None:
         assert start.classifier is not None
@@ -77,6 +77,12 @@ def first_of(start: StudentInit, student: Student, names: ToldNames, items: Sequ
         if item.species_id in names.ids:
             belief = names.belief(embed_log_mels(student.tower, [windows]))
             yield item.species_id, names.first(belief, names.ids), names.first(belief, core)
+
+
+def right_of(guesses: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Share that is right among all names, and among the 29, and of how many recordings."""
+    rights = (np.mean([true == guess[n] for true, *guess in guesses]) for n in (0, 1))
+    return [f"{right:.3f} ({len(guesses)})" for right in rights]
 
 
 def work(graphs: Sequence[onnx.ModelProto], samples: int, threads: int) -> list[float]:
@@ -113,15 +119,12 @@ def main() -> None:
         start = begin(Inheritance(network), heard, share, known_ids(recipe, file.parent))
         student = start.naming_student(ids, torch.zeros(len(ids), _DIM)).eval()
         names = ToldNames(start, ids)
-        found = [*first_of(start, student, names, core)]
-        far = [*first_of(start, student, names, others)]
+        of_all, of_core = right_of([*first_of(start, student, names, core)])
+        beside, _ = right_of([*first_of(start, student, names, others)])
         size = sum(weight.numel() for weight in student.tower.parameters()) / 1e6
-        right = [np.mean([true == guess[n] for true, *guess in found]) for n in (1, 0)]
-        beside = np.mean([true == guess for true, guess, _ in far])
         graphs.append(to_onnx(start.spec, student, recipe.window_samples))
-        rows.append(f"| {share:g} | {size:.1f} M | {right[0]:.3f} | {right[1]:.3f} | {beside:.3f}")
-    print(f"{machine()}. {len(found)} recordings of the 29, {len(far)} of others.\n")
-    print("| channels | parameters | of 29 | of all | others, of all | work |")
+        rows.append(f"| {share:g} | {size:.1f} M | {of_core} | {of_all} | {beside}")
+    print(f"{machine()}\n\n| channels | parameters | of 29 | of all | others, of all | work |")
     print("|---" * 6 + "|")
     for row, share in zip(rows, work(graphs, recipe.window_samples, args.threads), strict=True):
         print(f"{row} | {share:.2f} |")

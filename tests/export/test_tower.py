@@ -9,10 +9,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from edge.contract.errors import DatasetError  # noqa: E402
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from export.ear.inheritance import Inheritance, Layout, View  # noqa: E402
 from export.ear.pruning import fitted, narrow, prune  # noqa: E402
-from export.ear.tower import fit_tower  # noqa: E402
+from export.ear.tower import fit_tower, inherit  # noqa: E402
+from train.ears.recipe import find_recipe  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.inherited import BlockSize, InheritedTower, InvertedResidual  # noqa: E402
 
@@ -165,3 +166,9 @@ def test_a_fit_finds_what_is_so_and_keeps_what_nothing_is_said_about():
     assert torch.allclose(found[:2], weights[:2], atol=1e-3)
     assert torch.allclose(found[2], before[2])
     assert torch.allclose(bias, torch.full((2,), 4.0), atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5])
+def test_a_share_that_is_none_is_refused_before_anything_is_read(share, tmp_path):
+    with pytest.raises(ConfigError, match="at most 1"):
+        inherit(find_recipe("birdnet"), tmp_path / "no-network", dataset=None, share=share)
