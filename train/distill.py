@@ -154,7 +154,7 @@ def _student(
 def _taught(
     config: DistillConfig, dataset: Dataset, sounds: TrainingSet, spec: LogMelSpec
 ) -> TaughtSounds | None:
-    if not config.hint:
+    if not config.hint or not config.steps:
         return None
     favoured = read_names(Path(config.favoured)) if config.favoured else ()
     return load_taught(config, dataset, sounds=sounds, spec=spec, cache=CACHE, favoured=favoured)

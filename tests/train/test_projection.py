@@ -54,7 +54,9 @@ def named(world, start, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.distill.CACHE", tmp_path_factory.mktemp("cache"))
         return distill(
-            world.distillation("named", student=str(start), projection_names=True, steps=0)
+            world.distillation(
+                "named", student=str(start), projection_names=True, hint="birdnet", steps=0
+            )
         )
 
 
