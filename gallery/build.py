@@ -10,7 +10,7 @@ the one the encoder was distilled from: the embedding spaces are compared by has
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,29 +68,35 @@ class PictureChoice:
 
 
 def build(
-    bundle: Path, pictures: Path, teacher: "Teacher", choice: PictureChoice | None = None
+    bundle: Path,
+    pictures: Path,
+    load: Callable[[], "Teacher"],
+    choice: PictureChoice | None = None,
 ) -> Built:
     """Embed pictures and write rows, table and thumbnails into a bundle.
 
     Args:
         bundle: holds a manifest and a taxonomy.
         pictures: see `gallery.records.read_records`.
-        teacher: must be the one the bundle's encoder was distilled from.
+        load: loads the teacher, once the pictures are known to be of use; it must be the one the
+            bundle's encoder was distilled from.
         choice: which pictures.
 
     Raises:
         BundleError: another embedding space, or no bundle.
         DatasetError: no picture is readable, or none is of a species of the bundle.
     """
-    from tqdm import tqdm
-
     choice = choice or PictureChoice()
-    manifest, records = load_manifest(bundle), chosen(bundle, pictures, choice)
+    manifest = load_manifest(bundle)
+    records = _chosen(bundle, manifest, pictures, choice)
+    teacher = load()
     if teacher.space_id != manifest.space_id:
         raise BundleError(
             f"{bundle}: its encoder hears in space {manifest.space_id:.12}, the teacher "
             f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
         )
+    from tqdm import tqdm
+
     had = _gallery(bundle, manifest)
     before = _empty(manifest) if choice.replace else had
     taken = {row.picture for row in before.table}
@@ -116,14 +122,9 @@ def build(
     )
 
 
-def chosen(bundle: Path, pictures: Path, choice: PictureChoice) -> list[PictureRecord]:
-    """Pictures to embed; none is opened.
-
-    Raises:
-        BundleError: no bundle.
-        DatasetError: there is no picture of a species of the bundle.
-    """
-    manifest = load_manifest(bundle)
+def _chosen(
+    bundle: Path, manifest: Manifest, pictures: Path, choice: PictureChoice
+) -> list[PictureRecord]:
     read_role(bundle, manifest, "taxonomy")
     taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
     return _limited(read_records(pictures, taxonomy, choice.split), choice.limit)
@@ -182,13 +183,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         replace=args.replace,
     )
 
-    def command() -> None:
-        chosen(args.bundle, args.pictures, choice)
+    def load() -> "Teacher":
         name = args.teacher or load_manifest(args.bundle).teacher
         check_folder(name)
         from gallery.teacher import load_teacher
 
-        built = build(args.bundle, args.pictures, load_teacher(name), choice)
+        return load_teacher(name)
+
+    def command() -> None:
+        built = build(args.bundle, args.pictures, load, choice)
         print(args.bundle / built.manifest.roles["gallery.rows"].file)
         print(built, file=sys.stderr)
 

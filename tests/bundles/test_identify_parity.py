@@ -42,7 +42,7 @@ def run(world, computed):
 def test_a_bundle_ranks_as_its_checkpoint_is_evaluated(world, run, tmp_path, capsys, standardised):
     checkpoint, dataset = load_checkpoint(run), read_dataset(world.data)
     export(run, tmp_path / "bundle", Variants(["fp32"]))
-    build(tmp_path / "bundle", world.data, load_teacher(world.teacher))
+    build(tmp_path / "bundle", world.data, lambda: load_teacher(world.teacher))
     background = load_recordings(
         dataset.select("audio", "train", ("",)), checkpoint.input_spec, tmp_path
     )

@@ -43,7 +43,7 @@ def run(world):
 def bundle(world):
     run = distill(world.distillation("exported", steps=3))
     export(run, run / "bundle")
-    build(run / "bundle", world.data, load_teacher(world.teacher), PictureChoice(limit=2))
+    build(run / "bundle", world.data, lambda: load_teacher(world.teacher), PictureChoice(limit=2))
     return run / "bundle"
 
 
@@ -67,7 +67,7 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run,
     manifest = export(run, output, Variants(["fp32"]), label)
     assert (manifest.name, manifest.licence) == ("mine", "CC0-1.0")
     assert manifest.provenance["figures"] == {"R@1": 0.5}
-    build(output, world.data, load_teacher(world.teacher), PictureChoice(limit=1))
+    build(output, world.data, lambda: load_teacher(world.teacher), PictureChoice(limit=1))
     export(run, output, Variants(["fp32"]))
     loaded = load_bundle(output)
     assert loaded.manifest.default_species_set == "garden"
@@ -113,7 +113,12 @@ def test_a_label_that_cant_be_used_is_named(run, tmp_path):
 def test_a_gallery_can_name_its_pictures_without_shipping_them(world, bundle, tmp_path):
     output = tmp_path / "linked"
     shutil.copytree(bundle, output)
-    build(output, world.data, load_teacher(world.teacher), PictureChoice(limit=2, thumbnails=False))
+    build(
+        output,
+        world.data,
+        lambda: load_teacher(world.teacher),
+        PictureChoice(limit=2, thumbnails=False),
+    )
     linked, shown = load_bundle(output).gallery, load_bundle(bundle).gallery
     assert {row.picture for row in linked.table} == {""}
     assert {row.author for row in linked.table} == {"birdlisten aviary"}
@@ -133,7 +138,7 @@ def test_the_graph_carries_the_manifests_words(bundle):
 def test_gallery_rows_are_the_teachers_embeddings_of_the_pictures(bundle, world):
     from gallery.records import open_picture, read_records
 
-    loaded, teacher = load_bundle(bundle), load_teacher(world.teacher)
+    loaded, teacher = load_bundle(bundle), lambda: load_teacher(world.teacher)
     records = read_records(world.data, loaded.taxonomy)[:2]
     expected = teacher.embed_images(open_picture(record.path) for record in records)
     assert np.allclose(loaded.gallery.rows[:2].astype(np.float32), expected, atol=2e-3)
@@ -142,9 +147,9 @@ def test_gallery_rows_are_the_teachers_embeddings_of_the_pictures(bundle, world)
 def test_another_teacher_is_refused(bundle, world, tmp_path):
     from dataclasses import replace
 
-    stranger = replace(load_teacher(world.teacher), space_id="0" * 64)
+    stranger = replace(lambda: load_teacher(world.teacher), space_id="0" * 64)
     with pytest.raises(BundleError, match="--teacher"):
-        build(bundle, world.data, stranger)
+        build(bundle, world.data, lambda: stranger)
     assert load_manifest(bundle).precisions
 
 

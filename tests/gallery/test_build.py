@@ -34,7 +34,7 @@ class Eye:
 @pytest.fixture
 def eye(bundle_copy):
     manifest = load_bundle(bundle_copy.path).manifest
-    return Eye(manifest.space_id, manifest.embedding_dim)
+    return lambda: Eye(manifest.space_id, manifest.embedding_dim)
 
 
 def pictured(folder, species, *colours):

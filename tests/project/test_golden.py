@@ -90,7 +90,7 @@ def test_a_tiny_distillation_and_its_export_come_out_as_before(world, tmp_path):
     check("distilled-norms", norms, 0.05)
 
     export(run, tmp_path / "bundle", Variants(["fp32", "fp16", "int8"]))
-    build(tmp_path / "bundle", world.data, load_teacher(world.teacher))
+    build(tmp_path / "bundle", world.data, lambda: load_teacher(world.teacher))
     recorded = read_recorded(world.data, "test", 48_000)
     parities = check_bundle(tmp_path / "bundle", run, recorded)
     cosines = {
