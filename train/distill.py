@@ -24,6 +24,7 @@ from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.data.corpora import open_dataset
 from train.data.dataset import Dataset
 from train.distillation.anchors import cached_anchors
+from train.distillation.beginning import begin_student
 from train.distillation.imitation import Imitation
 from train.distillation.large_student import open_large_student
 from train.distillation.plan import plan, to_text
@@ -35,7 +36,7 @@ from train.engine.stopping import EarlyStopping
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import Student, StudentInit, open_student
+from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
 from train.sound.taught import TaughtSounds, load_taught
 from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
@@ -116,7 +117,8 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     )
     taught = _taught(config, dataset, sounds=sounds, spec=start.spec)
     seed_everything(config.seed)
-    student = _student(config, start, dataset, anchors)
+    means = torch.from_numpy(mean_anchors(anchors))
+    student = begin_student(config, start, dataset.taxonomy.ids, means)
     imitation = (
         Imitation(
             taught,
@@ -141,14 +143,6 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         student=student,
         imitation=imitation,
     )
-
-
-def _student(
-    config: DistillConfig, start: StudentInit, dataset: Dataset, anchors: Embeddings
-) -> Student:
-    if config.projection_names:
-        return start.naming_student(dataset.taxonomy.ids, torch.from_numpy(mean_anchors(anchors)))
-    return start.student(anchors.shape[2], config.projection_hidden)
 
 
 def _taught(

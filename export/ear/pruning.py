@@ -79,20 +79,20 @@ def prune(tower: InheritedTower, below: Tensor, targets: list[Tensor], share: fl
     for block, above in zip(tower.each_block(), targets, strict=True):
         narrow(block, below, share)
         left = above - below if block.residual else above
-        fit_pointwise(block.project, block.excited(below), left)
-        below = block(below)
+        excited = block.excited(below)
+        fit_pointwise(block.project, excited, left)
+        below = block.joined(below, excited)
 
 
 @torch.no_grad()
 def narrow(block: InvertedResidual, below: Tensor, share: float) -> None:
     """Keep the channels of a block that weigh most in what it gives."""
-    excited = block.excited(below)
-    weight = (
-        excited.std(dim=(0, 2, 3)) * block.project.weight.flatten(2).square().sum(dim=(0, 2)).sqrt()
-    )
+    wide = block.filtered(below)
+    energy = block.project.weight.square().sum(dim=(0, 2, 3))
+    weight = block.excite(wide).std(dim=(0, 2, 3)) * energy.sqrt()
     kept = weight.topk(max(round(share * len(weight)), 1)).indices.sort().values
     if isinstance(block.excite, Excitation):
-        _narrow_excitation(block.excite, block.filtered(below), kept)
+        _narrow_excitation(block.excite, wide, kept)
     block.expand = _conv(block.expand, kept, slice(None))
     block.filter = _conv(block.filter, kept, slice(None))
     block.project = _conv(block.project, slice(None), kept)

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gallery.teacher import load_teacher
 from train.config import DistillConfig
 from train.data.corpora import open_dataset
+from train.distillation.beginning import begin_student
 from train.distillation.large_student import open_large_student
 from train.model.student import open_student
 from train.sound.training_set import left_out
@@ -31,11 +32,8 @@ def plan(config: DistillConfig) -> dict[str, str]:
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     dim = teacher.embed_texts(["a bird"]).shape[1]
-    if config.projection_names:
-        ids = dataset.taxonomy.ids
-        student = start.naming_student(ids, torch.zeros(len(ids), dim)).train()
-    else:
-        student = start.student(dim, config.projection_hidden).train()
+    ids = dataset.taxonomy.ids
+    student = begin_student(config, start, ids, torch.zeros(len(ids), dim)).train()
     input_spec = start.input_spec(config.window_s)
     window = torch.zeros(2, 1, input_spec.frames, start.spec.mel_bins)
     taught_windows = config.taught if config.hint else 0

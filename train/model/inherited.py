@@ -113,7 +113,11 @@ class InvertedResidual(nn.Module):
 
     def forward(self, below: Tensor) -> Tensor:
         """float32[batch, width, frames, bins], halved if it strides."""
-        found: Tensor = self.project(self.excited(below))
+        return self.joined(below, self.excited(below))
+
+    def joined(self, below: Tensor, excited: Tensor) -> Tensor:
+        """The channels projected, on top of what the block was given."""
+        found: Tensor = self.project(excited)
         return below + found if self.residual else found
 
     def excited(self, below: Tensor) -> Tensor:
