@@ -116,10 +116,13 @@ def count_first(windows: ScoredWindows, gated: np.ndarray) -> int:
     found = 0
     for recording in np.unique(windows.recording[windows.present.any(axis=1)]):
         held = windows.recording == recording
-        use = held & gated if (held & gated).any() else held
-        best = windows.score[use].max(axis=0).argmax()
-        found += bool(windows.present[held][0, best])
+        found += bool(windows.present[held][0, best_of(windows, held & gated, held)])
     return found
+
+
+def best_of(windows: ScoredWindows, audible: np.ndarray, held: np.ndarray) -> int:
+    """The species with the highest score of any audible window; of any at all, if none is."""
+    return int(windows.score[audible if audible.any() else held].max(axis=0).argmax())
 
 
 class Original:

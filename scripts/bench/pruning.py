@@ -10,7 +10,7 @@ with its front end, in onnxruntime and in the same run.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -42,41 +42,31 @@ _DIM = 256
 """Of the space into which they project: the cost is that of a whole encoder."""
 
 
-class ToldNames:
-    """Names of a data set that the ear tells, and its belief in them."""
-
-    def __init__(self, start: StudentInit, known: Sequence[str]) -> None:
-        assert start.classifier is not None
-        place = {name: n for n, name in enumerate(start.classifier.labels)}
-        self.ids = [name for name in known if name in place]
-        rows = [place[name] for name in self.ids]
-        self._weight, self._bias = start.classifier.weight[rows], start.classifier.bias[rows]
-
-    def belief(self, features: Tensor) -> Tensor:
-        """Mean over a recording's windows, float32[names]."""
-        return torch.sigmoid(features @ self._weight.T + self._bias).mean(dim=0)
-
-    def first(self, belief: Tensor, chosen: Sequence[str]) -> str:
-        """The likeliest of some names."""
-        return max(chosen, key=lambda name: float(belief[self.ids.index(name)]))
-
-
-def windows_of(start: StudentInit, items: Sequence[Item]) -> Iterator[tuple[Item, Tensor]]:
+def windows_of(start: StudentInit, items: Sequence[Item], samples: int):
     """Half-overlapping windows of every readable recording, float32[n, 1, frames, mel_bins]."""
-    frames = start.input_spec(locate("birdnet")[0].window_s).frames
+    frames = start.spec.frames(samples)
     for item, log_mel in zip(items, load_features(items, start.spec, CACHE), strict=True):
         if log_mel is not None:
             whole = log_mel.repeat(max(-(-frames // len(log_mel)), 1), 1)
             yield item, whole.unfold(0, frames, frames // 2).transpose(1, 2)[:, None]
 
 
-def first_of(start: StudentInit, student: Student, names: ToldNames, items: Sequence[Item]):
-    """For each recording: its species, the likeliest of all names, and of the 29."""
-    core = [name for name in read_names(CORE) if name in names.ids]
-    for item, windows in windows_of(start, items):
-        if item.species_id in names.ids:
-            belief = names.belief(embed_log_mels(student.tower, [windows]))
-            yield item.species_id, names.first(belief, names.ids), names.first(belief, core)
+@torch.inference_mode()
+def first_of(student: Student, names: Sequence[str], recordings: Iterable[tuple[Item, Tensor]]):
+    """For each recording: its species, the likeliest of all names, and of the 29.
+
+    Args:
+        student: projects by the names.
+        names: ids, in its order.
+        recordings: their windows.
+    """
+    core = [n for n, name in enumerate(names) if name in set(read_names(CORE))]
+    for item, windows in recordings:
+        if item.species_id in names:
+            logits = student.projection.classifier(embed_log_mels(student.tower, [windows]))
+            belief = torch.sigmoid(logits).mean(dim=0)
+            best = int(belief.argmax()), core[int(belief[core].argmax())]
+            yield item.species_id, *(names[n] for n in best)
 
 
 def right_of(guesses: Sequence[tuple[str, str, str]]) -> list[str]:
@@ -113,20 +103,24 @@ def main() -> None:
     seed_everything(0)
     network = convert(file)
     heard = Inheritance(network).hear(draw_windows(base, recipe))
+    labels, samples = known_ids(recipe, file.parent), recipe.window_samples
+    told = [name for name in ids if name in set(labels)]
     graphs, rows = [network], []
     for share in args.shares:
         seed_everything(0)
-        start = begin(Inheritance(network), heard, share, known_ids(recipe, file.parent))
+        start = begin(Inheritance(network), heard, share, labels)
         student = start.naming_student(ids, torch.zeros(len(ids), _DIM)).eval()
-        names = ToldNames(start, ids)
-        of_all, of_core = right_of([*first_of(start, student, names, core)])
-        beside, _ = right_of([*first_of(start, student, names, others)])
+        of_all, of_core, beside, _ = (
+            right
+            for items in (core, others)
+            for right in right_of([*first_of(student, told, windows_of(start, items, samples))])
+        )
         size = sum(weight.numel() for weight in student.tower.parameters()) / 1e6
-        graphs.append(to_onnx(start.spec, student, recipe.window_samples))
+        graphs.append(to_onnx(start.spec, student, samples))
         rows.append(f"| {share:g} | {size:.1f} M | {of_core} | {of_all} | {beside}")
     print(f"{machine()}\n\n| channels | parameters | of 29 | of all | others, of all | work |")
     print("|---" * 6 + "|")
-    for row, share in zip(rows, work(graphs, recipe.window_samples, args.threads), strict=True):
+    for row, share in zip(rows, work(graphs, samples, args.threads), strict=True):
         print(f"{row} | {share:.2f} |")
 
 

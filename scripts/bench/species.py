@@ -16,6 +16,7 @@ from edge.contract.bundle import Bundle
 from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.scoring import score
 from gallery.calibration.threshold import ScoredWindows, matches
+from scripts.bench.ears import best_of
 from scripts.bench.noise import fold_parser, folds_of
 from train.birds.folds import TEST
 from train.birds.report import machine
@@ -35,8 +36,7 @@ def add(found: dict[str, Heard], windows: ScoredWindows, passing: np.ndarray, id
     """Count the takes of a fold."""
     for take in np.unique(windows.recording):
         own = windows.recording == take
-        audible = own & windows.audible if (own & windows.audible).any() else own
-        best = ids[int(windows.score[audible].max(axis=0).argmax())]
+        best = ids[best_of(windows, own & windows.audible, own)]
         reports = {
             ids[n]: matches(passing[own][:, [n]], windows.start[own], windows.spec) > 0
             for n in np.flatnonzero(passing[own].any(axis=0))
