@@ -117,7 +117,7 @@ def test_a_gallery_can_name_its_pictures_without_shipping_them(world, bundle, tm
         output,
         world.data,
         lambda: load_teacher(world.teacher),
-        PictureChoice(limit=2, thumbnails=False),
+        PictureChoice(limit=2, thumbnails=False, replace=True),
     )
     linked, shown = load_bundle(output).gallery, load_bundle(bundle).gallery
     assert {row.picture for row in linked.table} == {""}
@@ -138,7 +138,7 @@ def test_the_graph_carries_the_manifests_words(bundle):
 def test_gallery_rows_are_the_teachers_embeddings_of_the_pictures(bundle, world):
     from gallery.records import open_picture, read_records
 
-    loaded, teacher = load_bundle(bundle), lambda: load_teacher(world.teacher)
+    loaded, teacher = load_bundle(bundle), load_teacher(world.teacher)
     records = read_records(world.data, loaded.taxonomy)[:2]
     expected = teacher.embed_images(open_picture(record.path) for record in records)
     assert np.allclose(loaded.gallery.rows[:2].astype(np.float32), expected, atol=2e-3)
@@ -147,7 +147,7 @@ def test_gallery_rows_are_the_teachers_embeddings_of_the_pictures(bundle, world)
 def test_another_teacher_is_refused(bundle, world, tmp_path):
     from dataclasses import replace
 
-    stranger = replace(lambda: load_teacher(world.teacher), space_id="0" * 64)
+    stranger = replace(load_teacher(world.teacher), space_id="0" * 64)
     with pytest.raises(BundleError, match="--teacher"):
         build(bundle, world.data, lambda: stranger)
     assert load_manifest(bundle).precisions

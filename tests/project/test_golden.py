@@ -5,6 +5,7 @@ Numbers are compared with a tolerance, because another processor rounds otherwis
 """
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ GOLDEN = Path(__file__).parent / "golden"
 CHORUS = DEMO_BUNDLE / "chorus.flac"
 MASKED = ("id", "station", "time_zone", "clock_synchronised", "source", "provider", "bundle")
 """Fields of a record that differ from machine to machine."""
+
+_RELATIVE = 5e-4
+"""Of large numbers: after twenty steps a variance of thousands differs by a tenth."""
+_WITHOUT_A_SAY = "key.bias"
+"""It adds the same to every key's score, which the softmax takes out: rounding alone moves it."""
 
 
 def check(name, said, tolerance):
@@ -30,7 +36,7 @@ def check(name, said, tolerance):
 def differences(golden, said, tolerance, place=""):
     """Places at which two JSON values differ, numbers by more than the tolerance."""
     if isinstance(golden, float) and isinstance(said, float):
-        if abs(golden - said) > tolerance:
+        if not math.isclose(golden, said, rel_tol=_RELATIVE, abs_tol=tolerance):
             yield f"{place}: {said} for {golden}"
     elif type(golden) is not type(said) or (
         isinstance(golden, dict | list) and len(golden) != len(said)
@@ -86,7 +92,11 @@ def test_a_tiny_distillation_and_its_export_come_out_as_before(world, tmp_path):
     run = distill(world.distillation("golden", steps=20))
     weights = load_file(run / WEIGHTS)
     check("checkpoint-keys", sorted(json.loads((run / META).read_text(encoding="utf-8"))), 0)
-    norms = {key: float(value.float().norm()) for key, value in weights.items()}
+    norms = {
+        key: float(value.float().norm())
+        for key, value in weights.items()
+        if not key.endswith(_WITHOUT_A_SAY)
+    }
     check("distilled-norms", norms, 0.05)
 
     export(run, tmp_path / "bundle", Variants(["fp32", "fp16", "int8"]))
