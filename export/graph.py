@@ -63,13 +63,27 @@ def to_onnx(spec: LogMelSpec, student: Student, window_samples: int) -> onnx.Mod
 def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.ModelProto:
     """Trace a module with the rooms of `Deployed`, and name its nodes and middle values."""
     # A batch of two: torch.export would specialise a batch of one.
-    example = torch.zeros(2, window_samples)
+    graph = traced(model, torch.zeros(2, window_samples), "waveform", opset)
+    name_output(graph, "frontend", LOG_MEL)
+    name_output(graph, "projection", PROJECTED)
+    return graph
+
+
+def traced(model: nn.Module, example: Tensor, name: str, opset: int = _OPSET) -> onnx.ModelProto:
+    """Trace a module that makes embeddings, with a dynamic batch.
+
+    Args:
+        model: float32[batch, ...] -> float32[batch, dim].
+        example: two inputs.
+        name: of the input.
+        opset: ONNX's.
+    """
     program = torch.onnx.export(
         model.eval(),
         (example,),
-        input_names=["waveform"],
+        input_names=[name],
         output_names=["embedding"],
-        dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
         opset_version=opset,
         dynamo=True,
         external_data=False,
@@ -81,8 +95,6 @@ def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.Mo
     optimize_ir(program.model, should_fold=_should_fold)
     graph = program.model_proto
     _tidy(graph)
-    name_output(graph, "frontend", LOG_MEL)
-    name_output(graph, "projection", PROJECTED)
     onnx.checker.check_model(graph)
     return graph
 

@@ -9,6 +9,7 @@ weights alone can be halves, unpacked when the graph is loaded.
 """
 
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 import onnx
@@ -36,9 +37,17 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return _joined(merged, last, [PROJECTED])
 
 
-def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose weights are stored as halves; it computes in FP32."""
-    return pack(model, lambda weights, _: (weights.astype(np.float16), None))
+def to_half_weights(
+    model: onnx.ModelProto, spared: Collection[str] | None = None
+) -> onnx.ModelProto:
+    """A copy whose weights are stored as halves; it computes in FP32.
+
+    Args:
+        model: FP32.
+        spared: nodes whose weights stay; None spares the front end's.
+    """
+    whole = frontend_nodes(model) if spared is None else spared
+    return pack(model, lambda weights, _: (weights.astype(np.float16), None), whole)
 
 
 def _cut(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto, list[str]]:

@@ -45,7 +45,7 @@ def to_int8(
         ConfigError: `static` without recordings.
     """
     if method == "weights":
-        return pack(model, _rounded)
+        return pack(model, _rounded, frontend_nodes(model))
     if method == "static" and windows is None:
         raise ConfigError("--int8 static: needs recordings to calibrate on; see --recordings")
     with tempfile.TemporaryDirectory() as folder:

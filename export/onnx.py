@@ -23,7 +23,7 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, PRECISIONS, Manifest, load_manifest
+from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.int8 import METHODS
 from export.variants import HALVES, Variants, make_encoders
@@ -55,8 +55,8 @@ def export(
 ) -> Manifest:
     """Write encoders, taxonomy and anchors into a bundle.
 
-    An existing bundle of the same embedding space keeps its gallery; background and calibration
-    belong to an encoder and are dropped.
+    An existing bundle of the same embedding space keeps its gallery and image tower; background and
+    calibration belong to an encoder and are dropped.
 
     Args:
         checkpoint_path: from train.distill.
@@ -112,9 +112,13 @@ def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     species = Taxonomy.load(output / old.roles["taxonomy"].file)
     if (old.space_id, species) != (checkpoint.space_id, checkpoint.taxonomy):
         return {"roles": {}}
-    roles = {role: entry for role, entry in old.roles.items() if role.startswith("gallery.")}
+    roles = {
+        role: entry
+        for role, entry in old.roles.items()
+        if role.startswith("gallery.") or role == IMAGE_ENCODER
+    }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
-    return {"roles": roles, **sets}
+    return {"roles": roles, "image": old.image, **sets}
 
 
 def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:

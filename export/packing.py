@@ -4,14 +4,13 @@ A Cast and a Mul of constants, which every runtime folds; a DequantizeLinear wou
 graph and be done anew for every window.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from edge.contract.arrays import Array, Float32s
-from export.scopes import frontend_nodes
 
 Weights = Array
 Packer = Callable[[Weights, int], tuple[Weights, Float32s | None]]
@@ -21,12 +20,11 @@ _LEAST = 256
 """Smaller weights aren't worth it."""
 
 
-def pack(model: onnx.ModelProto, packer: Packer) -> onnx.ModelProto:
-    """A copy with packed weights; the front end's stay as they are."""
+def pack(model: onnx.ModelProto, packer: Packer, spared: Collection[str]) -> onnx.ModelProto:
+    """A copy with packed weights; those of the spared nodes stay as they are."""
     packed = onnx.ModelProto()
     packed.CopyFrom(model)
     graph = packed.graph
-    spared = set(frontend_nodes(model))
     weighted = [
         node for node in graph.node if node.op_type in _WEIGHTED and node.name not in spared
     ]

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from edge.contract.errors import BundleError, DatasetError
+from edge.contract.errors import BundleError, DatasetError, PictureError
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import Taxonomy, slug
+from edge.recognition.pictures import SUFFIXES, open_picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _LOG = logging.getLogger(__name__)
 COLUMNS = ("path", "kind", "scientific_name", "licence", "attribution")
-SUFFIXES = (".jpg", ".jpeg", ".png")
-_FORMATS = ("JPEG", "PNG")
-_MAX_PIXELS = 50_000_000
 _NAMED = 5
 """Species of a list that are written out."""
 
@@ -81,23 +79,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def open_picture(path: Path) -> "Image.Image":
-    """A picture as RGB.
-
-    Raises:
-        DatasetError: unreadable, neither JPEG nor PNG, or absurdly large.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise DatasetError(f"{path}: more than {_MAX_PIXELS} pixels")
-            return image.convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path}: not readable as a picture ({error})") from error
-
-
 def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, "Image.Image"]]:
     """Open pictures one after the other; unreadable ones are named, counted and left out.
 
@@ -108,7 +89,7 @@ def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, "Image.Image"]]:
     for record in records:
         try:
             image = open_picture(record.path)
-        except DatasetError as error:
+        except PictureError as error:
             _LOG.warning("%s; skipped", error)
             skipped += 1
         else:

@@ -1,6 +1,5 @@
 """Pictures beside a gallery: thumbnails, or only whose they are and where each can be found."""
 
-import io
 import shutil
 from collections import Counter
 from collections.abc import Collection
@@ -8,14 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.contract.gallery import GalleryRow
+from edge.recognition.pictures import thumbnail
 from gallery.records import PictureRecord
 
 if TYPE_CHECKING:
     from PIL import Image
-
-THUMBNAIL = 320
-"""Longest side in pixels."""
-_QUALITY = 85
 
 
 class Links:
@@ -55,7 +51,7 @@ class Thumbnails:
     def add(self, record: PictureRecord, image: "Image.Image") -> "Image.Image":
         """Write one thumbnail and hand the picture on."""
         name = self._next(record.species_id)
-        (self._folder / name).write_bytes(_jpeg(image))
+        (self._folder / name).write_bytes(thumbnail(image))
         self.rows.append(_entry(record, name))
         return image
 
@@ -87,11 +83,3 @@ def _entry(record: PictureRecord, name: str) -> GalleryRow:
         author=record.author,
         licence=record.licence,
     )
-
-
-def _jpeg(image: "Image.Image") -> bytes:
-    small = image.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()

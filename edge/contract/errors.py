@@ -5,6 +5,7 @@
   * BundleError            a bundle that can't be used (also a ValueError)
   * ConfigError            a setting that can't be used (also a ValueError)
   * DatasetError           a data set or checkpoint that can't be used (also a ValueError)
+  * PictureError           a picture that can't be used (also a ValueError)
   * DeviceError            a microphone that can't be used (also an OSError)
   * ServiceError           the service can't be installed or asked (also an OSError)
   * StoreError             the station's records can't be read or kept (also a RuntimeError)
@@ -47,6 +48,10 @@ class ConfigError(BirdlistenError, ValueError):
 
 class DatasetError(BirdlistenError, ValueError):
     """A data set or checkpoint that is missing, incomplete or of another shape."""
+
+
+class PictureError(BirdlistenError, ValueError):
+    """A picture that is unreadable, of another format or absurdly large."""
 
 
 class DeviceError(BirdlistenError, OSError):

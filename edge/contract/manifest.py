@@ -9,12 +9,15 @@ from typing import Any, get_type_hints
 from edge.contract.audio import AudioSpec
 from edge.contract.errors import BundleError, in_words
 from edge.contract.paths import is_plain_name
+from edge.contract.picture import PictureSpec
 from edge.contract.text import well_formed
 from edge.contract.values import shown
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
+IMAGE_ENCODER = "encoder.image"
+"""The teacher's image tower: pictures to rows of the gallery."""
 _TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 16_000_000
@@ -57,6 +60,8 @@ class Manifest:
     species_sets: dict[str, list[str] | None] = field(default_factory=lambda: {"all": None})
     """Named subsets of species ids; null means every species of the taxonomy."""
     default_species_set: str = "all"
+    image: PictureSpec | None = None
+    """What `encoder.image` is fed; None without one."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -66,6 +71,10 @@ class Manifest:
             raise BundleError(
                 f"default_species_set {self.default_species_set!r} is not one of "
                 f"{sorted(self.species_sets)}"
+            )
+        if IMAGE_ENCODER in self.roles and self.image is None:
+            raise BundleError(
+                f"{IMAGE_ENCODER}: the manifest's `image` does not say what it is fed"
             )
         for role, entry in self.roles.items():
             _check_entry(role, entry, self.space_id)
@@ -77,7 +86,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        content = asdict(self)
+        if self.image is None:
+            del content["image"]
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 _EXPECTED: dict[Any, tuple[type, str]] = {
@@ -135,6 +147,9 @@ def _parse(content: dict[str, Any]) -> Manifest:
     _check_object("audio: ", known["audio"], AudioSpec)
     for role, entry in known["roles"].items():
         _check_object(f"{role}: ", entry, FileEntry)
+    if known.get("image") is not None:
+        _check_object("image: ", known["image"], PictureSpec)
+        known["image"] = PictureSpec.from_json(known["image"])
     _check_sets(known.get("species_sets", {}))
     if not is_plain_name(known["model_id"]):
         raise BundleError(f"model_id: {shown(known['model_id'])}, expected a hash")

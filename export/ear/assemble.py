@@ -13,7 +13,7 @@ from typing import Any
 from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, read_role, write_bundle
-from edge.contract.manifest import PRECISIONS, Manifest
+from edge.contract.manifest import IMAGE_ENCODER, PRECISIONS, Manifest
 from edge.contract.taxonomy import Taxonomy
 from export.ear.encoders import Classifier, make_encoders, open_graph
 from export.ear.keep import MEASURED
@@ -96,6 +96,7 @@ def _manifest(classifier: Classifier, space: Space, names: Names) -> Manifest:
         top_pictures=like.manifest.top_pictures if like else 3,
         species_sets=sets,
         default_species_set=default,
+        image=like.manifest.image if like else None,
     )
 
 
@@ -148,12 +149,13 @@ def _taxonomy_bytes(taxonomy: Taxonomy) -> bytes:
 
 
 def _gallery(space: Space) -> dict[str, bytes]:
-    """The other bundle's pictures, which lie in the same space."""
+    """The other bundle's pictures, which lie in the same space, and what embeds new ones."""
     if space.like is None:
         return {}
     bundle = space.like
-    roles = ("gallery.rows", "gallery.table")
-    return {role: read_role(bundle.path, bundle.manifest, role) for role in roles}
+    roles = ("gallery.rows", "gallery.table", IMAGE_ENCODER)
+    held = [role for role in roles if role in bundle.manifest.roles]
+    return {role: read_role(bundle.path, bundle.manifest, role) for role in held}
 
 
 def _copy_pictures(space: Space, output: Path) -> None:

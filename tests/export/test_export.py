@@ -136,7 +136,8 @@ def test_the_graph_carries_the_manifests_words(bundle):
 
 
 def test_gallery_rows_are_the_teachers_embeddings_of_the_pictures(bundle, world):
-    from gallery.records import open_picture, read_records
+    from edge.recognition.pictures import open_picture
+    from gallery.records import read_records
 
     loaded, teacher = load_bundle(bundle), load_teacher(world.teacher)
     records = read_records(world.data, loaded.taxonomy)[:2]

@@ -7,7 +7,8 @@ import open_clip  # noqa: E402
 
 from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
-from gallery.records import open_picture, read_pictures, read_records  # noqa: E402
+from edge.recognition.pictures import open_picture  # noqa: E402
+from gallery.records import read_pictures, read_records  # noqa: E402
 from gallery.teacher import load_teacher, mean_anchors  # noqa: E402
 from gallery.templates import TEMPLATES, sentence  # noqa: E402
 
@@ -100,10 +101,10 @@ def test_a_folder_without_pictures_says_what_is_expected(tmp_path, taxonomy):
 def test_unreadable_pictures_are_named_and_the_rest_go_on(tmp_path, taxonomy, caplog):
     folder = tmp_path / "Parus_major"
     folder.mkdir()
-    Image.new("RGB", (8, 8), "red").save(folder / "good.jpg")
+    Image.new("RGB", (32, 32), "red").save(folder / "good.jpg")
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.png").write_text("no picture")
-    Image.new("RGB", (8, 8)).save(folder / "disguised.jpg", format="BMP")
+    Image.new("RGB", (32, 32)).save(folder / "disguised.jpg", format="BMP")
     opened = list(read_pictures(read_records(tmp_path, taxonomy)))
     assert [record.path.name for record, _ in opened] == ["good.jpg"]
     for name in ("empty.jpg", "text.png", "disguised.jpg"):

