@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from types import FrameType
 from typing import Any
 
 from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
 from edge.config import Settings, resolve
-from edge.contract.errors import BirdlistenError, in_words
+from edge.contract.errors import BirdlistenError, ConfigError, in_words
 from edge.system.outlet import ensure_streams
 from edge.system.terminal import complain, log_to_stderr, never_refuse, say
 
@@ -99,6 +100,20 @@ def _learn_background(args: argparse.Namespace, settings: Settings) -> int:
     return learn_background(settings, args.minutes)
 
 
+def _species(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.addition import SpeciesRequest, add
+    from edge.command.species import remove, show, show_all
+
+    given = _asked(args, SpeciesRequest)
+    if args.action == "add":
+        return add(settings, SpeciesRequest(**given))
+    if args.action == "list":
+        return show_all(settings)
+    if args.action == "show":
+        return show(settings, args.name)
+    return remove(settings, args.name, args.undo)
+
+
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.bench import bench
 
@@ -143,6 +158,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "confirm": _confirm,
     "reject": _reject,
     "learn-background": _learn_background,
+    "species": _species,
     "doctor": _doctor,
     "service": _service,
 }
@@ -151,6 +167,22 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
 def _flags(args: argparse.Namespace) -> dict[str, Any]:
     """Settings that were given."""
     return {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
+
+
+def _asked(args: argparse.Namespace, kind: type[Any]) -> dict[str, Any]:
+    """The fields of a request that were given; a name is asked for but by `list`.
+
+    Raises:
+        ConfigError: it lacks, or something was given that the action has no use for.
+    """
+    given = {field.name: vars(args).get(field.name) for field in fields(kind)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if args.action != "list" and "name" not in given:
+        raise ConfigError(f"species {args.action}: which? give a name")
+    idle = given.keys() - ({"name"} if args.action != "list" else set())
+    if args.action != "add" and idle:
+        raise ConfigError(f"species {args.action}: has no use for {sorted(idle)[0]}")
+    return given
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Container
 from importlib.metadata import version
 from pathlib import Path
 
+from edge.command.flags import FLAGS
 from edge.command.parser import Parser, positive, positive_number, positives, seconds
-from edge.config import CHOICES
 
 NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
+    *("common", "family", "order", "pictures", "sounds", "author", "licence"),
 )
 """What is asked of one command only."""
+ACTIONS = ("list", "show", "add", "remove")
+"""Of `species`."""
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
 _EPILOG = """`listen` is the default command: birdlisten --device 0
 birdlisten COMMAND --help says more of each."""
@@ -28,6 +31,7 @@ PURPOSES = {
         "confirm": "a record was right: its sound becomes an exemplar of the species",
         "reject": "a record was wrong: its sound becomes background",
         "learn-background": "learn what this site sounds like when no bird sings",
+        "species": "add a bird by pictures and sounds, list the station's own, remove one",
     },
     "set up a recorder": {
         "devices": "list the input devices, and what each can do",
@@ -162,27 +166,26 @@ def _add_review_commands(add: Callable[[str], Parser]) -> None:
     yes.set_defaults(name=None)
     for group in (either, no):
         group.add_argument("--undo", action="store_true", default=False, help="take it back")
+    _add_species_command(add)
     site = add("learn-background")
     site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
 
 
-def _add_source_flags(parser: argparse._ActionsContainer) -> None:
-    add = parser.add_argument
-    _add_device_flags(parser)
-    add("--wait", action="store_true", help="wait for a device that isn't there yet")
-    add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
-    add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
-
-
-def _add_device_flags(parser: argparse._ActionsContainer) -> None:
-    add = parser.add_argument
-    add("--device", metavar="ID", help="an input device: index, USB id, or a part of its name")
-    _add_backend_flag(parser)
-
-
-def _add_backend_flag(parser: argparse._ActionsContainer) -> None:
-    choices = CHOICES["backend"]
-    parser.add_argument("--backend", choices=choices, help="what captures (default auto)")
+def _add_species_command(add: Callable[[str], Parser]) -> None:
+    species = add("species")
+    species.add_argument("action", nargs="?", choices=ACTIONS, default=ACTIONS[0])
+    species.add_argument("name", nargs="?", help="scientific, or one that the bundle knows")
+    species.set_defaults(name=None)
+    undo = species.add_argument_group("of remove")
+    undo.add_argument("--undo", action="store_true", default=False, help="only what came last")
+    new = species.add_argument_group("of add").add_argument
+    new("--sounds", nargs="+", type=Path, metavar="FILE", help="recordings of it, or folders")
+    new("--pictures", nargs="+", type=Path, metavar="FILE", help="likewise (needs Pillow)")
+    new("--common", metavar="NAME", help="its common name")
+    new("--family", help="default: its genus', where the bundle knows that")
+    new("--order", help="likewise")
+    new("--author", metavar="NAME", help="of the pictures")
+    new("--licence", metavar="NAME", help="likewise")
 
 
 def _add_service_flags(add: Callable[[str], Parser]) -> None:
@@ -190,88 +193,3 @@ def _add_service_flags(add: Callable[[str], Parser]) -> None:
     service.add_argument("action", choices=("install", "show", "status", "uninstall"))
     service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
     service.add_argument("--explain", action="store_true", help="what speaks for every record")
-
-
-def _add_live_flags(parser: argparse._ActionsContainer) -> None:
-    add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
-    add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
-    add("--duty", metavar="M/N", help="listen M of every N minutes")
-    add("--max-cpu", metavar="PERCENT", help="of one core; windows are taken further apart")
-    add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
-    add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
-    add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
-
-
-def _add_talk_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quiet", action="store_true", help="errors only")
-    parser.add_argument("--verbose", action="store_true", help="the debug log too")
-    parser.set_defaults(config=None)
-
-
-def _add_station_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
-    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
-
-
-def _add_json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
-
-
-def _add_bundle_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
-
-
-def _add_encoder_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
-    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
-
-
-def _add_threads_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
-
-
-def _add_species_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
-    add("--include", metavar="NAMES", help="species, genera, families or orders; or a file")
-    add("--exclude", metavar="NAMES", help="those to ignore, likewise")
-    add("--occurrence", metavar="CSV", help="how often species are met, by parts of the year")
-    add("--latitude", metavar="DEG", help="of the station, where the table holds several places")
-    add("--longitude", metavar="DEG", help="likewise")
-
-
-def _add_threshold_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
-    add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
-
-
-def _add_hop_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hop", metavar="S", help="seconds between two windows")
-
-
-def _add_caution_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
-
-
-_STATION = (_add_bundle_flag, _add_station_flags, _add_talk_flags)
-"""Flags of every command: one line of them does for all commands on a station."""
-_SCORES = (_add_encoder_flags, _add_species_flags)
-_PASSES = (*_SCORES, _add_threshold_flags, _add_hop_flag)
-_REPORTS = (*_PASSES, _add_caution_flag, _add_json_flag, _add_threads_flag)
-FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
-    "listen": (_add_source_flags, _add_live_flags, *_REPORTS, *_STATION),
-    "identify": (*_SCORES, _add_json_flag, _add_threads_flag, *_STATION),
-    "demo": (*_REPORTS, *_STATION),
-    "why": (_add_json_flag, *_STATION),
-    "confirm": _STATION,
-    "reject": _STATION,
-    "learn-background": (_add_source_flags, *_PASSES, *_STATION),
-    "devices": (_add_backend_flag, _add_json_flag, *_STATION),
-    "doctor": (_add_device_flags, _add_encoder_flags, _add_json_flag, *_STATION),
-    "bench": (_add_encoder_flags, _add_hop_flag, _add_json_flag, *_STATION),
-    "service": (_add_source_flags, _add_live_flags, *_REPORTS, *_STATION),
-}
-"""Groups of flags of each command: those of its station, and those that it follows."""

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.command.opening import open_listener, open_recognizer
+from edge.command.opening import open_listener, open_overlay, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import AudioError
 from edge.recognition.background import thinned
-from edge.recognition.overlay import Overlay
 from edge.source.block import Block
 from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks
@@ -38,9 +37,7 @@ def learn_background(settings: Settings, minutes: float) -> int:
         raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
     kept = thinned(np.stack(embeddings)).astype(np.float16)
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
-    manifest = recognizer.bundle.manifest
-    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
-    overlay.add_background(label, kept)
+    open_overlay(settings, recognizer.bundle.manifest).add_background(label, kept)
     say(f"{label}: {len(kept)} windows of {name} are background here from now on")
     return 0
 

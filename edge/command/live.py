@@ -16,6 +16,7 @@ from edge.contract.manifest import load_manifest
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
 from edge.pipeline.reload import BundleReloader, LoadedBundle
+from edge.recognition.own_species import own_tables
 from edge.records.detection import Clip, Record
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
@@ -64,7 +65,10 @@ def _listen(
     windows = 0
     with closing(Live(settings, manifest.audio.sample_rate_hz, stop.event)) as live:
         with notifier.loading():
-            reloader = BundleReloader(folder, lambda: _load(settings), notifier, loaded)
+            tables = own_tables(settings.station_path)
+            reloader = BundleReloader(
+                folder, lambda: _load(settings), notifier, loaded=loaded, tables=tables
+            )
         with (
             open_records(settings, again=loaded is not None) as (records, _),
             open_clips(settings, records.write) as clips,

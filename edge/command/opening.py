@@ -10,6 +10,7 @@ from edge.command.bench_choice import read_choice
 from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import ConfigError
+from edge.contract.manifest import Manifest
 from edge.contract.taxonomy import read_names
 from edge.decision.occurrence import Coordinates, Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
@@ -17,6 +18,7 @@ from edge.decision.selection import is_file, select
 from edge.pipeline.listener import Listener
 from edge.recognition.doubts import doubts
 from edge.recognition.overlay import Overlay
+from edge.recognition.own_species import OwnSpecies, extended
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.runtime import RuntimeOptions
 from edge.records.detection import Record
@@ -41,7 +43,7 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
     Raises:
         BirdlistenError: bundle, precision, provider or species can't be used.
     """
-    bundle = load_bundle(settings.bundle_path)
+    bundle = open_bundle(settings)
     named, ids = _species(settings.species, bundle.manifest.species_sets)
     unknown = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
     if unknown:
@@ -50,7 +52,7 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
         begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
     met, manifest = _occurrence(settings), bundle.manifest
-    overlay = Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    overlay = open_overlay(settings, manifest)
     precision, runtime = _runtime(settings, bundle, live)
     recognizer = Recognizer(
         bundle,
@@ -69,6 +71,26 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
     model = f"{recognizer.precision} on {recognizer.provider}"
     _LOG.info("bundle %s: %d species, %s", manifest.name, len(recognizer.species), model)
     return recognizer
+
+
+def open_bundle(settings: Settings) -> Bundle:
+    """The bundle that the settings name, with the species that the station has added.
+
+    Raises:
+        BundleError: it can't be used.
+    """
+    bundle = load_bundle(settings.bundle_path)
+    return extended(bundle, own_species(settings, bundle.manifest).load())
+
+
+def own_species(settings: Settings, manifest: Manifest) -> OwnSpecies:
+    """The species that the station has added to a bundle."""
+    return OwnSpecies(settings.station_path, manifest.space_id, manifest.embedding_dim)
+
+
+def open_overlay(settings: Settings, manifest: Manifest) -> Overlay:
+    """The overlay of a bundle's encoder at the station."""
+    return Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
 
 
 def _occurrence(settings: Settings) -> Occurrence | None:

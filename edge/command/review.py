@@ -7,9 +7,9 @@ them back.
 
 from contextlib import closing, suppress
 
+from edge.command.opening import open_bundle
 from edge.config import Settings
 from edge.contract.arrays import Float16s
-from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError, StoreError
 from edge.decision.selection import named
 from edge.recognition.overlay import Overlay
@@ -81,7 +81,7 @@ def _review(settings: Settings, record: str, verdict: str | None, note: str = ""
 
 
 def _species(name: str, settings: Settings) -> str:
-    found = named(load_bundle(settings.bundle_path).taxonomy, name)
+    found = named(open_bundle(settings).taxonomy, name)
     if len(found) != 1:
         raise ConfigError(f"{name!r} stands for {len(found)} species; name one")
     return found.pop()

@@ -48,6 +48,8 @@ class Bundle:
     anchors: Float16s | None
     """float16[species, dim] in the taxonomy's order."""
     calibration: dict[str, Any]
+    own: tuple[str, ...] = ()
+    """Ids of species that the station listens for besides every named set."""
 
     def encoder_bytes(self, precision: str) -> bytes:
         """The checked ONNX graph of a precision.
@@ -59,10 +61,12 @@ class Bundle:
 
     @property
     def anchors_by_id(self) -> dict[str, Float16s]:
-        """Text anchors by species id, float16[dim] each; none are shipped: an empty table."""
-        return (
-            {} if self.anchors is None else dict(zip(self.taxonomy.ids, self.anchors, strict=True))
-        )
+        """Text anchors by species id, float16[dim] each; none are shipped: an empty table.
+
+        Species that the station has added come last, and have none.
+        """
+        anchors = () if self.anchors is None else self.anchors
+        return dict(zip(self.taxonomy.ids, anchors, strict=False))
 
     def background(self, precision: str) -> Float16s | None:
         """float16[m, dim] embeddings of background windows, or None if not shipped."""
@@ -74,7 +78,7 @@ class Bundle:
         return Calibration.from_json(entry) if entry else None
 
     def species_ids(self, species_set: str) -> tuple[str, ...]:
-        """The ids of a named species set, each once.
+        """The ids of a named species set and of the station's own species, each once.
 
         Raises:
             BundleError: no such set.
@@ -83,7 +87,7 @@ class Bundle:
         if species_set not in sets:
             raise BundleError(f"{self.path}: no species set {species_set!r}; it has {sorted(sets)}")
         chosen = sets[species_set]
-        return self.taxonomy.ids if chosen is None else tuple(dict.fromkeys(chosen))
+        return self.taxonomy.ids if chosen is None else tuple(dict.fromkeys([*chosen, *self.own]))
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from sys import intern
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.errors import BundleError
 from edge.contract.taxonomy import Taxonomy
 
+R = TypeVar("R", bound="GalleryRow")
 UNIT_TOLERANCE = 5e-3
 """float16 rows of 768 numbers keep unit length to about 1e-3."""
 _PART = 4096
@@ -31,8 +33,13 @@ class GalleryRow:
     author: str
     licence: str
 
+    @property
+    def file(self) -> str | None:
+        """Path of the picture in the bundle; None when only the URL is shipped."""
+        return f"pictures/{self.picture}" if self.picture else None
+
     @classmethod
-    def read(cls, fields: Mapping[str, str]) -> "GalleryRow":
+    def read(cls: type[R], fields: Mapping[str, str]) -> R:
         """From a line of the table; what thousands of lines repeat is held once."""
         return cls(
             species_id=intern(fields["species_id"]),

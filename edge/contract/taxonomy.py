@@ -4,6 +4,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,16 @@ class Species:
         """The seven ranks from kingdom to epithet."""
         return tuple(getattr(self, _field(rank)) for rank in RANKS)
 
+    @classmethod
+    def read(cls, line: Mapping[str, str]) -> "Species":
+        """From a line of the table."""
+        return cls(**{_field(column): line[column] for column in COLUMNS})
+
+    @property
+    def line(self) -> dict[str, str]:
+        """Its line of the table."""
+        return {column: getattr(self, _field(column)) for column in COLUMNS}
+
 
 @dataclass(frozen=True)
 class Taxonomy:
@@ -73,11 +84,9 @@ class Taxonomy:
     def save(self, path: Path) -> None:
         """Write the table as CSV (UTF-8, LF)."""
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(
-                [getattr(species, _field(c)) for c in COLUMNS] for species in self.species
-            )
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(species.line for species in self.species)
 
     @classmethod
     def load(cls, path: Path) -> "Taxonomy":
@@ -86,7 +95,7 @@ class Taxonomy:
         Raises:
             BundleError: the file is not UTF-8 CSV or lacks a column.
         """
-        return cls(tuple(_species(row) for row in read_table(path, COLUMNS)))
+        return cls(tuple(map(Species.read, read_table(path, COLUMNS))))
 
 
 def check_species_id(species_id: str, where: str) -> None:
@@ -127,7 +136,3 @@ def read_names(path: Path) -> list[str]:
 
 def _field(column: str) -> str:
     return "class_" if column == "class" else column
-
-
-def _species(row: dict[str, str]) -> Species:
-    return Species(**{_field(column): row[column] for column in COLUMNS})

@@ -169,9 +169,8 @@ def _evidence(found: Detection, run: Run) -> Evidence:
 def _pictures(match: Match) -> Iterator[Picture]:
     """The nearest pictures of the species with their credits."""
     for row, similarity in match.pictures:
-        file = f"pictures/{row.picture}" if row.picture else None
         yield Picture(
-            file=file,
+            file=row.file,
             url=row.url or None,
             author=row.author,
             licence=row.licence,

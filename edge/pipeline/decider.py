@@ -11,7 +11,7 @@ from edge.contract.calibration import Calibration
 from edge.contract.taxonomy import Species
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.decision.rules import Decision
-from edge.recognition.doubts import UNCALIBRATED_THRESHOLD
+from edge.recognition.doubts import default_threshold
 from edge.recognition.recognizer import WindowScores
 from edge.source.framing import Window
 
@@ -61,7 +61,7 @@ class Thresholds:
     ) -> None:
         common = decision.threshold
         if common is None:
-            common = calibration.threshold if calibration else UNCALIBRATED_THRESHOLD
+            common = default_threshold(calibration)
         rules = [decision.overrides.get(bird.species_id) for bird in species]
         own = [
             common if rule is None or rule.threshold is None else rule.threshold for rule in rules

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,8 @@ class LoadedBundle:
 class BundleReloader:
     """The bundle that a run listens with, as it is now.
 
-    Replacing manifest.json is what replaces a bundle. Sound that comes while the new one is loaded
+    Replacing manifest.json is what replaces a bundle; a species that the station adds has tables of
+    its own. Sound that comes while the new one is loaded
     waits in memory. One that can't be used is told, the old one stays, and it is tried again once
     its files change: manifest.json may be copied before the last of them. Whoever asks for another
     block is done with the one before, and so alive.
@@ -52,6 +53,7 @@ class BundleReloader:
         load: makes the bundle ready.
         watchdog: told of each block that holds sound, or rests by plan.
         loaded: before; None loads it.
+        tables: of the station, whose replacement changes what is heard, too.
 
     Raises:
         BirdlistenError: it can't be used.
@@ -63,9 +65,10 @@ class BundleReloader:
         load: Callable[[], LoadedBundle],
         watchdog: Watchdog,
         loaded: LoadedBundle | None = None,
+        tables: Sequence[Path] = (),
     ) -> None:
         self._load, self._watchdog = load, watchdog
-        self._watch = BundleWatch(folder, loaded is None or _is_in(folder, loaded))
+        self._watch = BundleWatch(folder, loaded is None or _is_in(folder, loaded), tables)
         self._barrier = FaultBarrier(
             _LOG, "bundle", "going on with the bundle before", logging.ERROR
         )
@@ -103,11 +106,13 @@ class BundleWatch:
     Args:
         folder: of the bundle.
         loaded: True if what lies there now is what is in use.
+        tables: whose replacement counts like that of the manifest.
     """
 
-    def __init__(self, folder: Path, loaded: bool = True) -> None:
+    def __init__(self, folder: Path, loaded: bool = True, tables: Sequence[Path] = ()) -> None:
         self._folder = folder
-        self._manifest = _state(folder / FILE_NAME) if loaded else None
+        self._watched = (folder / FILE_NAME, *tables)
+        self._states = self._look() if loaded else None
         self._refused = False
         self._files: frozenset[object] = frozenset()
         """As they were when they were refused."""
@@ -117,9 +122,9 @@ class BundleWatch:
 
     def due(self) -> bool:
         """True if it is to be loaded now; cheap enough for every block."""
-        manifest = _state(self._folder / FILE_NAME)
-        if manifest != self._manifest:
-            self._manifest, self._wait_s = manifest, _RETRY_S
+        states = self._look()
+        if states != self._states:
+            self._states, self._wait_s = states, _RETRY_S
             self._attempt(_files(self._folder))
             return True
         return self._refused and self._is_worth_another()
@@ -141,6 +146,9 @@ class BundleWatch:
         if changed or waited:
             self._attempt(self._last)
         return changed or waited
+
+    def _look(self) -> tuple[object, ...]:
+        return tuple(map(_state, self._watched))
 
     def _attempt(self, files: frozenset[object]) -> None:
         self._files, self._attempted = files, time.monotonic()

@@ -10,6 +10,11 @@ UNCALIBRATED_THRESHOLD = 0.5
 """Cosine that a species must reach where the bundle ships no calibration."""
 
 
+def default_threshold(calibration: Calibration | None) -> float:
+    """Confidence from which a species passes where nobody has set another."""
+    return calibration.threshold if calibration else UNCALIBRATED_THRESHOLD
+
+
 def usable_calibration(bundle: Bundle, precision: str, species_set: str) -> Calibration | None:
     """The calibration of a bundle, if it ships the background that scores are standardised over.
 

@@ -70,6 +70,12 @@ class Overlay:
             file.unlink(missing_ok=True)
         return bool(found)
 
+    def exemplars(self, species_id: str) -> list[str]:
+        """Names of the exemplars of a species, sorted."""
+        return sorted(
+            file.stem for file in inside(self._path, _EXEMPLARS, species_id).glob("*.npy")
+        )
+
     def changed(self) -> bool:
         """True if anything was added, taken back or mended since the last `load`.
 

@@ -90,6 +90,21 @@ def test_a_bundle_copied_file_by_file_is_taken_up_once_it_is_whole(
     assert caplog.text.count("going on with the bundle before") <= 2
 
 
+def test_a_table_of_the_station_is_taken_up_as_a_bundle_is(
+    clock: Clock, bundle_copy: BundleFolder, tmp_path: Path
+) -> None:
+    table, loads = tmp_path / "species.csv", []
+
+    def load() -> Loaded:
+        loads.append(table.is_file())
+        return Loaded(bundle_copy.path)
+
+    reloader = BundleReloader(bundle_copy.path, load, Systemd(), tables=[table])
+    steps = [lambda: None, lambda: table.write_text("one"), lambda: None, table.unlink]
+    names(reloader, [*steps, lambda: None])
+    assert loads == [False, True, False]
+
+
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
 def test_no_fault_of_a_new_bundle_ends_the_old_one(
     clock: Clock, bundle_copy: BundleFolder, kind: type[Exception], caplog

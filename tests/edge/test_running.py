@@ -345,3 +345,25 @@ def test_a_bundle_that_is_cut_short_under_a_listener_ends_nothing(
     one.feed(chorus[: 40 * RATE_HZ])
     one.wait_for(lambda: len(one.lines) > before)
     assert one.end() == 0
+
+
+def test_a_species_that_is_added_is_taken_up_and_one_removed_let_go(
+    run, chorus, tmp_path, bundle_path, birdlisten
+) -> None:
+    one = run("--bundle", str(bundle_path))
+    one.feed(chorus[: 40 * RATE_HZ])
+    one.wait_for(lambda: len(one.lines) >= 1)
+    soundfile.write(tmp_path / "song.wav", chorus[8 * RATE_HZ : 12 * RATE_HZ], RATE_HZ)
+    given = ("Leipoa ocellata", "--common", "Malleefowl", "--sounds", tmp_path / "song.wav")
+    station = ("--bundle", bundle_path, "--station", tmp_path / "station")
+    assert birdlisten("species", "add", *given, *station).code == 0
+    one.feed(chorus[:RATE_HZ])
+    count = len(load_bundle(bundle_path).species_ids("all")) + 1
+    one.wait_for(lambda: f"{count} species" in "".join(one.talk))
+    assert birdlisten("species", "remove", "Malleefowl", *station).code == 0
+    one.feed(chorus[:RATE_HZ])
+    one.wait_for(lambda: "".join(one.talk).count(f"{count - 1} species") >= 2)
+    before = len(one.lines)
+    one.feed(chorus[: 40 * RATE_HZ])
+    one.wait_for(lambda: len(one.lines) > before)
+    assert one.end() == 0

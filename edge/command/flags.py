@@ -1,0 +1,126 @@
+"""Groups of flags, and the groups that each command has."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.config import CHOICES
+
+
+def source_flags(parser: argparse._ActionsContainer) -> None:
+    """Microphone, file or stream that sound comes from."""
+    add = parser.add_argument
+    device_flags(parser)
+    add("--wait", action="store_true", help="wait for a device that isn't there yet")
+    add("--input", metavar="PATH", help="a file, a folder, a URL (ffmpeg), or - for raw PCM")
+    add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
+
+
+def device_flags(parser: argparse._ActionsContainer) -> None:
+    """An input device."""
+    add = parser.add_argument
+    add("--device", metavar="ID", help="an input device: index, USB id, or a part of its name")
+    backend_flag(parser)
+
+
+def backend_flag(parser: argparse._ActionsContainer) -> None:
+    """The program that captures."""
+    choices = CHOICES["backend"]
+    parser.add_argument("--backend", choices=choices, help="what captures (default auto)")
+
+
+def live_flags(parser: argparse._ActionsContainer) -> None:
+    """Settings of a live source."""
+    add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
+    add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
+    add("--duty", metavar="M/N", help="listen M of every N minutes")
+    add("--max-cpu", metavar="PERCENT", help="of one core; windows are taken further apart")
+    add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
+    add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
+    add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
+
+
+def talk_flags(parser: argparse.ArgumentParser) -> None:
+    """Amount of talk."""
+    parser.add_argument("--quiet", action="store_true", help="errors only")
+    parser.add_argument("--verbose", action="store_true", help="the debug log too")
+    parser.set_defaults(config=None)
+
+
+def station_flags(parser: argparse.ArgumentParser) -> None:
+    """The station and its settings."""
+    add = parser.add_argument
+    add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
+    add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
+
+
+def json_flag(parser: argparse.ArgumentParser) -> None:
+    """Results as JSON."""
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def bundle_flag(parser: argparse.ArgumentParser) -> None:
+    """The bundle."""
+    parser.add_argument("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
+
+
+def encoder_flags(parser: argparse.ArgumentParser) -> None:
+    """Processor and precision."""
+    add = parser.add_argument
+    add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
+    add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
+
+
+def threads_flag(parser: argparse.ArgumentParser) -> None:
+    """Threads of the encoder."""
+    parser.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
+
+
+def species_flags(parser: argparse.ArgumentParser) -> None:
+    """The species that are listened for."""
+    add = parser.add_argument
+    add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
+    add("--include", metavar="NAMES", help="species, genera, families or orders; or a file")
+    add("--exclude", metavar="NAMES", help="those to ignore, likewise")
+    add("--occurrence", metavar="CSV", help="how often species are met, by parts of the year")
+    add("--latitude", metavar="DEG", help="of the station, where the table holds several places")
+    add("--longitude", metavar="DEG", help="likewise")
+
+
+def threshold_flags(parser: argparse.ArgumentParser) -> None:
+    """Thresholds of all species and of single ones."""
+    add = parser.add_argument
+    add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
+    add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
+
+
+def hop_flag(parser: argparse.ArgumentParser) -> None:
+    """Distance of two windows."""
+    parser.add_argument("--hop", metavar="S", help="seconds between two windows")
+
+
+def caution_flag(parser: argparse.ArgumentParser) -> None:
+    """Agreement of windows."""
+    parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
+
+
+_STATION = (bundle_flag, station_flags, talk_flags)
+"""Flags of every command: one line of them does for all commands on a station."""
+_SCORES = (encoder_flags, species_flags)
+_PASSES = (*_SCORES, threshold_flags, hop_flag)
+_REPORTS = (*_PASSES, caution_flag, json_flag, threads_flag)
+FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
+    "listen": (source_flags, live_flags, *_REPORTS, *_STATION),
+    "identify": (*_SCORES, json_flag, threads_flag, *_STATION),
+    "demo": (*_REPORTS, *_STATION),
+    "why": (json_flag, *_STATION),
+    "confirm": _STATION,
+    "reject": _STATION,
+    "learn-background": (source_flags, *_PASSES, *_STATION),
+    "species": (json_flag, *_STATION),
+    "devices": (backend_flag, json_flag, *_STATION),
+    "doctor": (device_flags, encoder_flags, json_flag, *_STATION),
+    "bench": (encoder_flags, hop_flag, json_flag, *_STATION),
+    "service": (source_flags, live_flags, *_REPORTS, *_STATION),
+}
+"""Groups of flags of each command: those of its station, and those that it follows."""

@@ -1,0 +1,79 @@
+"""`birdlisten species list|show|remove`: what the station has of its own birds."""
+
+from collections import Counter
+
+from edge.command.addition import LABEL
+from edge.command.opening import open_bundle, open_overlay, own_species
+from edge.config import Settings
+from edge.contract.errors import ConfigError
+from edge.contract.taxonomy import Species
+from edge.contract.text import json_line
+from edge.decision.naming import find_species
+from edge.recognition.own_species import StationPicture
+from edge.system.terminal import say
+
+
+def remove(settings: Settings, name: str, undo: bool = False) -> int:
+    """Take back what was added of a species, or with `undo` only what came last.
+
+    Raises:
+        ConfigError: nothing was added of it.
+    """
+    bundle = open_bundle(settings)
+    species = find_species(bundle.taxonomy, name)
+    own, overlay = own_species(settings, bundle.manifest), open_overlay(settings, bundle.manifest)
+    sounds = [one for one in overlay.exemplars(species.species_id) if one.startswith(LABEL)]
+    labels = sorted({*own.labels(species.species_id), *map(_label, sounds)})
+    if not labels:
+        raise ConfigError(f"{species.scientific_name}: nothing was added of it here")
+    gone = labels[-1:] if undo else labels
+    pictures = sum(own.remove(species.species_id, label) for label in gone)
+    taken = [sound for sound in sounds if _label(sound) in gone]
+    for sound in taken:
+        overlay.forget(sound)
+    say(f"{species.scientific_name}: {pictures} pictures and {len(taken)} sounds taken back")
+    return 0
+
+
+def show_all(settings: Settings) -> int:
+    """List the species of which the station has anything of its own."""
+    bundle = open_bundle(settings)
+    additions = own_species(settings, bundle.manifest).load()
+    overlay = open_overlay(settings, bundle.manifest)
+    pictures = Counter(picture.species_id for picture in additions.pictures)
+    named = {*bundle.own, *pictures, *overlay.load().exemplars}
+    for species in bundle.taxonomy.species:
+        if species.species_id in named:
+            sounds = len(overlay.exemplars(species.species_id))
+            _show(species, pictures[species.species_id], sounds, settings.json)
+    return 0
+
+
+def show(settings: Settings, name: str) -> int:
+    """Show what the station has of a species, and whose pictures these are.
+
+    Raises:
+        ConfigError: no such species.
+    """
+    bundle = open_bundle(settings)
+    species = find_species(bundle.taxonomy, name)
+    own = [row for row in bundle.gallery.table if row.species_id == species.species_id]
+    own = [row for row in own if isinstance(row, StationPicture)]
+    sounds = open_overlay(settings, bundle.manifest).exemplars(species.species_id)
+    _show(species, len(own), len(sounds), settings.json)
+    for row in own if not settings.json else ():
+        say(f"  {settings.station_path / str(row.file)}  ({row.author}, {row.licence})")
+    return 0
+
+
+def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
+    if as_json:
+        say(json_line({**species.line, "pictures": pictures, "sounds": sounds}))
+        return
+    names = f"{species.common_name} ({species.scientific_name})"
+    say(f"{names}: of this station {pictures} pictures and {sounds} sounds")
+
+
+def _label(sound: str) -> str:
+    """The label of the addition that a sound belongs to."""
+    return sound.rpartition("-")[0]
