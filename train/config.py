@@ -76,6 +76,13 @@ class PretrainConfig:
     hint_weight: float = 1.0
     belief_weight: float = 1.0
     """Of the network's belief in its labels, beside its embedding."""
+    map_weight: float = 0.0
+    """Of the maps between its layers, which a CNN learns by mixtures; 0: none."""
+    local_features: int = 0
+    """Width of features that a CNN makes at every place before it averages them, BirdNET's is 1024;
+    0: it averages its last map."""
+    favoured: str = ""
+    """File with a scientific name a line: recordings of these lead half of the mixtures."""
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""
     background_prob: float = 0.4
@@ -96,7 +103,10 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
-        free = ("seed", "species_weight", "birdless", "snapshot_every", "background_db", "gain_db")
+        free = (
+            *("seed", "species_weight", "birdless", "snapshot_every", "background_db", "gain_db"),
+            *("map_weight", "local_features"),
+        )
         _check_positive(self, [name for name in numbers if name not in {*free, *_PROBABILITIES}])
         _check_share(self, ("birdless", *_PROBABILITIES))
 

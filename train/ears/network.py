@@ -32,6 +32,17 @@ class EarOutputs(NamedTuple):
     """float16[windows, labels]."""
 
 
+class EarMaps(NamedTuple):
+    """Outputs of a network for a window, and what lies between its layers."""
+
+    embedding: Float16s
+    """float16[dim]."""
+    logits: Float16s
+    """float16[labels]."""
+    maps: list[Float16s]
+    """float16[channels, frames, bins] each, from below."""
+
+
 class EarNetwork:
     """A ready classifier.
 
@@ -67,6 +78,20 @@ class EarNetwork:
         found = (np.concatenate(column).astype(np.float16) for column in zip(*rows, strict=True))
         return EarOutputs(*found)
 
+    def maps(self, window: Waveform) -> EarMaps:
+        """Outputs and maps of a window, from one pass.
+
+        Raises:
+            DatasetError: the recipe names no maps.
+        """
+        if not self.recipe.maps:
+            raise DatasetError(f"{self.recipe.name}: the recipe names no maps")
+        kinds = (EMBEDDING, LOGITS, *map(_map, range(len(self.recipe.maps))))
+        embedding, logits, *maps = (
+            values[0].astype(np.float16) for values in self._run(self._fed(window), kinds)
+        )
+        return EarMaps(embedding, logits, [values.transpose(2, 1, 0) for values in maps])
+
     def _fed(self, chunk: Waveform) -> Float32s:
         spec = self.recipe.spectrogram
         return chunk[None] if spec is None else spectrogram(chunk, spec)[None, :, :, None]
@@ -87,7 +112,7 @@ def _open_tflite(recipe: Recipe, file: Path) -> Run:
     interpreter = _interpreter(file)
     details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
     source = interpreter.get_input_details()[0]["index"]
-    named = {LOGITS: recipe.logits, EMBEDDING: recipe.embedding}
+    named = {LOGITS: recipe.logits, EMBEDDING: recipe.embedding, **_maps(recipe)}
     for kind, name in named.items():
         if name and name not in details:
             raise DatasetError(f"{file}: has no tensor {name!r}, which the recipe calls {kind}")
@@ -104,6 +129,15 @@ def _open_tflite(recipe: Recipe, file: Path) -> Run:
         ]
 
     return run
+
+
+def _maps(recipe: Recipe) -> dict[str, str]:
+    return {_map(number): name for number, name in enumerate(recipe.maps)}
+
+
+def _map(number: int) -> str:
+    """The kind of a map's tensor."""
+    return f"map {number}"
 
 
 def _check_named(recipe: Recipe, kinds: tuple[str, ...], named: Container[str]) -> None:
@@ -142,6 +176,7 @@ def _open_onnx(recipe: Recipe, file: Path) -> Run:
     names = {LOGITS: recipe.logits or outputs[0]}
     if recipe.embedding:
         names[EMBEDDING] = recipe.embedding
+    names |= _maps(recipe)
     missing = [name for name in names.values() if name not in outputs]
     if missing:
         raise DatasetError(f"{file}: has no output {missing[0]!r}; it has {', '.join(outputs)}")

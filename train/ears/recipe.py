@@ -66,6 +66,9 @@ class Recipe:
     """Tensor with a number a label; empty takes the network's output."""
     embedding: str = ""
     """Tensor before the classifier; it is what a student imitates."""
+    maps: tuple[str, ...] = ()
+    """Tensors between its layers, from below, as TensorFlow lays them out; the last one's mean over
+    time and frequency is the embedding. A student may imitate them, too."""
     activation: str = ACTIVATIONS[0]
     """What turns logits into probabilities; `none`: they are probabilities."""
     none: float = 0.5
@@ -132,7 +135,7 @@ def _typed(name: str, value: Any) -> Any:
         return SourceFile(**value)
     if name == "spectrogram":
         return Spectrogram(**value)
-    if name == "events":
+    if name in ("events", "maps"):
         return tuple(map(str, value))
     if name == "classes":
         return {key: tuple(genera.split()) for key, genera in value.items()}

@@ -175,20 +175,24 @@ class StudentInit:
         return input_spec
 
 
-def open_student(name: str, spec: LogMelSpec = _USUAL) -> StudentInit:
+def open_student(name: str, spec: LogMelSpec = _USUAL, local_features: int = 0) -> StudentInit:
     """Find out what `student=NAME` means.
 
     Args:
         name: a CLAP's folder or hub id, the folder of a tower, or `cnn:` and a name of timm's.
         spec: front end of a `cnn:`; the others know their own.
+        local_features: of a `cnn:`; see `train.model.towers.CnnTower`.
 
     Raises:
+        ConfigError: too few mel bins for local features.
         DatasetError: no such model.
     """
     if name.startswith(CNN):
-        from train.model.towers import cnn_config
+        from train.model.towers import LEAST_BINS, cnn_config
 
-        return StudentInit(cnn_config(name.removeprefix(CNN)), spec)
+        if local_features and spec.mel_bins < LEAST_BINS:
+            raise ConfigError(f"local_features: needs mel_bins={LEAST_BINS} at least")
+        return StudentInit(cnn_config(name.removeprefix(CNN), local_features), spec)
     if (Path(name) / TOWER).is_file():
         return _read_tower(Path(name))
     clap, processor = load_clap(name)

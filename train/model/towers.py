@@ -5,6 +5,7 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import ClapAudioConfig, ClapAudioModel
 
 from edge.contract.errors import DatasetError
@@ -12,6 +13,8 @@ from train.model.inherited import INHERITED, InheritedTower
 
 _CNN = "cnn"
 _RANGE_DB = -70.0
+LEAST_BINS = 96
+"""Mel bins of which three are left in the last map, the side of a local feature."""
 
 
 class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
@@ -33,15 +36,19 @@ class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
         return self
 
 
-def cnn_config(name: str) -> dict[str, Any]:
+def cnn_config(name: str, local_features: int = 0) -> dict[str, Any]:
     """Configuration that `make_tower` needs of a CNN.
+
+    Args:
+        name: what timm calls it.
+        local_features: see `CnnTower`.
 
     Raises:
         DatasetError: timm knows none of that name.
     """
     if not timm.is_model(name):
         raise DatasetError(f"student: timm knows no model {name!r}; try cnn:mobilenetv3_small_100")
-    return {"model_type": _CNN, "name": name}
+    return {"model_type": _CNN, "name": name, "local_features": local_features}
 
 
 class CnnTower(nn.Module):
@@ -52,13 +59,17 @@ class CnnTower(nn.Module):
 
     Args:
         name: what timm calls it.
+        local_features: width of features that are made at every place of the last map, and then
+            averaged, as BirdNET's embedding is; 0: the last map is averaged.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, local_features: int = 0) -> None:
         super().__init__()
         cnn: Any = timm.create_model(name, in_chans=2, num_classes=0)
         # timm's MobileNets end in a layer wider than their last stage.
-        self.hidden = int(getattr(cnn, "head_hidden_size", cnn.num_features))
+        averaged = int(getattr(cnn, "head_hidden_size", cnn.num_features))
+        self.hidden = local_features or averaged
+        self.local = LocalFeatures(cnn.num_features, local_features) if local_features else None
         # On a processor convolutions are faster with the channels side by side.
         self.cnn = cnn.to(memory_format=torch.channels_last)
         self.depthwise = any(
@@ -68,8 +79,46 @@ class CnnTower(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, hidden]."""
-        features: Tensor = self.cnn(_relative(log_mel))
-        return features
+        if self.local is None:
+            features: Tensor = self.cnn(_relative(log_mel))
+            return features
+        return averaged(self.local(self.cnn.forward_features(_relative(log_mel))))
+
+    def maps(self, log_mel: Tensor, count: int) -> list[Tensor]:
+        """Maps of its last stages, and the local features before they are averaged.
+
+        Args:
+            log_mel: float32[batch, 1, frames, mel_bins].
+            count: of the maps, float32[batch, channels, frames, bins] each, from below.
+        """
+        assert self.local is not None
+        last, stages = self.cnn.forward_intermediates(_relative(log_mel), indices=count - 1)
+        return [*stages, self.local(last)]
+
+    def widths(self, count: int) -> list[int]:
+        """Channels of `maps`, as many as there are."""
+        stages = [int(stage["num_chs"]) for stage in self.cnn.feature_info]
+        return [*stages[1 - count :], self.hidden]
+
+
+class LocalFeatures(nn.Module):
+    """Features at every place of a map, each of its neighbourhood; what is below 0 is none."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.filter = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.mix = nn.Conv2d(channels, features, 1)
+
+    def forward(self, last: Tensor) -> Tensor:
+        """float32[batch, channels, frames, bins] -> [batch, features, frames - 2, bins - 2]."""
+        found: Tensor = self.mix(self.norm(self.filter(last)))
+        return found
+
+
+def averaged(local: Tensor) -> Tensor:
+    """Local features of a window: float32[batch, features, frames, bins] -> [batch, features]."""
+    return functional.relu(local).mean(dim=(2, 3))
 
 
 def _relative(log_mel: Tensor) -> Tensor:
@@ -91,7 +140,7 @@ def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower | Inherited
         inherited = InheritedTower(config)
         return inherited, inherited.hidden
     if config["model_type"] == _CNN:
-        tower = CnnTower(config["name"])
+        tower = CnnTower(config["name"], config.get("local_features", 0))
         return tower, tower.hidden
     clap = ClapAudioConfig(**config)
     return ClapTower(clap), int(clap.hidden_size)

@@ -1,27 +1,87 @@
 """Distillation of a ready-made network into an audio tower: the backbone a student starts from.
 
 It learns what a network that heard far more recordings makes of every sound: its embedding
-(FitNets' hint) and its belief in the names that the data set has, too. It sees no text and
-no label.
+(FitNets' hint), its belief in the names that the data set has, too, and the maps between its
+layers. It sees no text and no label.
 """
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge.contract.taxonomy import read_names
 from train.config import PretrainConfig, to_dict
 from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
 from train.engine.resume import KEPT, Snapshots
 from train.model.student import CNN, open_student
-from train.sound.taught import load_taught
+from train.model.towers import CnnTower, averaged
+from train.pretraining.map_distillation import make_map_loss
+from train.sound.hint_loss import HintLoss
+from train.sound.sampler import Batch
+from train.sound.taught import TaughtSounds, load_taught
 from train.sound.training_set import load_sounds
 
 BACKBONE = "imitator"
 """Folder of the backbone: its former name, under which pretrained ones lie."""
+
+
+class BackboneTraining(nn.Module):
+    """A tower that learns, and the layers that only its learning needs.
+
+    Args:
+        tower: learns in place.
+        taught: what the network has heard.
+        regression: of its embedding.
+        labels: int64[labels], places of the names that the tower shall tell.
+        config: `hint_weight`, `belief_weight`, `map_weight`.
+
+    Raises:
+        ConfigError: the tower can't have the network's maps, or there are none to learn.
+    """
+
+    def __init__(
+        self,
+        tower: nn.Module,
+        taught: TaughtSounds,
+        regression: HintLoss,
+        labels: Tensor,
+        config: PretrainConfig,
+    ) -> None:
+        super().__init__()
+        self._config, self._first_mixture, self._labels = config, taught.recordings, labels
+        self.tower, self.regression = tower, regression
+        self._names = nn.Linear(regression.features, len(labels) + 1)
+        self._maps = make_map_loss(tower, taught.maps) if config.map_weight else None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of a batch."""
+        with mixed_precision(batch.log_mel.device, bool(self.tower.depthwise)):
+            features, maps = self._heard(batch.log_mel)
+        features, config = features.float(), self._config
+        error: Tensor = self.regression(features, batch.recordings, batch.starts)
+        belief = self.regression.belief(batch.recordings, batch.starts, self._labels)
+        found = functional.log_softmax(self._names(features), dim=1)
+        divergence = functional.kl_div(found, belief, reduction="batchmean")
+        value: Tensor = config.hint_weight * error + config.belief_weight * divergence
+        if self._maps is None:
+            return value
+        mixed = batch.recordings >= self._first_mixture
+        own = [found[mixed.to(found.device)].float() for found in maps]
+        mixtures = batch.recordings[mixed] - self._first_mixture
+        return torch.add(value, self._maps(own, mixtures), alpha=config.map_weight)
+
+    def _heard(self, log_mel: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features, and the maps that they are made of if those are learned."""
+        if self._maps is None:
+            return self.tower(log_mel), []
+        assert isinstance(self.tower, CnnTower)
+        maps = self.tower.maps(log_mel, self._maps.count)
+        return averaged(maps[-1]), maps
 
 
 def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, cache: Path) -> Path:
@@ -34,30 +94,30 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         ConfigError: there is no hint to imitate, or no such CNN.
         DatasetError: there are no readable training recordings.
     """
-    start = open_student(config.init or CNN + config.cnn, config.frontend)
+    name = config.init or CNN + config.cnn
+    start = open_student(name, config.frontend, config.local_features)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
-    taught = load_taught(config, dataset, sounds=sounds, spec=start.spec, cache=cache)
+    taught = load_taught(
+        config,
+        dataset,
+        sounds=sounds,
+        spec=start.spec,
+        cache=cache,
+        favoured=read_names(Path(config.favoured)) if config.favoured else (),
+        maps=config.map_weight > 0,
+    )
     input_spec = start.input_spec(config.window_s)
     device = choose_device(config.device)
     sampler = taught.sampler(input_spec, config.seed, device)
-    student = start.student(1).to(device)
-    regression = taught.loss(student.hidden, input_spec, start.hint).to(device)
-    tower = student.tower
-    _, labels = taught.shared(sounds.seen_species)
-    names = nn.Linear(student.hidden, len(labels) + 1).to(device)
-    tower.train()
-
-    def loss() -> Tensor:
-        batch = sampler.batch(config.audio_batch)
-        with mixed_precision(device, tower.depthwise):
-            features = tower(batch.log_mel)
-        features = features.float()
-        error: Tensor = regression(features, batch.recordings, batch.starts)
-        belief = regression.belief(batch.recordings, batch.starts, labels)
-        found = functional.log_softmax(names(features), dim=1)
-        divergence = functional.kl_div(found, belief, reduction="batchmean")
-        return config.hint_weight * error + config.belief_weight * divergence
-
+    student = start.student(1)
+    learning = BackboneTraining(
+        tower=student.tower,
+        taught=taught,
+        regression=taught.loss(student.hidden, input_spec, start.hint),
+        labels=taught.shared(sounds.seen_species)[1],
+        config=config,
+    ).to(device)
+    learning.train()
     snapshots = Snapshots(
         file=output / KEPT,
         every=config.snapshot_every,
@@ -65,15 +125,16 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         generators=(sampler.generator,),
     )
     fit(
-        [tower, regression, names],
-        loss=loss,
+        [learning],
+        loss=lambda: learning(sampler.batch(config.audio_batch)),
         schedule=LearningSchedule(config.audio_steps, config.audio_learning_rate),
         title="imitate",
         log=output / "imitate.jsonl",
         snapshots=snapshots if config.snapshot_every else None,
     )
     folder = output / BACKBONE
-    weights, hint = tower.cpu().state_dict(), regression.cpu().state_dict()
+    learning.cpu()
+    weights, hint = learning.tower.state_dict(), learning.regression.state_dict()
     replace(start, weights=weights, hint=hint).save(folder)
     sounds.write_seen(folder, config.init)
     return folder

@@ -31,7 +31,8 @@ class NoHint(nn.Module):
 class HintLoss(nn.Module):
     """Mean squared error between the features and the standardised embedding of the network.
 
-    Features of another width are mapped to it linearly. A window that is longer than what the
+    Features of another width are mapped to it linearly, those of its width compared as they are. A
+    window that is longer than what the
     network hears is to predict the mean of what it made of its parts.
 
     Args:
@@ -62,7 +63,7 @@ class HintLoss(nn.Module):
         self._counts = torch.tensor([len(hint) for hint in hints])
         self._begins = self._counts.cumsum(0) - self._counts
         rows = torch.cat(list(hints))
-        self.dim = rows.shape[1] - labels
+        self.dim, self.features = rows.shape[1] - labels, features
         self.head = nn.Identity() if features == self.dim else nn.Linear(features, self.dim)
         mean, deviation = statistics(rows[:, : self.dim].float())
         self.register_buffer("rows", rows, persistent=False)
@@ -78,7 +79,10 @@ class HintLoss(nn.Module):
             starts: int64[batch], its first frame.
         """
         target = self._parts(recordings, starts)[..., : self.dim].mean(dim=1)
-        return functional.mse_loss(self.head(features), (target - self.mean) / self.deviation)
+        wanted = (target - self.mean) / self.deviation
+        alike = isinstance(self.head, nn.Identity)
+        found = (features - self.mean) / self.deviation if alike else self.head(features)
+        return functional.mse_loss(found, wanted)
 
     def belief(self, recordings: Tensor, starts: Tensor, labels: Tensor | None = None) -> Tensor:
         """The network's belief in its labels, float32[batch, labels + 1]; the last is for none.

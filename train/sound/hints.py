@@ -62,8 +62,16 @@ class Hints:
 
     def of(self, waveform: Waveform, rate_hz: int) -> Float16s:
         """Rows of a waveform, every STEP_S; loads the network when the first is asked for."""
+        return np.concatenate(self._opened().outputs(waveform, rate_hz, STEP_S), axis=1)
+
+    def with_maps(self, window: Waveform) -> tuple[Float16s, list[Float16s]]:
+        """The row of a window as long as the network's and at its rate, and the network's maps."""
+        found = self._opened().maps(window)
+        return np.concatenate([found.embedding, found.logits])[None], found.maps
+
+    def _opened(self) -> EarNetwork:
         self._network = self._network or EarNetwork(self.recipe, self._file)
-        return np.concatenate(self._network.outputs(waveform, rate_hz, STEP_S), axis=1)
+        return self._network
 
 
 def load_hints(items: Sequence[Item], hints: Hints, cache: Path) -> list[Tensor]:

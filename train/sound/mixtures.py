@@ -1,20 +1,22 @@
 """Mixtures that a hint's network hears too, so that there is more to imitate; made by all cores."""
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from torch import Tensor
 from tqdm import tqdm
 
 from edge.contract.arrays import Array, Float16s
-from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.audio import Waveform
 from train.data.dataset import Item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import file_key, load_each
@@ -23,6 +25,8 @@ from train.sound.features import read_waveform
 from train.sound.hints import Hints
 from train.sound.mixer import Mixer, Recording
 
+_ARRAY, _DONE = "array", "done"
+"""Files of a folder of mixtures: log-mels, hints and maps, and notes of the parts that are made."""
 _FAVOURED = 0.5
 """Share of the mixtures whose louder bird is of the favoured species."""
 
@@ -36,12 +40,14 @@ class MixtureConfig:
     """Share that is background alone."""
     favoured: Collection[str] = ()
     """Ids of species whose recordings lead half of the mixtures; empty: by length alone."""
+    maps: bool = False
+    """Keep what lies between the network's layers, too."""
     seed: int = 0
 
     @property
     def key(self) -> str:
         """Text that tells it from others."""
-        return repr((self.count, self.birdless, sorted(self.favoured), self.seed))
+        return repr((self.count, self.birdless, sorted(self.favoured), self.maps, self.seed))
 
 
 class Mixtures(NamedTuple):
@@ -51,6 +57,8 @@ class Mixtures(NamedTuple):
     """float16[mixtures, frames, mel_bins]."""
     hints: Tensor
     """float16[mixtures, 1, dim + labels]."""
+    maps: list[Tensor]
+    """float16[mixtures, channels, frames, bins] each, from below; none if they are not kept."""
 
 
 def load_mixtures(
@@ -62,6 +70,8 @@ def load_mixtures(
     cache: Path,
 ) -> Mixtures:
     """Mixtures of readable recordings, as long as the ear's window; made once and kept.
+
+    What was made before an interruption is not made again.
 
     Args:
         birds: recordings of birds, their species known or not.
@@ -77,25 +87,60 @@ def load_mixtures(
     keys = [[file_key(item.path) for item in items] for items in (birds, background)]
     key = repr((hints.recipe.name, config.key, spec, keys))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    files = [kept / f"{name}.npy" for name in Mixtures._fields]
-    if not all(file.is_file() for file in files):
+    if not kept.is_dir():
         mixing = Mixing(
             birds=birds, background=background, config=config, spec=spec, hints=hints, cache=cache
         )
-        made = _all(mixing)
-        kept.mkdir(parents=True, exist_ok=True)
-        for file, array in zip(files, made, strict=True):
-            write_atomic(file, npy_bytes(array))
-    return Mixtures(*(torch.from_numpy(np.load(file, mmap_mode="c")) for file in files))
+        begun = kept.with_name(f"{kept.name}.begun")
+        _make(mixing, begun)
+        begun.rename(kept)
+    log_mels, rows, *maps = (_opened(file) for file in sorted(kept.glob(f"{_ARRAY}*.npy")))
+    return Mixtures(log_mels, rows, maps)
 
 
-def _all(mixing: "Mixing") -> tuple[Float16s, Float16s]:
+def _opened(file: Path) -> Tensor:
+    return torch.from_numpy(np.load(file, mmap_mode="c"))
+
+
+def _make(mixing: "Mixing", folder: Path) -> None:
     mixing.read()
     parts = range(-(-mixing.config.count // mixing.at_once))
-    with over_cores(mixing, len(parts), slow=True) as over:
-        found = list(tqdm(over(parts), "mixtures", len(parts), disable=None))
-    log_mels, rows = (np.concatenate(column) for column in zip(*found, strict=True))
-    return log_mels, rows
+    left = [number for number in parts if not (folder / f"{_DONE}{number}").exists()]
+    _allocate(mixing, folder)
+    with over_cores(Filing(mixing, folder), len(left), slow=True) as over:
+        for _ in tqdm(over(left), "mixtures", len(left), disable=None):
+            pass
+
+
+def _allocate(mixing: "Mixing", folder: Path) -> None:
+    """Files of the final size, of which each part is a slice."""
+    if folder.is_dir():
+        return
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    single = replace(mixing, config=replace(mixing.config, count=1))
+    for number, array in enumerate(single(0)):
+        shape = (mixing.config.count, *array.shape[1:])
+        open_memmap(new / f"{_ARRAY}{number}.npy", "w+", array.dtype, shape)
+    new.rename(folder)
+
+
+@dataclass(frozen=True)
+class Filing:
+    """The job of writing the mixtures of a number to where they belong."""
+
+    mixing: "Mixing"
+    folder: Path
+
+    def __call__(self, number: int) -> None:
+        """Write them, and note that they are there."""
+        begin = number * self.mixing.at_once
+        for n, array in enumerate(self.mixing(number)):
+            whole = open_memmap(self.folder / f"{_ARRAY}{n}.npy", "r+")
+            whole[begin : begin + len(array)] = array
+            whole.flush()
+        (self.folder / f"{_DONE}{number}").touch()
 
 
 class Waveforms:
@@ -122,17 +167,20 @@ class Mixing:
     at_once: int = 250
     """Mixtures that are drawn with a seed of their own, by one core."""
 
-    def __call__(self, number: int) -> tuple[Float16s, Float16s]:
-        """Their log-mels and hints."""
+    def __call__(self, number: int) -> list[Float16s]:
+        """Their log-mels, hints and maps."""
         mixer = self._mixer(number)
         count = min(self.at_once, self.config.count - number * self.at_once)
-        log_mels, rows = [], []
-        for waveform in (mixer.draw() for _ in range(count)):
-            with torch.inference_mode():
-                log_mel = self._frontend(torch.from_numpy(waveform)[None])[0, 0]
-            log_mels.append(log_mel.half().numpy())
-            rows.append(self.hints.of(waveform, self.spec.sample_rate_hz))
-        return np.stack(log_mels), np.stack(rows)
+        made = [self._heard(mixer.draw()) for _ in range(count)]
+        return [np.stack(column) for column in zip(*made, strict=True)]
+
+    def _heard(self, waveform: Waveform) -> list[Float16s]:
+        with torch.inference_mode():
+            log_mel = self._frontend(torch.from_numpy(waveform)[None])[0, 0].half().numpy()
+        if not self.config.maps:
+            return [log_mel, self.hints.of(waveform, self.spec.sample_rate_hz)]
+        row, maps = self.hints.with_maps(waveform)
+        return [log_mel, row, *maps]
 
     def read(self) -> list[list[tuple[Item, Recording]]]:
         """Birds and background that are readable, memory-mapped; decoded the first time."""

@@ -1,7 +1,7 @@
 """Sounds that a hint's network has heard, too: recordings, and mixtures of them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,8 @@ from train.sound.training_set import TrainingSet
 
 _VARIED = Augmentation(mix=0.0, background=0.0, mask=0.15)
 """Nothing that the network did not hear may be mixed in."""
+_AS_IT_IS = replace(_VARIED, mask=0.0)
+"""Maps tell what is in each place of a window."""
 _ROOT = 0.5
 """Recordings and mixtures are drawn by the square roots of their counts."""
 
@@ -37,6 +39,8 @@ class TaughtSounds:
     """float16[n, dim + labels] each."""
     labels: tuple[str, ...]
     """Species ids that the network's logits are of, as far as they are in our taxonomy."""
+    maps: tuple[Tensor, ...]
+    """float16[mixtures, channels, frames, bins] each, from below: the network's of the mixtures."""
     recordings: int
     """Count of those that are no mixtures."""
     heard_s: float
@@ -84,12 +88,13 @@ class TaughtSounds:
         """Draws windows that the network has heard just so."""
         spec = input_spec.frontend
         kind = torch.arange(len(self.log_mels)) >= self.recordings
+        augmentation = _AS_IT_IS if self.maps else _VARIED
         return WindowSampler(
             clips=LogMelStore(self.log_mels, device),
             labels=kind.long(),
             background=LogMelStore((), device),
             frames=input_spec.frames,
-            augmentation=_VARIED,
+            augmentation=augmentation,
             seed=seed,
             weight=_ROOT,
             ranks=ranks,
@@ -104,6 +109,7 @@ def load_taught(
     spec: LogMelSpec,
     cache: Path,
     favoured: Collection[str] = (),
+    maps: bool = False,
 ) -> TaughtSounds:
     """Load what the hint's network makes of a data set's recordings, and of mixtures of them.
 
@@ -114,6 +120,7 @@ def load_taught(
         spec: the student's front end.
         cache: where everything is kept.
         favoured: ids of species whose recordings lead half of the mixtures.
+        maps: of the mixtures, too.
 
     Raises:
         ConfigError: there is no hint to imitate.
@@ -124,13 +131,14 @@ def load_taught(
     hints = Hints(config.hint)
     items, features = _unlabelled(dataset, spec, cache)
     birds = [*sounds.items, *items]
-    rows = load_hints(birds, hints, cache)
+    rows, mapped = load_hints(birds, hints, cache), tuple[Tensor, ...]()
     log_mels = [*sounds.features, *features]
     if config.mixtures:
         wanted = MixtureConfig(
             count=config.mixtures,
             birdless=config.birdless,
             favoured=favoured,
+            maps=maps,
             seed=config.seed,
         )
         background = _background(dataset, config.extra_backgrounds)
@@ -139,10 +147,12 @@ def load_taught(
         )
         log_mels += mixtures.log_mels
         rows += mixtures.hints
+        mapped = tuple(mixtures.maps)
     return TaughtSounds(
         log_mels=tuple(log_mels),
         hints=tuple(rows),
         labels=hints.labels,
+        maps=mapped,
         recordings=len(birds),
         heard_s=hints.recipe.window_s,
         licences=tuple(sorted({item.licence for item in birds})),
