@@ -22,7 +22,7 @@ from edge.contract.errors import BirdlistenError, ConfigError, PictureError
 from edge.contract.taxonomy import Species
 from edge.decision.naming import find_species, is_known, new_species
 from edge.recognition.doubts import default_threshold
-from edge.recognition.own_species import NewPicture, StationPicture
+from edge.recognition.own_species import NewPicture, StationPicture, is_listened_for
 from edge.recognition.pictures import SUFFIXES, PictureEncoder, open_picture, thumbnail
 from edge.recognition.songs import Song, read_song
 from edge.source.recording import find_recordings
@@ -167,8 +167,7 @@ def _keep(settings: Settings, bundle: Bundle, addition: Addition) -> None:
     overlay = open_overlay(settings, bundle.manifest)
     for number, song in enumerate(addition.songs, start=1):
         overlay.add_exemplar(species.species_id, f"{label}-{number}", song.rows)
-    listened = bundle.species_ids(bundle.manifest.default_species_set)
-    unlisted = None if species.species_id in listened else species
+    unlisted = None if is_listened_for(bundle, species) else species
     own_species(settings, bundle.manifest).add(unlisted, addition.pictures, label)
 
 
@@ -187,7 +186,11 @@ def _heard(settings: Settings, bundle: Bundle, addition: Addition) -> Iterator[s
             yield "pictures alone are hardly ever enough to hear a new bird by: add --sounds of it"
         return
     recognizer = open_recognizer(settings)
-    place = [species.species_id for species in recognizer.species].index(species_id)
+    listened = [species.species_id for species in recognizer.species]
+    if species_id not in listened:
+        yield "but not with these settings: --species, --include or --exclude leave it out"
+        return
+    place = listened.index(species_id)
     scores = [scores for song in addition.songs for scores in recognizer.score(song.windows)]
     best = max(float(window.confidence[place]) for window in scores)
     usual = default_threshold(recognizer.calibration)

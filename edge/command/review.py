@@ -7,12 +7,14 @@ them back.
 
 from contextlib import closing, suppress
 
-from edge.command.opening import open_bundle
+from edge.command.opening import open_bundle, own_species
 from edge.config import Settings
 from edge.contract.arrays import Float16s
+from edge.contract.bundle import Bundle
 from edge.contract.errors import ConfigError, StoreError
 from edge.decision.selection import named
 from edge.recognition.overlay import Overlay
+from edge.recognition.own_species import forget_species, is_listened_for
 from edge.records.detection import Detection, Rejection
 from edge.records.inbox import CONFIRMED, REJECTED, leave
 from edge.records.lock import StationLock
@@ -28,9 +30,12 @@ def confirm(part: str, settings: Settings, name: str | None = None) -> int:
         BirdlistenError: there is no such record or species.
     """
     record, overlay, rows = _heard(part, settings)
-    species_id = record.species_id if name is None else _species(name, settings)
-    overlay.forget(record.id)
+    bundle = None if name is None else open_bundle(settings)
+    species_id = record.species_id if not bundle or not name else _species(name, bundle)
+    _forget(record, overlay, settings)
     overlay.add_exemplar(species_id, record.id, rows)
+    if bundle:
+        _listen_for(species_id, record, settings, bundle)
     _review(settings, record.id, CONFIRMED, species_id)
     say(f"{record.id}: confirmed as {species_id}; it is an exemplar of it from now on")
     return 0
@@ -43,7 +48,7 @@ def reject(part: str, settings: Settings) -> int:
         StoreError: there is no such record.
     """
     record, overlay, rows = _heard(part, settings)
-    overlay.forget(record.id)
+    _forget(record, overlay, settings)
     overlay.add_rejected(record.id, rows)
     _review(settings, record.id, REJECTED)
     say(f"{record.id}: rejected; what sounds like it is background from now on")
@@ -57,7 +62,7 @@ def take_back(part: str, settings: Settings) -> int:
         StoreError: there is no such record.
     """
     record, overlay, _ = _heard(part, settings)
-    overlay.forget(record.id)
+    _forget(record, overlay, settings)
     _review(settings, record.id, None)
     say(f"{record.id}: not reviewed")
     return 0
@@ -80,8 +85,21 @@ def _review(settings: Settings, record: str, verdict: str | None, note: str = ""
         store.take_reviews()
 
 
-def _species(name: str, settings: Settings) -> str:
-    found = named(open_bundle(settings).taxonomy, name)
+def _listen_for(species_id: str, record: Detection, settings: Settings, bundle: Bundle) -> None:
+    """Add a species outside the usual set: what was taught of it shall be reported."""
+    species = bundle.taxonomy.by_id()[species_id]
+    if not is_listened_for(bundle, species):
+        own_species(settings, bundle.manifest).add(species, [], record.id)
+
+
+def _forget(record: Detection, overlay: Overlay, settings: Settings) -> None:
+    """Take back what an earlier verdict has taught, and the species that it has added."""
+    overlay.forget(record.id)
+    forget_species(settings.station_path, record.id)
+
+
+def _species(name: str, bundle: Bundle) -> str:
+    found = named(bundle.taxonomy, name)
     if len(found) != 1:
         raise ConfigError(f"{name!r} stands for {len(found)} species; name one")
     return found.pop()

@@ -174,8 +174,8 @@ class _Table:
         if lines:
             self._save([*self._lines(), *({**line, _ADDED: label} for line in lines)])
 
-    def drop(self, species_id: str, label: str | None) -> list[dict[str, str]]:
-        """Take the lines of a species away, those of one label or all.
+    def drop(self, species_id: str | None, label: str | None) -> list[dict[str, str]]:
+        """Take the lines of a species away, or of all, those of one label or any.
 
         Raises:
             BundleError: the table is damaged.
@@ -184,7 +184,7 @@ class _Table:
         gone = [
             line
             for line in lines
-            if line["species_id"] == species_id and label in (None, line.get(_ADDED))
+            if species_id in (None, line["species_id"]) and label in (None, line.get(_ADDED))
         ]
         if gone:
             self._save([line for line in lines if line not in gone])
@@ -207,6 +207,21 @@ class _Table:
 def own_tables(station: Path) -> tuple[Path, ...]:
     """The files whose replacement tells that species were added or removed."""
     return tuple(station / FOLDER / name for name in ("pictures.csv", "species.csv"))
+
+
+def forget_species(station: Path, label: str) -> None:
+    """Remove the species that were added by a label, and had no pictures.
+
+    Raises:
+        BundleError: the table is damaged.
+    """
+    _, species = own_tables(station)
+    _Table(species, COLUMNS).drop(None, label)
+
+
+def is_listened_for(bundle: Bundle, species: Species) -> bool:
+    """True for a species of the bundle's usual set, and for one that the station has added."""
+    return species.species_id in bundle.species_ids(bundle.manifest.default_species_set)
 
 
 def extended(bundle: Bundle, additions: Additions) -> Bundle:

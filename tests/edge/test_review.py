@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 
+from edge.config import DEMO_BUNDLE
 from edge.contract.bundle import load_bundle
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
@@ -78,6 +80,35 @@ def test_a_later_verdict_takes_the_earlier_ones_place(birdlisten, station, repor
         assert birdlisten(command, record["id"], "--station", station).code == 0
     kept = [path.parent.name for path in station.rglob("*.npy")]
     assert kept == [record["species_id"]]
+
+
+def test_a_species_outside_the_set_is_listened_for_once_it_was_named(
+    birdlisten, bundle_copy, station
+):
+    """Until the verdict is taken back, or another one is given."""
+    ids = load_bundle(bundle_copy.path).taxonomy.ids
+    bundle_copy.edit(
+        lambda manifest: manifest.update(
+            species_sets={"few": list(ids[:-1]), "all": None}, default_species_set="few"
+        )
+    )
+    where = ("--bundle", bundle_copy.path, "--station", station)
+    sound = ("--input", bundle_copy.path.parent / "chorus.flac", "--threshold", 0.2, "--json")
+    shutil.copy(DEMO_BUNDLE / "chorus.flac", bundle_copy.path.parent)
+    record = birdlisten(*sound, *where).records()[0]["id"]
+
+    def own():
+        return [one["species_id"] for one in birdlisten("species", "--json", *where).records()]
+
+    assert own() == []
+    birdlisten("confirm", record, "--as", ids[-1].replace("_", " "), *where)
+    assert own() == [ids[-1]]
+    assert f"{len(ids)} species" in birdlisten(*sound, *where).err
+    birdlisten("reject", record, *where)
+    assert own() == []
+    birdlisten("confirm", record, "--as", ids[-1].replace("_", " "), *where)
+    assert birdlisten("confirm", record, "--undo", *where).code == 0
+    assert own() == []
 
 
 def test_a_confirmed_sound_is_an_exemplar_of_the_species_named(birdlisten, station, reported):

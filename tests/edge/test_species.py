@@ -118,3 +118,10 @@ def test_ranks_come_from_the_genus_or_from_the_person(birdlisten, station, song,
     new, other = birdlisten("species", "list", "--json", "--station", station).records()
     assert (new["family"], new["order"], new["epithet"]) == (kin.family, kin.order, "imaginarius")
     assert (other["family"], other["order"]) == ("Megapodiidae", "Galliformes")
+
+
+def test_settings_that_leave_the_new_bird_out_are_told(birdlisten, station, song):
+    station.mkdir()
+    (station / "config.yaml").write_text("include: Cuculus canorus\n", encoding="utf-8")
+    added = birdlisten("species", "add", *NAME, "--sounds", song, "--station", station)
+    assert (added.code, "not with these settings" in added.out) == (0, True)
