@@ -173,8 +173,8 @@ class DistillConfig:
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
     projection_names: bool = False
-    """Project by the belief in the names that the ear's own layer tells, whose layers the student
-    begins with (export/ear/tower.py): there is nothing left to learn, `steps=0`."""
+    """Project by the belief in the names that a layer of the student's start tells, learned with
+    the backbone or an ear's own (export/ear/tower.py): nothing is left to learn, `steps=0`."""
     tower_share: float = 1.0
     """How much of the labels' gradient reaches the tower; a hint's reaches it whole. With few
     recordings a tower that heeds mostly the hint does not learn them by heart."""

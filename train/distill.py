@@ -127,6 +127,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
             input_spec=input_spec,
             config=config,
             learned=start.hint,
+            direct=start.has_local_features,
             ranks=ranks,
         )
         if taught

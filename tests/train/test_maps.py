@@ -20,8 +20,10 @@ from tests.train.test_imitation import (  # noqa: E402, F401
     recordings,
 )
 from train.data.dataset import read_dataset  # noqa: E402
+from train.distill import distill  # noqa: E402
 from train.ears.network import EarMaps, EarNetwork  # noqa: E402
 from train.ears.recipe import locate  # noqa: E402
+from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.student import open_student  # noqa: E402
 from train.model.towers import CnnTower, averaged, cnn_config, make_tower  # noqa: E402
@@ -195,10 +197,31 @@ def test_a_backbone_learns_by_maps(world, mapped_ear, tmp_path):
     folder = pretrain_backbone(settings, dataset, tmp_path, tmp_path / "cache")
     start = open_student(str(folder))
     assert start.student(8).hidden == DIM
+    shared = [name for name in Hints(EAR).labels if name in dataset.taxonomy.ids]
+    assert sorted(start.classifier.labels) == sorted(shared)
     on = replace(settings, init=str(folder), favoured=str(_names(dataset, tmp_path)))
     (tmp_path / "on").mkdir()
     again = pretrain_backbone(on, dataset, tmp_path / "on", tmp_path / "cache")
     assert open_student(str(again)).audio_config == start.audio_config
+
+
+def test_a_backbone_tells_names_at_their_anchors(world, mapped_ear, tmp_path, monkeypatch):
+    """Nothing is left to learn: its layer's belief is laid at the names' anchors."""
+    monkeypatch.setattr("train.distill.CACHE", tmp_path / "cache")
+    dataset = read_dataset(world.data)
+    settings = config(world, map_weight=1.0, local_features=DIM, mel_bins=96)
+    settings = replace(settings, audio_steps=40, audio_batch=8, audio_learning_rate=3e-3)
+    folder = pretrain_backbone(settings, dataset, tmp_path, tmp_path / "cache")
+    run = distill(
+        world.distillation(
+            "told", student=str(folder), projection_names=True, steps=0, window_s=3.0
+        )
+    )
+    student = load_checkpoint(run).student
+    found = student(torch.randn(3, 1, SPEC.frames(3 * RATE), 96) * 10 - 40)
+    # The stub hears its second label everywhere, which is the data set's second species.
+    anchors = torch.from_numpy(load_checkpoint(run).anchors)
+    assert ((found @ anchors.T).argmax(dim=1) == 1).all()
 
 
 def _names(dataset, folder):

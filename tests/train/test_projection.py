@@ -103,7 +103,7 @@ def test_its_plan_counts_the_names(world, start):
 
 
 def test_names_need_an_ear(world, start, tmp_path):
-    with pytest.raises(ConfigError, match="begins with no ear's layers"):
+    with pytest.raises(ConfigError, match="begins with no layer that tells names"):
         distill(
             world.distillation("none", student="cnn:mobilenetv3_small_050", projection_names=True)
         )

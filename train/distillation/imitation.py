@@ -24,6 +24,7 @@ class Imitation(nn.Module):
         input_spec: of the student.
         config: `taught`, `hint_weight`, `belief_weight`, `seed` and `device`.
         learned: of the loss that the student's backbone learned with, if any.
+        direct: the student's features are the network's embedding itself.
         ranks: among which the windows are shared.
     """
 
@@ -35,6 +36,7 @@ class Imitation(nn.Module):
         input_spec: InputSpec,
         config: DistillConfig,
         learned: dict[str, Tensor] | None,
+        direct: bool,
         ranks: Ranks,
     ) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class Imitation(nn.Module):
         self._sampler = taught.sampler(input_spec, config.seed, device, ranks)
         self.licences = taught.licences
         """Of the recordings that are imitated."""
-        self.hint = taught.loss(features, input_spec, learned)
+        self.hint = taught.loss(features, input_spec, learned, direct)
         self.to(device)
 
     @property

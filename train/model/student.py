@@ -85,7 +85,7 @@ class WaveformStudent(nn.Module):
 
 @dataclass(frozen=True)
 class LabelLayer:
-    """An ear's own last layer: labels by its embedding, which a student's features predict."""
+    """A last layer: labels by features, each by itself (logits)."""
 
     labels: tuple[str, ...]
     """Their species ids."""
@@ -105,7 +105,13 @@ class StudentInit:
     hint: dict[str, Tensor] | None = None
     """Of the `HintLoss` that a backbone learned with, to go on with."""
     classifier: LabelLayer | None = None
-    """Of the ear whose layers the tower began with."""
+    """That tells names by the features: of the ear whose layers the tower began with, or learned
+    from an ear's belief."""
+
+    @property
+    def has_local_features(self) -> bool:
+        """True for a tower whose features are an ear's embedding itself."""
+        return bool(self.audio_config.get("local_features"))
 
     def save(self, folder: Path) -> None:
         """Write a folder that `student=FOLDER` begins with."""
@@ -130,24 +136,24 @@ class StudentInit:
         return self._begun(Student(self.audio_config, dim, projection_hidden))
 
     def naming_student(self, species: Sequence[str], anchors: Tensor) -> Student:
-        """The student that projects by the names that its ear's own layer tells.
+        """The student that projects by the names that its start's layer tells.
 
         Args:
             species: ids.
             anchors: float32[species, dim], unit rows.
 
         Raises:
-            ConfigError: it does not begin with an ear's layers, or the ear tells none of them.
+            ConfigError: it begins with no such layer, or that tells none of them.
         """
         if self.classifier is None:
             raise ConfigError(
-                "projection_names: the student begins with no ear's layers: python -m "
-                "export.ear.tower makes them"
+                "projection_names: the student begins with no layer that tells names: python -m "
+                "train.pretrain --only backbone learns one, export.ear.tower takes an ear's"
             )
         place = {name: n for n, name in enumerate(self.classifier.labels)}
         known = [n for n, name in enumerate(species) if name in place]
         if not known:
-            raise ConfigError("projection_names: the ear tells none of the data set's species")
+            raise ConfigError("projection_names: it tells none of the data set's species")
         rows = [place[species[n]] for n in known]
         student = Student(self.audio_config, anchors.shape[1], projection_names=len(known))
         projection = student.projection

@@ -18,10 +18,10 @@ from train.config import PretrainConfig, to_dict
 from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
 from train.engine.resume import KEPT, Snapshots
-from train.model.student import CNN, open_student
+from train.model.student import CNN, LabelLayer, open_student
 from train.model.towers import CnnTower, averaged
 from train.pretraining.map_distillation import make_map_loss
-from train.sound.hint_loss import HintLoss
+from train.sound.hint_loss import HintLoss, with_none
 from train.sound.sampler import Batch
 from train.sound.taught import TaughtSounds, load_taught
 from train.sound.training_set import load_sounds
@@ -38,6 +38,7 @@ class BackboneTraining(nn.Module):
         taught: what the network has heard.
         regression: of its embedding.
         labels: int64[labels], places of the names that the tower shall tell.
+        told: the layer that has told names so far, or None.
         config: `hint_weight`, `belief_weight`, `map_weight`.
 
     Raises:
@@ -50,12 +51,16 @@ class BackboneTraining(nn.Module):
         taught: TaughtSounds,
         regression: HintLoss,
         labels: Tensor,
+        told: LabelLayer | None,
         config: PretrainConfig,
     ) -> None:
         super().__init__()
         self._config, self._first_mixture, self._labels = config, taught.recordings, labels
         self.tower, self.regression = tower, regression
-        self._names = nn.Linear(regression.features, len(labels) + 1)
+        self._ids = tuple(taught.labels[place] for place in labels.tolist())
+        self._names = nn.Linear(regression.features, len(labels))
+        if told is not None and told.labels == self._ids:
+            self._names.load_state_dict({"weight": told.weight, "bias": told.bias})
         self._maps = make_map_loss(tower, taught.maps) if config.map_weight else None
 
     def forward(self, batch: Batch) -> Tensor:
@@ -65,15 +70,23 @@ class BackboneTraining(nn.Module):
         features, config = features.float(), self._config
         error: Tensor = self.regression(features, batch.recordings, batch.starts)
         belief = self.regression.belief(batch.recordings, batch.starts, self._labels)
-        found = functional.log_softmax(self._names(features), dim=1)
+        found = with_none(self._names(features)).log_softmax(dim=1)
         divergence = functional.kl_div(found, belief, reduction="batchmean")
         value: Tensor = config.hint_weight * error + config.belief_weight * divergence
         if self._maps is None:
             return value
         mixed = batch.recordings >= self._first_mixture
+        if not mixed.any():
+            return value
         own = [found[mixed.to(found.device)].float() for found in maps]
         mixtures = batch.recordings[mixed] - self._first_mixture
         return torch.add(value, self._maps(own, mixtures), alpha=config.map_weight)
+
+    @property
+    def classifier(self) -> LabelLayer | None:
+        """The layer that tells the names, as the network's own does; None if there are none."""
+        weight, bias = self._names.weight.detach(), self._names.bias.detach()
+        return LabelLayer(self._ids, weight, bias) if self._ids else None
 
     def _heard(self, log_mel: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Features, and the maps that they are made of if those are learned."""
@@ -113,8 +126,11 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
     learning = BackboneTraining(
         tower=student.tower,
         taught=taught,
-        regression=taught.loss(student.hidden, input_spec, start.hint),
+        regression=taught.loss(
+            student.hidden, input_spec, learned=start.hint, direct=start.has_local_features
+        ),
         labels=taught.shared(sounds.seen_species)[1],
+        told=start.classifier,
         config=config,
     ).to(device)
     learning.train()
@@ -135,6 +151,7 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
     folder = output / BACKBONE
     learning.cpu()
     weights, hint = learning.tower.state_dict(), learning.regression.state_dict()
-    replace(start, weights=weights, hint=hint).save(folder)
+    begun = replace(start, weights=weights, hint=hint, classifier=learning.classifier)
+    begun.save(folder)
     sounds.write_seen(folder, config.init)
     return folder

@@ -15,6 +15,11 @@ NONE_LOGIT = -2.0
 no bird that it could name."""
 
 
+def with_none(logits: Tensor) -> Tensor:
+    """Logits of labels, and that of none of them: float32[n, labels] -> [n, labels + 1]."""
+    return torch.cat([logits, logits.new_full((len(logits), 1), NONE_LOGIT)], dim=1)
+
+
 def statistics(hints: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and deviation that float32[n, dim] are standardised with."""
     return hints.mean(dim=0), hints.std(dim=0) + _LEAST_DEVIATION
@@ -31,8 +36,7 @@ class NoHint(nn.Module):
 class HintLoss(nn.Module):
     """Mean squared error between the features and the standardised embedding of the network.
 
-    Features of another width are mapped to it linearly, those of its width compared as they are. A
-    window that is longer than what the
+    Features of another width are mapped to it linearly. A window that is longer than what the
     network hears is to predict the mean of what it made of its parts.
 
     Args:
@@ -41,6 +45,7 @@ class HintLoss(nn.Module):
         features: width of the student's features.
         input_spec: says how long a frame is, and a window.
         heard_s: how much the network hears at a time.
+        direct: the features are the embedding itself, not yet standardised.
     """
 
     mean: Tensor
@@ -54,6 +59,7 @@ class HintLoss(nn.Module):
         features: int,
         input_spec: InputSpec,
         heard_s: float,
+        direct: bool = False,
     ) -> None:
         super().__init__()
         spec = input_spec.frontend
@@ -64,6 +70,7 @@ class HintLoss(nn.Module):
         self._begins = self._counts.cumsum(0) - self._counts
         rows = torch.cat(list(hints))
         self.dim, self.features = rows.shape[1] - labels, features
+        self._direct = direct and features == self.dim
         self.head = nn.Identity() if features == self.dim else nn.Linear(features, self.dim)
         mean, deviation = statistics(rows[:, : self.dim].float())
         self.register_buffer("rows", rows, persistent=False)
@@ -80,8 +87,9 @@ class HintLoss(nn.Module):
         """
         target = self._parts(recordings, starts)[..., : self.dim].mean(dim=1)
         wanted = (target - self.mean) / self.deviation
-        alike = isinstance(self.head, nn.Identity)
-        found = (features - self.mean) / self.deviation if alike else self.head(features)
+        found = self.head(features)
+        if self._direct:
+            found = (found - self.mean) / self.deviation
         return functional.mse_loss(found, wanted)
 
     def belief(self, recordings: Tensor, starts: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -96,8 +104,7 @@ class HintLoss(nn.Module):
         """
         logits = self._parts(recordings, starts)[..., self.dim :].amax(dim=1)
         logits = logits if labels is None else logits[:, labels.to(logits.device)]
-        none = logits.new_full((len(logits), 1), NONE_LOGIT)
-        return torch.softmax(torch.cat([logits, none], dim=1), dim=1)
+        return with_none(logits).softmax(dim=1)
 
     def _parts(self, recordings: Tensor, starts: Tensor) -> Tensor:
         """float32[batch, parts, dim + labels]: the hints nearest to the parts of each window."""

@@ -60,13 +60,18 @@ class TaughtSounds:
         return named, at
 
     def loss(
-        self, features: int, input_spec: InputSpec, learned: dict[str, Tensor] | None
+        self,
+        features: int,
+        input_spec: InputSpec,
+        learned: dict[str, Tensor] | None,
+        direct: bool = False,
     ) -> HintLoss:
         """Cost of hearing otherwise.
 
         Args:
             features: width of the student's features.
             input_spec: the student's.
+            direct: the features are the embedding itself.
             learned: the state of a loss that has learned already; another ear's or another
                 tower's, which has another shape, is left aside.
         """
@@ -76,6 +81,7 @@ class TaughtSounds:
             features=features,
             input_spec=input_spec,
             heard_s=self.heard_s,
+            direct=direct,
         )
         own = {name: tensor.shape for name, tensor in loss.state_dict().items()}
         if learned and own == {name: tensor.shape for name, tensor in learned.items()}:
