@@ -20,6 +20,7 @@ from edge.config import Settings
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BirdlistenError, ConfigError, PictureError
 from edge.contract.taxonomy import Species
+from edge.contract.text import counted
 from edge.decision.naming import find_species, is_known, new_species
 from edge.recognition.doubts import default_threshold
 from edge.recognition.own_species import NewPicture, StationPicture, is_listened_for
@@ -175,7 +176,8 @@ def _told(addition: Addition) -> Iterator[str]:
     species, pictures, songs = addition.species, addition.pictures, addition.songs
     windows = sum(len(song.windows) for song in songs)
     yield f"{species.common_name} ({species.scientific_name}) is listened for from now on"
-    yield f"new: {len(pictures)} pictures, and {windows} windows of {len(songs)} sounds"
+    heard = f"{counted(windows, 'window')} of {counted(len(songs), 'sound')}"
+    yield f"new: {counted(len(pictures), 'picture')}, and {heard}"
 
 
 def _heard(settings: Settings, bundle: Bundle, addition: Addition) -> Iterator[str]:

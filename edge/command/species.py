@@ -7,7 +7,7 @@ from edge.command.opening import open_bundle, open_overlay, own_species
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
-from edge.contract.text import json_line
+from edge.contract.text import counted, json_line
 from edge.decision.naming import find_species
 from edge.recognition.own_species import StationPicture
 from edge.system.terminal import say
@@ -31,7 +31,8 @@ def remove(settings: Settings, name: str, undo: bool = False) -> int:
     taken = [sound for sound in sounds if _label(sound) in gone]
     for sound in taken:
         overlay.forget(sound)
-    say(f"{species.scientific_name}: {pictures} pictures and {len(taken)} sounds taken back")
+    gone_too = f"{counted(pictures, 'picture')} and {counted(len(taken), 'sound')}"
+    say(f"{species.scientific_name}: {gone_too} taken back")
     return 0
 
 
@@ -71,7 +72,7 @@ def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
         say(json_line({**species.line, "pictures": pictures, "sounds": sounds}))
         return
     names = f"{species.common_name} ({species.scientific_name})"
-    say(f"{names}: of this station {pictures} pictures and {sounds} sounds")
+    say(f"{names}: {counted(pictures, 'picture')} and {counted(sounds, 'sound')} of this station")
 
 
 def _label(sound: str) -> str:

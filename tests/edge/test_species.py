@@ -39,7 +39,7 @@ def test_a_new_bird_is_known_by_its_sound(birdlisten, station, song):
     ended = birdlisten("species", "add", *NAME, "--sounds", song, "--station", station)
     assert ended.code == 0
     assert "Malleefowl (Leipoa ocellata) is listened for" in ended.out
-    assert "of 1 sounds" in ended.out
+    assert "windows of 1 sound" in ended.out
     assert "its own sounds reach" in ended.out
     assert "nearest by sound" in ended.out
     after = likeness(birdlisten, station, song)
@@ -56,7 +56,7 @@ def test_only_what_came_last_is_undone(birdlisten, station, song):
     for _ in range(2):
         birdlisten("species", "add", *NAME, "--sounds", song, "--station", station)
     undo = ("species", "remove", "Leipoa ocellata", "--undo", "--station", station)
-    assert "1 sounds taken back" in birdlisten(*undo).out
+    assert "1 sound taken back" in birdlisten(*undo).out
     (left,) = birdlisten("species", "list", "--json", "--station", station).records()
     assert left["sounds"] == 1
     birdlisten(*undo)
@@ -71,7 +71,7 @@ def test_a_species_of_the_bundle_keeps_its_names(birdlisten, station, song, bund
     assert birdlisten("species", "add", *given).code == 0
     shown = birdlisten("species", "show", known.scientific_name, "--station", station)
     assert known.common_name in shown.out
-    assert "1 sounds" in shown.out
+    assert "1 sound " in shown.out
     taken = birdlisten("species", "remove", known.scientific_name, "--station", station)
     assert taken.code == 0
 
@@ -106,7 +106,7 @@ def test_silence_is_no_song(birdlisten, station, tmp_path, song):
     ended = birdlisten("species", "add", *NAME, *sounds, "--station", station)
     assert ended.code == 1
     assert "quiet.wav: nothing in it sounds like a bird" in ended.err
-    assert "of 1 sounds" in ended.out
+    assert "windows of 1 sound" in ended.out
 
 
 def test_ranks_come_from_the_genus_or_from_the_person(birdlisten, station, song, bundle_path):
