@@ -58,8 +58,11 @@ def show(settings: Settings, name: str) -> int:
     """
     bundle = open_bundle(settings)
     species = find_species(bundle.taxonomy, name)
-    own = [row for row in bundle.gallery.table if row.species_id == species.species_id]
-    own = [row for row in own if isinstance(row, StationPicture)]
+    own = [
+        row
+        for row in bundle.gallery.table
+        if isinstance(row, StationPicture) and row.species_id == species.species_id
+    ]
     sounds = open_overlay(settings, bundle.manifest).exemplars(species.species_id)
     _show(species, len(own), len(sounds), settings.json)
     for row in own if not settings.json else ():

@@ -230,14 +230,14 @@ def extended(bundle: Bundle, additions: Additions) -> Bundle:
     new = [species for species in additions.species if species.species_id not in known]
     named = known | {species.species_id for species in new}
     own = [n for n, row in enumerate(additions.pictures) if row.species_id in named]
-    gallery = Gallery(
-        np.concatenate([bundle.gallery.rows, additions.rows[own]]),
-        (*bundle.gallery.table, *(additions.pictures[n] for n in own)),
-    )
+    gallery = bundle.gallery
+    if own:  # else thousands of rows would be copied and checked again for nothing
+        rows = np.concatenate([gallery.rows, additions.rows[own]])
+        gallery = Gallery(rows, (*gallery.table, *(additions.pictures[n] for n in own)))
     return replace(
         bundle,
-        taxonomy=Taxonomy((*bundle.taxonomy.species, *new)),
-        gallery=gallery if own else bundle.gallery,
+        taxonomy=Taxonomy((*bundle.taxonomy.species, *new)) if new else bundle.taxonomy,
+        gallery=gallery,
         own=tuple(species.species_id for species in additions.species),
     )
 
