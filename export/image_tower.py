@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -76,7 +77,9 @@ def add_image_tower(
         DatasetError: the graph is not the same tower.
     """
     manifest = load_manifest(bundle)
-    spec = spec or spec_of(teacher)
+    spec, told = spec or spec_of(teacher), dict[str, Any](teacher=teacher.name)
+    if teacher.space_id != manifest.space_id:
+        told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
     graph = to_half_weights(_graph(teacher, spec), spared=())
     least = _least_cosine(teacher, graph, _images(bundle, pictures), spec)
     if least < _LEAST_COSINE:
@@ -84,16 +87,10 @@ def add_image_tower(
             f"the image tower's graph has a cosine of {least:.6f} with open_clip's on a picture, "
             f"expected {_LEAST_COSINE}; nothing was written"
         )
-    told = {"teacher": teacher.name, "least_cosine_on_pictures": round(least, 6)}
-    if teacher.space_id != manifest.space_id:
-        told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
+    told["least_cosine_on_pictures"] = round(least, 6)
     provenance = {**manifest.provenance, "image_tower": told}
-    written = replace(manifest, image=spec, provenance=provenance, roles={**manifest.roles})
-    return _written(bundle, written, graph.SerializeToString())
-
-
-def _written(bundle: Path, manifest: Manifest, graph: bytes) -> Manifest:
-    return write_bundle(bundle, manifest, {IMAGE_ENCODER: graph})
+    written = replace(manifest, image=spec, provenance=provenance)
+    return write_bundle(bundle, written, {IMAGE_ENCODER: graph.SerializeToString()})
 
 
 def spec_of(teacher: Teacher) -> PictureSpec:

@@ -17,7 +17,6 @@ import torch
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
-from edge.contract.taxonomy import read_names
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
@@ -151,8 +150,7 @@ def _taught(
 ) -> TaughtSounds | None:
     if not config.hint or not config.steps:
         return None
-    favoured = read_names(Path(config.favoured)) if config.favoured else ()
-    return load_taught(config, dataset, sounds=sounds, spec=spec, cache=CACHE, favoured=favoured)
+    return load_taught(config, dataset, sounds=sounds, spec=spec, cache=CACHE)
 
 
 def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:

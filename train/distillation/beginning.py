@@ -20,7 +20,7 @@ def begin_student(
         anchors: float32[species, dim], unit rows.
 
     Raises:
-        ConfigError: it is to tell names, and does not begin with an ear's layers.
+        ConfigError: it is to tell names, and begins with no layer that does.
     """
     if config.projection_names:
         return start.naming_student(species, anchors)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.contract.taxonomy import read_names
 from train.config import PretrainConfig, to_dict
 from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
@@ -116,7 +115,6 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         sounds=sounds,
         spec=start.spec,
         cache=cache,
-        favoured=read_names(Path(config.favoured)) if config.favoured else (),
         maps=config.map_weight > 0,
     )
     input_spec = start.input_spec(config.window_s)

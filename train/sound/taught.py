@@ -1,6 +1,6 @@
 """Sounds that a hint's network has heard, too: recordings, and mixtures of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from edge.contract.errors import ConfigError
+from edge.contract.taxonomy import read_names
 from train.config import DistillConfig, PretrainConfig
 from train.data.corpora import open_dataset
 from train.data.dataset import UNLABELLED, Dataset, Item
@@ -114,18 +115,16 @@ def load_taught(
     sounds: TrainingSet,
     spec: LogMelSpec,
     cache: Path,
-    favoured: Collection[str] = (),
     maps: bool = False,
 ) -> TaughtSounds:
     """Load what the hint's network makes of a data set's recordings, and of mixtures of them.
 
     Args:
-        config: `hint`, `mixtures`, `birdless`, `extra_backgrounds` and `seed`.
+        config: `hint`, `mixtures`, `birdless`, `favoured`, `extra_backgrounds` and `seed`.
         dataset: holds the recordings.
         sounds: its training recordings, which come first.
         spec: the student's front end.
         cache: where everything is kept.
-        favoured: ids of species whose recordings lead half of the mixtures.
         maps: of the mixtures, too.
 
     Raises:
@@ -135,6 +134,7 @@ def load_taught(
     if not config.hint:
         raise ConfigError("hint: names no ear; give the network to imitate: hint=FOLDER")
     hints = Hints(config.hint)
+    favoured = read_names(Path(config.favoured)) if config.favoured else ()
     items, features = _unlabelled(dataset, spec, cache)
     birds = [*sounds.items, *items]
     rows, mapped = load_hints(birds, hints, cache), tuple[Tensor, ...]()
