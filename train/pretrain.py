@@ -3,7 +3,8 @@
 python -m train.pretrain [--only teacher|student|backbone] [--config FILE] [key=value ...]
 
 The backbone, an audio tower pretrained by feature distillation from a bird-sound network (the
-hint), is only made when asked for.
+hint), is only made when asked for. Its training can be shared:
+    torchrun --nproc-per-node N -m train.pretrain --only backbone ...
 """
 
 import sys
@@ -11,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.command.parser import Parser
+from edge.contract.errors import ConfigError
 from gallery.command import run
 from train.config import PretrainConfig, add_config_flags, load_config
 from train.data.corpora import open_dataset
 from train.engine.loop import seed_everything
+from train.engine.ranks import ALONE, Ranks, joined
 from train.pretraining.audio_text import pretrain_student
 from train.pretraining.feature_distillation import BACKBONE, pretrain_backbone
 from train.pretraining.image_text import pretrain_teacher
@@ -24,8 +27,15 @@ from train.runs import CACHE, synthetic_name
 PARTS = ("teacher", "student")
 
 
-def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]:
+def pretrain(
+    config: PretrainConfig, parts: Sequence[str] = PARTS, ranks: Ranks = ALONE
+) -> list[Path]:
     """Train some of the models.
+
+    Args:
+        config: everything about it.
+        parts: which models.
+        ranks: among which the backbone's batches are shared; the first one writes.
 
     Returns:
         The folders written, teacher first.
@@ -46,7 +56,7 @@ def pretrain(config: PretrainConfig, parts: Sequence[str] = PARTS) -> list[Path]
         written.append(pretrain_student(config, dataset, output, CACHE))
     if "backbone" in parts:
         seed_everything(config.seed)
-        written.append(pretrain_backbone(config, dataset, output, CACHE))
+        written.append(pretrain_backbone(config, dataset, output, CACHE, ranks))
     return written
 
 
@@ -64,8 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         config = load_config(PretrainConfig, args.config, args.overrides)
-        for folder in pretrain(config, [args.only] if args.only else PARTS):
-            print(folder)
+        with joined() as ranks:
+            if ranks.world > 1 and args.only != "backbone":
+                raise ConfigError("torchrun: only one training can be shared; add --only backbone")
+            folders = pretrain(config, [args.only] if args.only else PARTS, ranks)
+        if ranks.first:
+            print(*folders, sep="\n")
 
     return run(command)
 

@@ -35,8 +35,8 @@ class World:
         return DistillConfig(**{**settings, **changes})
 
 
-def arguments(config: DistillConfig) -> list[str]:
-    """A configuration as `train.distill` takes it."""
+def arguments(config: DistillConfig | PretrainConfig) -> list[str]:
+    """A configuration as its command takes it."""
     return [f"{key}={json.dumps(one)}" for key, one in asdict(config).items()]
 
 

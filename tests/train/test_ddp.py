@@ -16,9 +16,14 @@ from safetensors.torch import load_file  # noqa: E402
 
 from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support.world import arguments, wait_for_steps  # noqa: E402
+from tests.train.test_imitation import config as imitating  # noqa: E402
+from tests.train.test_imitation import ear  # noqa: E402, F401
 from train.distill import KEPT, distill  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 from train.model.checkpoint import WEIGHTS  # noqa: E402
+from train.model.student import open_student  # noqa: E402
+from train.pretrain import pretrain  # noqa: E402
+from train.pretraining.feature_distillation import BACKBONE  # noqa: E402
 
 STEPS = 8
 
@@ -29,9 +34,9 @@ def _own_cache(computed, monkeypatch):
     monkeypatch.chdir(computed)
 
 
-def two_ranks(config) -> list[str]:
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    return [sys.executable, *torchrun, "-m", "train.distill", *arguments(config)]
+def two_ranks(*command: str) -> list[str]:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m")
+    return [sys.executable, *torchrun, *command]
 
 
 def two_processes(config, port: int) -> list[subprocess.Popen]:
@@ -58,8 +63,8 @@ def run(command: list[str]) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def losses(output: Path) -> list[float]:
-    lines = (output / "metrics.jsonl").read_text().splitlines()
+def losses(output: Path, log: str = "metrics.jsonl") -> list[float]:
+    lines = (output / log).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(STEPS))
     return [json.loads(line)["loss"] for line in lines]
 
@@ -73,12 +78,30 @@ def test_ddp_two_ranks_learn_as_one_with_the_doubled_batch(world, tmp_path, loss
         replace(config, output=str(tmp_path / f"{name}-aviary")) for name in ("one", "two")
     )
     expected = distill(first)
-    run(two_ranks(second))
+    run(two_ranks("train.distill", *arguments(second)))
     found = Path(second.output)
     assert losses(found) == pytest.approx(losses(expected), rel=1e-5)
     weights, others = load_file(expected / WEIGHTS), load_file(found / WEIGHTS)
     for name, weight in weights.items():
         assert torch.allclose(weight, others[name], atol=2e-3), name
+
+
+def test_ddp_two_ranks_imitate_as_one(world, ear, tmp_path):  # noqa: F811
+    """They read what the first has heard: they have no network."""
+    settings = imitating(world, init=world.student, window_s=2.5, mixtures=2, audio_steps=STEPS)
+    folders = [tmp_path / name for name in ("one-aviary", "two-aviary")]
+    first, second = (replace(settings, output=str(folder)) for folder in folders)
+    pretrain(first, ["backbone"])
+    run(two_ranks("train.pretrain", "--only", "backbone", *arguments(second)))
+    expected, found = (losses(folder, "imitate.jsonl") for folder in folders)
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert open_student(str(folders[1] / BACKBONE)).hint is not None
+
+
+def test_only_one_training_can_be_shared(world, capfd):
+    refused = subprocess.run(two_ranks("train.pretrain", f"data={world.data}"))
+    assert refused.returncode
+    assert "add --only backbone" in capfd.readouterr().err
 
 
 def test_ddp_resume_after_a_kill_goes_on_as_if_nothing_had_been(world, tmp_path):

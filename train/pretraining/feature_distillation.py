@@ -16,6 +16,7 @@ from torch.nn import functional
 from train.config import PretrainConfig, to_dict
 from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
+from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Snapshots
 from train.model.student import CNN, LabelLayer, open_student
 from train.model.towers import CnnTower, averaged
@@ -96,16 +97,26 @@ class BackboneTraining(nn.Module):
         return averaged(maps[-1]), maps
 
 
-def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, cache: Path) -> Path:
+def pretrain_backbone(
+    config: PretrainConfig, dataset: Dataset, output: Path, cache: Path, ranks: Ranks = ALONE
+) -> Path:
     """Train a tower, a CNN or `init`'s, on the recordings and on mixtures of them, and save it.
+
+    Args:
+        config: everything about it.
+        dataset: what is heard.
+        output: folder that the backbone's is made in.
+        cache: where what is made on the way is kept.
+        ranks: among which the batches are shared; the first one writes.
 
     Returns:
         The folder; `student=FOLDER` begins a distillation with it, `audio_tower=FOLDER` a CLAP.
 
     Raises:
-        ConfigError: there is no hint to imitate, or no such CNN.
+        ConfigError: there is no hint to imitate, no such CNN, or the ranks can't share a batch.
         DatasetError: there are no readable training recordings.
     """
+    ranks.check("audio_batch", config.audio_batch)
     name = config.init or CNN + config.cnn
     start = open_student(name, config.frontend, config.local_features)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
@@ -119,7 +130,7 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
     )
     input_spec = start.input_spec(config.window_s)
     device = choose_device(config.device)
-    sampler = taught.sampler(input_spec, config.seed, device)
+    sampler = taught.sampler(input_spec, config.seed, device, ranks)
     student = start.student(1)
     learning = BackboneTraining(
         tower=student.tower,
@@ -132,11 +143,13 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         config=config,
     ).to(device)
     learning.train()
+    ranks.share(learning)
     snapshots = Snapshots(
         file=output / KEPT,
         every=config.snapshot_every,
         settings=json.dumps(to_dict(config), sort_keys=True),
         generators=(sampler.generator,),
+        ranks=ranks,
     )
     fit(
         [learning],
@@ -145,8 +158,11 @@ def pretrain_backbone(config: PretrainConfig, dataset: Dataset, output: Path, ca
         title="imitate",
         log=output / "imitate.jsonl",
         snapshots=snapshots if config.snapshot_every else None,
+        ranks=ranks,
     )
     folder = output / BACKBONE
+    if not ranks.first:
+        return folder
     learning.cpu()
     weights, hint = learning.tower.state_dict(), learning.regression.state_dict()
     begun = replace(start, weights=weights, hint=hint, classifier=learning.classifier)
