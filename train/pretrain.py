@@ -56,7 +56,7 @@ def pretrain(
         written.append(pretrain_student(config, dataset, output, CACHE))
     if "backbone" in parts:
         seed_everything(config.seed)
-        written.append(pretrain_backbone(config, dataset, output, CACHE, ranks))
+        written.append(pretrain_backbone(config, dataset, output, CACHE, ranks=ranks))
     return written
 
 

@@ -7,7 +7,7 @@ The table holds addresses, no sound. A recording counts once it lies below the f
 import re
 from pathlib import Path
 
-from edge.source.recording import list_recordings
+from edge.source.tree import list_recordings
 from train.data.dataset import Dataset, Item
 from train.data.table import bird, dataset, first_table, read_rows
 

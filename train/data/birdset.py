@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
-from edge.source.recording import list_recordings
+from edge.source.tree import list_recordings
 from train.data.dataset import Dataset, Item
 from train.data.ebird import ebird_species
 from train.data.table import dataset, thing

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
-from edge.source.recording import list_recordings
+from edge.source.tree import list_recordings
 from train.data.dataset import Dataset, Item
 from train.data.table import dataset, read_rows
 

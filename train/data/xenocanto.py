@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import DatasetError
-from edge.source.recording import list_recordings
+from edge.source.tree import list_recordings
 from train.data.dataset import Dataset, Item
 from train.data.table import bird, dataset, read_json
 
