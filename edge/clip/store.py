@@ -20,7 +20,7 @@ from edge.contract.bundle import write_atomic
 from edge.contract.errors import PathError, StoreError
 from edge.contract.paths import inside
 from edge.records.detection import Clip
-from edge.source.recording import encode
+from edge.source.libsndfile import encode
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from edge.recognition.doubts import default_threshold
 from edge.recognition.own_species import NewPicture, StationPicture, is_listened_for
 from edge.recognition.pictures import SUFFIXES, PictureEncoder, open_picture, thumbnail
 from edge.recognition.songs import Song, read_song
-from edge.source.recording import find_recordings
+from edge.source.tree import find_recordings
 from edge.system import clock
 from edge.system.terminal import say
 

@@ -20,7 +20,8 @@ from edge.records.detection import Clip, FileDone, Record
 from edge.records.progress import FolderProgress
 from edge.source.folder import file_state, watched
 from edge.source.live import is_live
-from edge.source.recording import find_recordings, read_blocks
+from edge.source.recording import read_blocks
+from edge.source.tree import find_recordings
 from edge.system.outlet import unblocked_log
 from edge.system.throttle import reason
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from edge.command.bench_choice import read_choice
 from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import Manifest
 from edge.contract.taxonomy import read_names
-from edge.decision.occurrence import Coordinates, Occurrence, read_occurrence
+from edge.decision.occurrence import Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import is_file, select
 from edge.pipeline.listener import Listener

@@ -1,7 +1,6 @@
 """Occurrence of species here at this time of the year: a prior, never a wall."""
 
 import logging
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Float64s
+from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import slug
@@ -24,28 +24,6 @@ RAREST = 0.05
 """What never was met here must have this share of the odds: 20 times the evidence."""
 _SHARE, _PART = Number(0, 1), re.compile(r"[1-9][0-9]{0,2}")
 _NAME, _PLACE = "scientific_name", ("latitude", "longitude")
-
-
-@dataclass(frozen=True)
-class Coordinates:
-    """Place of a station, in degrees."""
-
-    latitude: float
-    longitude: float
-
-    def __post_init__(self) -> None:
-        if not abs(self.latitude) <= 90 or not abs(self.longitude) <= 180:
-            raise ConfigError(
-                f"latitude {self.latitude:g}, longitude {self.longitude:g}: expected -90 to 90 "
-                "and -180 to 180 degrees"
-            )
-
-    def angle(self, other: "Coordinates") -> float:
-        """Between two places, as seen from the middle of the earth, in radians."""
-        here, there = math.radians(self.latitude), math.radians(other.latitude)
-        apart = math.radians(other.longitude - self.longitude)
-        along = math.cos(here) * math.cos(there) * math.cos(apart)
-        return math.acos(min(max(math.sin(here) * math.sin(there) + along, -1), 1))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.source.recording import list_recordings
+from edge.source.tree import list_recordings
 
 _POLL_S = 2.0
 _State = tuple[int, int]

@@ -1,55 +1,55 @@
-"""Audio files as blocks of mono float32, and back; the only module that touches soundfile."""
+"""Recordings as blocks of mono float32, to their true end.
 
-import io
+libsndfile reads first; a WAV whose header lies is read by itself, what is left by ffmpeg. Where the
+sound ends is for the decoder to say, not for a header.
+"""
+
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from edge.contract.arrays import Float32s, Int16s
-from edge.contract.audio import Waveform, to_mono_float32
+from edge.contract.arrays import Float32s
+from edge.contract.audio import Waveform
 from edge.contract.errors import AudioError
 from edge.contract.float_level import FloatLevel, float_level
+from edge.source import ffmpeg_file, libsndfile, raw_wav
 from edge.source.block import Block
-from edge.source.resampling import resample
+from edge.source.channels import LOOKED_AT_S, MIX, Mixdown, mixdown
+from edge.source.decoding import Decoding
+from edge.source.libsndfile import UnknownFormat
+from edge.source.links import find_links
+from edge.source.riff import misleading_layout
 
 _LOG = logging.getLogger(__name__)
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
-_FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
-_OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+_OWN = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
+_BY_FFMPEG = (".m4a", ".aac", ".mp4", ".3gp", ".wma", ".webm", ".mka", ".amr", ".mp2", ".wv")
+SUFFIXES = (*_OWN, ".rf64", ".bw64", ".bwf", *_BY_FFMPEG)
+"""Of what is looked for in a folder; a file that is named may have any."""
 _MIN_S, _MIN_HZ = 0.1, 1000
-_BLOCK_S, _BLOCK_MOST = 1.0, 1 << 20
-"""Length of a block; and samples at most, whatever rate a header claims."""
-_FLOATS = ("FLOAT", "DOUBLE")
-"""Encodings that may go beyond full scale, and hold NaN."""
 _PADDING_S = 0.1
-"""Encoders pad: the header of a whole OGG or MP3 may promise up to this much that isn't there."""
+"""Encoders pad: a header may promise up to this much that isn't there."""
+_LOOKED_AT = 1 << 24
+"""Values, to judge channels by, at most."""
 
 
-def read_blocks(path: Path) -> Iterator[Block]:
+def read_blocks(path: Path, channel: str = MIX) -> Iterator[Block]:
     """Decode a file of any rate, channels and bit depth, a second at a time.
 
     Floats beyond full scale are turned down; samples that are no numbers are silence, and told.
 
+    Args:
+        path: of the file.
+        channel: `mix`, `left`, `right`, or a number from 1.
+
     Raises:
-        AudioError: the file is no audio, too short, or ends before its header says.
+        AudioError: the file is no audio, too short, or ends before its header says; that and damage
+            only once all before it was yielded.
     """
-    level = _measured(path)
-    with _open(path) as file:
-        position = 0
-        for samples in _parts(path, file):
-            mono = to_mono_float32(level.apply(samples) if level else samples)
-            yield Block(mono, file.samplerate, position)
-            position += len(mono)
-        if file.frames - position > _PADDING_S * file.samplerate:
-            raise AudioError(
-                f"{path}: ends after {position / file.samplerate:.1f} s of the "
-                f"{file.frames / file.samplerate:.1f} s its header promises; copy it again"
-            )
+    yield from _long_enough(path, _blocks(path, channel))
 
 
 def read_recording(path: Path) -> tuple[Waveform, int]:
@@ -62,121 +62,150 @@ def read_recording(path: Path) -> tuple[Waveform, int]:
     return np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz
 
 
-def encode(samples: Int16s, rate_hz: int, format_: str) -> bytes:
-    """A whole file of int16[samples], as `flac` or `opus`."""
-    import soundfile
-
-    kind, subtype = _FORMATS[format_]
-    if format_ == "opus" and rate_hz not in _OPUS_HZ:
-        faster = resample(samples.astype(np.float32), rate_hz, 48_000)
-        samples, rate_hz = np.clip(faster, -32768, 32767).astype(np.int16), 48_000
-    with io.BytesIO() as file:
-        soundfile.write(file, samples, rate_hz, format=kind, subtype=subtype)
-        return file.getvalue()
-
-
-def find_recordings(folder: Path) -> list[Path]:
-    """Every audio file below a folder, sorted.
+def count_channels(path: Path) -> int:
+    """Channels of a file.
 
     Raises:
-        AudioError: there is none.
+        AudioError: it can't be read.
     """
-    found = list_recordings(folder)
-    if not found:
-        raise AudioError(f"{folder}: no audio files here; expected {', '.join(SUFFIXES[:6])}")
-    return found
+    with _opened(path)[0][0] as decoding:
+        return decoding.channels
 
 
-def list_recordings(folder: Path) -> list[Path]:
-    """Every audio file below a folder, sorted; none if there is none."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+def _blocks(path: Path, channel: str) -> Iterator[Block]:
+    opened, is_cut = _opened(path)
+    begun_s = 0.0
+    for link in opened:
+        with link as decoding:
+            first, length = round(begun_s * decoding.rate_hz), 0
+            for samples in _mono(path, decoding, channel):
+                yield Block(samples, decoding.rate_hz, first + length)
+                length += len(samples)
+            _check_length(path, decoding, length)
+        begun_s += length / decoding.rate_hz
+    if is_cut:
+        raise AudioError(f"{path}: ends after {begun_s:.1f} s, before its end; copy it again")
 
 
-def _open(path: Path) -> Any:
-    import soundfile
+def _long_enough(path: Path, blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, once there is enough sound in them to hear a bird."""
+    held, length_s = list[Block](), 0.0
+    for block in blocks:
+        held.append(block)
+        length_s += block.length_s
+        if length_s >= _MIN_S:
+            yield from held
+            yield from blocks
+            return
+    samples = sum(len(block.samples) for block in held)
+    raise AudioError(
+        f"{path}: {samples} samples ({length_s:.4f} s) are too short to hear a bird in; "
+        f"at least {_MIN_S} s is needed"
+    )
 
+
+def _opened(path: Path) -> tuple[list[AbstractContextManager[Decoding]], bool]:
+    """The recordings in a file, one unless others were appended; True if the last one is cut."""
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
-    try:
-        with _silent_decoder():
-            file = soundfile.SoundFile(os.fsencode(path))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError(f"{path}: not readable as audio ({_reason(error)})") from error
-    # soundfile seeks after every read; in an MP3 that silences the next 50 ms.
-    file.seekable = lambda: False
-    return file
+    layout = misleading_layout(path)
+    if layout is not None:
+        return [raw_wav.decode(path, layout)], False
+    links = find_links(path)
+    if links.is_plain:
+        return [_decode(path)], links.is_cut
+    first, *others = links.ranges
+    opened = [libsndfile.decode(path, first, links.prefix)]
+    return [*opened, *(libsndfile.decode(path, link) for link in others)], links.is_cut
 
 
 @contextmanager
-def _silent_decoder() -> Iterator[None]:
-    """libmpg123 writes its doubts about a header to file descriptor 2, past Python."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _decode(path: Path) -> Iterator[Decoding]:
+    with suppress(UnknownFormat), libsndfile.decode(path) as decoding:
+        yield decoding
+        return
+    with _by_ffmpeg(path) as decoding:
+        yield decoding
+
+
+def _by_ffmpeg(path: Path) -> AbstractContextManager[Decoding]:
+    if not ffmpeg_file.has_ffmpeg():
+        raise AudioError(
+            f"{path}: not readable as audio without ffmpeg, which may know it: "
+            "sudo apt install ffmpeg"
+        )
+    return ffmpeg_file.decode(path)
+
+
+def _mono(path: Path, decoding: Decoding, channel: str) -> Iterator[Waveform]:
+    _check_rate(path, decoding.rate_hz)
+    parts = decoding.parts
+    if decoding.is_float:
+        parts = map(_measured(path).apply, parts)
+    fault = list[AudioError]()
+    parts = _until_fault(parts, fault)
+    begun = list(islice(parts, _judged_parts(decoding)))
+    if begun:
+        yield from map(_down(path, begun, channel).apply, chain(begun, parts))
+    if fault:
+        raise fault[0]
+
+
+def _judged_parts(decoding: Decoding) -> int:
+    """Parts that tell what the channels are worth."""
+    if decoding.channels == 1:
+        return 1
+    return max(1, min(LOOKED_AT_S, _LOOKED_AT // (decoding.rate_hz * decoding.channels)))
+
+
+def _down(path: Path, begun: Sequence[Float32s], channel: str) -> Mixdown:
     try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        down = mixdown(channel, np.concatenate(begun))
+    except AudioError as error:
+        raise AudioError(f"{path}: {error}") from error
+    if down.doubts:
+        _LOG.warning("%s: %s", path, "; ".join(down.doubts))
+    return down
 
 
-def _measured(path: Path) -> FloatLevel | None:
-    """Level of a file of floats, read once for it; None for what can't go beyond full scale."""
-    with _open(path) as file:
-        _check_sound(path, file.frames, file.samplerate)
-        if file.subtype not in _FLOATS:
-            return None
-        level = float_level(_until_fault(_parts(path, file)))
-        samples = file.frames * file.channels
+def _measured(path: Path) -> FloatLevel:
+    """Level of a file of floats, read once for it."""
+    with _opened(path)[0][0] as decoding:
+        level = float_level(_until_fault(decoding.parts, []))
     if level.damaged:
         _LOG.warning(
-            "%s: %d of %d samples are NaN, infinite or out of all proportion; taken as silence",
+            "%s: %d samples are NaN, infinite or out of all proportion; taken as silence",
             path,
             level.damaged,
-            samples,
         )
     if level.exponent:
         _LOG.info("%s: goes beyond full scale; turned down by %.0f dB", path, -level.gain_db)
     return level
 
 
-def _until_fault(parts: Iterator[Float32s]) -> Iterator[Float32s]:
-    """The parts before a fault; of that, whoever reads the file for its sound is told."""
-    with suppress(AudioError):
-        yield from parts
-
-
-def _parts(path: Path, file: Any) -> Iterator[Float32s]:
-    """float32[samples, channels], a second at a time, or less."""
-    # Not file.blocks(): where a file ends early it repeats what it read before.
-    while len(part := _read(path, file)):
-        yield part
-
-
-def _read(path: Path, file: Any) -> Any:
-    import soundfile
-
+def _until_fault(parts: Iterator[Float32s], fault: list[AudioError]) -> Iterator[Float32s]:
+    """The parts before a fault, which is put aside."""
     try:
-        most = min(int(file.samplerate * _BLOCK_S), _BLOCK_MOST)
-        return file.read(most, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: damaged ({_reason(error)}); copy it again") from error
+        yield from parts
+    except AudioError as error:
+        fault.append(error)
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).rstrip(". ")
-
-
-def _check_sound(path: Path, frames: int, rate_hz: int) -> None:
+def _check_rate(path: Path, rate_hz: int) -> None:
     if rate_hz < _MIN_HZ:
         raise AudioError(
             f"{path}: {rate_hz} samples a second are too few to hear a bird in; "
             f"at least {_MIN_HZ} are needed, or the header is damaged"
         )
-    if frames < rate_hz * _MIN_S:
+
+
+def _check_length(path: Path, decoding: Decoding, length: int) -> None:
+    """Refuse to take for the whole what is less than the header says."""
+    promised, rate_hz = decoding.promised, decoding.rate_hz
+    if promised is not None and promised - length > _PADDING_S * rate_hz:
         raise AudioError(
-            f"{path}: {frames} samples ({frames / rate_hz:.4f} s) are too short to hear a bird in; "
-            f"at least {_MIN_S} s is needed"
+            f"{path}: ends after {length / rate_hz:.1f} s of the {promised / rate_hz:.1f} s its "
+            "header promises; copy it again"
         )

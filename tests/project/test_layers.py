@@ -13,7 +13,7 @@ ONE_USER = {
     "astral": "edge/source/schedule.py",
     "onnxruntime": "edge/recognition/runtime.py",
     "sounddevice": "edge/source/capture.py",
-    "soundfile": "edge/source/recording.py",
+    "soundfile": "edge/source/libsndfile.py",
     "soxr": "edge/source/resampling.py",
 }
 FIRST_PARTY = {

@@ -1,0 +1,61 @@
+"""Decoding by ffmpeg, of every file that libsndfile can't read: m4a, wma, 3gp, webm and others."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from edge.contract.arrays import Float32s
+from edge.contract.errors import AudioError
+from edge.source.child import Child
+from edge.source.decoding import Decoding, part_samples
+from edge.source.riff import read_form
+
+_LOG = logging.getLogger(__name__)
+_COMMAND = ("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error")
+_OUTPUT = ("-map", "0:a:0", "-vn", "-c:a", "pcm_f32le", "-f", "wav", "-")
+_BYTES = 4
+_END_S = 10.0
+
+
+def has_ffmpeg() -> bool:
+    """True if it is installed."""
+    return shutil.which("ffmpeg") is not None
+
+
+@contextmanager
+def decode(path: Path) -> Iterator[Decoding]:
+    """Open the first sound of a file.
+
+    Raises:
+        AudioError: ffmpeg can't read it; or, once its parts are read, it ends in damage.
+    """
+    with Child([*_COMMAND, "-i", f"file:{path}", *_OUTPUT]) as child:
+        form = read_form(child.stdout)
+        if form is None:
+            raise AudioError(f"{path}: not readable as audio ({_said(child, path)})")
+        channels, rate_hz = form
+        yield Decoding(
+            rate_hz=rate_hz,
+            channels=channels,
+            parts=_parts(child, path, rate_hz=rate_hz, channels=channels),
+        )
+
+
+def _parts(child: Child, path: Path, rate_hz: int, channels: int) -> Iterator[Float32s]:
+    size = part_samples(rate_hz) * channels * _BYTES
+    while content := child.stdout.read(size):
+        whole = len(content) - len(content) % (channels * _BYTES)
+        yield np.frombuffer(content[:whole], "<f4").reshape(-1, channels)
+    if child.status(_END_S) != 0:
+        raise AudioError(f"{path}: damaged ({_said(child, path)}); copy it again")
+    if child.said():
+        _LOG.warning("%s: ffmpeg doubts it (%s)", path, _said(child, path))
+
+
+def _said(child: Child, path: Path) -> str:
+    """The last words of ffmpeg, without the name that they begin with."""
+    return child.said().removeprefix(f"file:{path}: ").rstrip(".") or "ffmpeg says nothing"

@@ -1,0 +1,128 @@
+"""Header of a recording: when and where it was made, as its recorder wrote it.
+
+GUANO (the bat community's metadata, github.com/riggsd/guano-spec), bext (EBU Tech 3285), and the
+comment that AudioMoths write.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+
+from edge.contract.coordinates import Coordinates
+from edge.contract.errors import ConfigError
+from edge.source.riff import Chunk, content, read_chunks
+
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?"
+    r"(Z|[+-]\d\d?:?(?:\d\d)?)?",
+    re.ASCII | re.I,
+)
+_COMMENT = re.compile(
+    r"Recorded at (\d\d):(\d\d):(\d\d)(?:\.\d+)? (\d\d)/(\d\d)/(\d{4}) "
+    r"\(UTC([+-]\d{1,2}:?(?:\d\d)?)?\)",
+    re.ASCII,
+)
+_OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
+_BEXT = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)(\d\d)\D(\d\d)\D(\d\d)", re.ASCII)
+_BEXT_MOMENT = slice(320, 338)
+"""Date and time, behind description, originator and its reference."""
+_FIRST_YEAR = 1990
+"""A recorder without a clock that was set writes 1970, or 2000 of another epoch."""
+
+
+@dataclass(frozen=True)
+class RecordingHeader:
+    """Facts of a recorder about its recording."""
+
+    begun: datetime | None = None
+    """Of the first sample; without an offset it is of a zone that isn't said."""
+    place: Coordinates | None = None
+
+
+def read_header(path: Path) -> RecordingHeader:
+    """The header of a file; empty where there is none, or none can be read."""
+    try:
+        with path.open("rb") as file:
+            found = {
+                chunk.name: content(file, chunk)
+                for chunk in read_chunks(file)
+                if chunk.name in (b"guan", b"bext") or _is_info(chunk)
+            }
+    except OSError:
+        return RecordingHeader()
+    guano = dict(_fields(found.get(b"guan", b"").decode("utf-8", "replace")))
+    moments = (
+        read_timestamp(guano.get("timestamp", "")),
+        _bext_moment(found.get(b"bext", b"")),
+        _comment_moment(found.get(b"LIST", b"")),
+    )
+    return RecordingHeader(next(filter(None, moments), None), _place(guano.get("loc position", "")))
+
+
+def read_timestamp(text: str) -> datetime | None:
+    """A moment in ISO 8601, to the microsecond; None if it is none."""
+    found = _TIMESTAMP.fullmatch(text.strip())
+    if found is None:
+        return None
+    *numbers, second, fraction, offset = found.groups()
+    microseconds = int((fraction or "0")[:6].ljust(6, "0"))
+    zone = None if offset is None else read_offset("+00" if offset in "Zz" else offset)
+    parts = (*map(int, numbers), int(second or 0), microseconds)
+    return moment(*parts, zone=zone)
+
+
+def read_offset(text: str) -> tzinfo | None:
+    """The zone of `-5`, `+02:00` or `+0130`; None if it is none."""
+    found = _OFFSET.fullmatch(text)
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-offset if sign == "-" else offset) if offset < timedelta(days=1) else None
+
+
+def moment(*numbers: int, zone: tzinfo | None = None) -> datetime | None:
+    """A moment by year, month, day and so on; None if there is no such one, or no clock was set."""
+    try:
+        found = datetime(*numbers, tzinfo=zone)  # type: ignore[arg-type, misc]
+    except ValueError:
+        return None
+    return found if found.year >= _FIRST_YEAR else None
+
+
+def _is_info(chunk: Chunk) -> bool:
+    return chunk.name == b"LIST"
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Names in lower case, with their values."""
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name.strip().lower(), value.strip("\0 \t")
+
+
+def _bext_moment(content: bytes) -> datetime | None:
+    found = _BEXT.fullmatch(content[_BEXT_MOMENT].decode("latin-1"))
+    return None if found is None else moment(*map(int, found.groups()))
+
+
+def _comment_moment(content: bytes) -> datetime | None:
+    found = _COMMENT.search(content.decode("latin-1"))
+    if found is None:
+        return None
+    *numbers, offset = found.groups()
+    hour, minute, second, day, month, year = map(int, numbers)
+    zone = timezone.utc if offset is None else read_offset(offset)
+    parts = (year, month, day, hour, minute, second)
+    return moment(*parts, zone=zone)
+
+
+def _place(text: str) -> Coordinates | None:
+    numbers = re.findall(r"[+-]?\d+(?:\.\d+)?", text)
+    try:
+        return Coordinates(float(numbers[0]), float(numbers[1])) if len(numbers) == 2 else None
+    except ConfigError:
+        return None
