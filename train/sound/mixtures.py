@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from filelock import FileLock
 from numpy.lib.format import open_memmap
 from torch import Tensor
 from tqdm import tqdm
@@ -25,8 +26,9 @@ from train.sound.features import read_waveform
 from train.sound.hints import Hints
 from train.sound.mixer import Mixer, Recording
 
-_ARRAY, _DONE = "array", "done"
-"""Files of a folder of mixtures: log-mels, hints and maps, and notes of the parts that are made."""
+_ARRAY, _DONE, _LOCK = "array", "done", "mixtures.lock"
+"""Files of mixtures: log-mels, hints and maps; notes of the parts that are made; and the lock of
+whoever makes some."""
 _FAVOURED = 0.5
 """Share of the mixtures whose louder bird is of the favoured species."""
 
@@ -87,13 +89,15 @@ def load_mixtures(
     keys = [[file_key(item.path) for item in items] for items in (birds, background)]
     key = repr((hints.recipe.name, config.key, spec, keys))
     kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    if not kept.is_dir():
-        mixing = Mixing(
-            birds=birds, background=background, config=config, spec=spec, hints=hints, cache=cache
-        )
-        begun = kept.with_name(f"{kept.name}.begun")
-        _make(mixing, begun)
-        begun.rename(kept)
+    mixing = Mixing(
+        birds=birds, background=background, config=config, spec=spec, hints=hints, cache=cache
+    )
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / _LOCK):  # of several ranks one makes them
+        if not kept.is_dir():
+            begun = kept.with_name(f"{kept.name}.begun")
+            _make(mixing, begun)
+            begun.rename(kept)
     log_mels, rows, *maps = (_opened(file) for file in sorted(kept.glob(f"{_ARRAY}*.npy")))
     return Mixtures(log_mels, rows, maps)
 
