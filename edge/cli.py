@@ -23,9 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ensure_streams()
     never_refuse()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = parse(arguments, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        args = parse(arguments, COMMANDS)
         settings = _settings(args)
         _talk(settings)
         code = COMMANDS[args.command](args, settings)
@@ -50,16 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _listen(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.listen import listen
 
-    return listen(settings, lambda: _settings(args))
+    again = bool(vars(args).get("again"))
+    return listen(settings, lambda: _settings(args), again)
+
+
+def _analyze(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.analyze import AnalysisRequest, analyze
+
+    return analyze(settings, AnalysisRequest(**_given(args, AnalysisRequest)))
 
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.command.identify import identify, to_json, to_text
+    from edge.command.identify import identify, recordings, to_json, to_text
     from edge.command.opening import open_recognizer
 
     recognizer = open_recognizer(settings)
     failed = 0
-    for file in args.files:
+    for file in recordings(args.files):
         record = identify(file, recognizer, args.top)
         say(to_json(record) if settings.json else to_text(record))
         if "error" in record:
@@ -74,6 +81,18 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
     devices = input_devices(settings.backend)
     print(as_json(devices) if settings.json else describe_devices(settings.backend))
     return 0 if devices else 1
+
+
+def _today(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.records import show_today
+
+    return show_today(settings, vars(args).get("day"))
+
+
+def _records(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.records import RecordsRequest, show_records
+
+    return show_records(settings, RecordsRequest(**_given(args, RecordsRequest)))
 
 
 def _why(args: argparse.Namespace, settings: Settings) -> int:
@@ -150,10 +169,13 @@ def _demo(args: argparse.Namespace, settings: Settings) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "listen": _listen,
+    "analyze": _analyze,
     "identify": _identify,
     "devices": _devices,
     "demo": _demo,
     "bench": _bench,
+    "today": _today,
+    "records": _records,
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,
@@ -175,14 +197,19 @@ def _asked(args: argparse.Namespace, kind: type[Any]) -> dict[str, Any]:
     Raises:
         ConfigError: it lacks, or something was given that the action has no use for.
     """
-    given = {field.name: vars(args).get(field.name) for field in fields(kind)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = _given(args, kind)
     if args.action != "list" and "name" not in given:
         raise ConfigError(f"species {args.action}: which? give a name")
     idle = given.keys() - ({"name"} if args.action != "list" else set())
     if args.action != "add" and idle:
         raise ConfigError(f"species {args.action}: has no use for {sorted(idle)[0]}")
     return given
+
+
+def _given(args: argparse.Namespace, kind: type[Any]) -> dict[str, Any]:
+    """The fields of a request that were given."""
+    given = {field.name: vars(args).get(field.name) for field in fields(kind)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -10,7 +10,7 @@ from edge.contract.audio import AudioSpec
 from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
-from edge.contract.values import Choice, Kind, Number, Switch, Text, checked
+from edge.contract.values import Choice, ChoiceOrNumber, Kind, Number, Switch, Text, checked
 from edge.system.yaml_file import read_settings
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
@@ -27,6 +27,7 @@ CHOICES = {
 _AMOUNT, _DISTANCE = Number(0, 1e15), Number(0, 1e6, above=True)
 _KINDS: Mapping[str, Kind] = {
     **{name: Choice(words) for name, words in CHOICES.items()},
+    "channel": ChoiceOrNumber(("mix", "left", "right", "each")),
     "species": Text(meaning="a species set, or a file of names (some species alone: include)"),
     "include": Text(several=True),
     "exclude": Text(several=True),
@@ -100,6 +101,10 @@ class Settings:
     """Of a folder: go on with the files that come."""
     rate: int = 48_000
     """Hertz of raw PCM on stdin."""
+    channel: str = "mix"
+    """Of recordings: mix, left, right, each, or a number from 1."""
+    time_zone: str | None = None
+    """Of recordings whose times are local; None: of those no time is known."""
     quiet_hours: str | None = None
     """When a live source rests, such as 22:00..04:30 or sunset+60..sunrise-45."""
     duty: str | None = None
@@ -138,6 +143,11 @@ class Settings:
     def bundle_path(self) -> Path:
         """The bundle's directory."""
         return find_bundle(self.bundle)
+
+    @property
+    def names_station(self) -> bool:
+        """True if a station is named, by a setting or by systemd: recordings are kept in it."""
+        return self.station is not None or bool(os.environ.get("STATE_DIRECTORY"))
 
     @property
     def station_path(self) -> Path:

@@ -1,32 +1,43 @@
 """The flags of every command; which command does what is in `edge.cli`."""
 
 import argparse
+import os
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.command.flags import FLAGS
 from edge.command.parser import Parser, positive, positive_number, positives, seconds
+from edge.contract.errors import ConfigError
+from edge.contract.names import nearest
+from edge.report.forms import FORMS
+from edge.source.recording import SUFFIXES
 
 NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
+    *("paths", "output", "form", "combine", "again", "jobs"),
+    *("day", "week", "since", "until", "named"),
 )
 """What is asked of one command only."""
 ACTIONS = ("list", "show", "add", "remove")
 """Of `species`."""
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
 _EPILOG = """`listen` is the default command: birdlisten --device 0
+Of recordings it is `analyze`: birdlisten song.wav, birdlisten FOLDER
 birdlisten COMMAND --help says more of each."""
 PURPOSES = {
     "hear birds": {
         "listen": "listen to a microphone, a file, a folder, a stream or stdin",
+        "analyze": "work recordings off by all cores, into tables (birdlisten FOLDER does so, too)",
         "identify": "the best species of each recording, without a threshold",
         "demo": "hear the bundle's recorded dawn chorus",
     },
     "look back, and teach": {
+        "today": "the species of a day: how often, first and last, and what is new",
+        "records": "what was reported, all of it, by time and species, in any form",
         "why": "what speaks for a record of this station, or why it was not reported",
         "confirm": "a record was right: its sound becomes an exemplar of the species",
         "reject": "a record was wrong: its sound becomes background",
@@ -43,22 +54,64 @@ PURPOSES = {
 """The commands by what one wants to do, each with its help."""
 
 
-def parse(arguments: list[str], commands: Container[str]) -> argparse.Namespace:
+def parse(arguments: list[str], commands: Collection[str]) -> argparse.Namespace:
     """The command and its flags; only what was given is in it, but for what isn't a setting.
 
     Args:
         arguments: of the command line.
-        commands: that there are; without one of them it is `listen`.
+        commands: that there are; without one of them it is `listen`, or `analyze` of recordings.
 
     Raises:
         SystemExit: a usage error (2), or help and version (0).
+        ConfigError: the first word is no command, and no recording.
     """
-    named = bool(arguments) and arguments[0] in commands
-    asks_main = arguments[:1] in (["-h"], ["--help"], ["--version"])
-    if not asks_main and not named:
-        misnamed = arguments and not arguments[0].startswith("-")
-        arguments = arguments if misnamed else ["listen", *arguments]
-    return _parser().parse_args(arguments)
+    parser = _parser()
+    return parser.parse_args(_with_command(arguments, commands, _takes_value(parser)))
+
+
+def _with_command(
+    arguments: list[str], commands: Collection[str], takes_value: Container[str]
+) -> list[str]:
+    """The command line with its command first, wherever it stood, or the one that is meant."""
+    if arguments[:1] in (["-h"], ["--help"], ["--version"]):
+        return arguments
+    place = _first_word(arguments, takes_value)
+    if place is None:
+        return ["listen", *arguments]
+    word = arguments[place]
+    if word in commands:
+        return [word, *arguments[:place], *arguments[place + 1 :]]
+    if Path(word).exists() or Path(word).suffix.lower() in SUFFIXES or os.sep in word:
+        return ["analyze", *arguments]
+    raise ConfigError(
+        f"{word!r} is no command, and no recording here{nearest(word, commands)} "
+        "(see birdlisten --help)"
+    )
+
+
+def _first_word(arguments: Sequence[str], takes_value: Container[str]) -> int | None:
+    """Place of the first argument that is neither a flag nor the value of one."""
+    place = 0
+    while place < len(arguments):
+        argument = arguments[place]
+        if not argument.startswith("-") or argument == "-":
+            return place
+        place += 2 if argument in takes_value else 1
+    return None
+
+
+def _takes_value(parser: argparse.ArgumentParser) -> set[str]:
+    """Flags of any command that another argument belongs to."""
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return {
+        flag
+        for command in commands.choices.values()
+        for action in command._actions
+        for flag in action.option_strings
+        if action.nargs != 0
+    }
 
 
 def _parser() -> Parser:
@@ -87,6 +140,7 @@ def _parser() -> Parser:
         return command
 
     _add_hearing_commands(add)
+    _add_records_commands(add)
     _add_review_commands(add)
     _add_machine_commands(add)
     for name, command in commands.choices.items():
@@ -125,10 +179,32 @@ def _add_hearing_commands(add: Callable[[str], Parser]) -> None:
         "--watch", action="store_true", help="a folder: go on with the files that come"
     )
     listen.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _again_flag(listen)
+    _add_analyze_flags(add("analyze"))
     files = add("identify")
-    files.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
     add("demo")
+
+
+def _add_analyze_flags(analyze: Parser) -> None:
+    own = analyze.add_argument
+    own("paths", nargs="+", type=Path, metavar="PATH", help="recordings, and folders of them")
+    own("--output", type=Path, metavar="DIR", help="folder of tables and records (default: stdout)")
+    own(
+        "--format",
+        dest="form",
+        metavar="NAMES",
+        help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
+    )
+    own("--combine", action="store_true", help="one table of all recordings, too")
+    own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
+    own("--explain", action="store_true", help="what speaks for every record")
+    _again_flag(analyze)
+
+
+def _again_flag(command: Parser) -> None:
+    command.add_argument("--again", action="store_true", help="hear recordings known already, too")
 
 
 def _add_machine_commands(add: Callable[[str], Parser]) -> None:
@@ -151,6 +227,17 @@ def _add_machine_commands(add: Callable[[str], Parser]) -> None:
         help="how many to try (default 1,2)",
     )
     _add_service_flags(add)
+
+
+def _add_records_commands(add: Callable[[str], Parser]) -> None:
+    today, records = add("today"), add("records").add_argument
+    today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
+    for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
+        records(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
+    records("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
+    records("--until", metavar="MOMENT", help="likewise")
+    records("--species", dest="named", metavar="NAME", help="of that one")
+    records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
 
 
 def _add_review_commands(add: Callable[[str], Parser]) -> None:

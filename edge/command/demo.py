@@ -5,7 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from edge.command.listen import listen_to_file
+from edge.analysis.analyst import Analyst
+from edge.analysis.inputs import RecordingFile
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
@@ -37,10 +38,13 @@ def demo(settings: Settings) -> int:
                 found.add(record.scientific_name)
                 outlet.write(record.to_line(settings.json))
 
-        good = listen_to_file(chorus, listener, show)
+        analyst = Analyst(settings, listener)
+        fault = analyst.analyse(RecordingFile(chorus, str(chorus), None, None), show).fault
     _LOG.info("%s", listener.tally)
     _compare(chorus.with_suffix(".csv"), found)
-    return 0 if good else 1
+    if fault:
+        _LOG.error("%s", fault)
+    return 1 if fault else 0
 
 
 def _chorus(bundle: Path) -> Path:

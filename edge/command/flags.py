@@ -16,6 +16,13 @@ def source_flags(parser: argparse._ActionsContainer) -> None:
     add("--rate", metavar="HZ", help="rate of the 16-bit mono PCM on stdin (default 48000)")
 
 
+def recording_flags(parser: argparse._ActionsContainer) -> None:
+    """Recordings that are heard."""
+    add = parser.add_argument
+    add("--channel", metavar="N", help="left, right, each, or a number; default mix")
+    add("--time-zone", metavar="ZONE", help="of recordings dated in local time: Europe/Berlin")
+
+
 def device_flags(parser: argparse._ActionsContainer) -> None:
     """An input device."""
     add = parser.add_argument
@@ -32,12 +39,18 @@ def backend_flag(parser: argparse._ActionsContainer) -> None:
 def live_flags(parser: argparse._ActionsContainer) -> None:
     """Settings of a live source."""
     add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
-    add("--quiet-hours", metavar="A..B", help="rest then: 22:00..04:30, sunset+60..sunrise-45")
+    quiet_hours_flag(parser)
     add("--duty", metavar="M/N", help="listen M of every N minutes")
     add("--max-cpu", metavar="PERCENT", help="of one core; windows are taken further apart")
     add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
     add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
     add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
+
+
+def quiet_hours_flag(parser: argparse._ActionsContainer) -> None:
+    """Hours in which nothing is listened to."""
+    text = "rest then: 22:00..04:30, sunset+60..sunrise-45"
+    parser.add_argument("--quiet-hours", metavar="A..B", help=text)
 
 
 def talk_flags(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +123,12 @@ _SCORES = (encoder_flags, species_flags)
 _PASSES = (*_SCORES, threshold_flags, hop_flag)
 _REPORTS = (*_PASSES, caution_flag, json_flag, threads_flag)
 FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
-    "listen": (source_flags, live_flags, *_REPORTS, *_STATION),
+    "listen": (source_flags, recording_flags, live_flags, *_REPORTS, *_STATION),
+    "analyze": (recording_flags, quiet_hours_flag, *_REPORTS, *_STATION),
     "identify": (*_SCORES, json_flag, threads_flag, *_STATION),
     "demo": (*_REPORTS, *_STATION),
+    "today": (json_flag, *_STATION),
+    "records": (json_flag, *_STATION),
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,

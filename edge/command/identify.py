@@ -1,5 +1,6 @@
 """`birdlisten identify`: the best species of each recording, without a threshold."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,10 +14,21 @@ from edge.contract.text import json_line
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
+from edge.source.tree import find_recordings
 from edge.system.redaction import redacted, redacted_text
 from edge.system.throttle import reason
 
 _BATCH = 8
+
+
+def recordings(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are named, and for a folder all recordings below it.
+
+    Raises:
+        AudioError: a folder holds none.
+    """
+    for path in paths:
+        yield from find_recordings(path) if path.is_dir() else [path]
 
 
 def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:

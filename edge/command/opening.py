@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from edge.command.bench_choice import read_choice
@@ -132,7 +132,7 @@ def open_listener(settings: Settings, recognizer: Recognizer) -> Listener:
 
 @contextmanager
 def open_records(
-    settings: Settings, again: bool = False
+    settings: Settings, again: bool = False, kept: bool = True
 ) -> Iterator[tuple[Writer[Record], Outlet]]:
     """A thread that keeps and prints records, and what it prints to.
 
@@ -141,17 +141,26 @@ def open_records(
     Args:
         settings: of the run.
         again: begun anew by a reload, while what was before may still be about to end.
+        kept: False only prints them.
 
     Raises:
         StationInUse: another listener keeps its records there.
     """
-    keeper = StoreSupervisor(settings.station_path, settings.candidates_days)
-    keeper.start(again)
     files = settings.input is not None and not is_live(settings.input)
-    with Outlet(sys.stdout, patient=files) as outlet, closing(keeper):
-        sink = RecordSink(keeper.keep, outlet.write, settings.json, settings.explain)
+    with ExitStack() as stack:
+        keep: Callable[[Sequence[Record]], None] = keep_none
+        if kept:
+            keeper = StoreSupervisor(settings.station_path, settings.candidates_days)
+            keeper.start(again)
+            keep = stack.enter_context(closing(keeper)).keep
+        outlet = stack.enter_context(Outlet(sys.stdout, patient=files))
+        sink = RecordSink(keep, outlet.write, settings.json, settings.explain)
         with Writer(sink, urgent=is_reported) as records:
             yield records, outlet
+
+
+def keep_none(records: Sequence[Record]) -> None:
+    """Stands for a station where none is named."""
 
 
 def _species(

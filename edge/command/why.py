@@ -1,16 +1,12 @@
 """`birdlisten why [ID]`: what speaks for a record, or why it was not reported."""
 
-from dataclasses import asdict
-
 from edge.config import Settings
-from edge.contract.text import json_line, visible
+from edge.contract.text import json_line
 from edge.records.detection import Detection, Rejection
-from edge.records.explanation import explained
+from edge.records.explanation import explained, listed
 from edge.records.reader import open_records
 
 _LISTED = 20
-_SHOWN = 12
-"""Characters of an id that tell it from others: its end, for it begins with the time."""
 
 
 def why(part: str | None, settings: Settings) -> int:
@@ -26,17 +22,13 @@ def why(part: str | None, settings: Settings) -> int:
     for (candidate, reason), review in zip(parts, reviews, strict=True):
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}
-            print(json_line({**asdict(candidate), **notes}))
+            print(json_line({**candidate.to_dict(), **notes}))
+        elif part:
+            print(explained(candidate, reason, review))
         else:
-            print(explained(candidate, reason, review) if part else _listed(candidate, reason))
+            print(listed(candidate, reason, review))
     return 0
 
 
 def _parts(record: Detection | Rejection) -> tuple[Detection, str | None]:
     return (record.candidate, record.reason) if isinstance(record, Rejection) else (record, None)
-
-
-def _listed(record: Detection, reason: str | None) -> str:
-    moment = record.detected_at or f"{record.start_s:9.1f} s"
-    told = f"{record.id[-_SHOWN:]}  {moment}  {record.common_name}  {reason or 'reported'}"
-    return visible(told)

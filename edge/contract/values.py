@@ -96,6 +96,22 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class ChoiceOrNumber:
+    """One of some words, or a whole number from 1 up."""
+
+    words: Sequence[str]
+
+    def read(self, given: object) -> str:
+        """The word, or the number's digits."""
+        if given in self.words:
+            return str(given)
+        return str(Number(1, 1024, whole=True).read(given))
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.words)}, or a whole number from 1 up"
+
+
+@dataclass(frozen=True)
 class Switch:
     """Yes or no."""
 

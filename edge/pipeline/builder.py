@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.contract.audio import AudioSpec
+from edge.contract.coordinates import Coordinates
 from edge.contract.text import well_formed
 from edge.dsp.onset import Onset
 from edge.pipeline.decider import Outcome, Run
@@ -20,6 +21,7 @@ from edge.records.detection import (
     Rejection,
 )
 from edge.source.framing import Window
+from edge.source.recorded import Recorded
 from edge.system import clock
 
 _LEAST_PER_S = 100
@@ -35,6 +37,19 @@ class Origin:
     station: str
     live: bool
     """A live source has a wall-clock time; a file is worked off in batches."""
+    recorded: Recorded | None = None
+    """Time and place of a file."""
+    root: str | None = None
+    """Folder that the source is relative to."""
+    volume: str | None = None
+    """File system that it lies on."""
+    channel: int | None = None
+    """From 1; None: all of them."""
+
+    @property
+    def begun_ms(self) -> int | None:
+        """UTC of a file's first sample, in milliseconds, if it is known."""
+        return None if self.recorded is None else self.recorded.begun_ms
 
 
 class RecordBuilder:
@@ -113,8 +128,8 @@ class RecordBuilder:
             id=self._ids.new(),
             station=well_formed(self._origin.station),
             detected_at=self._moment(onset, spec, newest),
-            time_zone=clock.time_zone(),
-            clock_synchronised=clock.synchronised(),
+            time_zone=self._zone,
+            clock_synchronised=self._is_synchronised(),
             start_s=_seconds(onset, spec),
             end_s=_seconds(run.end_sample, spec),
             source=well_formed(self._origin.source),
@@ -133,7 +148,26 @@ class RecordBuilder:
             bundle=identity.bundle,
             precision=identity.precision,
             provider=identity.provider,
+            root=_told(self._origin.root),
+            volume=_told(self._origin.volume),
+            channel=self._origin.channel,
+            latitude=None if self._place is None else self._place.latitude,
+            longitude=None if self._place is None else self._place.longitude,
         )
+
+    @property
+    def _zone(self) -> str:
+        recorded = self._origin.recorded
+        return recorded.zone if recorded and recorded.begun_ms else clock.time_zone()
+
+    @property
+    def _place(self) -> Coordinates | None:
+        return None if self._origin.recorded is None else self._origin.recorded.place
+
+    def _is_synchronised(self) -> bool:
+        """Trust in the clock that a record is dated by: ours, or the recorder's."""
+        recorded = self._origin.recorded
+        return recorded.synchronised if recorded and recorded.begun_ms else clock.synchronised()
 
     def _began(self, run: Run, spec: AudioSpec) -> int:
         """Place where sound rises near to what windows tell, if it does.
@@ -148,9 +182,11 @@ class RecordBuilder:
         return max(begun, min(self._told_to.get(run.species, 0), run.start_sample))
 
     def _moment(self, onset: int, spec: AudioSpec, newest: Window) -> str | None:
-        """Time of a sample, by sample counter and monotonic clock; None for a file."""
+        """Time of a sample, by sample counter and clock; None for a file without a date."""
         if not self._origin.live:
-            return None
+            begun_ms = self._origin.begun_ms
+            into_ms = onset * 1000 // spec.sample_rate_hz
+            return None if begun_ms is None else clock.iso_utc(begun_ms + into_ms)
         ended_ms = clock.now_ms() if newest.ended_ns is None else clock.utc_ms(newest.ended_ns)
         before_ms = (newest.end_sample - onset) * 1000 // spec.sample_rate_hz
         return clock.iso_utc(ended_ms - before_ms)
@@ -159,6 +195,10 @@ class RecordBuilder:
 def _seconds(samples: int, spec: AudioSpec) -> float:
     """Seconds from the source's start, cut to milliseconds: none lies beyond its end."""
     return samples * 1000 // spec.sample_rate_hz / 1000
+
+
+def _told(text: str | None) -> str | None:
+    return None if text is None else well_formed(text)
 
 
 def _evidence(found: Detection, run: Run) -> Evidence:

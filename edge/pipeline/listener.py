@@ -21,6 +21,7 @@ from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
 from edge.source.block import Block
 from edge.source.framing import Window, frame_blocks
+from edge.system.clock import year_share
 from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,14 @@ class Tally:
     """Lively windows that clip."""
     detections: int = 0
     species: set[str] = field(default_factory=set)
+
+    def add(self, other: "Tally") -> None:
+        """Count what another listener has heard, too."""
+        self.windows += other.windows
+        self.skipped += other.skipped
+        self.clipped += other.clipped
+        self.detections += other.detections
+        self.species |= other.species
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.skipped.items()))
@@ -69,6 +78,7 @@ class Listener:
         self._thresholds = Thresholds(recognizer.species, self._decision, recognizer.calibration)
         self._unheard = FaultBarrier(_LOG, "recognition", "a window is left out", logging.ERROR)
         self._unreported = FaultBarrier(_LOG, "reporting", "a window is left out", logging.ERROR)
+        self._year_share: float | None = None
         self.tally = Tally()
 
     def listen(
@@ -91,6 +101,8 @@ class Listener:
         builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
         pace = Pace(self.spec, self._max_cpu) if origin.live else None
         held = self._unreported if origin.live else nullcontext()
+        begun_ms = origin.begun_ms
+        self._year_share = None if begun_ms is None else year_share(begun_ms)
         for newest, scores in self._scored(source, pace):
             with held:
                 yield from extractor.before(newest)
@@ -139,7 +151,7 @@ class Listener:
         self._recognizer.refresh()
         admitted = [self._admit(gate.judge(window)) for window in windows]
         audible = [window for window, let_in in zip(windows, admitted, strict=True) if let_in]
-        scores = iter(self._recognizer.score(audible) if audible else ())
+        scores = iter(self._recognizer.score(audible, self._year_share) if audible else ())
         for window, let_in in zip(windows, admitted, strict=True):
             yield window, self._trusted(next(scores)) if let_in else None
 

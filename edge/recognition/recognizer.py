@@ -91,7 +91,7 @@ class Recognizer:
         species_set: name of a species set, for the calibration.
         species_ids: the species to choose from.
         occurrence: how often they are met at the station.
-        live: hears what sounds now; a recording may be of any time of the year.
+        live: hears what sounds now; of a recording the time of the year is given, or not known.
         overlay: what the station has learnt of its own.
 
     Raises:
@@ -160,8 +160,15 @@ class Recognizer:
         spec = self.bundle.manifest.audio
         self._encoder.encode(np.zeros((1, spec.window_samples), np.float32))
 
-    def score(self, windows: Sequence[Window]) -> list[WindowScores]:
-        """Score windows; which of them are worth it is for `judge` to say."""
+    def score(
+        self, windows: Sequence[Window], year_share: float | None = None
+    ) -> list[WindowScores]:
+        """Score windows; which of them are worth it is for `judge` to say.
+
+        Args:
+            windows: as they are heard.
+            year_share: when in the year a recording was made; a live source knows it itself.
+        """
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
         known = self._known
@@ -169,7 +176,7 @@ class Recognizer:
         chosen, similarity = (
             values[:, known.columns] for values in (scores.score, scores.similarity)
         )
-        probability = self._probability(chosen)
+        probability = self._probability(chosen, year_share)
         return [
             WindowScores(
                 start_sample=window.start_sample,
@@ -190,13 +197,13 @@ class Recognizer:
             return None
         return self._table[self._known.search.species_ids[first]]
 
-    def _probability(self, score: Float32s) -> Float64s | None:
+    def _probability(self, score: Float32s, year_share: float | None) -> Float64s | None:
         if self.calibration is None:
             return None
         probability = self.calibration.probability(score)
         if self._occurrence is None:
             return probability
-        moment = season() if self._live else None
+        moment = season() if self._live else year_share
         return weighed(probability, self._occurrence.odds(self._ids, moment))
 
     def judge(self, window: Window) -> GateVerdict:

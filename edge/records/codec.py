@@ -16,6 +16,7 @@ from edge.records.detection import (
     Detection,
     Evidence,
     Extension,
+    FileBegun,
     FileDone,
     Picture,
     Record,
@@ -75,5 +76,6 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Extension": lambda values: Extension(**values),
     "ClipKept": lambda values: ClipKept(**values),
     "ClipGone": lambda values: ClipGone(**values),
+    "FileBegun": lambda values: FileBegun(**values),
     "FileDone": lambda values: FileDone(**values),
 }

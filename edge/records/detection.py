@@ -6,10 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from edge.contract.arrays import Float16s, Int16s
+from edge.contract.errors import ConfigError
 from edge.contract.text import json_line, visible
 from edge.system import clock
+from edge.system.zone import named_zone
 
 SCHEMA = 1
+OF_RECORDINGS = ("root", "volume", "channel", "latitude", "longitude")
+"""Fields that only a record of a file has, as far as they are known."""
 NO_PICTURE = "(no picture yet)"
 _GREEN, _BOLD, _DIM, _RESET = "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
@@ -44,7 +48,7 @@ class Detection:
     """UUIDv7."""
     station: str
     detected_at: str | None
-    """UTC, ISO 8601 with milliseconds; null for a file, which has no date."""
+    """UTC, ISO 8601 with milliseconds; null for a file whose date nobody knows."""
     time_zone: str
     clock_synchronised: bool
     start_s: float
@@ -67,11 +71,35 @@ class Detection:
     precision: str
     provider: str
     schema: int = SCHEMA
+    root: str | None = None
+    """The folder that was given, of a recording in it; `source` is relative to that."""
+    volume: str | None = None
+    """The file system of a recording, by its UUID where it has one: two cards may look alike."""
+    channel: int | None = None
+    """From 1, where each was heard by itself."""
+    latitude: float | None = None
+    """Of the recorder, as its recording's header has it."""
+    longitude: float | None = None
 
     def to_json(self) -> str:
         """One line."""
+        return json_line(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as they are told: those of recordings only where they are known."""
         record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
-        return json_line(record)
+        unsaid = [name for name in OF_RECORDINGS if record[name] is None]
+        return {name: value for name, value in record.items() if name not in unsaid}
+
+    def local_time(self) -> datetime | None:
+        """The moment in the recorder's own time, where its zone is known; else in ours."""
+        if self.detected_at is None:
+            return None
+        moment = datetime.fromtimestamp(clock.milliseconds(self.detected_at) / 1000).astimezone()
+        try:
+            return moment.astimezone(named_zone(self.time_zone))
+        except ConfigError:
+            return moment
 
     def to_line(self, as_json: bool) -> str:
         """The line for stdout: JSON, or words, in colour only on a terminal."""
@@ -81,7 +109,7 @@ class Detection:
         """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
         strength = self.similarity if self.probability is None else self.probability
         common, scientific = visible(self.common_name), visible(self.scientific_name)
-        moment, name = self._moment(), f"{common} ({scientific})"
+        moment, name = visible(self._moment()), f"{common} ({scientific})"
         shown, credit = map(visible, self._picture())
         if not colour:
             return "  ".join(filter(None, (moment, name, f"{strength:.2f}", shown, credit)))
@@ -92,9 +120,12 @@ class Detection:
         )
 
     def _moment(self) -> str:
-        if self.detected_at is None:
+        """Time of day, or place in a recording; of one in a folder, behind its name."""
+        if self.detected_at is None or self.volume is not None:
             seconds = int(self.start_s)
-            return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+            place = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+            channel = None if self.channel is None else f"channel {self.channel}"
+            return "  ".join(filter(None, (self.root and self.source, channel, place)))
         seen = datetime.fromtimestamp(clock.milliseconds(self.detected_at) / 1000)
         return seen.strftime("%H:%M:%S")
 
@@ -162,14 +193,32 @@ class ClipGone:
 
 
 @dataclass(frozen=True)
+class FileBegun:
+    """A recording that is analysed from its beginning: what was found in it before is void."""
+
+    source: str
+    root: str | None = None
+    volume: str | None = None
+
+
+@dataclass(frozen=True)
 class FileDone:
-    """A recording of a watched folder, analysed to its end."""
+    """A recording, analysed to its end."""
 
     source: str
     size: int
     """Bytes."""
     modified_ns: int
+    root: str | None = None
+    volume: str | None = None
+    sha256: str | None = None
+    """Of the file; null for one of a watched folder, which is told by size and time alone."""
+    length_s: float | None = None
+    manner: str | None = None
+    """Digest of bundle and settings: with others it would be analysed anew."""
+    fault: str | None = None
+    """What is wrong with it; what was found before the fault counts."""
 
 
-Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone | FileDone
+Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone | FileBegun | FileDone
 """Parts of a station's records."""

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from edge.contract.text import visible
 from edge.records.detection import NO_PICTURE, Detection, Picture
 
+_SHOWN = 12
+"""Characters of an id that tell it from others: its end, for it begins with the time."""
+
 
 def explained(
     record: Detection, reason: str | None = None, review: tuple[str, str] | None = None
@@ -17,6 +20,16 @@ def explained(
         review: what a person said of it, and as what.
     """
     return "\n".join(map(visible, _lines(record, reason, review)))
+
+
+def listed(record: Detection, reason: str | None, review: tuple[str, str] | None) -> str:
+    """A line: id, local time, source, name, probability, and the verdict or the reason."""
+    moment = record.local_time()
+    time = f"{record.start_s:17.1f} s" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+    sure = record.similarity if record.probability is None else record.probability
+    told = " as ".join(filter(None, review)) if review else reason or "reported"
+    parts = (record.id[-_SHOWN:], time, record.source, record.common_name, f"{sure:.2f}", told)
+    return visible("  ".join(parts))
 
 
 def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None) -> Iterator[str]:

@@ -16,9 +16,16 @@ from urllib.parse import quote
 import numpy as np
 
 from edge.contract.arrays import Float16s
-from edge.contract.errors import StoreError
+from edge.contract.errors import BirdlistenError, StoreError
 from edge.records import inbox
-from edge.records.detection import Candidate, Detection, FileDone, Picture, Rejection
+from edge.records.detection import (
+    OF_RECORDINGS,
+    Candidate,
+    Detection,
+    FileDone,
+    Picture,
+    Rejection,
+)
 from edge.records.schema import FILE_NAME, check_version, log_of
 from edge.system import clock
 
@@ -26,8 +33,8 @@ _LOG = logging.getLogger(__name__)
 BUSY_S = 2.0
 ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
-_NUMBERED = 4
-"""Version from which records have numbers."""
+_NUMBERED, _PLACED = 4, 5
+"""Versions from which records have numbers, and recordings their folder and card."""
 FIELDS = tuple(field.name for field in fields(Detection))
 """Columns of a record, as it is told."""
 
@@ -100,23 +107,35 @@ class RecordReader:
         return None if found is None else (found["verdict"], found["note"])
 
     def files_done(self) -> list[FileDone]:
-        """Recordings of watched folders that were analysed to their end."""
+        """Recordings that were analysed to their end."""
         with told(self.path):
-            if check_version(self._database) < _NUMBERED:
+            version = check_version(self._database)
+            if version < _NUMBERED:
                 return []
-            rows = self._database.execute("SELECT source, size, modified_ns FROM files")
-            return [FileDone(*row) for row in rows]
+            table = "recordings" if version >= _PLACED else "files"
+            rows = self._database.execute(f"SELECT * FROM {table} ORDER BY rowid")
+            names = [field.name for field in fields(FileDone)]
+            return [
+                FileDone(**{name: row[name] for name in row.keys() if name in names})
+                for row in rows
+            ]
 
-    def of_source(self, source: str) -> list[Detection]:
-        """Species found in a recording, reported or not."""
-        known = "SELECT 1 FROM contexts WHERE source = ? LIMIT 1"
-        with told(self.path):
-            if check_version(self._database) < _NUMBERED:
-                return []
-            if self._database.execute(known, (source,)).fetchone() is None:
-                return []  # else all records would be looked through for each new file
-        found = self._select("WHERE source = ?", (source,))
-        return [one.candidate if isinstance(one, Rejection) else one for one in found]
+    def numbered(self, numbers: Sequence[int]) -> list[Detection]:
+        """Reported records by their numbers, in that order."""
+        places = ", ".join("?" * len(numbers))
+        rest = f"WHERE number IN ({places}) ORDER BY detected_at, number"
+        found = self._select(rest, numbers)
+        return [record for record in found if isinstance(record, Detection)]
+
+    def reported_in(self, recording: FileDone) -> list[Detection]:
+        """Species reported in a recording, in the order of their beginnings."""
+        place = (recording.source, recording.root, recording.volume)
+        found = self._select(
+            "WHERE source = ? AND root IS ? AND volume IS ? AND rejected IS NULL "
+            "ORDER BY channel, start_s, number",
+            place,
+        )
+        return [record for record in found if isinstance(record, Detection)]
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -127,7 +146,7 @@ class RecordReader:
         """Let the file go."""
         self._database.close()
 
-    def _select(self, rest: str, values: Sequence[str | int]) -> list[Detection | Rejection]:
+    def _select(self, rest: str, values: Sequence[str | int | None]) -> list[Detection | Rejection]:
         with told(self.path):
             rows = self._database.execute(f"SELECT * FROM records {rest}", values).fetchall()
         found = []
@@ -139,7 +158,10 @@ class RecordReader:
         return found
 
     def _record(self, row: sqlite3.Row) -> Detection | Rejection:
-        values: dict[str, Any] = {name: row[name] for name in FIELDS}
+        held = row.keys()
+        values: dict[str, Any] = {
+            name: row[name] for name in FIELDS if name in held or name not in OF_RECORDINGS
+        }
         values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
         values["top"] = tuple(Candidate(**species) for species in json.loads(row["top"]))
         values["clock_synchronised"] = bool(row["clock_synchronised"])
@@ -175,7 +197,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-        if isinstance(error, StoreError):
+        if isinstance(error, (BirdlistenError, BrokenPipeError)):
             raise
         problem = error.strerror if isinstance(error, OSError) else None
         raise StoreError(f"{path}: {problem or error}") from error

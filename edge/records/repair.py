@@ -5,15 +5,16 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import StoreError
+from edge.records.migrations import MIGRATIONS
 from edge.records.pages import Value, stray_rows
 from edge.records.reader import connect
-from edge.records.schema import FILE_NAME, MIGRATIONS, migrate, transaction
+from edge.records.schema import FILE_NAME, migrate, transaction
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ CHECK_S = 2.0
 """A check at the start takes no longer, however large the file; what it misses shows when used."""
 _FORMER, _FORMER_WIDTH, _WIDTH = 3, 25, 17
 """The last version whose records were one table, and the columns of that, and of today's."""
+_NUMBERED = 4
+"""The version after it, whose recordings are a table `files`."""
 BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 """Errors of a damaged file: what SQLite says of it may hold bytes of it."""
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -161,7 +164,9 @@ def _version(path: Path) -> int:
     if not tables & {"records", "kept_records"}:
         widths = Counter(len(values) for _, values in stray_rows(path))
         tables = {"records"} if widths[_FORMER_WIDTH] > widths[_WIDTH] else {"kept_records"}
-    return len(MIGRATIONS) if "kept_records" in tables else _FORMER
+    if "kept_records" not in tables:
+        return _FORMER
+    return _NUMBERED if "files" in tables else len(MIGRATIONS)
 
 
 def _tables(database: sqlite3.Connection) -> Iterator[tuple[str, list[sqlite3.Row]]]:
@@ -230,11 +235,18 @@ def _copy_strays(path: Path, new: sqlite3.Connection) -> None:
     with transaction(new):
         for number, values in stray_rows(path):
             for table, columns in tables.items():
-                if len(columns) == len(values) and all(map(_fits, columns, values)):
-                    named = zip(columns, values, strict=True)
+                if _belongs(columns, values):
+                    named = zip(columns, values, strict=False)
                     own = {column["name"]: value for column, value in named}
                     own.pop("number", None)  # which is the rowid
                     _put(new, table, ", ".join(own), [number, *own.values()])
+
+
+def _belongs(columns: Sequence[sqlite3.Row], values: Sequence[Value]) -> bool:
+    """True if a row is of a table; columns that were added later, its file lacks."""
+    added = columns[len(values) :]
+    whole = len(values) <= len(columns) and not any(column["notnull"] for column in added)
+    return whole and all(map(_fits, columns, values))
 
 
 def _fits(column: sqlite3.Row, value: Value) -> bool:

@@ -8,18 +8,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.contract.errors import StoreError
-from edge.records import inbox, repair
+from edge.records import inbox, recordings, repair
 from edge.records.detection import (
     ClipGone,
     ClipKept,
     Detection,
     Evidence,
     Extension,
+    FileBegun,
     FileDone,
     Record,
     Rejection,
 )
 from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
+from edge.records.recordings import columns
 from edge.records.retention import Retention
 from edge.records.schema import (
     FILE_NAME,
@@ -194,11 +196,14 @@ class Store(RecordReader):
         elif isinstance(record, ClipGone):
             gone = (Path(record.path).stem[-ID_CHARACTERS:], record.path)
             run("UPDATE kept_records SET clip = NULL WHERE id = ? AND clip = ?", gone)
+        elif isinstance(record, FileBegun):
+            recordings.begin(self._database, record)
         elif isinstance(record, FileDone):
-            done = (record.source, record.size, record.modified_ns)
-            run("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", done)
+            recordings.enter(self._database, record)
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
+        if found.volume is not None and recordings.is_reviewed(self._database, found):
+            return
         values = {name: getattr(found, name) for name in FIELDS}
         values |= {
             "pictures": packed_pictures(self._database, found.pictures),
@@ -207,7 +212,7 @@ class Store(RecordReader):
         }
         if found.detected_at is not None:
             values["detected_at"] = clock.milliseconds(found.detected_at)
-        names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+        names, places = columns(values)
         self._database.execute(f"INSERT INTO records ({names}) VALUES ({places})", values)
 
     def _review(self, review: inbox.Review) -> None:

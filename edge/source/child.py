@@ -26,6 +26,7 @@ class Child:
     Args:
         command: program and arguments, which everybody can read: no place for a secret.
         content: of its stdin, at most what a pipe holds.
+        feed: writes its stdin instead, in a thread of its own, and closes it.
         shown: makes of a line on stderr what may be shown of it.
 
     Raises:
@@ -33,7 +34,11 @@ class Child:
     """
 
     def __init__(
-        self, command: Sequence[str], content: str = "", shown: Callable[[str], str] = str
+        self,
+        command: Sequence[str],
+        content: str = "",
+        shown: Callable[[str], str] = str,
+        feed: Callable[[int], None] | None = None,
     ) -> None:
         if shutil.which(command[0]) is None:
             raise FileNotFoundError(command[0])
@@ -51,6 +56,9 @@ class Child:
         self.stdout: IO[bytes] = self._process.stdout
         self._lines: list[str] = []
         self._shown = shown
+        if feed is not None:
+            pipe = os.dup(self._process.stdin.fileno())
+            threading.Thread(target=feed, args=(pipe,), daemon=True).start()
         with suppress(BrokenPipeError), self._process.stdin as stdin:
             stdin.write(content.encode())
         self._pump = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from edge.contract.arrays import Float32s
 from edge.contract.errors import AudioError
 from edge.source.child import Child
-from edge.source.decoding import Decoding, part_samples
+from edge.source.decoding import Decoding, SampleForm, part_samples
 from edge.source.riff import read_form
 
 _LOG = logging.getLogger(__name__)
 _COMMAND = ("ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error")
 _OUTPUT = ("-map", "0:a:0", "-vn", "-c:a", "pcm_f32le", "-f", "wav", "-")
-_BYTES = 4
 _END_S = 10.0
 
 
@@ -34,22 +31,17 @@ def decode(path: Path) -> Iterator[Decoding]:
         AudioError: ffmpeg can't read it; or, once its parts are read, it ends in damage.
     """
     with Child([*_COMMAND, "-i", f"file:{path}", *_OUTPUT]) as child:
-        form = read_form(child.stdout)
-        if form is None:
+        head = read_form(child.stdout.read)
+        if head is None:
             raise AudioError(f"{path}: not readable as audio ({_said(child, path)})")
-        channels, rate_hz = form
-        yield Decoding(
-            rate_hz=rate_hz,
-            channels=channels,
-            parts=_parts(child, path, rate_hz=rate_hz, channels=channels),
-        )
+        rate_hz, form, _ = head
+        parts = _parts(child, path, rate_hz=rate_hz, form=form)
+        yield Decoding(rate_hz=rate_hz, channels=form.channels, parts=parts)
 
 
-def _parts(child: Child, path: Path, rate_hz: int, channels: int) -> Iterator[Float32s]:
-    size = part_samples(rate_hz) * channels * _BYTES
-    while content := child.stdout.read(size):
-        whole = len(content) - len(content) % (channels * _BYTES)
-        yield np.frombuffer(content[:whole], "<f4").reshape(-1, channels)
+def _parts(child: Child, path: Path, rate_hz: int, form: SampleForm) -> Iterator[Float32s]:
+    while content := child.stdout.read(part_samples(rate_hz) * form.frame_bytes):
+        yield form.decode(content[: len(content) - len(content) % form.frame_bytes])
     if child.status(_END_S) != 0:
         raise AudioError(f"{path}: damaged ({_said(child, path)}); copy it again")
     if child.said():

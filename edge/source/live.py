@@ -8,9 +8,9 @@ from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.source.block import Block
 from edge.source.microphone import Microphone
-from edge.source.raw import standard_input
 from edge.source.ring import Ring
 from edge.source.schedule import Schedule, read_schedule
+from edge.source.stdin import standard_input
 from edge.source.stream import Stream, check_ffmpeg, is_url
 from edge.source.supervisor import Capture, Supervisor
 
@@ -29,7 +29,7 @@ def check_live(settings: Settings) -> None:
         ConfigError: it is none, or its times of rest can't be read.
         AudioError: stdin is closed, or ffmpeg is missing.
     """
-    _schedule(settings)
+    read_times_of_rest(settings)
     if settings.input == "-":
         standard_input()
     elif settings.input is not None and not is_url(settings.input):
@@ -82,7 +82,7 @@ class Live:
 def _blocks(
     settings: Settings, capture: Capture | None, stopped: threading.Event
 ) -> Iterator[Block]:
-    schedule = _schedule(settings)
+    schedule = read_times_of_rest(settings)
     if capture is None:
         return _awake(standard_input().blocks(settings.rate, stopped), schedule)
     return Supervisor(capture, settings.wait, schedule=schedule, stopped=stopped).blocks()
@@ -99,7 +99,12 @@ def _awake(blocks: Iterator[Block], schedule: Schedule) -> Iterator[Block]:
         yield block if awake else Block.gap(resting=True)
 
 
-def _schedule(settings: Settings) -> Schedule:
+def read_times_of_rest(settings: Settings) -> Schedule:
+    """The quiet hours and the duty cycle of the settings.
+
+    Raises:
+        ConfigError: they can't be read.
+    """
     return read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
 
 

@@ -17,9 +17,10 @@ _BEFORE_MARK = (36, 21, 13)
 _TAG = b"ID3"
 _TAG_HEAD = 10
 _MPEG_1, _MONO = 3, 3
-_BIT_RATES = {_MPEG_1: (5, 64_000)}
-_OTHER_BIT_RATE = (8, 64_000)
-"""Number of a rate of bits at which a counting frame has room, and that rate."""
+_ROOMY, _OTHER_ROOMY = 5, 8
+"""Numbers of a rate of bits, 64 kbit/s, at which a counting frame has room."""
+_KBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_FEWER_KBITS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ = (44_100, 48_000, 32_000)
 _MANY = 0x7FFF_FFFF
 
@@ -36,6 +37,17 @@ class Count(NamedTuple):
 def begins(head: bytes) -> bool:
     """True of the first four bytes of an MP3."""
     return head[:3] == _TAG or _is_frame(head)
+
+
+def is_followed(content: bytes) -> bool:
+    """True if a frame begins here, and another where it ends."""
+    if not _is_frame(content[:4]):
+        return False
+    version, number = content[1] >> 3 & 3, content[2] >> 4
+    rates = _KBITS if version == _MPEG_1 else _FEWER_KBITS
+    padding = content[2] >> 1 & 1
+    end = _length(version, content[2] >> 2 & 3, 1000 * rates[number]) + padding
+    return _is_frame(content[end : end + 4])
 
 
 def first_frame(content: mmap) -> int:
@@ -64,13 +76,13 @@ def endless_count(head: bytes) -> bytes:
         head: the first four bytes of its first frame.
     """
     version, mono = head[1] >> 3 & 3, head[3] >> 6 == _MONO
-    number, bits = _BIT_RATES.get(version, _OTHER_BIT_RATE)
+    number = _ROOMY if version == _MPEG_1 else _OTHER_ROOMY
     rate = head[2] >> 2 & 3
     before = _BEFORE_MARK[(0 if version == _MPEG_1 else 1) + mono]
     own = bytes((0xFF, head[1] | 1, number << 4 | rate << 2, head[3]))
     frame = own.ljust(before, b"\0") + b"Xing" + _HAS_FRAMES.to_bytes(4, "big")
     frame += _MANY.to_bytes(4, "big")
-    return frame.ljust(_length(version, rate, bits), b"\0")
+    return frame.ljust(_length(version, rate, 64_000), b"\0")
 
 
 def _length(version: int, rate: int, bits: int) -> int:

@@ -1,21 +1,16 @@
-"""Raw PCM off a pipe: 16 bit, little-endian, mono; from arecord, ffmpeg or stdin."""
+"""PCM off a pipe: 16 bit, little-endian, mono, from arecord, ffmpeg or stdin; or as a WAV says."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache
-
-import numpy as np
 
 from edge.contract.audio import Waveform, to_mono_float32
-from edge.contract.errors import AudioError
 from edge.source.block import Block
+from edge.source.decoding import SampleForm
 from edge.source.pcm import read_part
 
 _BLOCK_S = 0.25
-_ADVICE = "pipe 16-bit mono PCM into it: arecord -t raw -f S16_LE -r 48000 | birdlisten --input -"
-_GLANCE_S = 0.2
+_MONO_16 = SampleForm()
 
 
 class RawPcm:
@@ -23,10 +18,20 @@ class RawPcm:
 
     Args:
         pipe: file descriptor of the read end.
+        form: of the samples; several channels are averaged.
+        begun: what was read of it already.
+        size: bytes after which something else follows; None: nothing does.
     """
 
-    def __init__(self, pipe: int) -> None:
-        self._pipe, self._half = pipe, b""
+    def __init__(
+        self,
+        pipe: int,
+        form: SampleForm = _MONO_16,
+        begun: bytes = b"",
+        size: int | None = None,
+    ) -> None:
+        self._pipe, self._form, self._left = pipe, form, size
+        self._half = begun
 
     def blocks(
         self,
@@ -47,8 +52,9 @@ class RawPcm:
             SourceFault: nothing came in time.
         """
         position, patience_s = 0, first_s
-        size = 2 * max(int(rate_hz * _BLOCK_S), 1)
-        while data := read_part(self._pipe, size, patience_s, stopped):
+        size, more = self._form.frame_bytes * max(int(rate_hz * _BLOCK_S), 1), True
+        while more:
+            more = bool(data := read_part(self._pipe, size, patience_s, stopped))
             patience_s = silence_s
             block = Block(self._samples(data), rate_hz, position, time.monotonic_ns())
             if len(block.samples):
@@ -57,51 +63,10 @@ class RawPcm:
 
     def _samples(self, data: bytes) -> Waveform:
         data = self._half + data
-        self._half = data[len(data) & ~1 :]
-        return to_mono_float32(np.frombuffer(data, "<i2", len(data) // 2))
-
-
-class StandardInput:
-    """The one stdin of this process.
-
-    A reload takes it over from the reader before, who ends first; a sample that had come by half is
-    whole for the next one.
-
-    Args:
-        descriptor: of stdin.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._pcm, self._read_by = RawPcm(descriptor), threading.Lock()
-
-    def blocks(self, rate_hz: int, stopped: threading.Event) -> Iterator[Block]:
-        """Blocks until it closes or is stopped.
-
-        Args:
-            rate_hz: of the samples.
-            stopped: set to end.
-
-        Raises:
-            AudioError: it can't be read.
-        """
-        while not self._read_by.acquire(timeout=_GLANCE_S):
-            if stopped.is_set():
-                return
-        try:
-            yield from self._pcm.blocks(rate_hz, stopped=stopped)
-        except OSError as error:
-            raise AudioError(f"stdin: {error.strerror}; {_ADVICE}") from error
-        finally:
-            self._read_by.release()
-
-
-@cache
-def standard_input() -> StandardInput:
-    """Stdin, which every caller shares.
-
-    Raises:
-        AudioError: it is closed.
-    """
-    if sys.stdin is None:
-        raise AudioError(f"stdin is closed; {_ADVICE}")
-    return StandardInput(sys.stdin.fileno())
+        if self._left is not None:
+            data = data[: self._left]
+        whole = len(data) - len(data) % self._form.frame_bytes
+        self._half = data[whole:]
+        if self._left is not None:
+            self._left -= whole
+        return to_mono_float32(self._form.decode(data[:whole]))

@@ -6,10 +6,12 @@ own end decides: sound goes on to it, unless what follows the claimed end is chu
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
+
+from edge.source.decoding import SampleForm
 
 _MAGIC = (b"RIFF", b"RF64", b"BW64")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -47,15 +49,7 @@ class WavLayout:
     promised: int
     """Bytes that the header promises; those that are there, if it knew of none."""
     rate_hz: int
-    channels: int
-    bits: int
-    """Of a sample, as it is stored: 8, 16, 24, 32 or 64."""
-    is_float: bool
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of a sample of every channel."""
-        return self.channels * self.bits // 8
+    form: SampleForm
 
 
 def read_chunks(file: BinaryIO) -> list[Chunk]:
@@ -137,41 +131,51 @@ def _is_name(name: bytes) -> bool:
     return name.isascii() and name.decode("ascii").isprintable()
 
 
-def _layout(form: bytes, data: Chunk) -> WavLayout | None:
+def _layout(head: bytes, data: Chunk) -> WavLayout | None:
     """None where samples are packed otherwise than one by one."""
-    if len(form) < 16:
+    if (known := _form(head)) is None:
         return None
-    tag, channels, rate_hz, _, align, _ = struct.unpack("<HHIIHH", form[:16])
-    if tag == _EXTENSIBLE and len(form) >= 26:
-        tag = int.from_bytes(form[24:26], "little")
-    bits = 8 * align // channels if channels else 0
-    stored = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}.get(tag, ())
-    if bits not in stored or align * 8 != bits * channels or not rate_hz:
-        return None
-    whole = data.size - data.size % align
+    rate_hz, form = known
+    whole = data.size - data.size % form.frame_bytes
     return WavLayout(
         start=data.start,
         size=whole,
         promised=data.claimed if data.is_cut else whole,
         rate_hz=rate_hz,
-        channels=channels,
-        bits=bits,
-        is_float=tag == _FLOAT,
+        form=form,
     )
 
 
-def read_form(pipe: IO[bytes]) -> tuple[int, int] | None:
-    """Read the head of a WAV off a pipe, up to its samples; its channels and rate, or None."""
-    if pipe.read(12)[8:] != b"WAVE":
+def _form(head: bytes) -> tuple[int, SampleForm] | None:
+    """Rate and form by a chunk `fmt `; None where samples are packed otherwise."""
+    if len(head) < 16:
         return None
-    form = b""
-    while len(head := pipe.read(_HEAD.size)) == _HEAD.size:
+    tag, channels, rate_hz, _, align, _ = struct.unpack("<HHIIHH", head[:16])
+    if tag == _EXTENSIBLE and len(head) >= 26:
+        tag = int.from_bytes(head[24:26], "little")
+    bits = 8 * align // channels if channels else 0
+    stored = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}.get(tag, ())
+    if bits not in stored or align * 8 != bits * channels or not rate_hz:
+        return None
+    return rate_hz, SampleForm(channels=channels, bits=bits, is_float=tag == _FLOAT)
+
+
+def read_form(read: Callable[[int], bytes]) -> tuple[int, SampleForm, int | None] | None:
+    """Read the head of a WAV off a pipe, up to its samples.
+
+    Args:
+        read: reads so many bytes, or less at the end.
+
+    Returns:
+        Rate in Hz, form, and bytes of the sound where these are known; None if it is no such WAV.
+    """
+    if read(12)[8:] != b"WAVE":
+        return None
+    known = None
+    while len(head := read(_HEAD.size)) == _HEAD.size:
         name, size = _HEAD.unpack(head)
         if name == b"data":
-            break
-        content = pipe.read(size + size % 2)
-        form = content if name == b"fmt " else form
-    if len(form) < 16:
-        return None
-    _, channels, rate_hz, _, _, _ = struct.unpack("<HHIIHH", form[:16])
-    return channels, rate_hz
+            return known and (*known, size if 0 < size < _UNKNOWN else None)
+        content = read(size + size % 2)
+        known = _form(content) if name == b"fmt " else known
+    return None

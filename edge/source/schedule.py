@@ -74,10 +74,10 @@ class Schedule:
 
     def awake(self) -> bool:
         """True if it is time to listen."""
-        return self._on_duty() and not self._quiet()
+        return self._on_duty() and not self.is_quiet(self.now())
 
     def __str__(self) -> str:
-        return "quiet hours" if self._quiet() else "the rest of the duty cycle"
+        return "quiet hours" if self.is_quiet(self.now()) else "the rest of the duty cycle"
 
     def _on_duty(self) -> bool:
         if self.duty is None:
@@ -85,11 +85,11 @@ class Schedule:
         on, cycle = self.duty
         return self.monotonic() / 60 % cycle < on
 
-    def _quiet(self) -> bool:
-        """Asked of the days around, for hours may pass midnight."""
+    def is_quiet(self, moment: datetime) -> bool:
+        """True in quiet hours; asked of the days around, for these may pass midnight."""
         if self.quiet is None:
             return False
-        moment = self.now().astimezone(self.place.zone)
+        moment = moment.astimezone(self.place.zone)
         days = (moment.date() + timedelta(days=n) for n in (-1, 0, 1))
         return any(self._holds(moment, day) for day in days)
 

@@ -31,8 +31,12 @@ def utc_ms(monotonic_ns: int) -> int:
 
 def iso_utc(milliseconds: int) -> str:
     """ISO 8601 in UTC with milliseconds: `2026-05-01T04:31:07.250Z`."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    moment = _moment(milliseconds)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
 
 
 def milliseconds(iso: str) -> int:
@@ -41,9 +45,9 @@ def milliseconds(iso: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def year_share() -> float:
-    """Share of this year that has passed, from 0 to 1 exclusive."""
-    moment = now()
+def year_share(milliseconds: int | None = None) -> float:
+    """Share of the year that has passed, from 0 to 1 exclusive; now, or at a moment in UTC."""
+    moment = now() if milliseconds is None else _moment(milliseconds)
     begun, ended = (datetime(moment.year + n, 1, 1, tzinfo=timezone.utc) for n in (0, 1))
     return (moment - begun) / (ended - begun)
 

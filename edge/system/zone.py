@@ -6,6 +6,7 @@ about it; that one counts only where there is nothing else.
 
 import io
 import os
+import re
 import struct
 import zoneinfo
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ LOCALTIME, TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
 _MOUNTS = Path("/proc/self/mountinfo")
 _UTC = {"UTC", "UCT", "GMT", "Zulu", "Universal", "Greenwich", "UTC0", "GMT0"}
 """Names that need no time zone database, alone or below Etc/."""
+_OFFSET = re.compile(r"(?:UTC)?([+-])([01]?\d|2[0-3]):?([0-5]\d)?", re.ASCII)
 _UNREADABLE = (OSError, ValueError, struct.error)
 _HEADER = b"TZif2" + bytes(31) + b"\0\0\0\1" * 2 + bytes(7)
 """Of a zone file with no transition and one zone of offset 0 (RFC 8536); twice, then a rule."""
@@ -52,6 +54,20 @@ def local_zone() -> tzinfo:
         return _zone(_link_name(named) or "UTC")
     except _UNREADABLE as error:
         raise _unknown(str(named)) from error
+
+
+def named_zone(name: str) -> tzinfo:
+    """The zone of a name such as Europe/Berlin, of an offset such as +02:00, or of a rule.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
+    found = _OFFSET.fullmatch(name.strip())
+    if found is None:
+        return _zone(name.strip())
+    sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-offset if sign == "-" else offset)
 
 
 def _named() -> str | Path:

@@ -71,11 +71,15 @@ def test_an_absent_device_lists_the_devices_or_names_the_demo(birdlisten: Run) -
     assert "Input devices" in ended.err or "birdlisten demo" in ended.err
 
 
+LOOKS = ("why", "records", "today")
+"""Commands that only read what a station holds."""
+
+
 def test_a_broken_bundle_ends_in_one_line(birdlisten: Run, bundle_copy: BundleFolder) -> None:
     bundle_copy.file("gallery.rows").write_bytes(b"x")
     for command in COMMANDS:
-        files = ["x.wav"] if command == "identify" else []
-        if command not in ("devices", "why", "confirm", "reject", "doctor", "service"):
+        files = ["x.wav"] if command in ("identify", "analyze") else []
+        if command not in (*LOOKS, "devices", "confirm", "reject", "doctor", "service"):
             ended = birdlisten(command, "--bundle", bundle_copy.path, *files)
             assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
 
@@ -190,9 +194,11 @@ def test_a_folders_bad_file_is_named_and_the_rest_go_on(
     ended = birdlisten("--input", songs[0].parent, "--threshold", "0", "--json")
     assert ended.code == 1
     assert str(bad) in ended.err
-    assert list(dict.fromkeys(record["source"] for record in ended.records())) == list(
-        map(str, songs)
-    )
+    found = ended.records()
+    assert list(dict.fromkeys(record["source"] for record in found)) == [
+        song.name for song in songs
+    ]
+    assert {record["root"] for record in found} == {str(songs[0].parent)}
 
 
 def test_records_of_a_file_agree_with_its_length_and_the_bundle(

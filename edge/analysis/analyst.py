@@ -1,0 +1,151 @@
+"""Analyst: hears whole recordings with one listener, each at its own time."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from edge.analysis.inputs import RecordingFile
+from edge.config import Settings
+from edge.contract.errors import AudioError
+from edge.pipeline.builder import Origin
+from edge.pipeline.listener import Listener, Tally
+from edge.records.detection import Clip, Record
+from edge.source.block import Block
+from edge.source.channels import EACH
+from edge.source.live import read_times_of_rest
+from edge.source.recorded import Recorded, recorded
+from edge.source.recording import count_channels, read_blocks
+from edge.source.schedule import Schedule
+from edge.system.throttle import reason
+from edge.system.zone import named_zone
+
+_LOG = logging.getLogger(__name__)
+_BLOCK_GAP = Block.gap()
+
+
+@dataclass
+class Analysis:
+    """Outcome of a recording."""
+
+    records: list[Record] = field(default_factory=list)
+    length_s: float = 0.0
+    """Seconds of sound in it."""
+    fault: str | None = None
+    """What is wrong with it; what was found before the fault counts."""
+    lacks_zone: bool = False
+    """It is dated, but nobody knows in which time zone."""
+    tally: Tally = field(default_factory=Tally)
+    """Of its windows."""
+    told: list[tuple[int, str]] = field(default_factory=list)
+    """Messages for the log, with their levels."""
+
+    @property
+    def said(self) -> str:
+        """The fault, and what became of the recording."""
+        return f"{self.fault}; {'what lies before that was heard' if self.length_s else 'skipped'}"
+
+
+class Analyst:
+    """Hears recordings.
+
+    Args:
+        settings: channel, time zone and quiet hours.
+        listener: made of the same settings.
+
+    Raises:
+        ConfigError: the time zone, or the quiet hours, can't be read.
+    """
+
+    def __init__(self, settings: Settings, listener: Listener) -> None:
+        self._listener, self._channel = listener, settings.channel
+        self._zone = None if settings.time_zone is None else named_zone(settings.time_zone)
+        self._rest = read_times_of_rest(settings)
+        self.length_s = 0.0
+        """Of what was heard of the newest recording."""
+        self.recorded = Recorded()
+        """Time and place of that."""
+
+    def analyse(
+        self, file: RecordingFile, found: Callable[[Record], object] = lambda record: None
+    ) -> Analysis:
+        """Everything that is found in a recording, whatever that is.
+
+        Args:
+            file: the recording.
+            found: told each record at once.
+
+        Raises:
+            BrokenPipeError: nobody reads what is found any more.
+        """
+        analysis, before = Analysis(), self._listener.tally
+        self._listener.tally = analysis.tally
+        try:
+            for record in self.records(file):
+                analysis.records.append(record)
+                found(record)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # whatever it is, it is of this file, and others are left
+            _LOG.debug("%s", file.path, exc_info=error)
+            analysis.fault = told(error, file)
+        finally:
+            self._listener.tally = before
+            before.add(analysis.tally)
+        analysis.length_s, analysis.lacks_zone = self.length_s, self.recorded.lacks_zone
+        return analysis
+
+    def records(self, file: RecordingFile) -> Iterator[Record]:
+        """Yield what is found in a recording, as soon as it is.
+
+        Raises:
+            AudioError: it is at fault; what was found before is yielded.
+        """
+        self.length_s, self.recorded = 0.0, recorded(file.path, self._zone)
+        for channel, number in self._channels(file):
+            origin = Origin(
+                source=file.source,
+                station=socket.gethostname(),
+                live=False,
+                recorded=self.recorded,
+                root=file.root,
+                volume=file.volume,
+                channel=number,
+            )
+            blocks = self._awake(self._counted(read_blocks(file.path, channel)))
+            for found in self._listener.listen(blocks, origin):
+                if not isinstance(found, Clip):  # of which a file has none
+                    yield found
+
+    def _channels(self, file: RecordingFile) -> Iterator[tuple[str, int | None]]:
+        """Channels to hear one after the other, as chosen, and their numbers in records."""
+        if self._channel != EACH:
+            yield self._channel, int(self._channel) if self._channel.isdecimal() else None
+            return
+        for number in range(1, count_channels(file.path) + 1):
+            yield str(number), number
+
+    def _counted(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for block in blocks:
+            self.length_s = max(self.length_s, block.end_sample / block.rate_hz)
+            yield block
+
+    def _awake(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Without those of quiet hours, if the recording's time is known."""
+        begun_ms = self.recorded.begun_ms
+        if self._rest.quiet is None or begun_ms is None:
+            return blocks
+        begun = datetime.fromtimestamp(begun_ms / 1000, timezone.utc)
+        return _outside(blocks, self._rest, begun)
+
+
+def told(error: Exception, file: RecordingFile) -> str:
+    """A fault of a recording in words."""
+    return str(error) if isinstance(error, AudioError) else f"{file.path}: {reason(error)}"
+
+
+def _outside(blocks: Iterator[Block], rest: Schedule, begun: datetime) -> Iterator[Block]:
+    for block in blocks:
+        moment = begun + timedelta(seconds=block.first_sample / block.rate_hz)
+        yield _BLOCK_GAP if rest.is_quiet(moment) else block

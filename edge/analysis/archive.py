@@ -1,0 +1,62 @@
+"""Archive of analysed recordings: their records, and which of them are known."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from edge.analysis.analyst import Analysis
+from edge.analysis.inputs import RecordingFile
+from edge.analysis.ledger import FileState, Ledger
+from edge.records.detection import FileBegun, FileDone
+from edge.records.lock import StationLock
+from edge.records.reader import told
+from edge.records.store import Store
+
+
+class Archive:
+    """Keeps recordings whole or not at all: a run that is killed goes on with the next one.
+
+    Args:
+        store: of the records.
+        manner: how recordings are heard.
+    """
+
+    def __init__(self, store: Store, manner: str) -> None:
+        self.records = store
+        self._ledger = Ledger(store.files_done(), manner)
+
+    def known(self, file: RecordingFile) -> FileDone | None:
+        """The entry of a recording that need not be heard again."""
+        return self._ledger.known(file)
+
+    def entries(self, files: Iterable[RecordingFile]) -> list[FileDone]:
+        """The entries of recordings that were heard, in order."""
+        return [entry for file in files if (entry := self._ledger.entry(file)) is not None]
+
+    def keep(self, file: RecordingFile, state: FileState, analysis: Analysis) -> None:
+        """Replace what was known of a recording by what was found now.
+
+        One of which nothing could be heard is tried again next time.
+
+        Raises:
+            StoreError: it can't be kept.
+        """
+        if analysis.fault and not analysis.length_s:
+            return
+        with told(file.path):
+            done = self._ledger.enter(file, state, analysis.length_s, analysis.fault)
+        begun = FileBegun(*file.key)
+        self.records.write_all([begun, *analysis.records, done])
+
+
+@contextmanager
+def open_archive(folder: Path, manner: str) -> Iterator[Archive]:
+    """The archive in a folder, made if need be; nobody else writes it meanwhile.
+
+    Raises:
+        StoreError: the folder can't be written, or another process has it.
+    """
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with StationLock(folder), closing(Store(folder)) as store:
+        yield Archive(store, manner)

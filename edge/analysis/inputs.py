@@ -1,0 +1,85 @@
+"""Recordings that a person names: files, and folders with all below them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.contract.errors import AudioError
+from edge.contract.text import counted, well_formed
+from edge.source.recording import SUFFIXES
+from edge.source.tree import read_tree
+from edge.system.volume import volume_of
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """A recording, and what tells it from all others."""
+
+    path: Path
+    source: str
+    """As it was given, or relative to the folder that was."""
+    root: str | None
+    """That folder."""
+    volume: str | None
+    """The file system it lies on; None of a file that isn't there."""
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None]:
+        """Source, root and volume."""
+        return self.source, self.root, self.volume
+
+
+@dataclass
+class Inputs:
+    """Recordings to work off, and what is to be said of the others."""
+
+    files: list[RecordingFile] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Inputs that can't be used."""
+    told: list[str] = field(default_factory=list)
+
+
+def find_inputs(paths: Iterable[Path]) -> Inputs:
+    """The recordings of files and folders, each once, in order."""
+    found = Inputs()
+    for path in paths:
+        if path.is_dir():
+            _add_folder(path, found)
+        else:
+            found.files.append(RecordingFile(path, well_formed(str(path)), None, _volume(path)))
+    found.files = list(dict.fromkeys(found.files))
+    return found
+
+
+def file_below(folder: Path, path: Path) -> RecordingFile:
+    """A recording of a folder that was given."""
+    source = well_formed(path.relative_to(folder).as_posix())
+    return RecordingFile(path, source, well_formed(str(folder.resolve())), _volume(path))
+
+
+def _add_folder(folder: Path, found: Inputs) -> None:
+    tree = read_tree(folder)
+    found.files += [file_below(folder, path) for path in tree.recordings]
+    found.problems += tree.unreadable
+    if tree.hidden:
+        found.told.append(f"{folder}: {counted(tree.hidden, 'hidden recording')} left out")
+    if not tree.recordings:
+        expected = ", ".join(SUFFIXES[:6])
+        found.problems.append(f"{folder}: no audio files here; expected {expected}")
+
+
+def _volume(path: Path) -> str | None:
+    try:
+        return volume_of(path)
+    except OSError:
+        return None
+
+
+def check_any(found: Inputs) -> None:
+    """Refuse to begin without a recording.
+
+    Raises:
+        AudioError: there is none; it says why.
+    """
+    if not found.files:
+        raise AudioError("; ".join(found.problems) or "no recordings were given")

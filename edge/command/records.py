@@ -1,0 +1,155 @@
+"""`birdlisten records` and `birdlisten today`: what was reported, all of it, in any form."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+
+from edge.config import Settings
+from edge.contract.errors import ConfigError
+from edge.contract.text import counted, json_line, visible
+from edge.records.explanation import listed
+from edge.records.query import Selection, SpeciesDay, count, select, species_named
+from edge.records.reader import RecordReader, open_records
+from edge.report.forms import FORMS, read_forms
+from edge.report.row import Manner, Row
+from edge.source.header import read_timestamp
+from edge.system import clock
+from edge.system.terminal import say
+from edge.system.zone import local_zone
+
+_WEEK = timedelta(days=7)
+_DAYS = {"today": 0, "yesterday": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordsRequest:
+    """Records that are wanted, and in which form."""
+
+    day: str | None = None
+    """A date, `today` or `yesterday`."""
+    week: str | None = None
+    """The last day of seven."""
+    since: str | None = None
+    until: str | None = None
+    """A date or a moment; local time unless it has an offset. Exclusive."""
+    named: str | None = None
+    """A species."""
+    form: str | None = None
+    """None: a line each, for people."""
+
+
+def show_records(settings: Settings, request: RecordsRequest) -> int:
+    """Print the reported records of a time, all of them.
+
+    Raises:
+        StoreError: the station has no records.
+        ConfigError: a date, a species or a form is unknown.
+    """
+    forms = read_forms(request.form) if request.form else ["jsonl"] if settings.json else []
+    if len(forms) > 1:
+        raise ConfigError("format: one at a time goes to stdout")
+    with open_records(settings.station_path) as records:
+        rows = _rows(records, _selection(records, request))
+        if forms:
+            FORMS[forms[0]].write(rows, sys.stdout.buffer, Manner())
+            return 0
+        for row in rows:
+            say(listed(row.record, None, row.verdict))
+    return 0
+
+
+def show_today(settings: Settings, day: str | None = None) -> int:
+    """Print the species of a day: how often, first and last, and those that are new.
+
+    Raises:
+        StoreError: the station has no records.
+    """
+    zone = local_zone()
+    begun = _day(day or "today", zone)
+    span = Selection(since_ms=_ms(begun), until_ms=_ms(_next(begun)))
+    with open_records(settings.station_path) as records:
+        found = count(records, span)
+    if settings.json:
+        for species in found:
+            say(json_line(_as_told(species)))
+        return 0
+    total = sum(species.records for species in found)
+    say(f"{begun:%Y-%m-%d}: {len(found)} species, {counted(total, 'record')}")
+    width = max((len(species.common_name) for species in found), default=0)
+    for species in found:
+        say(_line(species, zone, width))
+    return 0
+
+
+def _line(species: SpeciesDay, zone: tzinfo, width: int) -> str:
+    first, last = (_clock(moment, zone) for moment in (species.first_ms, species.last_ms))
+    name = f"{visible(species.common_name):{width}}"
+    new = "  new here" if species.is_new else ""
+    return f"{species.records:6}  {name}  {first} to {last}{new}"
+
+
+def _as_told(species: SpeciesDay) -> dict[str, object]:
+    values = species._asdict()
+    first_ms, last_ms = values.pop("first_ms"), values.pop("last_ms")
+    return {**values, "first": clock.iso_utc(first_ms), "last": clock.iso_utc(last_ms)}
+
+
+def _rows(records: RecordReader, selection: Selection) -> Iterator[Row]:
+    for chunk in select(records, selection):
+        verdicts = records.verdicts([record.id for record in chunk])
+        yield from map(Row, chunk, verdicts)
+
+
+def _selection(records: RecordReader, request: RecordsRequest) -> Selection:
+    zone = local_zone()
+    since, until = (
+        None if text is None else _moment(text, zone) for text in (request.since, request.until)
+    )
+    if request.day is not None:
+        since, until = (day := _day(request.day, zone)), _next(day)
+    if request.week is not None:
+        until = _next(_day(request.week, zone))
+        since = _midnight(until.date() - _WEEK, zone)
+    species = None if request.named is None else species_named(records, request.named)
+    return Selection(
+        since_ms=None if since is None else _ms(since),
+        until_ms=None if until is None else _ms(until),
+        species=species,
+    )
+
+
+def _day(text: str, zone: tzinfo) -> datetime:
+    """Midnight before a day."""
+    if text in _DAYS:
+        return _midnight(datetime.now(zone).date() - timedelta(days=_DAYS[text]), zone)
+    try:
+        return _midnight(date.fromisoformat(text), zone)
+    except ValueError:
+        raise ConfigError(
+            f"day: {text!r}, expected such as 2026-05-01, today or yesterday"
+        ) from None
+
+
+def _moment(text: str, zone: tzinfo) -> datetime:
+    found = read_timestamp(text)
+    if found is None:
+        return _day(text, zone)
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _next(begun: datetime) -> datetime:
+    """Midnight after a day, which may have 23 hours, or 25."""
+    return _midnight(begun.date() + timedelta(days=1), begun.tzinfo or timezone.utc)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _clock(moment_ms: int, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(moment_ms / 1000, zone):%H:%M}"

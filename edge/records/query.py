@@ -1,0 +1,106 @@
+"""Queries of a station's records: by time and species, in order, however many there are."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edge.contract.errors import ConfigError
+from edge.contract.names import nearest
+from edge.records.detection import Detection
+from edge.records.reader import RecordReader, told
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Choice of reported records."""
+
+    since_ms: int | None = None
+    """UTC in milliseconds, inclusive; None: of any time, and those without one."""
+    until_ms: int | None = None
+    """Exclusive."""
+    species: Sequence[str] | None = None
+    """Ids; None: all."""
+
+
+class SpeciesDay(NamedTuple):
+    """A species within a span of time."""
+
+    species_id: str
+    scientific_name: str
+    common_name: str
+    records: int
+    first_ms: int
+    last_ms: int
+    is_new: bool
+    """It was never reported here before."""
+
+
+def select(records: RecordReader, selection: Selection) -> Iterator[list[Detection]]:
+    """The records of a selection, by time, some hundred at once; undated ones come first."""
+    where, values = _where(selection)
+    numbers = f"SELECT number FROM kept_records {where} ORDER BY detected_at, number"
+    with told(records.path):
+        cursor = records.database.execute(numbers, values)
+        while chunk := cursor.fetchmany(_AT_ONCE):
+            yield records.numbered([number for (number,) in chunk])
+
+
+def count(records: RecordReader, selection: Selection) -> list[SpeciesDay]:
+    """The species of a selection with a beginning, most records first."""
+    where, values = _where(selection)
+    query = (
+        "SELECT species.species_id, scientific_name, common_name, count(*), min(detected_at), "
+        f"max(detected_at) FROM kept_records JOIN species ON species.number = species {where} "
+        "GROUP BY species.species_id ORDER BY count(*) DESC, min(detected_at)"
+    )
+    with told(records.path):
+        found = records.database.execute(query, values).fetchall()
+        return [
+            SpeciesDay._make((*row, not _was_before(records.database, row[0], row[4])))
+            for row in found
+        ]
+
+
+def species_named(records: RecordReader, name: str) -> list[str]:
+    """Ids of the species of a name, in any case: scientific, common, or an id.
+
+    Raises:
+        ConfigError: none of them was reported here.
+    """
+    with told(records.path):
+        rows = records.database.execute(
+            "SELECT DISTINCT species_id, scientific_name, common_name FROM species"
+        ).fetchall()
+    found = {row[0] for row in rows if name.casefold() in map(str.casefold, row)}
+    if not found:
+        names = [name for row in rows for name in row[1:]]
+        raise ConfigError(f"species: {name!r} was never reported here{nearest(name, names)}")
+    return sorted(found)
+
+
+def _where(selection: Selection) -> tuple[str, list[str | int]]:
+    """Conditions that an index answers."""
+    parts, values = ["rejected IS NULL"], list[str | int]()
+    if selection.species is not None:
+        places = ", ".join("?" * len(selection.species))
+        parts.append(f"species IN (SELECT number FROM species WHERE species_id IN ({places}))")
+        values += selection.species
+    if selection.since_ms is not None:
+        parts.append("detected_at >= ?")
+        values.append(selection.since_ms)
+    if selection.until_ms is not None:
+        parts.append("detected_at < ?")
+        values.append(selection.until_ms)
+    return f"WHERE {' AND '.join(parts)}", values
+
+
+def _was_before(database: sqlite3.Connection, species_id: str, moment_ms: int) -> bool:
+    query = (
+        "SELECT 1 FROM kept_records WHERE species IN "
+        "(SELECT number FROM species WHERE species_id = ?) "
+        "AND detected_at < ? AND rejected IS NULL LIMIT 1"
+    )
+    return database.execute(query, (species_id, moment_ms)).fetchone() is not None

@@ -1,0 +1,73 @@
+"""Row of a report: a record, and what the tables of other programs ask of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import PurePath
+
+from edge.records.detection import Detection
+from edge.records.inbox import CONFIRMED
+from edge.system import clock
+
+_QUARTERS = 4
+"""Of a month: BirdNET's year has 48 weeks."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reported species."""
+
+    record: Detection
+    verdict: tuple[str, str] | None = None
+    """What a person says of it, and as which species."""
+    before_s: float = 0.0
+    """Seconds of the recordings before its own, where several are one table."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability, or cosine where the bundle isn't calibrated."""
+        record = self.record
+        return record.similarity if record.probability is None else record.probability
+
+    @property
+    def path(self) -> str:
+        """The recording's."""
+        source, root = self.record.source, self.record.root
+        return source if root is None else str(PurePath(root) / source)
+
+    @property
+    def confirmed_name(self) -> str:
+        """The name that a person has confirmed; empty without."""
+        verdict, species_id = self.verdict or ("", "")
+        if verdict != CONFIRMED:
+            return ""
+        if species_id in ("", self.record.species_id):
+            return self.record.common_name
+        return species_id.replace("_", " ").capitalize()
+
+    @property
+    def week(self) -> int:
+        """Of the 48 of a year; -1 of a recording without a date."""
+        moment = self.moment
+        if moment is None:
+            return -1
+        return (moment.month - 1) * _QUARTERS + min((moment.day - 1) // 7, _QUARTERS - 1) + 1
+
+    @property
+    def moment(self) -> datetime | None:
+        """UTC at which it began."""
+        at = self.record.detected_at
+        return (
+            None
+            if at is None
+            else datetime.fromtimestamp(clock.milliseconds(at) / 1000, timezone.utc)
+        )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """Settings of an analysis that some tables repeat."""
+
+    overlap_s: float = 0.0
+    """Of two windows."""
+    threshold: float | None = None
+    species_list: str = ""

@@ -1,0 +1,44 @@
+"""Completeness of a recording, by what its form says of its own end; nothing is decoded."""
+
+from enum import Enum
+from pathlib import Path
+
+from edge.source import mp3
+from edge.source.links import find_links
+from edge.source.recording import BY_FFMPEG
+from edge.source.riff import misleading_layout, read_chunks
+
+
+class Completeness(Enum):
+    """State of a file, as far as it says."""
+
+    WHOLE = "whole"
+    CUT = "cut"
+    UNKNOWN = "unknown"
+
+
+def completeness(path: Path) -> Completeness:
+    """The state of a file: a WAV tells by its sizes, an Ogg by its last page.
+
+    Of other forms only that they are cut can be seen, where they count their bytes. What is no
+    recording is as whole as it will ever be.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(0)
+            wav = read_chunks(file)
+        if wav:
+            return _of_wav(path)
+        if find_links(path).is_cut or not head:
+            return Completeness.CUT
+    except (OSError, ValueError):  # it has gone, or is empty by now
+        return Completeness.CUT
+    coded = head == b"fLaC" or mp3.begins(head) or path.suffix.lower() in BY_FFMPEG
+    return Completeness.UNKNOWN if coded else Completeness.WHOLE
+
+
+def _of_wav(path: Path) -> Completeness:
+    """A size that was never written, or isn't reached, may be written yet."""
+    layout = misleading_layout(path)
+    return Completeness.WHOLE if layout is None else Completeness.CUT
