@@ -95,6 +95,12 @@ def _records(args: argparse.Namespace, settings: Settings) -> int:
     return show_records(settings, RecordsRequest(**_given(args, RecordsRequest)))
 
 
+def _report(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.report import ReportRequest, report
+
+    return report(settings, ReportRequest(**_given(args, ReportRequest)))
+
+
 def _why(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.why import why
 
@@ -176,6 +182,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "bench": _bench,
     "today": _today,
     "records": _records,
+    "report": _report,
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,

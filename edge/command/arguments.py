@@ -38,6 +38,7 @@ PURPOSES = {
     "look back, and teach": {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
+        "report": "a day or a week as one page of HTML, with pictures",
         "why": "what speaks for a record of this station, or why it was not reported",
         "confirm": "a record was right: its sound becomes an exemplar of the species",
         "reject": "a record was wrong: its sound becomes background",
@@ -232,8 +233,11 @@ def _add_machine_commands(add: Callable[[str], Parser]) -> None:
 def _add_records_commands(add: Callable[[str], Parser]) -> None:
     today, records = add("today"), add("records").add_argument
     today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
+    page = add("report").add_argument
+    page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
     for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
-        records(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
+        for command in (records, page):
+            command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
     records("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
     records("--until", metavar="MOMENT", help="likewise")
     records("--species", dest="named", metavar="NAME", help="of that one")

@@ -129,6 +129,7 @@ FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "demo": (*_REPORTS, *_STATION),
     "today": (json_flag, *_STATION),
     "records": (json_flag, *_STATION),
+    "report": _STATION,
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,

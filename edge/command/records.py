@@ -1,7 +1,7 @@
 """`birdlisten records` and `birdlisten today`: what was reported, all of it, in any form."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
@@ -50,7 +50,8 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
     if len(forms) > 1:
         raise ConfigError("format: one at a time goes to stdout")
     with open_records(settings.station_path) as records:
-        rows = _rows(records, _selection(records, request))
+        species = None if request.named is None else species_named(records, request.named)
+        rows = _rows(records, selection_of(request, species))
         if forms:
             FORMS[forms[0]].write(rows, sys.stdout.buffer, Manner())
             return 0
@@ -101,7 +102,12 @@ def _rows(records: RecordReader, selection: Selection) -> Iterator[Row]:
         yield from map(Row, chunk, verdicts)
 
 
-def _selection(records: RecordReader, request: RecordsRequest) -> Selection:
+def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) -> Selection:
+    """The selection of a request's time.
+
+    Raises:
+        ConfigError: a date can't be read.
+    """
     zone = local_zone()
     since, until = (
         None if text is None else _moment(text, zone) for text in (request.since, request.until)
@@ -111,7 +117,6 @@ def _selection(records: RecordReader, request: RecordsRequest) -> Selection:
     if request.week is not None:
         until = _next(_day(request.week, zone))
         since = _midnight(until.date() - _WEEK, zone)
-    species = None if request.named is None else species_named(records, request.named)
     return Selection(
         since_ms=None if since is None else _ms(since),
         until_ms=None if until is None else _ms(until),

@@ -38,6 +38,34 @@ class SpeciesDay(NamedTuple):
     """It was never reported here before."""
 
 
+class Sighting(NamedTuple):
+    """A dated record in short."""
+
+    species_id: str
+    scientific_name: str
+    common_name: str
+    moment_ms: int
+    confidence: float
+    """Probability, or cosine where the bundle isn't calibrated."""
+    number: int
+    verdict: str | None
+    """A person's, the newest."""
+
+
+def sightings(records: RecordReader, selection: Selection) -> Iterator[Sighting]:
+    """The dated records of a selection in short, by time."""
+    where, values = _where(selection)
+    query = (
+        "SELECT species_id, scientific_name, common_name, detected_at, "
+        "coalesce(probability, similarity), kept_records.number, "
+        "(SELECT verdict FROM reviews WHERE record = id ORDER BY reviews.number DESC LIMIT 1) "
+        f"FROM kept_records JOIN species ON species.number = species {where} "
+        "AND detected_at NOT NULL ORDER BY detected_at"
+    )
+    with told(records.path):
+        yield from map(Sighting._make, records.database.execute(query, values))
+
+
 def select(records: RecordReader, selection: Selection) -> Iterator[list[Detection]]:
     """The records of a selection, by time, some hundred at once; undated ones come first."""
     where, values = _where(selection)

@@ -1,0 +1,64 @@
+"""`birdlisten report`: a day or a week as one page of HTML, to look at and to send."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.command.records import RecordsRequest, selection_of
+from edge.config import Settings
+from edge.contract.bundle import write_atomic
+from edge.contract.errors import PathError
+from edge.contract.paths import inside
+from edge.records.detection import Picture
+from edge.records.reader import open_records, told
+from edge.report.page import to_page
+from edge.report.summary import summarise
+from edge.system import clock
+from edge.system.terminal import say
+from edge.system.zone import local_zone
+
+_MOST_BYTES = 2_000_000
+"""Of a picture that is put into the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """A span of time, and where its page goes."""
+
+    output: Path
+    day: str | None = None
+    """A date, `today` or `yesterday`."""
+    week: str | None = None
+    """The last day of seven."""
+
+
+def report(settings: Settings, request: ReportRequest) -> int:
+    """Write the page of a day (today, unless another is named) or of a week.
+
+    Raises:
+        StoreError: the station has no records, or the page can't be written.
+        ConfigError: a date can't be read.
+    """
+    day = request.day or (None if request.week else "today")
+    selection = selection_of(RecordsRequest(day=day, week=request.week))
+    folders = [settings.bundle_path, settings.station_path]
+    with open_records(settings.station_path) as records:
+        species = summarise(records, selection, local_zone())
+    span = f"the week to {request.week}" if request.week else str(day)
+    made = clock.now().astimezone(local_zone())
+    page = to_page(f"Birds of {span}", species, lambda picture: _jpeg(picture, folders), made)
+    with told(request.output):
+        request.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(request.output, page.encode())
+    say(request.output)
+    return 0
+
+
+def _jpeg(picture: Picture, folders: list[Path]) -> bytes | None:
+    """The picture's file, where the bundle or the station has it."""
+    for folder in folders if picture.file else ():
+        with suppress(PathError, OSError):
+            path = inside(folder, *str(picture.file).split("/"))
+            if path.stat().st_size <= _MOST_BYTES:
+                return path.read_bytes()
+    return None
