@@ -24,10 +24,11 @@ svg text { fill: currentColor; font-size: 11px } svg rect { fill: rgb(var(--bird
 ul { list-style: none; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)) }
 li { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem }
-img { width: 100%; height: 10rem; object-fit: cover; border-radius: .3rem; background: var(--line) }
+img { width: 100%; height: 12rem; object-fit: cover; object-position: 50% 25%;
+  border-radius: .3rem; background: var(--line) }
 h3 { margin: .4rem 0 0; font-size: 1rem } small { opacity: .75; display: block }
 .new { background: rgb(var(--bird)); color: var(--paper); border-radius: 1rem; padding: 0 .5rem;
-  font-size: .75rem; margin-left: .4rem }
+  font-size: .75rem; margin-left: .4rem; white-space: nowrap }
 """
 
 
