@@ -12,7 +12,7 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import Manifest
-from edge.contract.taxonomy import read_names
+from edge.decision.naming import read_species
 from edge.decision.occurrence import Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import is_file, select
@@ -45,10 +45,7 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
         BirdlistenError: bundle, precision, provider or species can't be used.
     """
     bundle = open_bundle(settings)
-    named, ids = _species(settings.species, bundle.manifest.species_sets)
-    unknown = sorted(set(ids or ()) - set(bundle.taxonomy.ids))
-    if unknown:
-        _LOG.warning("%s: not in this bundle: %s", settings.species, ", ".join(unknown))
+    named, ids = _species(settings.species, bundle)
     if settings.include is not None or settings.exclude is not None:
         begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
         ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
@@ -163,12 +160,12 @@ def keep_none(records: Sequence[Record]) -> None:
     """Stands for a station where none is named."""
 
 
-def _species(
-    chosen: str | None, sets: dict[str, list[str] | None]
-) -> tuple[str | None, list[str] | None]:
+def _species(chosen: str | None, bundle: Bundle) -> tuple[str | None, list[str] | None]:
+    """The name of a species set, or the ids that a file lists."""
+    sets = bundle.manifest.species_sets
     if chosen is None or chosen in sets:
         return chosen, None
     path = Path(chosen)
     if not is_file(path):
         raise ConfigError(f"species: {chosen!r} is neither a file nor one of {sorted(sets)}")
-    return None, read_names(path)
+    return None, read_species(path, bundle.taxonomy)
