@@ -101,6 +101,12 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
     return report(settings, ReportRequest(**_given(args, ReportRequest)))
 
 
+def _export(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.export import ExportRequest, export_ebird
+
+    return export_ebird(settings, ExportRequest(**_given(args, ExportRequest)))
+
+
 def _why(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.why import why
 
@@ -183,6 +189,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "today": _today,
     "records": _records,
     "report": _report,
+    "export": _export,
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,

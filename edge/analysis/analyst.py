@@ -34,6 +34,8 @@ class Analysis:
     """Seconds of sound in it."""
     fault: str | None = None
     """What is wrong with it; what was found before the fault counts."""
+    begun_ms: int | None = None
+    """UTC of its first sample, in milliseconds, where that is known."""
     lacks_zone: bool = False
     """It is dated, but nobody knows in which time zone."""
     tally: Tally = field(default_factory=Tally)
@@ -94,6 +96,7 @@ class Analyst:
             self._listener.tally = before
             before.add(analysis.tally)
         analysis.length_s, analysis.lacks_zone = self.length_s, self.recorded.lacks_zone
+        analysis.begun_ms = self.recorded.begun_ms
         return analysis
 
     def records(self, file: RecordingFile) -> Iterator[Record]:

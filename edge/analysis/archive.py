@@ -44,7 +44,13 @@ class Archive:
         if analysis.fault and not analysis.length_s:
             return
         with told(file.path):
-            done = self._ledger.enter(file, state, analysis.length_s, analysis.fault)
+            done = self._ledger.enter(
+                file,
+                state,
+                length_s=analysis.length_s,
+                fault=analysis.fault,
+                begun_ms=analysis.begun_ms,
+            )
         begun = FileBegun(*file.key)
         self.records.write_all([begun, *analysis.records, done])
 

@@ -64,7 +64,12 @@ class Ledger:
         return self._done.get(file.key)
 
     def enter(
-        self, file: RecordingFile, state: FileState, length_s: float, fault: str | None = None
+        self,
+        file: RecordingFile,
+        state: FileState,
+        length_s: float,
+        fault: str | None = None,
+        begun_ms: int | None = None,
     ) -> FileDone:
         """Enter a recording that was heard.
 
@@ -73,6 +78,7 @@ class Ledger:
             state: before it was heard.
             length_s: of its sound.
             fault: at which it ends.
+            begun_ms: UTC of its first sample, where that is known.
 
         Raises:
             OSError: it has gone meanwhile.
@@ -87,6 +93,7 @@ class Ledger:
             length_s=round(length_s, 3),
             manner=self.manner,
             fault=fault,
+            begun_ms=begun_ms,
         )
         self._done[file.key] = entry
         return entry

@@ -19,7 +19,7 @@ NOT_SETTINGS = (
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
     *("paths", "output", "form", "combine", "again", "jobs"),
-    *("day", "week", "since", "until", "named"),
+    *("day", "week", "since", "until", "named", "form_of", "location"),
 )
 """What is asked of one command only."""
 ACTIONS = ("list", "show", "add", "remove")
@@ -39,6 +39,7 @@ PURPOSES = {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
         "report": "a day or a week as one page of HTML, with pictures",
+        "export": "confirmed records as checklists for eBird, with the time really listened",
         "why": "what speaks for a record of this station, or why it was not reported",
         "confirm": "a record was right: its sound becomes an exemplar of the species",
         "reject": "a record was wrong: its sound becomes background",
@@ -235,11 +236,16 @@ def _add_records_commands(add: Callable[[str], Parser]) -> None:
     today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
     page = add("report").add_argument
     page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
+    checklists = add("export").add_argument
+    checklists("form_of", choices=("ebird",), metavar="ebird", help="a pair of files for eBird")
+    checklists("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
+    checklists("--location", metavar="NAME", help="of the place (default birdlisten)")
+    for command in (records, checklists):
+        command("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
+        command("--until", metavar="MOMENT", help="likewise")
     for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
-        for command in (records, page):
+        for command in (records, page, checklists):
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
-    records("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
-    records("--until", metavar="MOMENT", help="likewise")
     records("--species", dest="named", metavar="NAME", help="of that one")
     records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
 

@@ -96,7 +96,13 @@ def species_flags(parser: argparse.ArgumentParser) -> None:
     add("--include", metavar="NAMES", help="species, genera, families or orders; or a file")
     add("--exclude", metavar="NAMES", help="those to ignore, likewise")
     add("--occurrence", metavar="CSV", help="how often species are met, by parts of the year")
-    add("--latitude", metavar="DEG", help="of the station, where the table holds several places")
+    place_flags(parser)
+
+
+def place_flags(parser: argparse.ArgumentParser) -> None:
+    """Place of the station."""
+    add = parser.add_argument
+    add("--latitude", metavar="DEG", help="of the station: for its season, the sun, checklists")
     add("--longitude", metavar="DEG", help="likewise")
 
 
@@ -130,6 +136,7 @@ FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
     "today": (json_flag, *_STATION),
     "records": (json_flag, *_STATION),
     "report": _STATION,
+    "export": (place_flags, *_STATION),
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,

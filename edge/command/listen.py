@@ -123,5 +123,12 @@ def _heard(
         _LOG.error("%s", analysis.said)
     if analysis.length_s or not analysis.fault:
         with suppress(OSError):  # taken away again
-            write(ledger.enter(file, state, analysis.length_s, analysis.fault))
+            done = ledger.enter(
+                file,
+                state,
+                length_s=analysis.length_s,
+                fault=analysis.fault,
+                begun_ms=analysis.begun_ms,
+            )
+            write(done)
     return not analysis.fault

@@ -51,7 +51,7 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
         raise ConfigError("format: one at a time goes to stdout")
     with open_records(settings.station_path) as records:
         species = None if request.named is None else species_named(records, request.named)
-        rows = _rows(records, selection_of(request, species))
+        rows = rows_of_selection(records, selection_of(request, species))
         if forms:
             FORMS[forms[0]].write(rows, sys.stdout.buffer, Manner())
             return 0
@@ -96,7 +96,8 @@ def _as_told(species: SpeciesDay) -> dict[str, object]:
     return {**values, "first": clock.iso_utc(first_ms), "last": clock.iso_utc(last_ms)}
 
 
-def _rows(records: RecordReader, selection: Selection) -> Iterator[Row]:
+def rows_of_selection(records: RecordReader, selection: Selection) -> Iterator[Row]:
+    """The records of a selection with their verdicts, as they are read."""
     for chunk in select(records, selection):
         verdicts = records.verdicts([record.id for record in chunk])
         yield from map(Row, chunk, verdicts)
@@ -116,7 +117,7 @@ def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) 
         since, until = (day := _day(request.day, zone)), _next(day)
     if request.week is not None:
         until = _next(_day(request.week, zone))
-        since = _midnight(until.date() - _WEEK, zone)
+        since = midnight(until.date() - _WEEK, zone)
     return Selection(
         since_ms=None if since is None else _ms(since),
         until_ms=None if until is None else _ms(until),
@@ -127,9 +128,9 @@ def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) 
 def _day(text: str, zone: tzinfo) -> datetime:
     """Midnight before a day."""
     if text in _DAYS:
-        return _midnight(datetime.now(zone).date() - timedelta(days=_DAYS[text]), zone)
+        return midnight(datetime.now(zone).date() - timedelta(days=_DAYS[text]), zone)
     try:
-        return _midnight(date.fromisoformat(text), zone)
+        return midnight(date.fromisoformat(text), zone)
     except ValueError:
         raise ConfigError(
             f"day: {text!r}, expected such as 2026-05-01, today or yesterday"
@@ -143,13 +144,14 @@ def _moment(text: str, zone: tzinfo) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
-def _midnight(day: date, zone: tzinfo) -> datetime:
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """The moment at which a day begins."""
     return datetime.combine(day, time(), zone)
 
 
 def _next(begun: datetime) -> datetime:
     """Midnight after a day, which may have 23 hours, or 25."""
-    return _midnight(begun.date() + timedelta(days=1), begun.tzinfo or timezone.utc)
+    return midnight(begun.date() + timedelta(days=1), begun.tzinfo or timezone.utc)
 
 
 def _ms(moment: datetime) -> int:

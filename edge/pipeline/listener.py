@@ -16,6 +16,7 @@ from edge.dsp.gate import Gate, GateVerdict
 from edge.dsp.onset import Onset
 from edge.pipeline.builder import Origin, RecordBuilder
 from edge.pipeline.decider import Decider, Thresholds
+from edge.pipeline.effort import Effort
 from edge.pipeline.pace import Pace
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
@@ -100,6 +101,7 @@ class Listener:
         onset, extractor = Onset(self.spec, buffer), ClipExtractor(self.spec, clips, buffer)
         builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
         pace = Pace(self.spec, self._max_cpu) if origin.live else None
+        effort = Effort(origin.source, self.spec.sample_rate_hz) if origin.live else None
         held = self._unreported if origin.live else nullcontext()
         begun_ms = origin.begun_ms
         self._year_share = None if begun_ms is None else year_share(begun_ms)
@@ -110,10 +112,12 @@ class Listener:
                 for record in builder.records(decider.update(newest, scores), newest):
                     yield self._noted(record, extractor)
                 yield from extractor.due(newest.end_sample)
+                yield from effort.after(newest) if effort else ()
         if newest is not None:
             for record in builder.records(decider.finish(), newest):
                 yield self._noted(record, extractor)
         yield from extractor.finish()
+        yield from effort.finish() if effort else ()
         source.check()
 
     def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from edge.records.codec import decoded, encode
-from edge.records.detection import ClipGone, ClipKept, Detection, FileDone, Record
+from edge.records.detection import ClipGone, ClipKept, Detection, FileBegun, FileDone, Record
 from edge.records.journal import FILE_NAME, Journal
 from edge.system.throttle import RateLimitedLog
 
@@ -105,7 +105,7 @@ class Backlog:
 
     def _has_room(self, record: Record) -> bool:
         """Room that is half taken is kept for what was reported, and its clips."""
-        if isinstance(record, (Detection, ClipKept, ClipGone, FileDone)):
+        if isinstance(record, (Detection, ClipKept, ClipGone, FileBegun, FileDone)):
             return True
         if self._journal is None or self._memory:
             return self._held < MEMORY_BYTES // 2

@@ -18,6 +18,7 @@ from edge.records.detection import (
     Extension,
     FileBegun,
     FileDone,
+    Listened,
     Picture,
     Record,
     Rejection,
@@ -77,5 +78,6 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "ClipKept": lambda values: ClipKept(**values),
     "ClipGone": lambda values: ClipGone(**values),
     "FileBegun": lambda values: FileBegun(**values),
+    "Listened": lambda values: Listened(**values),
     "FileDone": lambda values: FileDone(**values),
 }

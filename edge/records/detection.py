@@ -193,6 +193,16 @@ class ClipGone:
 
 
 @dataclass(frozen=True)
+class Listened:
+    """A span of time in which a live source was heard without a gap; told anew as it goes on."""
+
+    source: str
+    begun_ms: int
+    """UTC in milliseconds."""
+    ended_ms: int
+
+
+@dataclass(frozen=True)
 class FileBegun:
     """A recording that is analysed from its beginning: what was found in it before is void."""
 
@@ -218,7 +228,10 @@ class FileDone:
     """Digest of bundle and settings: with others it would be analysed anew."""
     fault: str | None = None
     """What is wrong with it; what was found before the fault counts."""
+    begun_ms: int | None = None
+    """UTC of its first sample, in milliseconds, where that is known."""
 
 
-Record = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone | FileBegun | FileDone
+_Told = Detection | Extension | Rejection | Evidence | ClipKept | ClipGone
+Record = _Told | FileBegun | FileDone | Listened
 """Parts of a station's records."""

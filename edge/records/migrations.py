@@ -170,8 +170,12 @@ MIGRATIONS = (
     CREATE TABLE recordings (
         number INTEGER PRIMARY KEY, source TEXT NOT NULL, root TEXT, volume TEXT,
         size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, sha256 TEXT, length_s REAL,
-        manner TEXT, fault TEXT
+        manner TEXT, fault TEXT, begun_ms INTEGER
     );
+    CREATE TABLE listened (
+        source TEXT NOT NULL, begun_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX listened_by_time ON listened (begun_ms, source);
     CREATE UNIQUE INDEX recordings_by_source
         ON recordings (source, coalesce(root, ''), coalesce(volume, ''));
     INSERT INTO recordings (source, size, modified_ns)

@@ -92,6 +92,28 @@ def count(records: RecordReader, selection: Selection) -> list[SpeciesDay]:
         ]
 
 
+def listened(records: RecordReader, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
+    """Spans of time within a longer one in which something was heard: begun and ended, in ms.
+
+    Of live sources and of dated recordings, joined where they overlap.
+    """
+    query = (
+        "SELECT begun_ms, ended_ms FROM listened WHERE begun_ms < :until AND ended_ms > :since "
+        "UNION ALL SELECT begun_ms, begun_ms + CAST(length_s * 1000 AS INTEGER) FROM recordings "
+        "WHERE begun_ms < :until AND begun_ms + length_s * 1000 > :since ORDER BY 1"
+    )
+    with told(records.path):
+        rows = records.database.execute(query, {"since": since_ms, "until": until_ms}).fetchall()
+    joined: list[tuple[int, int]] = []
+    for begun_ms, ended_ms in rows:
+        begun, ended = max(begun_ms, since_ms), min(ended_ms, until_ms)
+        if joined and begun <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ended))
+        else:
+            joined.append((begun, ended))
+    return joined
+
+
 def species_named(records: RecordReader, name: str) -> list[str]:
     """Ids of the species of a name, in any case: scientific, common, or an id.
 

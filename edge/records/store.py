@@ -17,6 +17,7 @@ from edge.records.detection import (
     Extension,
     FileBegun,
     FileDone,
+    Listened,
     Record,
     Rejection,
 )
@@ -200,6 +201,9 @@ class Store(RecordReader):
             recordings.begin(self._database, record)
         elif isinstance(record, FileDone):
             recordings.enter(self._database, record)
+        elif isinstance(record, Listened):
+            span = (record.source, record.begun_ms, record.ended_ms)
+            run("INSERT OR REPLACE INTO listened VALUES (?, ?, ?)", span)
 
     def _insert(self, found: Detection, rejected: str | None) -> None:
         if found.volume is not None and recordings.is_reviewed(self._database, found):

@@ -53,7 +53,8 @@ def summarise(records: RecordReader, selection: Selection, zone: tzinfo) -> list
             ),
         )
         _add(summary, sighting, zone)
-        if sighting.confidence > best.get(sighting.species_id, _NONE).confidence:
+        before = best.setdefault(sighting.species_id, sighting)
+        if sighting.confidence > before.confidence:
             best[sighting.species_id] = sighting
     for species_id, sighting in best.items():
         (found[species_id].best,) = records.numbered([sighting.number])
@@ -63,9 +64,6 @@ def summarise(records: RecordReader, selection: Selection, zone: tzinfo) -> list
 def total(species: Iterable[SpeciesSummary]) -> int:
     """Records of all species."""
     return sum(summary.records for summary in species)
-
-
-_NONE = Sighting("", "", "", 0, -1.0, 0, None)
 
 
 def _add(summary: SpeciesSummary, sighting: Sighting, zone: tzinfo) -> None:

@@ -71,7 +71,7 @@ def test_an_absent_device_lists_the_devices_or_names_the_demo(birdlisten: Run) -
     assert "Input devices" in ended.err or "birdlisten demo" in ended.err
 
 
-LOOKS = ("why", "records", "today", "report")
+LOOKS = ("why", "records", "today", "report", "export")
 """Commands that only read what a station holds."""
 
 
