@@ -63,7 +63,7 @@ def analyze(settings: Settings, request: AnalysisRequest) -> int:
     inputs = find_inputs(request.paths)
     for line in inputs.told:
         _LOG.info("%s", line)
-    for line in inputs.problems:
+    for line in inputs.problems if inputs.files else ():
         _LOG.error("%s", line)
     check_any(inputs)
     run = AnalysisRun(settings, request)
@@ -106,7 +106,8 @@ class AnalysisRun:
         if known := len(files) - len(left):
             _LOG.info(KNOWN_ALREADY, counted(known, "recording"))
         sizes = {file: _size(file) for file in left}
-        with ProgressBar(sum(sizes.values()), shown=len(left) > 1) as bar:
+        shown = len(left) > 1 and not self._settings.quiet
+        with ProgressBar(sum(sizes.values()), shown) as bar:
             for file, state, analysis in self._analyses(left):
                 self._take(file, state, analysis)
                 bar.advance(sizes[file], f"{in_short(self._heard_s)} heard")

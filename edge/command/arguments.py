@@ -137,8 +137,10 @@ def _parser() -> Parser:
             description=helps[name],
             argument_default=argparse.SUPPRESS,
         )
+        # Behind its own options, which are added to it.
+        settings = command.add_argument_group("settings")
         for group in FLAGS[name]:
-            group(command)
+            group(settings)
         return command
 
     _add_hearing_commands(add)

@@ -53,43 +53,43 @@ def quiet_hours_flag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--quiet-hours", metavar="A..B", help=text)
 
 
-def talk_flags(parser: argparse.ArgumentParser) -> None:
+def talk_flags(parser: argparse._ActionsContainer) -> None:
     """Amount of talk."""
     parser.add_argument("--quiet", action="store_true", help="errors only")
     parser.add_argument("--verbose", action="store_true", help="the debug log too")
     parser.set_defaults(config=None)
 
 
-def station_flags(parser: argparse.ArgumentParser) -> None:
+def station_flags(parser: argparse._ActionsContainer) -> None:
     """The station and its settings."""
     add = parser.add_argument
     add("--station", metavar="DIR", help="the station's folder (holds config.yaml)")
     add("--config", type=Path, default=None, metavar="FILE", help="YAML settings")
 
 
-def json_flag(parser: argparse.ArgumentParser) -> None:
+def json_flag(parser: argparse._ActionsContainer) -> None:
     """Results as JSON."""
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
 
 
-def bundle_flag(parser: argparse.ArgumentParser) -> None:
+def bundle_flag(parser: argparse._ActionsContainer) -> None:
     """The bundle."""
     parser.add_argument("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
 
 
-def encoder_flags(parser: argparse.ArgumentParser) -> None:
+def encoder_flags(parser: argparse._ActionsContainer) -> None:
     """Processor and precision."""
     add = parser.add_argument
     add("--provider", choices=CHOICES["provider"], help="what to compute on (default auto)")
     add("--precision", choices=CHOICES["precision"], help="which encoder (default auto)")
 
 
-def threads_flag(parser: argparse.ArgumentParser) -> None:
+def threads_flag(parser: argparse._ActionsContainer) -> None:
     """Threads of the encoder."""
     parser.add_argument("--threads", metavar="N", help="of the encoder; 0 takes one a core")
 
 
-def species_flags(parser: argparse.ArgumentParser) -> None:
+def species_flags(parser: argparse._ActionsContainer) -> None:
     """The species that are listened for."""
     add = parser.add_argument
     add("--species", metavar="SET|FILE", help="a species set of the bundle, or a file of names")
@@ -99,26 +99,26 @@ def species_flags(parser: argparse.ArgumentParser) -> None:
     place_flags(parser)
 
 
-def place_flags(parser: argparse.ArgumentParser) -> None:
+def place_flags(parser: argparse._ActionsContainer) -> None:
     """Place of the station."""
     add = parser.add_argument
     add("--latitude", metavar="DEG", help="of the station: for its season, the sun, checklists")
     add("--longitude", metavar="DEG", help="likewise")
 
 
-def threshold_flags(parser: argparse.ArgumentParser) -> None:
+def threshold_flags(parser: argparse._ActionsContainer) -> None:
     """Thresholds of all species and of single ones."""
     add = parser.add_argument
     add("--threshold", metavar="P", help="confidence a species must reach, 0 to 1")
     add("--overrides", metavar="CSV", help="name,caution,threshold of some species")
 
 
-def hop_flag(parser: argparse.ArgumentParser) -> None:
+def hop_flag(parser: argparse._ActionsContainer) -> None:
     """Distance of two windows."""
     parser.add_argument("--hop", metavar="S", help="seconds between two windows")
 
 
-def caution_flag(parser: argparse.ArgumentParser) -> None:
+def caution_flag(parser: argparse._ActionsContainer) -> None:
     """Agreement of windows."""
     parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
 
@@ -128,7 +128,7 @@ _STATION = (bundle_flag, station_flags, talk_flags)
 _SCORES = (encoder_flags, species_flags)
 _PASSES = (*_SCORES, threshold_flags, hop_flag)
 _REPORTS = (*_PASSES, caution_flag, json_flag, threads_flag)
-FLAGS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], ...]] = {
+FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "listen": (source_flags, recording_flags, live_flags, *_REPORTS, *_STATION),
     "analyze": (recording_flags, quiet_hours_flag, *_REPORTS, *_STATION),
     "identify": (*_SCORES, json_flag, threads_flag, *_STATION),

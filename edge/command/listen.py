@@ -88,6 +88,8 @@ def _files(path: Path, ledger: Ledger, again: bool) -> Iterator[tuple[RecordingF
     inputs = find_inputs([path])
     for line in inputs.told:
         _LOG.info("%s", line)
+    for line in inputs.problems if inputs.files else ():
+        _LOG.error("%s", line)
     check_any(inputs)
     left = inputs.files
     if path.is_dir() and not again:

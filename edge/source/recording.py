@@ -110,10 +110,12 @@ def _opened(path: Path) -> tuple[list[AbstractContextManager[Decoding]], bool]:
         raise AudioError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
-    layout = misleading_layout(path)
+    try:
+        layout, links = misleading_layout(path), find_links(path)
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror}") from error
     if layout is not None:
         return [raw_wav.decode(path, layout)], False
-    links = find_links(path)
     if links.is_plain:
         return [_decode(path)], links.is_cut
     first, *others = links.ranges
