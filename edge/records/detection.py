@@ -89,6 +89,7 @@ class Detection:
         """The fields as they are told: those of recordings only where they are known."""
         record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
         unsaid = [name for name in OF_RECORDINGS if record[name] is None]
+        unsaid += [] if self.root else ["volume"]  # it tells folders apart
         return {name: value for name, value in record.items() if name not in unsaid}
 
     def local_time(self) -> datetime | None:
