@@ -44,6 +44,11 @@ class Analysis:
     """Messages for the log, with their levels."""
 
     @property
+    def counts(self) -> bool:
+        """False of a recording of which nothing could be heard: it is tried again next time."""
+        return self.fault is None or self.length_s > 0
+
+    @property
     def said(self) -> str:
         """The fault, and what became of the recording."""
         return f"{self.fault}; {'what lies before that was heard' if self.length_s else 'skipped'}"
@@ -64,10 +69,6 @@ class Analyst:
         self._listener, self._channel = listener, settings.channel
         self._zone = None if settings.time_zone is None else named_zone(settings.time_zone)
         self._rest = read_times_of_rest(settings)
-        self.length_s = 0.0
-        """Of what was heard of the newest recording."""
-        self.recorded = Recorded()
-        """Time and place of that."""
 
     def analyse(
         self, file: RecordingFile, found: Callable[[Record], object] = lambda record: None
@@ -84,7 +85,7 @@ class Analyst:
         analysis, before = Analysis(), self._listener.tally
         self._listener.tally = analysis.tally
         try:
-            for record in self.records(file):
+            for record in self._records(file, analysis):
                 analysis.records.append(record)
                 found(record)
         except BrokenPipeError:
@@ -95,29 +96,24 @@ class Analyst:
         finally:
             self._listener.tally = before
             before.add(analysis.tally)
-        analysis.length_s, analysis.lacks_zone = self.length_s, self.recorded.lacks_zone
-        analysis.begun_ms = self.recorded.begun_ms
         return analysis
 
-    def records(self, file: RecordingFile) -> Iterator[Record]:
-        """Yield what is found in a recording, as soon as it is.
-
-        Raises:
-            AudioError: it is at fault; what was found before is yielded.
-        """
-        self.length_s, self.recorded = 0.0, recorded(file.path, self._zone)
+    def _records(self, file: RecordingFile, analysis: Analysis) -> Iterator[Record]:
+        """Yield what is found in a recording, as soon as it is; its time and length are noted."""
+        made = recorded(file.path, self._zone)
+        analysis.begun_ms, analysis.lacks_zone = made.begun_ms, made.lacks_zone
         for channel, number in self._channels(file):
             origin = Origin(
                 source=file.source,
                 station=socket.gethostname(),
                 live=False,
-                recorded=self.recorded,
+                recorded=made,
                 root=file.root,
                 volume=file.volume,
                 channel=number,
             )
-            blocks = self._awake(self._counted(read_blocks(file.path, channel)))
-            for found in self._listener.listen(blocks, origin):
+            blocks = _counted(read_blocks(file.path, channel), analysis)
+            for found in self._listener.listen(self._awake(blocks, made), origin):
                 if not isinstance(found, Clip):  # of which a file has none
                     yield found
 
@@ -129,23 +125,23 @@ class Analyst:
         for number in range(1, count_channels(file.path) + 1):
             yield str(number), number
 
-    def _counted(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        for block in blocks:
-            self.length_s = max(self.length_s, block.end_sample / block.rate_hz)
-            yield block
-
-    def _awake(self, blocks: Iterator[Block]) -> Iterator[Block]:
+    def _awake(self, blocks: Iterator[Block], made: Recorded) -> Iterator[Block]:
         """Without those of quiet hours, if the recording's time is known."""
-        begun_ms = self.recorded.begun_ms
-        if self._rest.quiet is None or begun_ms is None:
+        if self._rest.quiet is None or made.begun_ms is None:
             return blocks
-        begun = datetime.fromtimestamp(begun_ms / 1000, timezone.utc)
+        begun = datetime.fromtimestamp(made.begun_ms / 1000, timezone.utc)
         return _outside(blocks, self._rest, begun)
 
 
 def told(error: Exception, file: RecordingFile) -> str:
     """A fault of a recording in words."""
     return str(error) if isinstance(error, AudioError) else f"{file.path}: {reason(error)}"
+
+
+def _counted(blocks: Iterator[Block], analysis: Analysis) -> Iterator[Block]:
+    for block in blocks:
+        analysis.length_s = max(analysis.length_s, block.end_sample / block.rate_hz)
+        yield block
 
 
 def _outside(blocks: Iterator[Block], rest: Schedule, begun: datetime) -> Iterator[Block]:

@@ -34,23 +34,15 @@ class Archive:
         return [entry for file in files if (entry := self._ledger.entry(file)) is not None]
 
     def keep(self, file: RecordingFile, state: FileState, analysis: Analysis) -> None:
-        """Replace what was known of a recording by what was found now.
-
-        One of which nothing could be heard is tried again next time.
+        """Replace what was known of a recording by what was found now, if that counts.
 
         Raises:
             StoreError: it can't be kept.
         """
-        if analysis.fault and not analysis.length_s:
+        if not analysis.counts:
             return
         with told(file.path):
-            done = self._ledger.enter(
-                file,
-                state,
-                length_s=analysis.length_s,
-                fault=analysis.fault,
-                begun_ms=analysis.begun_ms,
-            )
+            done = self._ledger.enter(file, state, analysis)
         begun = FileBegun(*file.key)
         self.records.write_all([begun, *analysis.records, done])
 

@@ -1,14 +1,16 @@
 """Recordings that a person names: files, and folders with all below them."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.contract.errors import AudioError
 from edge.contract.text import counted, well_formed
-from edge.source.recording import SUFFIXES
-from edge.source.tree import read_tree
+from edge.source.tree import EXPECTED, read_tree
 from edge.system.volume import volume_of
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,19 @@ class RecordingFile:
 
 @dataclass
 class Inputs:
-    """Recordings to work off, and what is to be said of the others."""
+    """Recordings to work off, and what is wrong with others."""
 
     files: list[RecordingFile] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Inputs that can't be used."""
-    told: list[str] = field(default_factory=list)
 
 
 def find_inputs(paths: Iterable[Path]) -> Inputs:
-    """The recordings of files and folders, each once, in order."""
+    """The recordings of files and folders, each once, in order; what is left out is told.
+
+    Raises:
+        AudioError: there is none; it says why.
+    """
     found = Inputs()
     for path in paths:
         if path.is_dir():
@@ -48,6 +53,10 @@ def find_inputs(paths: Iterable[Path]) -> Inputs:
         else:
             found.files.append(RecordingFile(path, well_formed(str(path)), None, _volume(path)))
     found.files = list(dict.fromkeys(found.files))
+    if not found.files:
+        raise AudioError("; ".join(found.problems) or "no recordings were given")
+    for problem in found.problems:
+        _LOG.error("%s", problem)
     return found
 
 
@@ -62,10 +71,9 @@ def _add_folder(folder: Path, found: Inputs) -> None:
     found.files += [file_below(folder, path) for path in tree.recordings]
     found.problems += tree.unreadable
     if tree.hidden:
-        found.told.append(f"{folder}: {counted(tree.hidden, 'hidden recording')} left out")
+        _LOG.info("%s: %s left out", folder, counted(tree.hidden, "hidden recording"))
     if not tree.recordings:
-        expected = ", ".join(SUFFIXES[:6])
-        found.problems.append(f"{folder}: no audio files here; expected {expected}")
+        found.problems.append(f"{folder}: no audio files here; expected {EXPECTED}")
 
 
 def _volume(path: Path) -> str | None:
@@ -73,13 +81,3 @@ def _volume(path: Path) -> str | None:
         return volume_of(path)
     except OSError:
         return None
-
-
-def check_any(found: Inputs) -> None:
-    """Refuse to begin without a recording.
-
-    Raises:
-        AudioError: there is none; it says why.
-    """
-    if not found.files:
-        raise AudioError("; ".join(found.problems) or "no recordings were given")

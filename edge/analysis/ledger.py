@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.analysis.analyst import Analysis
 from edge.analysis.inputs import RecordingFile
 from edge.config import Settings
 from edge.recognition.overlay import FOLDER
@@ -43,7 +44,7 @@ class Ledger:
     """
 
     def __init__(self, done: Iterable[FileDone], manner: str) -> None:
-        self._done = {(known.source, known.root, known.volume): known for known in done}
+        self._done = {known.key: known for known in done}
         self.manner = manner
 
     def known(self, file: RecordingFile) -> FileDone | None:
@@ -63,22 +64,13 @@ class Ledger:
         """The entry of a recording, however it was heard."""
         return self._done.get(file.key)
 
-    def enter(
-        self,
-        file: RecordingFile,
-        state: FileState,
-        length_s: float,
-        fault: str | None = None,
-        begun_ms: int | None = None,
-    ) -> FileDone:
+    def enter(self, file: RecordingFile, state: FileState, analysis: Analysis) -> FileDone:
         """Enter a recording that was heard.
 
         Args:
             file: the recording.
             state: before it was heard.
-            length_s: of its sound.
-            fault: at which it ends.
-            begun_ms: UTC of its first sample, where that is known.
+            analysis: what came of it.
 
         Raises:
             OSError: it has gone meanwhile.
@@ -90,10 +82,10 @@ class Ledger:
             root=file.root,
             volume=file.volume,
             sha256=digest(file.path),
-            length_s=round(length_s, 3),
+            length_s=round(analysis.length_s, 3),
             manner=self.manner,
-            fault=fault,
-            begun_ms=begun_ms,
+            fault=analysis.fault,
+            begun_ms=analysis.begun_ms,
         )
         self._done[file.key] = entry
         return entry

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.analysis.analyst import Analysis
 from edge.analysis.archive import Archive, open_archive
-from edge.analysis.inputs import RecordingFile, check_any, find_inputs
+from edge.analysis.inputs import RecordingFile, find_inputs
 from edge.analysis.ledger import FileState, manner_of
 from edge.analysis.pool import PoolJob, WorkerPool
 from edge.command.opening import keep_none
@@ -61,11 +61,6 @@ def analyze(settings: Settings, request: AnalysisRequest) -> int:
     """
     forms = read_forms(request.form or _FORM)
     inputs = find_inputs(request.paths)
-    for line in inputs.told:
-        _LOG.info("%s", line)
-    for line in inputs.problems if inputs.files else ():
-        _LOG.error("%s", line)
-    check_any(inputs)
     run = AnalysisRun(settings, request)
     with ExitStack() as stack:
         run.open(stack)
@@ -105,12 +100,12 @@ class AnalysisRun:
         left = [file for file in files if not self._is_known(file)]
         if known := len(files) - len(left):
             _LOG.info(KNOWN_ALREADY, counted(known, "recording"))
-        sizes = {file: _size(file) for file in left}
+        states = {file: state_of(file) for file in left}
         shown = len(left) > 1 and not self._settings.quiet
-        with ProgressBar(sum(sizes.values()), shown) as bar:
-            for file, state, analysis in self._analyses(left):
-                self._take(file, state, analysis)
-                bar.advance(sizes[file], f"{in_short(self._heard_s)} heard")
+        with ProgressBar(sum(state.size for state in states.values()), shown) as bar:
+            for file, analysis in self._analyses(left):
+                self._take(file, states[file], analysis)
+                bar.advance(states[file].size, f"{in_short(self._heard_s)} heard")
 
     def write_tables(
         self, files: Sequence[RecordingFile], forms: Sequence[str], output: Path
@@ -148,17 +143,14 @@ class AnalysisRun:
             self._fail(known.fault)
         return known is not None
 
-    def _analyses(
-        self, files: Sequence[RecordingFile]
-    ) -> Iterator[tuple[RecordingFile, FileState, Analysis]]:
+    def _analyses(self, files: Sequence[RecordingFile]) -> Iterator[tuple[RecordingFile, Analysis]]:
         """Outcomes of recordings, in order; by one process that shows it at once, or more."""
         jobs = min(self._request.jobs or len(os.sched_getaffinity(0)), len(files))
-        states = {file: state_of(file) for file in files}
-        if jobs <= 1:
-            analyst = open_analyst(self._settings) if files else None
-            for file in files:
-                assert analyst is not None
-                yield file, states[file], analyst.analyse(file, self._show)
+        if jobs == 0:
+            return
+        if jobs == 1:
+            analyst = open_analyst(self._settings)
+            yield from ((file, analyst.analyse(file, self._show)) for file in files)
             return
         job = PoolJob(_WORKER, self._settings, logging.getLogger().level)
         with WorkerPool(job, jobs) as pool:
@@ -167,7 +159,7 @@ class AnalysisRun:
                     _LOG.log(level, "%s", line)
                 for record in analysis.records:
                     self._show(record)
-                yield file, states[file], analysis
+                yield file, analysis
 
     def _take(self, file: RecordingFile, state: FileState, analysis: Analysis) -> None:
         self._heard.append(file)
@@ -204,7 +196,3 @@ def state_of(file: RecordingFile) -> FileState:
         return FileState.of(file.path)
     except OSError:
         return FileState(0, 0)
-
-
-def _size(file: RecordingFile) -> int:
-    return state_of(file).size

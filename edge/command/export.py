@@ -4,10 +4,17 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 
-from edge.command.records import RecordsRequest, midnight, rows_of_selection, selection_of
+from edge.command.records import (
+    RecordsRequest,
+    epoch_ms,
+    midnight,
+    next_midnight,
+    rows_of_selection,
+    selection_of,
+)
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
 from edge.contract.coordinates import Coordinates
@@ -70,7 +77,8 @@ def _checklists(
     records: RecordReader, rows: Iterator[Row], settings: Settings, location: str, zone: tzinfo
 ) -> Iterator[Checklist]:
     for (day, place), species in sorted(_grouped(rows, settings, zone).items(), key=_by_day):
-        spans = listened(records, _ms(midnight(day, zone)), _ms(midnight(_after(day), zone)))
+        begins = midnight(day, zone)
+        spans = listened(records, epoch_ms(begins), epoch_ms(next_midnight(begins)))
         minutes = round(sum(ended - begun for begun, ended in spans) / _MINUTE_MS)
         firsts = [row.moment.astimezone(zone) for row in species.values() if row.moment]
         begun = datetime.fromtimestamp(spans[0][0] / 1000, zone) if spans else min(firsts)
@@ -117,11 +125,3 @@ def _files(checklists: list[Checklist]) -> Iterator[tuple[str, str]]:
 def _by_day(group: tuple[tuple[date, Coordinates | None], object]) -> tuple[date, str]:
     (day, place), _ = group
     return day, repr(place)
-
-
-def _after(day: date) -> date:
-    return day + timedelta(days=1)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from edge.analysis.analyst import Analyst
-from edge.analysis.inputs import RecordingFile, check_any, file_below, find_inputs
+from edge.analysis.inputs import RecordingFile, file_below, find_inputs
 from edge.analysis.ledger import FileState, Ledger, manner_of
 from edge.command.analyze import KNOWN_ALREADY, state_of
 from edge.command.live import listen_live, tell
@@ -86,11 +86,6 @@ def _files(path: Path, ledger: Ledger, again: bool) -> Iterator[tuple[RecordingF
         AudioError: the folder holds no recording.
     """
     inputs = find_inputs([path])
-    for line in inputs.told:
-        _LOG.info("%s", line)
-    for line in inputs.problems if inputs.files else ():
-        _LOG.error("%s", line)
-    check_any(inputs)
     left = inputs.files
     if path.is_dir() and not again:
         left = [file for file in inputs.files if ledger.known(file) is None]
@@ -123,14 +118,7 @@ def _heard(
     analysis = analyst.analyse(file, write)
     if analysis.fault:
         _LOG.error("%s", analysis.said)
-    if analysis.length_s or not analysis.fault:
+    if analysis.counts:
         with suppress(OSError):  # taken away again
-            done = ledger.enter(
-                file,
-                state,
-                length_s=analysis.length_s,
-                fault=analysis.fault,
-                begun_ms=analysis.begun_ms,
-            )
-            write(done)
+            write(ledger.enter(file, state, analysis))
     return not analysis.fault

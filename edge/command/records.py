@@ -12,7 +12,7 @@ from edge.records.explanation import listed
 from edge.records.query import Selection, SpeciesDay, count, select, species_named
 from edge.records.reader import RecordReader, open_records
 from edge.report.forms import FORMS, read_forms
-from edge.report.row import Manner, Row
+from edge.report.row import Manner, Row, reviewed
 from edge.source.header import read_timestamp
 from edge.system import clock
 from edge.system.terminal import say
@@ -68,7 +68,7 @@ def show_today(settings: Settings, day: str | None = None) -> int:
     """
     zone = local_zone()
     begun = _day(day or "today", zone)
-    span = Selection(since_ms=_ms(begun), until_ms=_ms(_next(begun)))
+    span = Selection(since_ms=epoch_ms(begun), until_ms=epoch_ms(next_midnight(begun)))
     with open_records(settings.station_path) as records:
         found = count(records, span)
     if settings.json:
@@ -99,8 +99,7 @@ def _as_told(species: SpeciesDay) -> dict[str, object]:
 def rows_of_selection(records: RecordReader, selection: Selection) -> Iterator[Row]:
     """The records of a selection with their verdicts, as they are read."""
     for chunk in select(records, selection):
-        verdicts = records.verdicts([record.id for record in chunk])
-        yield from map(Row, chunk, verdicts)
+        yield from reviewed(records, chunk)
 
 
 def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) -> Selection:
@@ -114,13 +113,13 @@ def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) 
         None if text is None else _moment(text, zone) for text in (request.since, request.until)
     )
     if request.day is not None:
-        since, until = (day := _day(request.day, zone)), _next(day)
+        since, until = (day := _day(request.day, zone)), next_midnight(day)
     if request.week is not None:
-        until = _next(_day(request.week, zone))
+        until = next_midnight(_day(request.week, zone))
         since = midnight(until.date() - _WEEK, zone)
     return Selection(
-        since_ms=None if since is None else _ms(since),
-        until_ms=None if until is None else _ms(until),
+        since_ms=None if since is None else epoch_ms(since),
+        until_ms=None if until is None else epoch_ms(until),
         species=species,
     )
 
@@ -149,12 +148,13 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _next(begun: datetime) -> datetime:
+def next_midnight(begun: datetime) -> datetime:
     """Midnight after a day, which may have 23 hours, or 25."""
     return midnight(begun.date() + timedelta(days=1), begun.tzinfo or timezone.utc)
 
 
-def _ms(moment: datetime) -> int:
+def epoch_ms(moment: datetime) -> int:
+    """UTC in milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)
 
 

@@ -81,6 +81,11 @@ class Detection:
     """Of the recorder, as its recording's header has it."""
     longitude: float | None = None
 
+    @property
+    def confidence(self) -> float:
+        """Probability, or cosine where the bundle isn't calibrated."""
+        return self.similarity if self.probability is None else self.probability
+
     def to_json(self) -> str:
         """One line."""
         return json_line(self.to_dict())
@@ -108,15 +113,14 @@ class Detection:
 
     def to_text(self, colour: bool = False) -> str:
         """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
-        strength = self.similarity if self.probability is None else self.probability
         common, scientific = visible(self.common_name), visible(self.scientific_name)
         moment, name = visible(self._moment()), f"{common} ({scientific})"
         shown, credit = map(visible, self._picture())
         if not colour:
-            return "  ".join(filter(None, (moment, name, f"{strength:.2f}", shown, credit)))
+            return "  ".join(filter(None, (moment, name, f"{self.confidence:.2f}", shown, credit)))
         name = f"{_BOLD}{common}{_RESET} ({scientific})"
         return (
-            f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{strength:.2f}{_RESET}  {shown}  "
+            f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{self.confidence:.2f}{_RESET}  {shown}  "
             f"{_DIM}{credit}{_RESET}"
         )
 
@@ -203,8 +207,21 @@ class Listened:
     ended_ms: int
 
 
+class _OfFile:
+    """A record of a recording as a whole."""
+
+    source: str
+    root: str | None
+    volume: str | None
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None]:
+        """Source, root and volume, which tell the recording from all others."""
+        return self.source, self.root, self.volume
+
+
 @dataclass(frozen=True)
-class FileBegun:
+class FileBegun(_OfFile):
     """A recording that is analysed from its beginning: what was found in it before is void."""
 
     source: str
@@ -213,7 +230,7 @@ class FileBegun:
 
 
 @dataclass(frozen=True)
-class FileDone:
+class FileDone(_OfFile):
     """A recording, analysed to its end."""
 
     source: str

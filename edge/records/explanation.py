@@ -26,9 +26,15 @@ def listed(record: Detection, reason: str | None, review: tuple[str, str] | None
     """A line: id, local time, source, name, probability, and the verdict or the reason."""
     moment = record.local_time()
     time = f"{record.start_s:17.1f} s" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
-    sure = record.similarity if record.probability is None else record.probability
     told = " as ".join(filter(None, review)) if review else reason or "reported"
-    parts = (record.id[-_SHOWN:], time, record.source, record.common_name, f"{sure:.2f}", told)
+    parts = (
+        record.id[-_SHOWN:],
+        time,
+        record.source,
+        record.common_name,
+        f"{record.confidence:.2f}",
+        told,
+    )
     return visible("  ".join(parts))
 
 

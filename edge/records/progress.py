@@ -23,12 +23,12 @@ def recordings_done(station: Path, stopped: threading.Event) -> list[FileDone]:
         station: the station's folder; without records nothing is done yet.
         stopped: set to end.
     """
-    done = {(file.source, file.root, file.volume): file for file in _kept(station, stopped)}
+    done = {file.key: file for file in _kept(station, stopped)}
     for record in waiting_records(station):
         if isinstance(record, FileDone):
-            done[record.source, record.root, record.volume] = record
+            done[record.key] = record
         elif isinstance(record, FileBegun):
-            done.pop((record.source, record.root, record.volume), None)
+            done.pop(record.key, None)
     return list(done.values())
 
 

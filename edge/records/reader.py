@@ -121,7 +121,7 @@ class RecordReader:
             ]
 
     def numbered(self, numbers: Sequence[int]) -> list[Detection]:
-        """Reported records by their numbers, in that order."""
+        """Reported records by their numbers, in the order of their time."""
         places = ", ".join("?" * len(numbers))
         rest = f"WHERE number IN ({places}) ORDER BY detected_at, number"
         found = self._select(rest, numbers)
@@ -129,11 +129,10 @@ class RecordReader:
 
     def reported_in(self, recording: FileDone) -> list[Detection]:
         """Species reported in a recording, in the order of their beginnings."""
-        place = (recording.source, recording.root, recording.volume)
         found = self._select(
             "WHERE source = ? AND root IS ? AND volume IS ? AND rejected IS NULL "
             "ORDER BY channel, start_s, number",
-            place,
+            recording.key,
         )
         return [record for record in found if isinstance(record, Detection)]
 

@@ -44,7 +44,7 @@ def write_audacity(rows: Iterable[Row], file: TextIO, manner: Manner) -> None:
         record = row.record
         names = f"{_plain(record.scientific_name)}, {_plain(record.common_name)}"
         begin_s, end_s = (row.before_s + time for time in (record.start_s, record.end_s))
-        file.write(f"{begin_s:g}\t{end_s:g}\t{names}\t{row.confidence:.4f}\n")
+        file.write(f"{begin_s:g}\t{end_s:g}\t{names}\t{row.record.confidence:.4f}\n")
 
 
 def write_r(rows: Iterable[Row], file: TextIO, manner: Manner) -> None:
@@ -56,7 +56,7 @@ def _csv_row(row: Row) -> list[object]:
     record = row.record
     return [
         *(record.start_s, record.end_s, record.scientific_name, record.common_name),
-        *(f"{row.confidence:.4f}", row.path),
+        *(f"{row.record.confidence:.4f}", row.path),
     ]
 
 
@@ -65,7 +65,7 @@ def _raven_row(number: int, row: Row) -> list[object]:
     begin_s, end_s = (round(row.before_s + time, 3) for time in (record.start_s, record.end_s))
     return [
         *(number, _VIEW, record.channel or 1, begin_s, end_s, _LOW_HZ, _HIGH_HZ),
-        *(record.common_name, record.species_id, f"{row.confidence:.4f}", row.path),
+        *(record.common_name, record.species_id, f"{row.record.confidence:.4f}", row.path),
         *(record.start_s, record.scientific_name),
     ]
 
@@ -74,7 +74,7 @@ def _r_row(row: Row, manner: Manner) -> list[object]:
     record = row.record
     return [
         *(row.path, record.start_s, record.end_s, record.scientific_name, record.common_name),
-        f"{row.confidence:.4f}",
+        f"{row.record.confidence:.4f}",
         _NOWHERE if record.latitude is None else record.latitude,
         _NOWHERE if record.longitude is None else record.longitude,
         *(row.week, manner.overlap_s, _SENSITIVITY),

@@ -8,7 +8,7 @@ from edge.contract.bundle import write_atomic
 from edge.records.detection import FileDone
 from edge.records.reader import RecordReader
 from edge.report.forms import FORMS
-from edge.report.row import Manner, Row
+from edge.report.row import Manner, Row, reviewed
 
 
 class TableFolder:
@@ -60,10 +60,7 @@ def rows_of(records: RecordReader, recordings: Iterable[FileDone]) -> Iterator[R
     """Rows of what was reported; times of a recording follow those of the one before."""
     before_s = 0.0
     for recording in recordings:
-        found = records.reported_in(recording)
-        verdicts = records.verdicts([record.id for record in found])
-        for record, verdict in zip(found, verdicts, strict=True):
-            yield Row(record, verdict, before_s)
+        yield from reviewed(records, records.reported_in(recording), before_s)
         before_s += recording.length_s or 0.0
 
 

@@ -39,7 +39,7 @@ def _best(row: Row) -> list[object]:
     """The reported species with its distance, then those next to it."""
     record = row.record
     others = [best for best in record.top if best.scientific_name != record.scientific_name]
-    cells: list[object] = [record.common_name, _distance(row.confidence)]
+    cells: list[object] = [record.common_name, _distance(row.record.confidence)]
     for best in others[: _TOP - 1]:
         sure = None if best.probability is None else _distance(best.probability)
         cells += [best.common_name, "" if sure is None else sure]

@@ -106,7 +106,7 @@ def _sure(summary: SpeciesSummary) -> str:
     if best is None:
         return ""
     told = "similarity" if best.probability is None else "probability"
-    return f"; best {told} {best.similarity if best.probability is None else best.probability:.2f}"
+    return f"; best {told} {best.confidence:.2f}"
 
 
 def _picture(summary: SpeciesSummary, picture: Callable[[Picture], bytes | None]) -> str:

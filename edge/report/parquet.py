@@ -54,7 +54,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[object]]:
         end: [record.end_s for record in records],
         scientific: [record.scientific_name for record in records],
         common: [record.common_name for record in records],
-        confidence: [round(row.confidence, 4) for row in rows],
+        confidence: [round(row.record.confidence, 4) for row in rows],
         path: [row.path for row in rows],
         "detected_at": [row.moment for row in rows],
         **{

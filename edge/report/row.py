@@ -1,11 +1,13 @@
 """Row of a report: a record, and what the tables of other programs ask of it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePath
 
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED
+from edge.records.reader import RecordReader
 from edge.system import clock
 
 _QUARTERS = 4
@@ -21,12 +23,6 @@ class Row:
     """What a person says of it, and as which species."""
     before_s: float = 0.0
     """Seconds of the recordings before its own, where several are one table."""
-
-    @property
-    def confidence(self) -> float:
-        """Probability, or cosine where the bundle isn't calibrated."""
-        record = self.record
-        return record.similarity if record.probability is None else record.probability
 
     @property
     def path(self) -> str:
@@ -61,6 +57,21 @@ class Row:
             if at is None
             else datetime.fromtimestamp(clock.milliseconds(at) / 1000, timezone.utc)
         )
+
+
+def reviewed(
+    records: RecordReader, found: Sequence[Detection], before_s: float = 0.0
+) -> Iterator[Row]:
+    """Rows of records, each with what people said of it.
+
+    Args:
+        records: that they are of.
+        found: records.
+        before_s: seconds of the recordings before theirs.
+    """
+    verdicts = records.verdicts([record.id for record in found])
+    for record, verdict in zip(found, verdicts, strict=True):
+        yield Row(record, verdict, before_s)
 
 
 @dataclass(frozen=True)

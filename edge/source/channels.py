@@ -4,7 +4,6 @@ The mean of two channels of opposite phase is silence, that with a dead one half
 a broken one noise. So the mean is of those that are sound, by the first seconds of the file.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +65,10 @@ def mixdown(chosen: str, begun: Float32s) -> Mixdown:
     return _only(place, channels)
 
 
-def _only(place: int, channels: int, doubts: Sequence[str] = ()) -> Mixdown:
+def _only(place: int, channels: int) -> Mixdown:
     weights = np.zeros(channels, np.float32)
     weights[place] = 1
-    return Mixdown(weights, tuple(doubts))
+    return Mixdown(weights)
 
 
 def _of_sound_ones(begun: Float32s) -> Mixdown:

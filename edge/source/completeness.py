@@ -6,7 +6,7 @@ from pathlib import Path
 from edge.source import mp3
 from edge.source.links import find_links
 from edge.source.recording import BY_FFMPEG
-from edge.source.riff import misleading_layout, read_chunks
+from edge.source.riff import misleading_layout
 
 
 class Completeness(Enum):
@@ -26,19 +26,10 @@ def completeness(path: Path) -> Completeness:
     try:
         with path.open("rb") as file:
             head = file.read(4)
-            file.seek(0)
-            wav = read_chunks(file)
-        if wav:
-            return _of_wav(path)
-        if find_links(path).is_cut or not head:
+        # A size that was never written, or isn't reached, may be written yet.
+        if not head or misleading_layout(path) or find_links(path).is_cut:
             return Completeness.CUT
     except (OSError, ValueError):  # it has gone, or is empty by now
         return Completeness.CUT
     coded = head == b"fLaC" or mp3.begins(head) or path.suffix.lower() in BY_FFMPEG
     return Completeness.UNKNOWN if coded else Completeness.WHOLE
-
-
-def _of_wav(path: Path) -> Completeness:
-    """A size that was never written, or isn't reached, may be written yet."""
-    layout = misleading_layout(path)
-    return Completeness.WHOLE if layout is None else Completeness.CUT

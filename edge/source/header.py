@@ -7,12 +7,13 @@ comment that AudioMoths write.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
-from edge.source.riff import Chunk, content, read_chunks
+from edge.source.riff import content, read_chunks
+from edge.system.zone import offset_zone
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?"
@@ -24,8 +25,8 @@ _COMMENT = re.compile(
     r"\(UTC([+-]\d{1,2}:?(?:\d\d)?)?\)",
     re.ASCII,
 )
-_OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
 _BEXT = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)(\d\d)\D(\d\d)\D(\d\d)", re.ASCII)
+_READ = (b"guan", b"bext", b"LIST")
 _BEXT_MOMENT = slice(320, 338)
 """Date and time, behind description, originator and its reference."""
 _FIRST_YEAR = 1990
@@ -48,7 +49,7 @@ def read_header(path: Path) -> RecordingHeader:
             found = {
                 chunk.name: content(file, chunk)
                 for chunk in read_chunks(file)
-                if chunk.name in (b"guan", b"bext") or _is_info(chunk)
+                if chunk.name in _READ
             }
     except OSError:
         return RecordingHeader()
@@ -68,19 +69,9 @@ def read_timestamp(text: str) -> datetime | None:
         return None
     *numbers, second, fraction, offset = found.groups()
     microseconds = int((fraction or "0")[:6].ljust(6, "0"))
-    zone = None if offset is None else read_offset("+00" if offset in "Zz" else offset)
+    zone = None if offset is None else offset_zone("+00" if offset in "Zz" else offset)
     parts = (*map(int, numbers), int(second or 0), microseconds)
     return moment(*parts, zone=zone)
-
-
-def read_offset(text: str) -> tzinfo | None:
-    """The zone of `-5`, `+02:00` or `+0130`; None if it is none."""
-    found = _OFFSET.fullmatch(text)
-    if found is None:
-        return None
-    sign, hours, minutes = found.groups()
-    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-    return timezone(-offset if sign == "-" else offset) if offset < timedelta(days=1) else None
 
 
 def moment(*numbers: int, zone: tzinfo | None = None) -> datetime | None:
@@ -90,10 +81,6 @@ def moment(*numbers: int, zone: tzinfo | None = None) -> datetime | None:
     except ValueError:
         return None
     return found if found.year >= _FIRST_YEAR else None
-
-
-def _is_info(chunk: Chunk) -> bool:
-    return chunk.name == b"LIST"
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
@@ -115,7 +102,7 @@ def _comment_moment(content: bytes) -> datetime | None:
         return None
     *numbers, offset = found.groups()
     hour, minute, second, day, month, year = map(int, numbers)
-    zone = timezone.utc if offset is None else read_offset(offset)
+    zone = timezone.utc if offset is None else offset_zone(offset)
     parts = (year, month, day, hour, minute, second)
     return moment(*parts, zone=zone)
 

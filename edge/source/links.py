@@ -51,7 +51,7 @@ def _without_length(head: bytes) -> bytes:
 
 def _ogg_links(content: mmap.mmap) -> FileLinks:
     starts, place, flags = list[int](), 0, _ENDS
-    for place, flags, _ in _pages(content):
+    for place, flags in _pages(content):
         # The first pages of streams that sound together follow each other.
         if flags & _BEGINS and not (starts and _begins(content, starts[-1], place)):
             starts.append(place)
@@ -59,13 +59,13 @@ def _ogg_links(content: mmap.mmap) -> FileLinks:
     return FileLinks(_ranges(starts or [0], len(content)), is_cut=not whole)
 
 
-def _pages(content: mmap.mmap) -> Iterator[tuple[int, int, int]]:
-    """Place, flags and end of each page; damage between two is passed over."""
+def _pages(content: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Place and flags of each page; damage between two is passed over."""
     place = 0
     while place >= 0:
         end = _page_end(content, place)
         if content[place : place + 4] == b"OggS" and place + _OGG_HEAD <= len(content):
-            yield place, content[place + 5], end or len(content)
+            yield place, content[place + 5]
             if end is None:
                 return
         place = content.find(b"OggS", end or place + 1)

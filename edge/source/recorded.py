@@ -11,7 +11,8 @@ from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 from edge.contract.coordinates import Coordinates
-from edge.source.header import moment, read_header, read_offset
+from edge.source.header import moment, read_header
+from edge.system.zone import offset_zone
 
 _PLAIN = re.compile(
     r"(?<!\d)(?P<date>\d{8})(?P<by>[_$T -])(?P<time>\d{6})(?:_\d{6}(?!\d))?"
@@ -88,7 +89,7 @@ def _named(stem: str) -> _Named | None:
     if found := _PLAIN.search(stem):
         offset = found["offset"]
         usual = timezone.utc if _AUDIOMOTH.fullmatch(stem) else None
-        return _read(found, read_offset(offset) if offset else None, usual)
+        return _read(found, offset_zone(offset) if offset else None, usual)
     found = _DASHED.search(stem)
     return None if found is None else _read(found)
 

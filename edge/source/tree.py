@@ -9,6 +9,8 @@ from edge.contract.errors import AudioError, in_words
 from edge.source.recording import SUFFIXES
 
 _LOG = logging.getLogger(__name__)
+EXPECTED = ", ".join(SUFFIXES[:6])
+"""In words, of a folder without any."""
 _APPLE = "._"
 """What a Mac writes beside every file on a card that isn't its own."""
 
@@ -36,9 +38,7 @@ def find_recordings(folder: Path) -> list[Path]:
         _LOG.warning("%s", problem)
     if not tree.recordings:
         hidden = f" but {tree.hidden} hidden ones" if tree.hidden else ""
-        raise AudioError(
-            f"{folder}: no audio files here{hidden}; expected {', '.join(SUFFIXES[:6])}"
-        )
+        raise AudioError(f"{folder}: no audio files here{hidden}; expected {EXPECTED}")
     return tree.recordings
 
 

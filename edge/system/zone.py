@@ -22,7 +22,7 @@ LOCALTIME, TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
 _MOUNTS = Path("/proc/self/mountinfo")
 _UTC = {"UTC", "UCT", "GMT", "Zulu", "Universal", "Greenwich", "UTC0", "GMT0"}
 """Names that need no time zone database, alone or below Etc/."""
-_OFFSET = re.compile(r"(?:UTC)?([+-])([01]?\d|2[0-3]):?([0-5]\d)?", re.ASCII)
+_OFFSET = re.compile(r"([+-])([01]?\d|2[0-3]):?([0-5]\d)?", re.ASCII)
 _UNREADABLE = (OSError, ValueError, struct.error)
 _HEADER = b"TZif2" + bytes(31) + b"\0\0\0\1" * 2 + bytes(7)
 """Of a zone file with no transition and one zone of offset 0 (RFC 8536); twice, then a rule."""
@@ -62,9 +62,15 @@ def named_zone(name: str) -> tzinfo:
     Raises:
         ConfigError: it is unknown.
     """
-    found = _OFFSET.fullmatch(name.strip())
+    name = name.strip()
+    return offset_zone(name.removeprefix("UTC")) or _zone(name)
+
+
+def offset_zone(text: str) -> tzinfo | None:
+    """The zone of `-5`, `+02:00` or `+0130`; None if it is none."""
+    found = _OFFSET.fullmatch(text)
     if found is None:
-        return _zone(name.strip())
+        return None
     sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
     return timezone(-offset if sign == "-" else offset)
