@@ -103,8 +103,10 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
 
 def _export(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.export import ExportRequest, export_ebird
+    from edge.command.export_clips import export_clips
 
-    return export_ebird(settings, ExportRequest(**_given(args, ExportRequest)))
+    export = export_clips if args.form_of == "clips" else export_ebird
+    return export(settings, ExportRequest(**_given(args, ExportRequest)))
 
 
 def _why(args: argparse.Namespace, settings: Settings) -> int:

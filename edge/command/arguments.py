@@ -238,15 +238,20 @@ def _add_records_commands(add: Callable[[str], Parser]) -> None:
     today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
     page = add("report").add_argument
     page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
-    checklists = add("export").add_argument
-    checklists("form_of", choices=("ebird",), metavar="ebird", help="a pair of files for eBird")
-    checklists("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
-    checklists("--location", metavar="NAME", help="of the place (default birdlisten)")
-    for command in (records, checklists):
+    exports = add("export").add_argument
+    exports(
+        "form_of",
+        choices=("ebird", "clips"),
+        metavar="ebird|clips",
+        help="a pair of files for eBird; or the clips as WAV, each with its species as GUANO",
+    )
+    exports("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
+    exports("--location", metavar="NAME", help="of the place, for eBird (default birdlisten)")
+    for command in (records, exports):
         command("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
         command("--until", metavar="MOMENT", help="likewise")
     for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
-        for command in (records, page, checklists):
+        for command in (records, page, exports):
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
     records("--species", dest="named", metavar="NAME", help="of that one")
     records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")

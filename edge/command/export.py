@@ -51,10 +51,9 @@ def export_ebird(settings: Settings, request: ExportRequest) -> int:
         StoreError: the station has no records, or the folder can't be written.
         ConfigError: a date can't be read, or nothing of that time was confirmed.
     """
-    times = {name: getattr(request, name) for name in ("day", "week", "since", "until")}
     zone = local_zone()
     with open_records(settings.station_path) as records:
-        rows = rows_of_selection(records, selection_of(RecordsRequest(**times)))
+        rows = rows_of_export(records, request)
         checklists = list(
             _checklists(records, rows, settings, location=request.location, zone=zone)
         )
@@ -71,6 +70,16 @@ def export_ebird(settings: Settings, request: ExportRequest) -> int:
     if any(checklist.place is None for checklist in checklists):
         _LOG.warning("without a place: set --latitude and --longitude, or fill it in at eBird")
     return 0
+
+
+def rows_of_export(records: RecordReader, request: ExportRequest) -> Iterator[Row]:
+    """The records of a request's time with their verdicts, as they are read.
+
+    Raises:
+        ConfigError: a date can't be read.
+    """
+    times = {name: getattr(request, name) for name in ("day", "week", "since", "until")}
+    return rows_of_selection(records, selection_of(RecordsRequest(**times)))
 
 
 def _checklists(
@@ -106,14 +115,9 @@ def _grouped(
 
 def _place(row: Row, settings: Settings) -> Coordinates | None:
     """Of the record, else of the station."""
-    record = row.record
-    for latitude, longitude in (
-        (record.latitude, record.longitude),
-        (settings.latitude, settings.longitude),
-    ):
-        if latitude is not None and longitude is not None:
-            return Coordinates(latitude, longitude)
-    return None
+    if row.place or settings.latitude is None or settings.longitude is None:
+        return row.place
+    return Coordinates(settings.latitude, settings.longitude)
 
 
 def _files(checklists: list[Checklist]) -> Iterator[tuple[str, str]]:

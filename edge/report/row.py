@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePath
 
+from edge.contract.coordinates import Coordinates
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED
 from edge.records.reader import RecordReader
@@ -31,13 +32,29 @@ class Row:
         return source if root is None else str(PurePath(root) / source)
 
     @property
+    def place(self) -> Coordinates | None:
+        """The recorder's, where its recording says it."""
+        latitude, longitude = self.record.latitude, self.record.longitude
+        if latitude is None or longitude is None:
+            return None
+        return Coordinates(latitude, longitude)
+
+    @property
     def confirmed_name(self) -> str:
-        """The name that a person has confirmed; empty without."""
+        """The name that a person has confirmed, the common one if it was said; empty without."""
+        return self._confirmed(self.record.common_name)
+
+    @property
+    def confirmed_scientific_name(self) -> str:
+        """The scientific name that a person has confirmed; empty without."""
+        return self._confirmed(self.record.scientific_name)
+
+    def _confirmed(self, said: str) -> str:
         verdict, species_id = self.verdict or ("", "")
         if verdict != CONFIRMED:
             return ""
         if species_id in ("", self.record.species_id):
-            return self.record.common_name
+            return said
         return species_id.replace("_", " ").capitalize()
 
     @property

@@ -45,8 +45,9 @@ def find_links(path: Path) -> FileLinks:
 
 def _without_length(head: bytes) -> bytes:
     """The head of a FLAC that doesn't say how long it is."""
-    upper = head[21] & 0xF0
-    return head[:21] + bytes((upper, 0, 0, 0, 0)) if len(head) == _FLAC_HEAD else head
+    if len(head) < _FLAC_HEAD:
+        return head
+    return head[:21] + bytes((head[21] & 0xF0, 0, 0, 0, 0))
 
 
 def _ogg_links(content: mmap.mmap) -> FileLinks:

@@ -95,6 +95,7 @@ def refused(path: Path) -> str:
         (b"The quick brown fox\n" * 100, "not readable as audio"),
         (b"RIFF", "not readable"),
         (b"fLaC" + bytes(200), "not readable"),
+        (b"fLaC", "not readable"),
         (b"OggS" + bytes(200), "not readable"),
         (bytes(4096), "not readable"),
     ],
