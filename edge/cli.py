@@ -109,6 +109,12 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
     return export(settings, ExportRequest(**_given(args, ExportRequest)))
 
 
+def _import(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.import_birdnet_pi import import_birdnet_pi
+
+    return import_birdnet_pi(settings, args.database)
+
+
 def _why(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.why import why
 
@@ -192,6 +198,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "records": _records,
     "report": _report,
     "export": _export,
+    "import": _import,
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,

@@ -1,17 +1,22 @@
-"""The flags of every command; which command does what is in `edge.cli`."""
+"""The command line: its commands, and which one is meant; what each does is in `edge.cli`."""
 
 import argparse
 import os
 import re
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.command.flags import FLAGS
-from edge.command.parser import Parser, positive, positive_number, positives, seconds
+from edge.command.own_flags import (
+    add_hearing_commands,
+    add_machine_commands,
+    add_records_commands,
+    add_review_commands,
+)
+from edge.command.parser import Parser
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
-from edge.report.forms import FORMS
 from edge.source.recording import SUFFIXES
 
 NOT_SETTINGS = (
@@ -19,11 +24,9 @@ NOT_SETTINGS = (
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
     *("paths", "output", "form", "combine", "again", "jobs"),
-    *("day", "week", "since", "until", "named", "form_of", "location"),
+    *("day", "week", "since", "until", "named", "form_of", "location", "database"),
 )
 """What is asked of one command only."""
-ACTIONS = ("list", "show", "add", "remove")
-"""Of `species`."""
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
 _EPILOG = """`listen` is the default command: birdlisten --device 0
 Of recordings it is `analyze`: birdlisten song.wav, birdlisten FOLDER
@@ -39,7 +42,8 @@ PURPOSES = {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
         "report": "a day or a week as one page of HTML, with pictures",
-        "export": "confirmed records as checklists for eBird, with the time really listened",
+        "export": "confirmed records as checklists for eBird; clips that tell their species",
+        "import": "the records of a BirdNET-Pi go on here",
         "why": "what speaks for a record of this station, or why it was not reported",
         "confirm": "a record was right: its sound becomes an exemplar of the species",
         "reject": "a record was wrong: its sound becomes background",
@@ -143,10 +147,13 @@ def _parser() -> Parser:
             group(settings)
         return command
 
-    _add_hearing_commands(add)
-    _add_records_commands(add)
-    _add_review_commands(add)
-    _add_machine_commands(add)
+    for group in (
+        add_hearing_commands,
+        add_records_commands,
+        add_review_commands,
+        add_machine_commands,
+    ):
+        group(add)
     for name, command in commands.choices.items():
         command.epilog = _not_here(name, command)
     return parser
@@ -175,125 +182,3 @@ def _by_purpose() -> str:
     for purpose, group in PURPOSES.items():
         lines += [f"{purpose}:", *(f"  {name:{width}}  {text}" for name, text in group.items()), ""]
     return "\n".join([*lines, _EPILOG])
-
-
-def _add_hearing_commands(add: Callable[[str], Parser]) -> None:
-    listen = add("listen")
-    listen.add_argument(
-        "--watch", action="store_true", help="a folder: go on with the files that come"
-    )
-    listen.add_argument("--explain", action="store_true", help="what speaks for every record")
-    _again_flag(listen)
-    _add_analyze_flags(add("analyze"))
-    files = add("identify")
-    files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
-    files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
-    add("demo")
-
-
-def _add_analyze_flags(analyze: Parser) -> None:
-    own = analyze.add_argument
-    own("paths", nargs="+", type=Path, metavar="PATH", help="recordings, and folders of them")
-    own("--output", type=Path, metavar="DIR", help="folder of tables and records (default: stdout)")
-    own(
-        "--format",
-        dest="form",
-        metavar="NAMES",
-        help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
-    )
-    own("--combine", action="store_true", help="one table of all recordings, too")
-    own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
-    own("--explain", action="store_true", help="what speaks for every record")
-    _again_flag(analyze)
-
-
-def _again_flag(command: Parser) -> None:
-    command.add_argument("--again", action="store_true", help="hear recordings known already, too")
-
-
-def _add_machine_commands(add: Callable[[str], Parser]) -> None:
-    add("devices")
-    doctor = add("doctor")
-    doctor.add_argument(
-        "--seconds",
-        type=seconds,
-        default=3.0,
-        metavar="S",
-        help="to record for the level; 0: none",
-    )
-    trials = add("bench")
-    trials.add_argument(
-        "--threads",
-        dest="trials",
-        type=positives,
-        default=[1, 2],
-        metavar="N,...",
-        help="how many to try (default 1,2)",
-    )
-    _add_service_flags(add)
-
-
-def _add_records_commands(add: Callable[[str], Parser]) -> None:
-    today, records = add("today"), add("records").add_argument
-    today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
-    page = add("report").add_argument
-    page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
-    exports = add("export").add_argument
-    exports(
-        "form_of",
-        choices=("ebird", "clips"),
-        metavar="ebird|clips",
-        help="a pair of files for eBird; or the clips as WAV, each with its species as GUANO",
-    )
-    exports("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
-    exports("--location", metavar="NAME", help="of the place, for eBird (default birdlisten)")
-    for command in (records, exports):
-        command("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
-        command("--until", metavar="MOMENT", help="likewise")
-    for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
-        for command in (records, page, exports):
-            command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
-    records("--species", dest="named", metavar="NAME", help="of that one")
-    records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
-
-
-def _add_review_commands(add: Callable[[str], Parser]) -> None:
-    why = add("why")
-    why.add_argument(
-        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
-    )
-    yes, no = add("confirm"), add("reject")
-    for command in (yes, no):
-        command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
-    either = yes.add_mutually_exclusive_group()
-    either.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
-    yes.set_defaults(name=None)
-    for group in (either, no):
-        group.add_argument("--undo", action="store_true", default=False, help="take it back")
-    _add_species_command(add)
-    site = add("learn-background")
-    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
-
-
-def _add_species_command(add: Callable[[str], Parser]) -> None:
-    species = add("species")
-    species.add_argument("action", nargs="?", choices=ACTIONS, default=ACTIONS[0])
-    species.add_argument("name", nargs="?", help="scientific, or one that the bundle knows")
-    species.set_defaults(name=None)
-    undo = species.add_argument_group("of remove")
-    undo.add_argument("--undo", action="store_true", default=False, help="only what came last")
-    new = species.add_argument_group("of add").add_argument
-    new("--sounds", nargs="+", type=Path, metavar="FILE", help="recordings of it, or folders")
-    new("--pictures", nargs="+", type=Path, metavar="FILE", help="likewise (needs Pillow)")
-    new("--common", metavar="NAME", help="its common name")
-    new("--family", help="default: its genus', where the bundle knows that")
-    new("--order", help="likewise")
-    new("--author", metavar="NAME", help="of the pictures")
-    new("--licence", metavar="NAME", help="likewise")
-
-
-def _add_service_flags(add: Callable[[str], Parser]) -> None:
-    service = add("service")
-    service.add_argument("action", choices=("install", "show", "status", "uninstall"))
-    service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
-    service.add_argument("--explain", action="store_true", help="what speaks for every record")

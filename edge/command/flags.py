@@ -20,7 +20,14 @@ def recording_flags(parser: argparse._ActionsContainer) -> None:
     """Recordings that are heard."""
     add = parser.add_argument
     add("--channel", metavar="N", help="left, right, each, or a number; default mix")
-    add("--time-zone", metavar="ZONE", help="of recordings dated in local time: Europe/Berlin")
+    time_zone_flag(parser)
+
+
+def time_zone_flag(parser: argparse._ActionsContainer) -> None:
+    """Zone of what is dated in local time."""
+    parser.add_argument(
+        "--time-zone", metavar="ZONE", help="of what is dated in local time: Europe/Berlin"
+    )
 
 
 def device_flags(parser: argparse._ActionsContainer) -> None:
@@ -137,6 +144,7 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "records": (json_flag, *_STATION),
     "report": _STATION,
     "export": (place_flags, *_STATION),
+    "import": (time_zone_flag, *_STATION),
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,

@@ -251,5 +251,22 @@ MIGRATIONS = (
             WHERE number = (SELECT number FROM kept_records WHERE id = OLD.record);
     END;
     """,
+    # The table of a BirdNET-Pi, for programs that read that one.
+    """
+    CREATE VIEW birdnet_pi AS SELECT
+        date(detected_at / 1000, 'unixepoch', 'localtime') AS Date,
+        time(detected_at / 1000, 'unixepoch', 'localtime') AS Time,
+        species.scientific_name AS Sci_Name, species.common_name AS Com_Name,
+        coalesce(probability, similarity) AS Confidence,
+        latitude AS Lat, longitude AS Lon, NULL AS Cutoff,
+        4 * (strftime('%m', detected_at / 1000, 'unixepoch', 'localtime') - 1)
+            + min((strftime('%d', detected_at / 1000, 'unixepoch', 'localtime') - 1) / 7, 3) + 1
+            AS Week,
+        NULL AS Sens, NULL AS Overlap, coalesce(clip, '') AS File_Name
+    FROM kept_records AS kept
+    JOIN contexts ON contexts.number = kept.context
+    JOIN species ON species.number = kept.species
+    WHERE rejected IS NULL AND detected_at NOT NULL;
+    """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

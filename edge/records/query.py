@@ -114,6 +114,13 @@ def listened(records: RecordReader, since_ms: int, until_ms: int) -> list[tuple[
     return joined
 
 
+def total_records(records: RecordReader) -> int:
+    """Count of all records, candidates that were not reported among them."""
+    with told(records.path):
+        (total,) = records.database.execute("SELECT count(*) FROM kept_records").fetchone()
+    return int(total)
+
+
 def species_named(records: RecordReader, name: str) -> list[str]:
     """Ids of the species of a name, in any case: scientific, common, or an id.
 

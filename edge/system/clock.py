@@ -67,9 +67,15 @@ def synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
-def uuid7(milliseconds: int) -> str:
-    """A time-ordered UUID, version 7 (RFC 9562 section 5.7)."""
-    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+def uuid7(milliseconds: int, rest: int | None = None) -> str:
+    """A time-ordered UUID, version 7 (RFC 9562 section 5.7).
+
+    Args:
+        milliseconds: UTC since the epoch.
+        rest: 80 bits behind it; None: drawn.
+    """
+    drawn = secrets.randbits(80) if rest is None else rest
+    value = (milliseconds & (1 << 48) - 1) << 80 | drawn
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"

@@ -71,8 +71,8 @@ def test_an_absent_device_lists_the_devices_or_names_the_demo(birdlisten: Run) -
     assert "Input devices" in ended.err or "birdlisten demo" in ended.err
 
 
-LOOKS = ("why", "records", "today", "report", "export")
-"""Commands that only read what a station holds."""
+LOOKS = ("why", "records", "today", "report", "export", "import")
+"""Commands that need a station's records, and no bundle."""
 
 
 def test_a_broken_bundle_ends_in_one_line(birdlisten: Run, bundle_copy: BundleFolder) -> None:

@@ -1,0 +1,139 @@
+"""Flags and arguments that a command has for itself; those of its station are in `flags`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.command.parser import Parser, positive, positive_number, positives, seconds
+from edge.report.forms import FORMS
+
+ACTIONS = ("list", "show", "add", "remove")
+"""Of `species`."""
+
+
+def add_hearing_commands(add: Callable[[str], Parser]) -> None:
+    """Those that hear birds."""
+    listen = add("listen")
+    listen.add_argument(
+        "--watch", action="store_true", help="a folder: go on with the files that come"
+    )
+    listen.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _again_flag(listen)
+    _add_analyze_flags(add("analyze"))
+    files = add("identify")
+    files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
+    files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
+    add("demo")
+
+
+def _add_analyze_flags(analyze: Parser) -> None:
+    own = analyze.add_argument
+    own("paths", nargs="+", type=Path, metavar="PATH", help="recordings, and folders of them")
+    own("--output", type=Path, metavar="DIR", help="folder of tables and records (default: stdout)")
+    own(
+        "--format",
+        dest="form",
+        metavar="NAMES",
+        help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
+    )
+    own("--combine", action="store_true", help="one table of all recordings, too")
+    own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
+    own("--explain", action="store_true", help="what speaks for every record")
+    _again_flag(analyze)
+
+
+def _again_flag(command: Parser) -> None:
+    command.add_argument("--again", action="store_true", help="hear recordings known already, too")
+
+
+def add_machine_commands(add: Callable[[str], Parser]) -> None:
+    """Those that set up a recorder."""
+    add("devices")
+    doctor = add("doctor")
+    doctor.add_argument(
+        "--seconds",
+        type=seconds,
+        default=3.0,
+        metavar="S",
+        help="to record for the level; 0: none",
+    )
+    trials = add("bench")
+    trials.add_argument(
+        "--threads",
+        dest="trials",
+        type=positives,
+        default=[1, 2],
+        metavar="N,...",
+        help="how many to try (default 1,2)",
+    )
+    _add_service_flags(add)
+
+
+def add_records_commands(add: Callable[[str], Parser]) -> None:
+    """Those that look back."""
+    today, records = add("today"), add("records").add_argument
+    today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
+    page = add("report").add_argument
+    page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
+    exports = add("export").add_argument
+    exports(
+        "form_of",
+        choices=("ebird", "clips"),
+        metavar="ebird|clips",
+        help="a pair of files for eBird; or the clips as WAV, each with its species as GUANO",
+    )
+    exports("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
+    exports("--location", metavar="NAME", help="of the place, for eBird (default birdlisten)")
+    imports = add("import").add_argument
+    imports("form_of", choices=("birdnet-pi",), metavar="birdnet-pi", help="the only kind")
+    imports("database", type=Path, metavar="DB", help="its birds.db, or BirdDB.txt")
+    for command in (records, exports):
+        command("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
+        command("--until", metavar="MOMENT", help="likewise")
+    for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
+        for command in (records, page, exports):
+            command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
+    records("--species", dest="named", metavar="NAME", help="of that one")
+    records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
+
+
+def add_review_commands(add: Callable[[str], Parser]) -> None:
+    """Those that teach."""
+    why = add("why")
+    why.add_argument(
+        "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
+    )
+    yes, no = add("confirm"), add("reject")
+    for command in (yes, no):
+        command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")
+    either = yes.add_mutually_exclusive_group()
+    either.add_argument("--as", dest="name", metavar="SPECIES", help="it was another one")
+    yes.set_defaults(name=None)
+    for group in (either, no):
+        group.add_argument("--undo", action="store_true", default=False, help="take it back")
+    _add_species_command(add)
+    site = add("learn-background")
+    site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
+
+
+def _add_species_command(add: Callable[[str], Parser]) -> None:
+    species = add("species")
+    species.add_argument("action", nargs="?", choices=ACTIONS, default=ACTIONS[0])
+    species.add_argument("name", nargs="?", help="scientific, or one that the bundle knows")
+    species.set_defaults(name=None)
+    undo = species.add_argument_group("of remove")
+    undo.add_argument("--undo", action="store_true", default=False, help="only what came last")
+    new = species.add_argument_group("of add").add_argument
+    new("--sounds", nargs="+", type=Path, metavar="FILE", help="recordings of it, or folders")
+    new("--pictures", nargs="+", type=Path, metavar="FILE", help="likewise (needs Pillow)")
+    new("--common", metavar="NAME", help="its common name")
+    new("--family", help="default: its genus', where the bundle knows that")
+    new("--order", help="likewise")
+    new("--author", metavar="NAME", help="of the pictures")
+    new("--licence", metavar="NAME", help="likewise")
+
+
+def _add_service_flags(add: Callable[[str], Parser]) -> None:
+    service = add("service")
+    service.add_argument("action", choices=("install", "show", "status", "uninstall"))
+    service.add_argument("--user", default=None, help="who runs it (default: who calls sudo)")
+    service.add_argument("--explain", action="store_true", help="what speaks for every record")
