@@ -181,6 +181,12 @@ def _service(args: argparse.Namespace, settings: Settings) -> int:
     return service.install(text, secrets=plan.secrets)
 
 
+def _web(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.web import WebRequest, web
+
+    return web(settings, WebRequest(**_given(args, WebRequest)))
+
+
 def _demo(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.demo import demo
 
@@ -206,6 +212,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "species": _species,
     "doctor": _doctor,
     "service": _service,
+    "web": _web,
 }
 
 

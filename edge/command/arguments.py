@@ -25,6 +25,7 @@ NOT_SETTINGS = (
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
     *("paths", "output", "form", "combine", "again", "jobs"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
+    *("host", "port", "public_url", "guests", "names", "proxies"),
 )
 """What is asked of one command only."""
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
@@ -55,6 +56,7 @@ PURPOSES = {
         "doctor": "check devices, level, bundle, disk, clock and heat, with advice",
         "bench": "measure every precision here, and keep the best for `precision: auto`",
         "service": "listen as a service of systemd, from boot to boot",
+        "web": "the station as a page, and as an API that other tools already speak",
     },
 }
 """The commands by what one wants to do, each with its help."""

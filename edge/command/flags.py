@@ -154,5 +154,6 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "doctor": (device_flags, encoder_flags, json_flag, *_STATION),
     "bench": (encoder_flags, hop_flag, json_flag, *_STATION),
     "service": (source_flags, live_flags, *_REPORTS, *_STATION),
+    "web": _STATION,
 }
 """Groups of flags of each command: those of its station, and those that it follows."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.command.parser import Parser, positive, positive_number, positives, seconds
+from edge.command.web_flags import web_flags
 from edge.report.forms import FORMS
 
 ACTIONS = ("list", "show", "add", "remove")
@@ -66,6 +67,7 @@ def add_machine_commands(add: Callable[[str], Parser]) -> None:
         help="how many to try (default 1,2)",
     )
     _add_service_flags(add)
+    web_flags(add("web").add_argument)
 
 
 def add_records_commands(add: Callable[[str], Parser]) -> None:

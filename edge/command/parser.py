@@ -45,3 +45,13 @@ def positive_number(text: str) -> float:
 def seconds(text: str) -> float:
     """Parse a number from zero up to an hour's seconds."""
     return float(read(text, Number(0, 3600)))
+
+
+def port(text: str) -> int:
+    """Parse a port, or 0."""
+    return int(read(text, Number(0, 65_535, whole=True)))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Parse words separated by commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))

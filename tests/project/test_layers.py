@@ -28,6 +28,9 @@ OPTIONAL = {
     "edge/report/parquet.py": {"pyarrow"},
 }
 """Packages that one module may import, and only when it is used."""
+ROOMS = {"edge/web/": {"starlette", "uvicorn", "jinja2", "itsdangerous"}}
+"""Packages of a room, which one command opens, and only when it is used."""
+OPENED_BY = {"edge/web/": "edge/command/web.py"}
 FILES = sorted(
     path.relative_to(ROOT).as_posix()
     for package in PACKAGES
@@ -59,6 +62,7 @@ def test_every_package_has_modules() -> None:
 @pytest.mark.parametrize("file", EDGE)
 def test_the_listener_imports_only_itself_and_the_runtime_packages(file: str) -> None:
     allowed = {"edge"} | RUNTIME | OPTIONAL.get(file, set())
+    allowed |= {name for room in ROOMS if file.startswith(room) for name in ROOMS[room]}
     assert tops(file) <= allowed | sys.stdlib_module_names
 
 
@@ -69,6 +73,16 @@ def test_an_optional_package_is_imported_where_it_is_needed(file: str, packages:
     named = {getattr(one, "module", None) or one.names[0].name for one in at_load}
     assert not packages & {name.partition(".")[0] for name in named}
     assert packages <= tops(file)
+
+
+@pytest.mark.parametrize(("room", "opener"), OPENED_BY.items())
+def test_a_room_of_optional_packages_is_opened_when_it_is_used(room: str, opener: str) -> None:
+    name = room.rstrip("/").replace("/", ".")
+    users = [file for file in EDGE if any(f"{n}.".startswith(f"{name}.") for n in imports(file))]
+    assert [file for file in users if not file.startswith(room)] == [opener]
+    at_load = ast.parse((ROOT / opener).read_text(encoding="utf-8")).body
+    named = {getattr(node, "module", None) for node in at_load}
+    assert not any(str(module).startswith(name) for module in named)
 
 
 @pytest.mark.parametrize("file", [file for file in EDGE if file.startswith("edge/contract/")])

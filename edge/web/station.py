@@ -1,0 +1,60 @@
+"""The station as a request sees it: its records read-only, its bundle, its zone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import cached_property
+from pathlib import Path
+
+from starlette.requests import HTTPConnection
+
+from edge.contract.bundle import Bundle, load_bundle
+from edge.recognition.own_species import OwnSpecies, extended
+from edge.records.reader import RecordReader, open_records
+from edge.system.zone import local_zone
+
+
+@dataclass(frozen=True)
+class StationView:
+    """A station that is looked at.
+
+    Every request opens the records for itself: a connection belongs to one thread, and a database
+    that was replaced, repaired or begun meanwhile is seen with the next request.
+    """
+
+    path: Path
+    bundle_path: Path
+
+    @contextmanager
+    def records(self) -> Iterator[RecordReader]:
+        """The records, read-only, for one thread.
+
+        Raises:
+            StoreError: there are none yet, or they can't be read.
+        """
+        with open_records(self.path) as records:
+            yield records
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that days are counted in."""
+        return local_zone()
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The bundle with the station's own species; loaded when it is first asked for.
+
+        Raises:
+            BundleError: it can't be used.
+        """
+        bundle = load_bundle(self.bundle_path)
+        manifest = bundle.manifest
+        own = OwnSpecies(self.path, manifest.space_id, manifest.embedding_dim)
+        return extended(bundle, own.load())
+
+
+def station_of(request: HTTPConnection) -> StationView:
+    """The station of a request."""
+    station: StationView = request.app.state.station
+    return station
