@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from pathlib import Path
 
-from edge.command.records import (
-    RecordsRequest,
-    epoch_ms,
-    midnight,
-    next_midnight,
-    rows_of_selection,
-    selection_of,
-)
+from edge.command.records import RecordsRequest, rows_of_selection, selection_of
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
 from edge.contract.coordinates import Coordinates
@@ -23,6 +16,7 @@ from edge.records.query import listened
 from edge.records.reader import RecordReader, open_records, told
 from edge.report.ebird import Checklist, to_read, to_upload
 from edge.report.row import Row
+from edge.system.days import epoch_ms, midnight, next_midnight
 from edge.system.terminal import say
 from edge.system.zone import local_zone
 

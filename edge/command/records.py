@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from edge.config import Settings
 from edge.contract.errors import ConfigError
@@ -15,6 +15,7 @@ from edge.report.forms import FORMS, read_forms
 from edge.report.row import Manner, Row, reviewed
 from edge.source.header import read_timestamp
 from edge.system import clock
+from edge.system.days import epoch_ms, midnight, next_midnight
 from edge.system.terminal import say
 from edge.system.zone import local_zone
 
@@ -141,21 +142,6 @@ def _moment(text: str, zone: tzinfo) -> datetime:
     if found is None:
         return _day(text, zone)
     return found if found.tzinfo else found.replace(tzinfo=zone)
-
-
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """The moment at which a day begins."""
-    return datetime.combine(day, time(), zone)
-
-
-def next_midnight(begun: datetime) -> datetime:
-    """Midnight after a day, which may have 23 hours, or 25."""
-    return midnight(begun.date() + timedelta(days=1), begun.tzinfo or timezone.utc)
-
-
-def epoch_ms(moment: datetime) -> int:
-    """UTC in milliseconds since the epoch."""
-    return round(moment.timestamp() * 1000)
 
 
 def _clock(moment_ms: int, zone: tzinfo) -> str:

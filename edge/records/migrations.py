@@ -268,5 +268,12 @@ MIGRATIONS = (
     JOIN species ON species.number = kept.species
     WHERE rejected IS NULL AND detected_at NOT NULL;
     """,
+    # Candidates are many times as many as reports: what is counted of reports is read from here.
+    """
+    CREATE INDEX kept_reports ON kept_records (detected_at, species, probability, similarity)
+        WHERE rejected IS NULL;
+    CREATE INDEX kept_reports_by_species ON kept_records (species, detected_at)
+        WHERE rejected IS NULL;
+    """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

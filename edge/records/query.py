@@ -54,7 +54,7 @@ class Sighting(NamedTuple):
 
 def sightings(records: RecordReader, selection: Selection) -> Iterator[Sighting]:
     """The dated records of a selection in short, by time."""
-    where, values = _where(selection)
+    where, values = conditions(selection)
     query = (
         "SELECT species_id, scientific_name, common_name, detected_at, "
         "coalesce(probability, similarity), kept_records.number, "
@@ -68,7 +68,7 @@ def sightings(records: RecordReader, selection: Selection) -> Iterator[Sighting]
 
 def select(records: RecordReader, selection: Selection) -> Iterator[list[Detection]]:
     """The records of a selection, by time, some hundred at once; undated ones come first."""
-    where, values = _where(selection)
+    where, values = conditions(selection)
     numbers = f"SELECT number FROM kept_records {where} ORDER BY detected_at, number"
     with told(records.path):
         cursor = records.database.execute(numbers, values)
@@ -78,7 +78,7 @@ def select(records: RecordReader, selection: Selection) -> Iterator[list[Detecti
 
 def count(records: RecordReader, selection: Selection) -> list[SpeciesDay]:
     """The species of a selection with a beginning, most records first."""
-    where, values = _where(selection)
+    where, values = conditions(selection)
     query = (
         "SELECT species.species_id, scientific_name, common_name, count(*), min(detected_at), "
         f"max(detected_at) FROM kept_records JOIN species ON species.number = species {where} "
@@ -138,8 +138,8 @@ def species_named(records: RecordReader, name: str) -> list[str]:
     return sorted(found)
 
 
-def _where(selection: Selection) -> tuple[str, list[str | int]]:
-    """Conditions that an index answers."""
+def conditions(selection: Selection) -> tuple[str, list[str | int]]:
+    """Conditions that an index answers, as SQL and its values."""
     parts, values = ["rejected IS NULL"], list[str | int]()
     if selection.species is not None:
         places = ", ".join("?" * len(selection.species))

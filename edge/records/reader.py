@@ -67,6 +67,10 @@ class RecordReader:
         problem = "several ids hold that; give more of it" if found else "no id holds that"
         raise StoreError(f"{part!r}: {problem}; `birdlisten why` lists the last ones")
 
+    def find_whole(self, record: str) -> Detection | Rejection | None:
+        """The record with a whole id; None if there is none."""
+        return next(iter(self._select("WHERE id = ?", (record,))), None)
+
     def last(self, count: int) -> list[Detection | Rejection]:
         """The records written last, oldest first."""
         order = "rowid" if check_version(self._database) < _NUMBERED else "number"

@@ -1,17 +1,33 @@
-"""The web application: API, pages and static files over one station."""
+"""The web application: API, pages and static files over one station.
 
+A request passes, from outside in: what a proxy says of it, its answer's headers, its limits, the
+guard; then the routes. Pages and API alike have a role by then (`edge.web.guard.role_of`), and what
+changes something has been allowed.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.contract.errors import BirdlistenError, ConfigError
+from edge.web import api, birdnet_go, birdnet_go_system, session
 from edge.web.config import WebConfig
+from edge.web.events import EventHub
+from edge.web.guard import FAILURES, FAILURES_PER_S, Guard
+from edge.web.headers import AnswerHeaders
+from edge.web.limits import Bucket, Limits
 from edge.web.pages.routes import routes as pages
+from edge.web.proxy import ProxyWord
 from edge.web.station import StationView
+from edge.web.tokens import read_tokens
 
 HERE = Path(__file__).parent
 
@@ -23,20 +39,60 @@ def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> 
         station: its records are only read; reviews are left in its inbox.
         bundle: for names and pictures.
         config: where it is reached, and by whom.
+
+    Raises:
+        StoreError: tokens are needed, and can't be read or made.
     """
-    app = Starlette(routes=_routes(), exception_handlers={BirdlistenError: _refused})
-    app.state.station = StationView(station, bundle)
-    app.state.config = config or WebConfig()
+    config = config or WebConfig()
+    tokens = None if config.is_private else read_tokens(station)
+    failures = Bucket(FAILURES_PER_S, FAILURES)
+    app = Starlette(
+        routes=_routes(),
+        middleware=[
+            Middleware(ProxyWord, config=config),
+            Middleware(AnswerHeaders, config=config),
+            Middleware(Limits, config=config),
+            Middleware(Guard, config=config, tokens=tokens, failures=failures),
+        ],
+        exception_handlers={BirdlistenError: _told, HTTPException: _refused},
+        lifespan=_lifespan,
+    )
+    app.state.station, app.state.config = StationView(station, bundle), config
+    app.state.tokens, app.state.failures = tokens, failures
+    app.state.events = EventHub(app.state.station, config)
     return app
 
 
 def _routes() -> list[BaseRoute]:
-    static = StaticFiles(directory=HERE / "static")
-    return [Mount("/static", static, name="static"), *pages()]
+    return [
+        Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+        Mount("/api/v2", routes=[*birdnet_go_system.routes(), *birdnet_go.routes()]),
+        Mount("/api/birdlisten/1", routes=api.routes()),
+        Route("/api/openapi.yaml", _description),
+        *session.routes(),
+        *pages(),
+    ]
 
 
-def _refused(request: Request, error: Exception) -> Response:
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    yield
+    await app.state.events.close()
+
+
+def _description(request: Request) -> Response:
+    """The API in the words of OpenAPI."""
+    return FileResponse(HERE / "openapi.yaml", media_type="application/yaml")
+
+
+def _told(request: Request, error: Exception) -> Response:
     """An error in one line: 400 where the question was wrong, else 503."""
     if isinstance(error, ConfigError):
         return JSONResponse({"error": str(error)}, 400)
     return JSONResponse({"error": str(error)}, 503, {"Retry-After": "5"})
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """A refusal of a route, such as 404."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)

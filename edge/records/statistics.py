@@ -1,0 +1,194 @@
+"""Statistics of the reported records, counted by the database: of a day, of a species, of all.
+
+Days and hours are those of a zone. The database counts by quarters of an hour, as all zones' clocks
+are set by whole quarters; only these are sorted into days and hours here.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta, tzinfo
+from typing import Any
+
+from edge.records.reader import RecordReader, told
+from edge.system.days import local, span_ms
+
+HOURS = 24
+QUARTER_MS = 900_000
+CONFIDENCE = "coalesce(probability, similarity)"
+"""Of a record; cosine where the bundle isn't calibrated."""
+_KEPT = "FROM kept_records JOIN species ON species.number = species WHERE rejected IS NULL"
+_TALLY = (
+    "species_id, scientific_name, common_name, count(*) AS records, "
+    "min(detected_at) AS first_ms, max(detected_at) AS last_ms, "
+    f"max({CONFIDENCE}) AS best, sum({CONFIDENCE}) AS total"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeciesTally:
+    """The records of a species within a time."""
+
+    species_id: str
+    scientific_name: str
+    common_name: str
+    records: int
+    first_ms: int | None
+    """UTC in milliseconds; None if none of them is dated."""
+    last_ms: int | None
+    best: float
+    """Highest confidence."""
+    total: float
+    """Sum of the confidences."""
+    hours: tuple[int, ...] = ()
+    """Records of each hour of the day, of a day's tally."""
+    is_new: bool = False
+    """It was never reported before that day."""
+
+    @property
+    def mean(self) -> float:
+        """Mean confidence."""
+        return self.total / self.records
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyFigures:
+    """Key figures of a station."""
+
+    species: int
+    """That were ever reported."""
+    today: int
+    """Records."""
+    best_day: tuple[date, int] | None
+    """The day with most records, the latest of several, and how many."""
+    streak_days: int
+    """Days in a row with records, up to today, or to yesterday."""
+    streak_begun: date | None
+
+
+def species_of_day(
+    records: RecordReader, day: date, zone: tzinfo, least: float = 0.0
+) -> list[SpeciesTally]:
+    """The species of a day with their hours, most records first.
+
+    Args:
+        records: of the station.
+        day: of the zone.
+        zone: that the day is of.
+        least: confidence; records below it don't count.
+    """
+    begun, ended = span_ms(day, zone)
+    query = (
+        f"SELECT detected_at / {QUARTER_MS} AS quarter, {_TALLY} {_KEPT} "
+        f"AND detected_at >= :begun AND detected_at < :ended AND {CONFIDENCE} >= :least "
+        "GROUP BY species_id, quarter"
+    )
+    parts: dict[str, list[SpeciesTally]] = defaultdict(list)
+    for row in _rows(records, query, {"begun": begun, "ended": ended, "least": least}):
+        part = _tally(row)
+        parts[part.species_id].append(replace(part, hours=_hours(row, zone)))
+    return _most_first(_with_news(records, _joined(several)) for several in parts.values())
+
+
+def species_of_all_time(records: RecordReader) -> list[SpeciesTally]:
+    """All species that were ever reported, most records first."""
+    rows = _rows(records, f"SELECT {_TALLY} {_KEPT} GROUP BY species_id")
+    return _most_first(map(_tally, rows))
+
+
+def days_with_records(
+    records: RecordReader, zone: tzinfo, species_id: str | None = None
+) -> Counter[date]:
+    """Records of each day that has any, of all species or of a single one."""
+    days: Counter[date] = Counter()
+    for quarter_ms, count in _quarters(records, species_id):
+        days[local(quarter_ms, zone).date()] += count
+    return days
+
+
+def hours_with_records(
+    records: RecordReader, zone: tzinfo, species_id: str | None = None
+) -> tuple[int, ...]:
+    """Records by the hour of the day, of all days together; 24 of them."""
+    hours = [0] * HOURS
+    for quarter_ms, count in _quarters(records, species_id):
+        hours[local(quarter_ms, zone).hour] += count
+    return tuple(hours)
+
+
+def key_figures(records: RecordReader, today: date, zone: tzinfo) -> KeyFigures:
+    """Key figures on a day, which is today."""
+    ((species,),) = _rows(records, f"SELECT count(DISTINCT species_id) {_KEPT}")
+    days = days_with_records(records, zone)
+    best = max(days.items(), key=lambda entry: (entry[1], entry[0]), default=None)
+    end = today if days[today] else today - timedelta(days=1)
+    begun = end
+    while days[begun]:
+        begun -= timedelta(days=1)
+    streak = (end - begun).days
+    return KeyFigures(
+        species=species,
+        today=days[today],
+        best_day=best,
+        streak_days=streak,
+        streak_begun=begun + timedelta(days=1) if streak else None,
+    )
+
+
+def first_reported(records: RecordReader, species_id: str) -> int | None:
+    """The moment of a species' first dated record, in UTC milliseconds."""
+    query = (
+        "SELECT min(detected_at) FROM kept_records WHERE rejected IS NULL AND species IN "
+        "(SELECT number FROM species WHERE species_id = :species)"
+    )
+    ((first_ms,),) = _rows(records, query, {"species": species_id})
+    return None if first_ms is None else int(first_ms)
+
+
+def _quarters(records: RecordReader, species_id: str | None) -> Iterator[tuple[int, int]]:
+    """Quarters of an hour with records: their beginnings in UTC milliseconds, and how many."""
+    chosen = "" if species_id is None else "AND species_id = :species "
+    query = (
+        f"SELECT detected_at / {QUARTER_MS} AS quarter, count(*) {_KEPT} {chosen}"
+        "AND detected_at NOT NULL GROUP BY quarter"
+    )
+    for quarter, count in _rows(records, query, {"species": species_id}):
+        yield quarter * QUARTER_MS, count
+
+
+def _with_news(records: RecordReader, tally: SpeciesTally) -> SpeciesTally:
+    is_new = first_reported(records, tally.species_id) == tally.first_ms
+    return replace(tally, is_new=is_new)
+
+
+def _rows(records: RecordReader, query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+    with told(records.path):
+        return records.database.execute(query, values or {}).fetchall()
+
+
+def _tally(row: Any) -> SpeciesTally:
+    return SpeciesTally(**{name: row[name] for name in row.keys() if name != "quarter"})
+
+
+def _hours(row: Any, zone: tzinfo) -> tuple[int, ...]:
+    hour = local(row["quarter"] * QUARTER_MS, zone).hour
+    return tuple(row["records"] if n == hour else 0 for n in range(HOURS))
+
+
+def _joined(parts: Sequence[SpeciesTally]) -> SpeciesTally:
+    """The tallies of a species' quarters of an hour as its tally of the day."""
+    return replace(
+        parts[-1],
+        records=sum(part.records for part in parts),
+        first_ms=min(part.first_ms or 0 for part in parts),
+        last_ms=max(part.last_ms or 0 for part in parts),
+        best=max(part.best for part in parts),
+        total=sum(part.total for part in parts),
+        hours=tuple(map(sum, zip(*(part.hours for part in parts), strict=True))),
+    )
+
+
+def _most_first(tallies: Iterable[SpeciesTally]) -> list[SpeciesTally]:
+    return sorted(
+        tallies, key=lambda tally: (-tally.records, tally.first_ms or 0, tally.species_id)
+    )

@@ -1,0 +1,83 @@
+"""Media of a record by its id: its clip, the spectrogram beside it, a picture of its species.
+
+A path is never taken from a request: it is the record that says where its clip lies, and nothing
+outside the folders of station and bundle is given.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from edge.contract.errors import PathError
+from edge.contract.paths import inside
+from edge.records.detection import Detection, Picture
+from edge.records.reader import RecordReader
+from edge.records.search import Search, found
+from edge.web.station import StationView
+
+_TYPES = {
+    ".flac": "audio/flac",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+_RECORDS = 20
+"""Newest of a species that are looked through for a picture."""
+_KEPT = {"Cache-Control": "private, max-age=86400"}
+
+
+def clip(station: StationView, record: Detection) -> Response:
+    """The sound of a record, whole or in parts (Range); 404 without one."""
+    return _file(_inside([station.path], record.clip))
+
+
+def spectrogram(station: StationView, record: Detection) -> Response:
+    """The spectrogram that was written with a clip; 404 without one."""
+    sound = _inside([station.path], record.clip)
+    return _file(sound and sound.with_suffix(".png"))
+
+
+def picture(station: StationView, records: RecordReader, species_id: str) -> Response:
+    """The picture that was nearest to the newest sound of a species; 404 without one."""
+    shown = picture_of_species(station, records, species_id)
+    return _file(shown and picture_file(station, shown))
+
+
+def picture_of_species(
+    station: StationView, records: RecordReader, species_id: str
+) -> Picture | None:
+    """The picture of a species that lies here: of its newest record that has one."""
+    newest = found(records, Search(species=[species_id]), _RECORDS).records
+    shown = (picture_here(station, record.pictures) for record in newest)
+    return next((picture for picture in shown if picture), None)
+
+
+def picture_here(station: StationView, pictures: Sequence[Picture]) -> Picture | None:
+    """The nearest of a record's pictures whose file lies here."""
+    return next((picture for picture in pictures if picture_file(station, picture)), None)
+
+
+def picture_file(station: StationView, picture: Picture) -> Path | None:
+    """The file of a picture in the bundle or the station; None if only its URL is known."""
+    return _inside([station.bundle_path, station.path], picture.file)
+
+
+def _inside(folders: Sequence[Path], name: str | None) -> Path | None:
+    """The file of a name in the first folder that has it."""
+    for folder in folders if name else ():
+        with suppress(PathError, OSError, ValueError):
+            path = inside(folder, *str(name).split("/"))
+            if path.is_file() and path.suffix.lower() in _TYPES:
+                return path
+    return None
+
+
+def _file(path: Path | None) -> Response:
+    if path is None or not path.is_file():
+        return JSONResponse({"error": "there is none"}, 404)
+    return FileResponse(path, media_type=_TYPES[path.suffix.lower()], headers=_KEPT)
