@@ -31,7 +31,9 @@ class ProxyWord:
         """Serve a request as the client has meant it."""
         if scope["type"] == "http":
             scope = {**scope, **self._meant(scope)}
-            scope["root_path"] = scope["prefix"]  # which grows with every mount
+            # A mount lengthens root_path, and finds its part of the path behind that.
+            scope["root_path"] = scope["prefix"]
+            scope["path"] = scope["prefix"] + route_path(scope)
         await self._app(scope, receive, send)
 
     def _meant(self, scope: Scope) -> dict[str, object]:
