@@ -10,7 +10,8 @@ from edge.analysis.inputs import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import AudioError
 from edge.pipeline.builder import Origin
-from edge.pipeline.listener import Listener, Tally
+from edge.pipeline.listener import Listener
+from edge.pipeline.tally import Tally
 from edge.records.detection import Clip, Record
 from edge.source.block import Block
 from edge.source.channels import EACH

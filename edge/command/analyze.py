@@ -19,7 +19,7 @@ from edge.command.worker import open_analyst
 from edge.config import Settings, hop_samples
 from edge.contract.manifest import load_manifest
 from edge.contract.text import counted
-from edge.pipeline.listener import Tally
+from edge.pipeline.tally import Tally
 from edge.records.detection import Record
 from edge.records.sink import RecordSink
 from edge.report.folder import TableFolder

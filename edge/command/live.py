@@ -15,13 +15,16 @@ from edge.contract.errors import AudioError
 from edge.contract.manifest import load_manifest
 from edge.pipeline.builder import Origin
 from edge.pipeline.listener import Listener
+from edge.pipeline.live_writer import LiveWriter
+from edge.pipeline.monitor import Monitor
 from edge.pipeline.reload import BundleReloader, LoadedBundle
 from edge.recognition.own_species import own_tables
 from edge.records.detection import Clip, Record
+from edge.records.live_file import LiveFile
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
 from edge.source.block import Block
-from edge.source.live import Live, check_live
+from edge.source.live import Live, asked_for, check_live
 from edge.system.memory import return_what_is_freed
 from edge.system.throttle import FaultBarrier, RateLimitedLog
 
@@ -63,20 +66,29 @@ def _listen(
     folder = loaded.recognizer.bundle.path if loaded else settings.bundle_path
     manifest = loaded.recognizer.bundle.manifest if loaded else load_manifest(folder)
     windows = 0
-    with closing(Live(settings, manifest.audio.sample_rate_hz, stop.event)) as live:
+    monitor = Monitor(socket.gethostname(), settings.station_path)
+    rate_hz = manifest.audio.sample_rate_hz
+    with closing(Live(settings, rate_hz, stop.event, monitor.sound)) as live:
         with notifier.loading():
             tables = own_tables(settings.station_path)
             reloader = BundleReloader(
                 folder, lambda: _load(settings), notifier, loaded=loaded, tables=tables
             )
+        _follow(monitor, reloader.loaded)
         with (
             open_records(settings, again=loaded is not None) as (records, _),
             open_clips(settings, records.write) as clips,
+            LiveWriter(
+                LiveFile(settings.station_path, asked_for(settings)),
+                lambda: monitor.state(live.name, live.dropped_s),
+            ),
         ):
             notifier.ready()
             for listener, blocks in reloader.listeners(_opened(live.blocks(), notifier)):
+                _follow(monitor, reloader.loaded)
                 origin = Origin(live.name, socket.gethostname(), live=True)
-                found = listener.listen(blocks, origin, clip_config(settings) if clips else None)
+                cut = clip_config(settings) if clips else None
+                found = listener.listen(blocks, origin, cut, monitor)
                 _write(found, listener, records, clips)
                 windows += listener.tally.windows
             stop.disarm()
@@ -85,6 +97,11 @@ def _listen(
         if not windows and stop.signal is None:
             raise AudioError(f"{live.name}: ended without any audio")
     return reloader.loaded
+
+
+def _follow(monitor: Monitor, loaded: LoadedBundle) -> None:
+    listener = loaded.listener
+    monitor.uses(loaded.recognizer, listener.spec, listener.tally)
 
 
 def _load(settings: Settings) -> LoadedBundle:

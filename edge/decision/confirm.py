@@ -163,6 +163,15 @@ class Confirmer(Generic[T]):
         runs = (self._runs[number] for number in species if number in self._runs)
         return [run.confirmed for run in runs if run.confirmed is not None]
 
+    def open_runs(self) -> list[tuple[Confirmed[T], bool]]:
+        """The runs that may still get hits, as they are now; True of those confirmed."""
+        return [
+            (run.confirmed, True)
+            if run.confirmed
+            else (self._summary(species, run, self._needed(species, run)), False)
+            for species, run in self._runs.items()
+        ]
+
     def _end_runs(self, span: Span) -> None:
         """End the runs without a hit that overlaps this window."""
         over = [s for s, run in self._runs.items() if span.window_start >= run.newest.window_end]

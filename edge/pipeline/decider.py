@@ -123,6 +123,10 @@ class Decider:
             failed=failed,
         )
 
+    def open_runs(self) -> list[tuple[Run, bool]]:
+        """Runs of what is heard at this moment; True of those confirmed already."""
+        return self._confirmer.open_runs()
+
     def finish(self) -> Outcome:
         """The source has ended: the confirmed that last to its end, and what else it decides."""
         extended, confirmed = self._confirmer.lasting(), self._confirmer.finish()

@@ -2,10 +2,9 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 
 from edge.clip.extractor import ClipConfig, ClipExtractor
@@ -17,7 +16,9 @@ from edge.dsp.onset import Onset
 from edge.pipeline.builder import Origin, RecordBuilder
 from edge.pipeline.decider import Decider, Thresholds
 from edge.pipeline.effort import Effort
+from edge.pipeline.monitor import Monitor
 from edge.pipeline.pace import Pace
+from edge.pipeline.tally import Tally
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
 from edge.source.block import Block
@@ -27,36 +28,6 @@ from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 8
-
-
-@dataclass
-class Tally:
-    """Tally of a listener so far."""
-
-    windows: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Gated windows by reason."""
-    clipped: int = 0
-    """Lively windows that clip."""
-    detections: int = 0
-    species: set[str] = field(default_factory=set)
-
-    def add(self, other: "Tally") -> None:
-        """Count what another listener has heard, too."""
-        self.windows += other.windows
-        self.skipped += other.skipped
-        self.clipped += other.clipped
-        self.detections += other.detections
-        self.species |= other.species
-
-    def __str__(self) -> str:
-        reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.skipped.items()))
-        skipped = f", skipped {self.skipped.total()} ({reasons})" if self.skipped else ""
-        clipped = f", {self.clipped} clipped: lower the gain" if self.clipped else ""
-        return (
-            f"{self.windows} windows heard{skipped}{clipped}, "
-            f"{self.detections} detections of {len(self.species)} species"
-        )
 
 
 class Listener:
@@ -83,7 +54,11 @@ class Listener:
         self.tally = Tally()
 
     def listen(
-        self, blocks: Iterable[Block], origin: Origin, clips: ClipConfig | None = None
+        self,
+        blocks: Iterable[Block],
+        origin: Origin,
+        clips: ClipConfig | None = None,
+        monitor: Monitor | None = None,
     ) -> Iterator[Record | Clip]:
         """Yield a detection as soon as it is confirmed, then how it goes on, and what failed.
 
@@ -91,6 +66,7 @@ class Listener:
             blocks: the sound.
             origin: where it comes from.
             clips: how much sound is cut around what is detected; None cuts none.
+            monitor: told of each window, for others to see.
 
         Raises:
             BirdlistenError: whatever the blocks raise, once all that came before is worked off.
@@ -113,6 +89,8 @@ class Listener:
                     yield self._noted(record, extractor)
                 yield from extractor.due(newest.end_sample)
                 yield from effort.after(newest) if effort else ()
+            if monitor is not None:
+                monitor.window(newest, scores, decider.open_runs)
         if newest is not None:
             for record in builder.records(decider.finish(), newest):
                 yield self._noted(record, extractor)
@@ -145,7 +123,7 @@ class Listener:
             with self._unheard:
                 yield from self._scored_batch(chunk, gate)
             if self._unheard.held:
-                self.tally.skipped["fault"] += len(chunk)
+                self.tally.skip("fault", len(chunk))
                 yield from ((window, None) for window in chunk)
             pace.took(time.monotonic() - begun[0], time.process_time() - begun[1])
 
@@ -160,9 +138,9 @@ class Listener:
             yield window, self._trusted(next(scores)) if let_in else None
 
     def _admit(self, verdict: GateVerdict) -> bool:
-        self.tally.windows += 1
+        self.tally.windows, self.tally.silence = self.tally.windows + 1, None
         if verdict.reason:
-            self.tally.skipped[verdict.reason] += 1
+            self.tally.skip(verdict.reason)
         elif verdict.clipped:
             self.tally.clipped += 1
         return verdict.reason is None
@@ -170,7 +148,7 @@ class Listener:
     def _trusted(self, scores: WindowScores) -> WindowScores | None:
         """None if it sounds like what a person has rejected here."""
         if scores.rejected:
-            self.tally.skipped["rejected before"] += 1
+            self.tally.skip("rejected before")
         return None if scores.rejected else scores
 
     def _noted(self, record: Record, extractor: ClipExtractor) -> Record:

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from edge.contract.errors import BirdlistenError
 from edge.contract.manifest import FILE_NAME, load_manifest
-from edge.pipeline.listener import Listener, Tally
+from edge.pipeline.listener import Listener
+from edge.pipeline.tally import Tally
 from edge.recognition.recognizer import Recognizer
 from edge.source.block import Block
 from edge.system.throttle import FaultBarrier

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edge.config import Settings
 from edge.contract.errors import ConfigError
@@ -13,6 +13,7 @@ from edge.source.schedule import Schedule, read_schedule
 from edge.source.stdin import standard_input
 from edge.source.stream import Stream, check_ffmpeg, is_url
 from edge.source.supervisor import Capture, Supervisor
+from edge.system.redaction import redacted_urls
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,6 +21,11 @@ _LOG = logging.getLogger(__name__)
 def is_live(source: str | None) -> bool:
     """True if an input sounds now, and can't wait; None is the microphone."""
     return source is None or source == "-" or is_url(source)
+
+
+def asked_for(settings: Settings) -> str:
+    """The live source as the settings name it; without a password."""
+    return redacted_urls(settings.input or settings.device or "microphone")
 
 
 def check_live(settings: Settings) -> None:
@@ -45,15 +51,22 @@ class Live:
         settings: of the run; its input is live.
         rate_hz: the encoder's, which a device or a stream is asked for.
         stopped: set to end it.
+        tap: told of each block as it comes, by the thread that reads; it never fails or waits.
 
     Raises:
         ConfigError: its times of rest can't be read.
         AudioError: stdin is closed.
     """
 
-    def __init__(self, settings: Settings, rate_hz: int, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rate_hz: int,
+        stopped: threading.Event,
+        tap: Callable[[Block], None] = lambda block: None,
+    ) -> None:
         self._capture = None if settings.input == "-" else _capture(settings, rate_hz)
-        self._ring = Ring(_blocks(settings, self._capture, stopped), stopped)
+        self._ring = Ring(_blocks(settings, self._capture, stopped), stopped, tap=tap)
         self._ring.start()
 
     @property

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from edge.source.block import Block
 from edge.system.throttle import RateLimitedLog
@@ -30,6 +30,7 @@ class Ring:
         blocks: the source.
         stopped: set to end: what is held then is not worked off.
         capacity_s: audio held at most.
+        tap: told of each block as it comes; it never fails or waits.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class Ring:
         blocks: Iterable[Block],
         stopped: threading.Event | None = None,
         capacity_s: float = 30.0,
+        tap: Callable[[Block], None] = lambda block: None,
     ) -> None:
-        self._source = blocks
+        self._source, self._tap = blocks, tap
         self._stopped = stopped or threading.Event()
         self._capacity_s = capacity_s
         self._held: deque[Block] = deque()
@@ -99,6 +101,7 @@ class Ring:
     def _read_ahead(self) -> None:
         try:
             for block in self._source:
+                self._tap(block)
                 self._push(block)
                 if self._stopped.is_set():
                     break

@@ -14,8 +14,8 @@ from edge.command.live import _reloaded
 from edge.config import Settings
 from edge.contract.bundle import load_bundle
 from edge.pipeline import reload
-from edge.pipeline.listener import Tally
 from edge.pipeline.reload import BundleReloader, BundleWatch
+from edge.pipeline.tally import Tally
 from edge.source.block import Block
 from tests.support.factories import BundleFolder
 from tests.support.faults import FAULTS, raised
