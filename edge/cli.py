@@ -60,6 +60,12 @@ def _analyze(args: argparse.Namespace, settings: Settings) -> int:
     return analyze(settings, AnalysisRequest(**_given(args, AnalysisRequest)))
 
 
+def _rematch(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.rematch import RematchRequest, rematch
+
+    return rematch(settings, RematchRequest(**_given(args, RematchRequest)))
+
+
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.identify import identify, recordings, to_json, to_text
     from edge.command.opening import open_recognizer
@@ -196,6 +202,7 @@ def _demo(args: argparse.Namespace, settings: Settings) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "listen": _listen,
     "analyze": _analyze,
+    "rematch": _rematch,
     "identify": _identify,
     "devices": _devices,
     "demo": _demo,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from edge.analysis.encoded import EncodedBy, EncodedRecording, WindowLog
 from edge.analysis.inputs import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import AudioError
@@ -41,6 +42,8 @@ class Analysis:
     """It is dated, but nobody knows in which time zone."""
     tally: Tally = field(default_factory=Tally)
     """Of its windows."""
+    encoded: EncodedRecording | None = None
+    """Its windows, where they are kept."""
     told: list[tuple[int, str]] = field(default_factory=list)
     """Messages for the log, with their levels."""
 
@@ -61,13 +64,17 @@ class Analyst:
     Args:
         settings: channel, time zone and quiet hours.
         listener: made of the same settings.
+        keeps_embeddings: an analysis has its encoded windows, too.
 
     Raises:
         ConfigError: the time zone, or the quiet hours, can't be read.
     """
 
-    def __init__(self, settings: Settings, listener: Listener) -> None:
+    def __init__(
+        self, settings: Settings, listener: Listener, keeps_embeddings: bool = False
+    ) -> None:
         self._listener, self._channel = listener, settings.channel
+        self._keeps_embeddings = keeps_embeddings
         self._zone = None if settings.time_zone is None else named_zone(settings.time_zone)
         self._rest = read_times_of_rest(settings)
 
@@ -103,7 +110,19 @@ class Analyst:
         """Yield what is found in a recording, as soon as it is; its time and length are noted."""
         made = recorded(file.path, self._zone)
         analysis.begun_ms, analysis.lacks_zone = made.begun_ms, made.lacks_zone
+        log = WindowLog() if self._keeps_embeddings else None
+        try:
+            yield from self._records_of_channels(file, analysis, made, log)
+        finally:
+            if log is not None:
+                analysis.encoded = log.recording(encoded_by(self._listener), made)
+
+    def _records_of_channels(
+        self, file: RecordingFile, analysis: Analysis, made: Recorded, log: WindowLog | None
+    ) -> Iterator[Record]:
         for channel, number in self._channels(file):
+            if log is not None:
+                log.channel = number
             origin = Origin(
                 source=file.source,
                 station=socket.gethostname(),
@@ -114,7 +133,7 @@ class Analyst:
                 channel=number,
             )
             blocks = _counted(read_blocks(file.path, channel), analysis)
-            for found in self._listener.listen(self._awake(blocks, made), origin):
+            for found in self._listener.listen(self._awake(blocks, made), origin, monitor=log):
                 if not isinstance(found, Clip):  # of which a file has none
                     yield found
 
@@ -132,6 +151,18 @@ class Analyst:
             return blocks
         begun = datetime.fromtimestamp(made.begun_ms / 1000, timezone.utc)
         return _outside(blocks, self._rest, begun)
+
+
+def encoded_by(listener: Listener) -> EncodedBy:
+    """The encoder of a listener, and how it cuts windows."""
+    identity, spec = listener.recognizer.identity, listener.spec
+    return EncodedBy(
+        model_id=identity.model_id,
+        precision=identity.precision,
+        dim=listener.recognizer.bundle.manifest.embedding_dim,
+        window_samples=spec.window_samples,
+        hop_samples=spec.hop_samples,
+    )
 
 
 def told(error: Exception, file: RecordingFile) -> str:

@@ -1,13 +1,15 @@
 """Archive of analysed recordings: their records, and which of them are known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from edge.analysis.analyst import Analysis
+from edge.analysis.encoded import EncodedFolder
 from edge.analysis.inputs import RecordingFile
 from edge.analysis.ledger import FileState, Ledger
-from edge.records.detection import FileBegun, FileDone
+from edge.records.detection import FileBegun, FileDone, Record
 from edge.records.lock import StationLock
 from edge.records.reader import told
 from edge.records.store import Store
@@ -23,6 +25,7 @@ class Archive:
 
     def __init__(self, store: Store, manner: str) -> None:
         self.records = store
+        self.encoded = EncodedFolder(store.station)
         self._ledger = Ledger(store.files_done(), manner)
 
     def known(self, file: RecordingFile) -> FileDone | None:
@@ -43,8 +46,21 @@ class Archive:
             return
         with told(file.path):
             done = self._ledger.enter(file, state, analysis)
+        if analysis.encoded is not None:
+            with told(self.encoded.folder):
+                self.encoded.write(file.key, analysis.encoded)
         begun = FileBegun(*file.key)
         self.records.write_all([begun, *analysis.records, done])
+
+    def keep_matched(self, done: FileDone, records: Sequence[Record]) -> FileDone:
+        """Replace what was known of a recording by what its encoded windows are now; its entry.
+
+        Raises:
+            StoreError: it can't be kept.
+        """
+        entry = replace(done, manner=self._ledger.manner)
+        self.records.write_all([FileBegun(*done.key), *records, entry])
+        return entry
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class PoolJob:
     """The worker's, to be run."""
     settings: Settings
     log_level: int
+    keeps_embeddings: bool = False
 
 
 class WorkerPool:

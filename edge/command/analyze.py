@@ -17,7 +17,8 @@ from edge.analysis.pool import PoolJob, WorkerPool
 from edge.command.opening import keep_none
 from edge.command.worker import open_analyst
 from edge.config import Settings, hop_samples
-from edge.contract.manifest import load_manifest
+from edge.contract.errors import ConfigError
+from edge.contract.manifest import Manifest, load_manifest
 from edge.contract.text import counted
 from edge.pipeline.tally import Tally
 from edge.records.detection import Record
@@ -32,7 +33,7 @@ from edge.system.terminal import say
 _LOG = logging.getLogger(__name__)
 _WORKER = "edge.command.worker"
 KNOWN_ALREADY = "%s known already, and not heard again (--again hears all)"
-_FORM = "csv"
+FORM = "csv"
 """Of tables, unless others are named."""
 
 
@@ -48,6 +49,8 @@ class AnalysisRequest:
     """One table of all recordings, too."""
     again: bool = False
     """Hear what is known already."""
+    keep_embeddings: bool = False
+    """Keep the encoded windows beside the records."""
     jobs: int | None = None
     """Worker processes; None: one a core."""
 
@@ -59,7 +62,9 @@ def analyze(settings: Settings, request: AnalysisRequest) -> int:
         BirdlistenError: bundle, settings or output can't be used, or there is no recording.
         BrokenPipeError: nobody reads what is found any more.
     """
-    forms = read_forms(request.form or _FORM)
+    forms = read_forms(request.form or FORM)
+    if request.keep_embeddings and request.output is None and not settings.names_station:
+        raise ConfigError("--keep-embeddings: where? name a folder: --output DIR")
     inputs = find_inputs(request.paths)
     run = AnalysisRun(settings, request)
     with ExitStack() as stack:
@@ -112,7 +117,7 @@ class AnalysisRun:
     ) -> None:
         """Write the tables, and print where they are."""
         assert self._archive is not None
-        folder = TableFolder(output, forms, self._manner())
+        folder = TableFolder(output, forms, table_manner(self._settings, self._manifest))
         records, done = self._archive.records, self._archive.entries(files)
         written = list(folder.write_each(records, done, self._archive.entries(self._heard)))
         if self._request.combine:
@@ -139,6 +144,8 @@ class AnalysisRun:
         if self._archive is None or self._request.again:
             return False
         known = self._archive.known(file)
+        if self._request.keep_embeddings and not self._archive.encoded.has(file.key):
+            return False
         if known is not None and known.fault:
             self._fail(known.fault)
         return known is not None
@@ -149,10 +156,11 @@ class AnalysisRun:
         if jobs == 0:
             return
         if jobs == 1:
-            analyst = open_analyst(self._settings)
+            analyst = open_analyst(self._settings, self._request.keep_embeddings)
             yield from ((file, analyst.analyse(file, self._show)) for file in files)
             return
-        job = PoolJob(_WORKER, self._settings, logging.getLogger().level)
+        level = logging.getLogger().level
+        job = PoolJob(_WORKER, self._settings, level, self._request.keep_embeddings)
         with WorkerPool(job, jobs) as pool:
             for file, analysis in pool.analyses(files):
                 for level, line in analysis.told:
@@ -175,14 +183,16 @@ class AnalysisRun:
         self.failed += 1
         _LOG.error("%s", fault)
 
-    def _manner(self) -> Manner:
-        settings, audio = self._settings, self._manifest.audio
-        overlap = audio.window_samples - hop_samples(settings, audio)
-        return Manner(
-            overlap_s=overlap / audio.sample_rate_hz,
-            threshold=settings.threshold,
-            species_list=settings.species or "",
-        )
+
+def table_manner(settings: Settings, manifest: Manifest) -> Manner:
+    """Settings of the analysis that tables repeat."""
+    audio = manifest.audio
+    overlap = audio.window_samples - hop_samples(settings, audio)
+    return Manner(
+        overlap_s=overlap / audio.sample_rate_hz,
+        threshold=settings.threshold,
+        species_list=settings.species or "",
+    )
 
 
 def _show(sink: RecordSink, outlet: Outlet, record: Record) -> None:

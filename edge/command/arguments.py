@@ -23,7 +23,7 @@ NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
-    *("paths", "output", "form", "combine", "again", "jobs"),
+    *("paths", "output", "form", "combine", "again", "jobs", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
     *("host", "port", "public_url", "guests", "names", "proxies"),
 )
@@ -36,6 +36,7 @@ PURPOSES = {
     "hear birds": {
         "listen": "listen to a microphone, a file, a folder, a stream or stdin",
         "analyze": "work recordings off by all cores, into tables (birdlisten FOLDER does so, too)",
+        "rematch": "match what analyze kept with a changed gallery, without hearing again",
         "identify": "the best species of each recording, without a threshold",
         "demo": "hear the bundle's recorded dawn chorus",
     },

@@ -138,6 +138,7 @@ _REPORTS = (*_PASSES, caution_flag, json_flag, threads_flag)
 FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "listen": (source_flags, recording_flags, live_flags, *_REPORTS, *_STATION),
     "analyze": (recording_flags, quiet_hours_flag, *_REPORTS, *_STATION),
+    "rematch": (*_REPORTS, *_STATION),
     "identify": (*_SCORES, json_flag, threads_flag, *_STATION),
     "demo": (*_REPORTS, *_STATION),
     "today": (json_flag, *_STATION),

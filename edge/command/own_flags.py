@@ -20,6 +20,8 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
     listen.add_argument("--explain", action="store_true", help="what speaks for every record")
     _again_flag(listen)
     _add_analyze_flags(add("analyze"))
+    _add_table_flags(rematch := add("rematch"))
+    rematch.add_argument("output", type=Path, metavar="DIR", help="of analyze --keep-embeddings")
     files = add("identify")
     files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
@@ -30,6 +32,15 @@ def _add_analyze_flags(analyze: Parser) -> None:
     own = analyze.add_argument
     own("paths", nargs="+", type=Path, metavar="PATH", help="recordings, and folders of them")
     own("--output", type=Path, metavar="DIR", help="folder of tables and records (default: stdout)")
+    _add_table_flags(analyze)
+    own("--keep-embeddings", action="store_true", help="so that `rematch` need not hear again")
+    own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
+    own("--explain", action="store_true", help="what speaks for every record")
+    _again_flag(analyze)
+
+
+def _add_table_flags(command: Parser) -> None:
+    own = command.add_argument
     own(
         "--format",
         dest="form",
@@ -37,9 +48,6 @@ def _add_analyze_flags(analyze: Parser) -> None:
         help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
     )
     own("--combine", action="store_true", help="one table of all recordings, too")
-    own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
-    own("--explain", action="store_true", help="what speaks for every record")
-    _again_flag(analyze)
 
 
 def _again_flag(command: Parser) -> None:

@@ -37,13 +37,18 @@ class RememberingHandler(logging.Handler):
         return taken
 
 
-def open_analyst(settings: Settings) -> Analyst:
+def open_analyst(settings: Settings, keeps_embeddings: bool = False) -> Analyst:
     """An analyst, as the settings have it.
+
+    Args:
+        settings: of the run.
+        keeps_embeddings: an analysis has its encoded windows, too.
 
     Raises:
         BirdlistenError: bundle or settings can't be used.
     """
-    return Analyst(settings, open_listener(settings, open_recognizer(settings)))
+    listener = open_listener(settings, open_recognizer(settings))
+    return Analyst(settings, listener, keeps_embeddings)
 
 
 def main() -> int:
@@ -61,7 +66,7 @@ def _work(job: PoolJob, requests: BinaryIO, answers: BinaryIO) -> None:
     settings = job.settings
     try:
         one_thread = settings if settings.threads is not None else replace(settings, threads=1)
-        analyst = open_analyst(one_thread)
+        analyst = open_analyst(one_thread, job.keeps_embeddings)
     except BirdlistenError as error:
         send(answers, error)
         return

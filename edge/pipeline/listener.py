@@ -2,21 +2,22 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
+from typing import Protocol
 
 from edge.clip.extractor import ClipConfig, ClipExtractor
+from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
 from edge.decision.rules import Decision
 from edge.dsp.buffer import SampleBuffer
 from edge.dsp.gate import Gate, GateVerdict
 from edge.dsp.onset import Onset
 from edge.pipeline.builder import Origin, RecordBuilder
-from edge.pipeline.decider import Decider, Thresholds
+from edge.pipeline.decider import Decider, Run, Thresholds
 from edge.pipeline.effort import Effort
-from edge.pipeline.monitor import Monitor
 from edge.pipeline.pace import Pace
 from edge.pipeline.tally import Tally
 from edge.recognition.recognizer import Recognizer, WindowScores
@@ -28,6 +29,24 @@ from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 8
+
+
+class WindowWatch(Protocol):
+    """Follows the windows of a source."""
+
+    def window(
+        self,
+        window: Window,
+        scores: WindowScores | None,
+        open_runs: Callable[[], Sequence[tuple[Run, bool]]],
+    ) -> None:
+        """A window was heard.
+
+        Args:
+            window: the newest one.
+            scores: of it, if the gate let it pass.
+            open_runs: of what is heard at this moment.
+        """
 
 
 class Listener:
@@ -46,7 +65,7 @@ class Listener:
         hop = self._decision.hop_samples or spec.hop_samples
         self.spec: AudioSpec = replace(spec, hop_samples=hop)
         """Rate, window and hop in use."""
-        self._recognizer, self._max_cpu = recognizer, max_cpu
+        self.recognizer, self._max_cpu = recognizer, max_cpu
         self._thresholds = Thresholds(recognizer.species, self._decision, recognizer.calibration)
         self._unheard = FaultBarrier(_LOG, "recognition", "a window is left out", logging.ERROR)
         self._unreported = FaultBarrier(_LOG, "reporting", "a window is left out", logging.ERROR)
@@ -58,7 +77,7 @@ class Listener:
         blocks: Iterable[Block],
         origin: Origin,
         clips: ClipConfig | None = None,
-        monitor: Monitor | None = None,
+        monitor: WindowWatch | None = None,
     ) -> Iterator[Record | Clip]:
         """Yield a detection as soon as it is confirmed, then how it goes on, and what failed.
 
@@ -71,7 +90,7 @@ class Listener:
         Raises:
             BirdlistenError: whatever the blocks raise, once all that came before is worked off.
         """
-        recognizer, buffer, newest = self._recognizer, SampleBuffer(), None
+        recognizer, buffer, newest = self.recognizer, SampleBuffer(), None
         source = _UntilFault(blocks)
         decider = Decider(recognizer.species, self._decision, self._thresholds, self.spec)
         onset, extractor = Onset(self.spec, buffer), ClipExtractor(self.spec, clips, buffer)
@@ -97,6 +116,33 @@ class Listener:
         yield from extractor.finish()
         yield from effort.finish() if effort else ()
         source.check()
+
+    def match_again(
+        self, windows: Iterable[tuple[Window, Float32s | None]], origin: Origin
+    ) -> Iterator[Record]:
+        """Yield what is found in windows that were encoded before, as `listen` does.
+
+        Without their sound a record begins with its first window.
+
+        Args:
+            windows: in their order, with their embeddings; None of those that the gate has held up.
+            origin: where they come from.
+        """
+        recognizer, newest = self.recognizer, None
+        decider = Decider(recognizer.species, self._decision, self._thresholds, self.spec)
+        onset = Onset(self.spec, SampleBuffer())
+        builder = RecordBuilder(recognizer.identity, recognizer.match, onset, origin)
+        share = None if origin.begun_ms is None else year_share(origin.begun_ms)
+        for newest, embedding in windows:
+            self.tally.windows += 1
+            scores = None
+            if embedding is not None:
+                start = newest.start_sample
+                (scored,) = recognizer.scores_of(embedding[None], [start], share)
+                scores = self._trusted(scored)
+            yield from builder.records(decider.update(newest, scores), newest)
+        if newest is not None:
+            yield from builder.records(decider.finish(), newest)
 
     def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
         """The windows that pass the gate, and in which no species passes."""
@@ -130,10 +176,10 @@ class Listener:
     def _scored_batch(
         self, windows: list[Window], gate: Gate
     ) -> Iterator[tuple[Window, WindowScores | None]]:
-        self._recognizer.refresh()
+        self.recognizer.refresh()
         admitted = [self._admit(gate.judge(window)) for window in windows]
         audible = [window for window, let_in in zip(windows, admitted, strict=True) if let_in]
-        scores = iter(self._recognizer.score(audible, self._year_share) if audible else ())
+        scores = iter(self.recognizer.score(audible, self._year_share) if audible else ())
         for window, let_in in zip(windows, admitted, strict=True):
             yield window, self._trusted(next(scores)) if let_in else None
 

@@ -171,6 +171,18 @@ class Recognizer:
         """
         samples = np.stack([window.samples for window in windows])
         embeddings = _finite(self._encoder.encode(samples))
+        return self.scores_of(embeddings, [window.start_sample for window in windows], year_share)
+
+    def scores_of(
+        self, embeddings: Float32s, starts: Sequence[int], year_share: float | None = None
+    ) -> list[WindowScores]:
+        """Scores of windows that were encoded before.
+
+        Args:
+            embeddings: float32[windows, dim], by this encoder.
+            starts: of the windows, in samples at the encoder's rate.
+            year_share: as in `score`.
+        """
         known = self._known
         scores = known.search.scores(embeddings)
         chosen, similarity = (
@@ -179,7 +191,7 @@ class Recognizer:
         probability = self._probability(chosen, year_share)
         return [
             WindowScores(
-                start_sample=window.start_sample,
+                start_sample=start,
                 score=chosen[n],
                 similarity=similarity[n],
                 probability=None if probability is None else probability[n],
@@ -187,7 +199,7 @@ class Recognizer:
                 rejected=known.was_rejected(embeddings[n]),
                 rival=self._rival(scores.score[n], float(chosen[n].max())),
             )
-            for n, window in enumerate(windows)
+            for n, start in enumerate(starts)
         ]
 
     def _rival(self, score: Float32s, best: float) -> Species | None:

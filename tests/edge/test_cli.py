@@ -78,8 +78,8 @@ LOOKS = ("why", "records", "today", "report", "export", "import")
 def test_a_broken_bundle_ends_in_one_line(birdlisten: Run, bundle_copy: BundleFolder) -> None:
     bundle_copy.file("gallery.rows").write_bytes(b"x")
     for command in COMMANDS:
-        files = ["x.wav"] if command in ("identify", "analyze") else []
-        if command not in (*LOOKS, "devices", "confirm", "reject", "doctor", "service"):
+        files = ["x.wav"] if command in ("identify", "analyze", "rematch") else []
+        if command not in (*LOOKS, "devices", "confirm", "reject", "doctor", "service", "web"):
             ended = birdlisten(command, "--bundle", bundle_copy.path, *files)
             assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
 
