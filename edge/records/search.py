@@ -73,7 +73,7 @@ def species_holding(records: RecordReader, text: str) -> list[str]:
 
 def _where(records: RecordReader, search: Search) -> tuple[str, list[str | int | float]]:
     where, known = conditions(search)
-    parts, values = [where], [*known]
+    parts, values = [where], list[str | int | float](known)
     if search.least > 0:
         parts.append(f"{CONFIDENCE} >= ?")
         values.append(search.least)

@@ -87,7 +87,7 @@ def species_of_day(
     for row in _rows(records, query, {"begun": begun, "ended": ended, "least": least}):
         part = _tally(row)
         parts[part.species_id].append(replace(part, hours=_hours(row, zone)))
-    return _most_first(_with_news(records, _joined(several)) for several in parts.values())
+    return _most_first(_dated(records, _joined(several), begun) for several in parts.values())
 
 
 def species_of_all_time(records: RecordReader) -> list[SpeciesTally]:
@@ -156,9 +156,10 @@ def _quarters(records: RecordReader, species_id: str | None) -> Iterator[tuple[i
         yield quarter * QUARTER_MS, count
 
 
-def _with_news(records: RecordReader, tally: SpeciesTally) -> SpeciesTally:
-    is_new = first_reported(records, tally.species_id) == tally.first_ms
-    return replace(tally, is_new=is_new)
+def _dated(records: RecordReader, tally: SpeciesTally, begun_ms: int) -> SpeciesTally:
+    """A day's tally that knows whether its species is new."""
+    first_ms = first_reported(records, tally.species_id)
+    return replace(tally, is_new=first_ms is None or first_ms >= begun_ms)
 
 
 def _rows(records: RecordReader, query: str, values: Mapping[str, Any] | None = None) -> list[Any]:

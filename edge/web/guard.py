@@ -93,6 +93,8 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         """True for any address, which no other's name can lead to, and for our own names."""
+        if "@" in host:
+            return False
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:

@@ -39,13 +39,13 @@ def clip(station: StationView, record: Detection) -> Response:
 def spectrogram(station: StationView, record: Detection) -> Response:
     """The spectrogram that was written with a clip; 404 without one."""
     sound = _inside([station.path], record.clip)
-    return _file(sound and sound.with_suffix(".png"))
+    return _file(None if sound is None else sound.with_suffix(".png"))
 
 
 def picture(station: StationView, records: RecordReader, species_id: str) -> Response:
     """The picture that was nearest to the newest sound of a species; 404 without one."""
     shown = picture_of_species(station, records, species_id)
-    return _file(shown and picture_file(station, shown))
+    return _file(None if shown is None else picture_file(station, shown))
 
 
 def picture_of_species(

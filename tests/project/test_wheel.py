@@ -37,6 +37,7 @@ def test_the_wheel_holds_the_listener_its_bundles_and_nothing_else(wheel):
     assert "edge/bundles/aviary/chorus.flac" in names
     assert "edge/bundles/starter/manifest.json" in names
     assert "edge/contract/README.md" in names
+    assert {"edge/web/openapi.yaml", "edge/web/static/robots.txt"} <= set(names)
     assert any(name.endswith(("licenses/LICENSE", "licenses/NOTICE")) for name in names)
 
 
