@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from edge.command.opening import open_bundle
 from edge.config import Settings
 from edge.contract.errors import StoreError
-from edge.recognition.teaching import Teacher
+from edge.recognition.teaching import Teaching
 from edge.records.lock import StationLock
 from edge.records.store import Store
 from edge.system.terminal import say
@@ -51,8 +51,8 @@ def take_back(part: str, settings: Settings) -> int:
     return 0
 
 
-def _teacher(settings: Settings) -> Teacher:
-    return Teacher(settings.station_path, lambda: open_bundle(settings))
+def _teacher(settings: Settings) -> Teaching:
+    return Teaching(settings.station_path, lambda: open_bundle(settings))
 
 
 def _take_up(settings: Settings) -> None:

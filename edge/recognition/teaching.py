@@ -19,7 +19,7 @@ from edge.records.inbox import CONFIRMED, REJECTED, leave
 from edge.records.reader import open_records
 
 
-class Teacher:
+class Teaching:
     """Verdicts on the records of a station.
 
     Args:

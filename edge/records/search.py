@@ -15,7 +15,7 @@ UNREVIEWED = "unreviewed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(Selection):
+class RecordSearch(Selection):
     """Choice of reported records by more than time and species."""
 
     least: float = 0.0
@@ -36,7 +36,12 @@ class Page:
 
 
 def found(
-    records: RecordReader, search: Search, limit: int, offset: int = 0, *, oldest: bool = False
+    records: RecordReader,
+    search: RecordSearch,
+    limit: int,
+    offset: int = 0,
+    *,
+    oldest: bool = False,
 ) -> Page:
     """A page of the records of a search, the newest first; undated ones are the oldest.
 
@@ -71,7 +76,7 @@ def species_holding(records: RecordReader, text: str) -> list[str]:
     return sorted({row["species_id"] for row in rows if any(part in n.casefold() for n in row)})
 
 
-def _where(records: RecordReader, search: Search) -> tuple[str, list[str | int | float]]:
+def _where(records: RecordReader, search: RecordSearch) -> tuple[str, list[str | int | float]]:
     where, known = conditions(search)
     parts, values = [where], list[str | int | float](known)
     if search.least > 0:

@@ -20,7 +20,7 @@ from edge.records.detection import Detection, Rejection
 from edge.records.numbers import number_of
 from edge.records.query import species_named
 from edge.records.reader import ID_CHARACTERS, RecordReader
-from edge.records.search import UNREVIEWED, Search, found
+from edge.records.search import UNREVIEWED, RecordSearch, found
 from edge.records.sources import key_of, sources
 from edge.records.statistics import SpeciesTally
 from edge.system import clock
@@ -58,7 +58,7 @@ def health(request: Request) -> Response:
     """Version, role of who asks, and when each source was last listened to."""
     guest = is_guest(request)
     with station_of(request).records() as records:
-        newest = found(records, Search(), 1)
+        newest = found(records, RecordSearch(), 1)
         heard = [source for source in sources(records) if source.listened_ms is not None]
     return JSONResponse(
         {
@@ -189,14 +189,14 @@ def _shown(told: Mapping[str, Any], guest: bool) -> Mapping[str, Any]:
     return {**shown, "source": key_of(told["source"])}
 
 
-def _search(request: Request, records: RecordReader) -> Search:
+def _search(request: Request, records: RecordReader) -> RecordSearch:
     zone = station_of(request).zone
     begun, ended = day(request, "day", "since"), day(request, "day", "until")
     name, source = first(request, "species"), first(request, "source")
     verdict = first(request, "verdict")
     if verdict is not None and verdict not in VERDICTS:
         raise ConfigError(f"verdict: {verdict!r}, expected {', '.join(VERDICTS)}")
-    return Search(
+    return RecordSearch(
         since_ms=None if begun is None else span_ms(begun, zone)[0],
         until_ms=None if ended is None else span_ms(ended, zone)[1],
         species=None if name is None else species_named(records, name),

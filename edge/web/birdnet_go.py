@@ -17,7 +17,7 @@ from edge.records.inbox import CONFIRMED, REJECTED
 from edge.records.numbers import record_numbered
 from edge.records.query import species_named
 from edge.records.reader import RecordReader
-from edge.records.search import UNREVIEWED, Search, found, species_holding
+from edge.records.search import UNREVIEWED, RecordSearch, found, species_holding
 from edge.records.sources import sources
 from edge.system.days import span_ms
 from edge.web import media
@@ -154,7 +154,7 @@ async def levels(request: Request) -> Response:
     return hub.stream(request, None)
 
 
-def _search(request: Request, records: RecordReader) -> Search:
+def _search(request: Request, records: RecordReader) -> RecordSearch:
     """The search that a request's parameters mean."""
     begun, ended = day(request, "date", "start_date"), day(request, "date", "end_date")
     zone = station_of(request).zone
@@ -163,7 +163,7 @@ def _search(request: Request, records: RecordReader) -> Search:
     if text is not None:
         species = species_holding(records, text)
     source, said = first(request, "source"), first(request, "verified")
-    return Search(
+    return RecordSearch(
         since_ms=None if begun is None else span_ms(begun, zone)[0],
         until_ms=None if ended is None else span_ms(ended, zone)[1],
         species=species,

@@ -14,7 +14,7 @@ from edge.contract.errors import PathError
 from edge.contract.paths import inside
 from edge.records.detection import Detection, Picture
 from edge.records.reader import RecordReader
-from edge.records.search import Search, found
+from edge.records.search import RecordSearch, found
 from edge.web.station import StationView
 
 _TYPES = {
@@ -52,7 +52,7 @@ def picture_of_species(
     station: StationView, records: RecordReader, species_id: str
 ) -> Picture | None:
     """The picture of a species that lies here: of its newest record that has one."""
-    newest = found(records, Search(species=[species_id]), _RECORDS).records
+    newest = found(records, RecordSearch(species=[species_id]), _RECORDS).records
     shown = (picture_here(station, record.pictures) for record in newest)
     return next((picture for picture in shown if picture), None)
 

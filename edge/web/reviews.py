@@ -1,7 +1,7 @@
 """Reviews from the web: taught to the station, and left in its inbox for who owns the records."""
 
 from edge.contract.errors import ConfigError, StoreError
-from edge.recognition.teaching import Teacher
+from edge.recognition.teaching import Teaching
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED, REJECTED, leave
 from edge.records.search import UNREVIEWED
@@ -46,8 +46,8 @@ def leave_review(
     return {"record": record.id, "verdict": verdict, "species_id": species_id, "taught": teaches}
 
 
-def _teacher(station: StationView) -> Teacher:
-    return Teacher(station.path, lambda: station.bundle)
+def _teacher(station: StationView) -> Teaching:
+    return Teaching(station.path, lambda: station.bundle)
 
 
 def _is_held(station: StationView, record: Detection) -> bool:

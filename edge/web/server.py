@@ -14,7 +14,7 @@ from edge.web.tokens import FILE_NAME
 
 _LOG = logging.getLogger(__name__)
 HEAD_S = 10.0
-"""A request's head has come within twice that time."""
+"""A request's head has come within twice that time, and the rest of an answer is taken."""
 _CONNECTIONS, _HEAD_BYTES, _CLOSING_S = 200, 32_768, 3
 
 
@@ -31,6 +31,8 @@ class PatientProtocol(H11Protocol):
     def _watch(self) -> None:
         """Close it if it serves nothing, and served nothing new since the last look."""
         if self.transport.is_closing():
+            # What a client doesn't take now, it never will.
+            self.loop.call_later(HEAD_S, self.transport.abort)
             return
         is_idle = self.cycle is None or self.cycle.response_complete
         if is_idle and self.cycle is self._before:

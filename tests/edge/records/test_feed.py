@@ -11,7 +11,7 @@ from edge.records import feed
 from edge.records.detection import Rejection
 from edge.records.numbers import number_of, record_numbered
 from edge.records.reader import open_records
-from edge.records.search import UNREVIEWED, Search, found
+from edge.records.search import UNREVIEWED, RecordSearch, found
 from edge.records.store import Store
 from edge.system import clock
 from tests.support.factories import detection
@@ -89,18 +89,18 @@ def test_a_search_tells_how_many_there_are_and_gives_a_page(tmp_path):
     store.review(made[1].id, "confirmed")
     store.close()
 
-    def ids(search: Search, limit: int = 100, offset: int = 0) -> list[int]:
+    def ids(search: RecordSearch, limit: int = 100, offset: int = 0) -> list[int]:
         with open_records(tmp_path) as records:
             return [int(r.id[-12:]) for r in found(records, search, limit, offset).records]
 
-    assert ids(Search()) == [5, 4, 3, 2, 1, 0, 9]
-    assert ids(Search(), 2, 1) == [4, 3]
-    assert ids(Search(least=0.4)) == [5, 4, 9]
-    assert ids(Search(sources=["other.wav"])) == [9]
-    assert ids(Search(verdict="confirmed")) == [1]
-    assert ids(Search(verdict=UNREVIEWED, least=0.1)) == [5, 4, 3, 2, 9]
+    assert ids(RecordSearch()) == [5, 4, 3, 2, 1, 0, 9]
+    assert ids(RecordSearch(), 2, 1) == [4, 3]
+    assert ids(RecordSearch(least=0.4)) == [5, 4, 9]
+    assert ids(RecordSearch(sources=["other.wav"])) == [9]
+    assert ids(RecordSearch(verdict="confirmed")) == [1]
+    assert ids(RecordSearch(verdict=UNREVIEWED, least=0.1)) == [5, 4, 3, 2, 9]
     with open_records(tmp_path) as records:
-        assert found(records, Search(), 2).total == 7
+        assert found(records, RecordSearch(), 2).total == 7
 
 
 def test_a_search_counts_reviews_that_wait_in_the_inbox(tmp_path):
@@ -114,7 +114,7 @@ def test_a_search_counts_reviews_that_wait_in_the_inbox(tmp_path):
     leave(tmp_path, record(2).id, "rejected")
     with open_records(tmp_path) as records:
         totals = {
-            verdict: found(records, Search(verdict=verdict), 9).total
+            verdict: found(records, RecordSearch(verdict=verdict), 9).total
             for verdict in ("confirmed", "rejected", UNREVIEWED)
         }
     assert totals == {"confirmed": 0, "rejected": 1, UNREVIEWED: 1}

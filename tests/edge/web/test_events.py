@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ httpx = pytest.importorskip("httpx")
 from edge.records.detection import Rejection  # noqa: E402
 from edge.records.numbers import number_of  # noqa: E402
 from edge.records.store import Store  # noqa: E402
+from edge.web import limits  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
 from tests.support.web import Served, heard, served  # noqa: E402
 
@@ -152,3 +154,26 @@ def test_our_own_stream_tells_records_as_json_does(tmp_path: Path) -> None:
     record = heard(1, None, "strix_aluco")
     assert {name: told[name] for name in record.to_dict()} == json.loads(record.to_json())
     assert (told["number"], told["verdict"]) == (number_of(record.id), "unreviewed")
+
+
+def test_a_client_that_takes_nothing_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SEND_S", 0.2)
+    store = Store(tmp_path)
+    long = "x" * 50_000
+    store.write_all([heard(n, None, "strix_aluco", common_name=long) for n in range(1, 300)])
+    store.close()
+    with served(tmp_path, WebConfig(port=0, streams=1)) as server, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect((server.host, server.port))
+        head = f"GET {ROUTE}?last_event_id=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        slow.sendall(head.encode())
+        assert slow.recv(1) == b"H"
+        assert httpx.get(server.url + ROUTE).status_code == 503
+        status = 503
+        while status == 503:
+            time.sleep(0.1)
+            with httpx.stream("GET", server.url + ROUTE, timeout=60) as other:
+                status = other.status_code
+        assert status == 200
