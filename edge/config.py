@@ -11,6 +11,7 @@ from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.contract.values import Choice, ChoiceOrNumber, Kind, Number, Switch, Text, checked
+from edge.system.folders import user_folder
 from edge.system.yaml_file import read_settings
 
 PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
@@ -160,7 +161,7 @@ class Settings:
             return Path(self.station)
         if given := os.environ.get("STATE_DIRECTORY"):
             return Path(given.split(":")[0])
-        folder = _user_folder("XDG_STATE_HOME", ".local/state")
+        folder = user_folder("XDG_STATE_HOME", ".local/state")
         if folder is None:
             raise ConfigError(
                 "there is no home folder (HOME is not set); name a station: --station"
@@ -243,28 +244,6 @@ def hop_samples(settings: Settings, spec: AudioSpec) -> int:
     return hop
 
 
-def data_folder() -> Path:
-    """Folder of a user's own bundles and networks: the XDG data directory's birdlisten.
-
-    Raises:
-        ConfigError: there is no home folder.
-    """
-    folder = _user_folder("XDG_DATA_HOME", ".local/share")
-    if folder is None:
-        raise ConfigError("there is no home folder (HOME is not set); set XDG_DATA_HOME")
-    return folder
-
-
-def _user_folder(variable: str, usual: str) -> Path | None:
-    """The birdlisten of an XDG directory; None where a user has no home."""
-    if given := os.environ.get(variable):
-        return Path(given) / "birdlisten"
-    try:
-        return Path.home() / usual / "birdlisten"
-    except RuntimeError:
-        return None
-
-
 def find_bundle(name: str) -> Path:
     """A folder, or for a plain name a packaged bundle or one of the user's.
 
@@ -274,7 +253,7 @@ def find_bundle(name: str) -> Path:
     plain = Path(name).name == name
     if not plain or Path(name).is_dir():
         return Path(name)
-    own = _user_folder("XDG_DATA_HOME", ".local/share")
+    own = user_folder("XDG_DATA_HOME", ".local/share")
     folders = [PACKAGED_BUNDLE.parent, *([own / "bundles"] if own else [])]
     for folder in folders:
         if (folder / name).is_dir():

@@ -16,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.command.parser import Parser
-from edge.config import PACKAGED_BUNDLE, data_folder
+from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
+from edge.system.folders import data_folder
 from export.ear.assemble import make_bundle
 from export.ear.command import like, precisions
 from export.ear.encoders import Classifier

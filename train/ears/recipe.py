@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from edge.config import data_folder
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.names import nearest
+from edge.system.folders import data_folder
 from edge.system.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parents[2] / "export" / "ears"
