@@ -28,10 +28,13 @@ class StationLock:
     Args:
         station: the station's folder, which must exist.
         patience_s: whoever has it only for a moment is waited for.
+        name: of another lock's file, which keeps other doings apart.
     """
 
-    def __init__(self, station: Path, patience_s: float = _PATIENCE_S) -> None:
-        self._station, self._path = station, station / FILE_NAME
+    def __init__(
+        self, station: Path, patience_s: float = _PATIENCE_S, name: str = FILE_NAME
+    ) -> None:
+        self._station, self._path = station, station / name
         self._patience_s = patience_s
         self._descriptor: int | None = None
 

@@ -1,0 +1,1 @@
+"""Publishing: a station's records told to brokers, web services and monitors."""
