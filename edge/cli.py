@@ -121,6 +121,12 @@ def _import(args: argparse.Namespace, settings: Settings) -> int:
     return import_birdnet_pi(settings, args.database)
 
 
+def _publish(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.publish import PublishRequest, publish
+
+    return publish(settings, PublishRequest(**_given(args, PublishRequest)))
+
+
 def _why(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.why import why
 
@@ -212,6 +218,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "report": _report,
     "export": _export,
     "import": _import,
+    "publish": _publish,
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,

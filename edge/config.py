@@ -24,6 +24,7 @@ CHOICES = {
     "backend": ("auto", "portaudio", "arecord"),
     "voices": ("withhold", "keep"),
     "clip_format": ("flac", "opus"),
+    "mqtt_discovery": ("device", "components", "off"),
 }
 _AMOUNT, _DISTANCE = Number(0, 1e15), Number(0, 1e6, above=True)
 _KINDS: Mapping[str, Kind] = {
@@ -48,6 +49,13 @@ _KINDS: Mapping[str, Kind] = {
     "clips_least": Number(0, 1_000_000, whole=True),
     "candidates_days": _AMOUNT,
     "free_mb": _AMOUNT,
+    "apprise_when": Text(several=True),
+    "apprise_most": Number(0, 1000, whole=True),
+    "webhook_when": Text(several=True),
+    "webhook_most": Number(0, 100_000, whole=True),
+    "rare_most": Number(1, 1000, whole=True),
+    "rare_days": _DISTANCE,
+    "back_days": _DISTANCE,
 }
 """What a setting may be, where its default doesn't say it."""
 _PREFIX, _NO_SETTINGS = "BIRDLISTEN_", ("CONFIG", "EXTRA")
@@ -132,6 +140,32 @@ class Settings:
     """Age from which candidates and embeddings go; records and reviews stay. 0 keeps all."""
     free_mb: float = 500.0
     """Megabytes of the disk that clips leave to others."""
+    mqtt: str | None = None
+    """Broker that records are published to: mqtt(s)://user:password@host:port/topic."""
+    mqtt_password: str | None = None
+    mqtt_ca: str | None = None
+    mqtt_name: str | None = None
+    mqtt_discovery: str = "device"
+    """By Home Assistant: one payload, one for each entity (before 2024.12), or none."""
+    webhook: str | None = None
+    webhook_when: str = "each"
+    """Any of each, first, rare, back, weekly."""
+    webhook_most: int = 0
+    """Notifications an hour; 0: as many as there are."""
+    apprise: str | None = None
+    """File of Apprise's URLs, as BirdNET-Pi has it."""
+    apprise_body: str | None = None
+    apprise_when: str = "first, rare, back, weekly"
+    apprise_most: int = 12
+    rare_most: int = 5
+    """Times in `rare_days` days up to which a species is rare."""
+    rare_days: float = 7.0
+    back_days: float = 30.0
+    weekly: str = "mon 08:00"
+    """Day and local time of the weekly report."""
+    public_url: str | None = None
+    metrics: str | None = None
+    metrics_species: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

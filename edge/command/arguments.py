@@ -56,6 +56,7 @@ PURPOSES = {
         "devices": "list the input devices, and what each can do",
         "doctor": "check devices, level, bundle, disk, clock and heat, with advice",
         "bench": "measure every precision here, and keep the best for `precision: auto`",
+        "publish": "tell MQTT, Home Assistant, webhooks, Apprise or Prometheus what is heard",
         "service": "listen as a service of systemd, from boot to boot",
         "web": "the station as a page, and as an API that other tools already speak",
     },

@@ -130,6 +130,32 @@ def caution_flag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--caution", metavar="0-5", help="how many windows must agree (default 2)")
 
 
+def publish_flags(parser: argparse._ActionsContainer) -> None:
+    """Receivers of the records, and when they are told."""
+    add, off_or_on = parser.add_argument, argparse.BooleanOptionalAction
+    add("--mqtt", metavar="URL", help="a broker: mqtt(s)://user:password@host:port/topic")
+    add("--mqtt-password", metavar="FILE", help="that holds it, for its owner only (0600)")
+    add("--mqtt-ca", metavar="FILE", help="certificates to check the broker's with")
+    add("--mqtt-name", metavar="NAME", help="of the recorder (default: the host's)")
+    forms = CHOICES["mqtt_discovery"]
+    add("--mqtt-discovery", choices=forms, help="by Home Assistant (default device)")
+    whens = "any of each, first, rare, back, weekly"
+    add("--webhook", metavar="URL", help="to post notifications to, as JSON")
+    add("--webhook-when", metavar="NAMES", help=f"{whens} (default each)")
+    add("--webhook-most", metavar="N", help="an hour (default 0: all)")
+    add("--apprise", metavar="FILE", help="URLs of services, a line each (apprise.txt)")
+    add("--apprise-body", metavar="FILE", help="template with $comname, $sciname, ... (body.txt)")
+    add("--apprise-when", metavar="NAMES", help=f"{whens} (default all but each)")
+    add("--apprise-most", metavar="N", help="an hour (default 12; 0: all)")
+    add("--rare-most", metavar="N", help="rare is up to so many (default 5) ...")
+    add("--rare-days", metavar="N", help="... in so many days (default 7)")
+    add("--back-days", metavar="N", help="back is after so many days (default 30)")
+    add("--weekly", metavar="'DAY HH:MM'", help="of the weekly report (default mon 08:00)")
+    add("--public-url", metavar="URL", help="of the station's page, for links")
+    add("--metrics", metavar="HOST:PORT", help="where Prometheus finds the metrics")
+    add("--metrics-species", action=off_or_on, help="count each species, too")
+
+
 _STATION = (bundle_flag, station_flags, talk_flags)
 """Flags of every command: one line of them does for all commands on a station."""
 _SCORES = (encoder_flags, species_flags)
@@ -146,6 +172,7 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "report": _STATION,
     "export": (place_flags, *_STATION),
     "import": (time_zone_flag, *_STATION),
+    "publish": (publish_flags, place_flags, *_STATION),
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,

@@ -99,6 +99,7 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
     for command in (records, exports):
         command("--since", metavar="MOMENT", help="such as 2026-05-01 or 2026-05-01T04:30")
         command("--until", metavar="MOMENT", help="likewise")
+    add("publish").add_argument("--since", metavar="MOMENT", help="tell again from then on, once")
     for flag, text in (("--day", "of that day"), ("--week", "of the seven days up to that one")):
         for command in (records, page, exports):
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")

@@ -71,7 +71,7 @@ def test_an_absent_device_lists_the_devices_or_names_the_demo(birdlisten: Run) -
     assert "Input devices" in ended.err or "birdlisten demo" in ended.err
 
 
-LOOKS = ("why", "records", "today", "report", "export", "import")
+LOOKS = ("why", "records", "today", "report", "export", "import", "publish")
 """Commands that need a station's records, and no bundle."""
 
 

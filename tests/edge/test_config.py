@@ -60,6 +60,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         numbers = {"threshold": "0.5", "hop": "0.5", "threads": "2", "caution": "3"}
         numbers |= {"latitude": "52.5", "longitude": "13.4", "max_cpu": "50"}
         numbers |= {"voices": "keep", "clip_format": "opus", "channel": "left"}
+        numbers |= {"mqtt_discovery": "off"}
         text = numbers.get(field.name) or texts.get(kind, "auto")
         found = getattr(resolve({}, {f"BIRDLISTEN_{field.name.upper()}": text}, None), field.name)
         assert found == (True if kind is bool else type(found)(text))
