@@ -15,7 +15,7 @@ from edge.command.stop import Terminated
 from edge.config import Settings, resolve
 from edge.contract.errors import BirdlistenError, ConfigError, in_words
 from edge.system.outlet import ensure_streams
-from edge.system.terminal import complain, log_to_stderr, never_refuse, say
+from edge.system.terminal import complain, log_to_stderr, never_refuse, say, say_row
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,11 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
     from edge.source.microphone import as_json, describe_devices, input_devices
 
     devices = input_devices(settings.backend)
-    print(as_json(devices) if settings.json else describe_devices(settings.backend))
+    if settings.json:
+        print(as_json(devices))
+    else:
+        for line in describe_devices(settings.backend).split("\n"):
+            (say_row if line.startswith(" ") else say)(line)
     return 0 if devices else 1
 
 

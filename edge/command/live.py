@@ -3,12 +3,12 @@
 import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 
 from edge.command.clips import clip_config, open_clips
-from edge.command.opening import open_listener, open_recognizer, open_records
+from edge.command.opening import open_listener, open_recognizer, open_records, shows_status
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError
@@ -21,11 +21,14 @@ from edge.pipeline.reload import BundleReloader, LoadedBundle
 from edge.recognition.own_species import own_tables
 from edge.records.detection import Clip, Record
 from edge.records.live_file import LiveFile
+from edge.records.live_line import live_line
+from edge.records.live_state import LiveState
 from edge.records.writer import Writer
 from edge.service.notify import Notifier
 from edge.source.block import Block
 from edge.source.live import Live, asked_for, check_live
 from edge.system.memory import return_what_is_freed
+from edge.system.status_line import StatusLine
 from edge.system.throttle import FaultBarrier, RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
@@ -78,9 +81,11 @@ def _listen(
         with (
             open_records(settings, again=loaded is not None) as (records, _),
             open_clips(settings, records.write) as clips,
+            _status_line(settings) as show,
             LiveWriter(
                 LiveFile(settings.station_path, asked_for(settings)),
                 lambda: monitor.state(live.name, live.dropped_s),
+                show,
             ),
         ):
             notifier.ready()
@@ -97,6 +102,16 @@ def _listen(
         if not windows and stop.signal is None:
             raise AudioError(f"{live.name}: ended without any audio")
     return reloader.loaded
+
+
+@contextmanager
+def _status_line(settings: Settings) -> Iterator[Callable[[LiveState], None]]:
+    """Shows states at the bottom of the terminal, if a person looks at one."""
+    if not shows_status(settings):
+        yield lambda state: None
+        return
+    with StatusLine() as line:
+        yield lambda state: line.show(live_line(state))
 
 
 def _follow(monitor: Monitor, loaded: LoadedBundle) -> None:

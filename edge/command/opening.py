@@ -28,6 +28,7 @@ from edge.records.supervisor import StoreSupervisor
 from edge.records.writer import Writer
 from edge.source.live import is_live
 from edge.system.outlet import Outlet
+from edge.system.status_line import CLEAR, has_status_line
 
 _LOG = logging.getLogger(__name__)
 ENGINES = "engines"
@@ -151,9 +152,18 @@ def open_records(
             keeper.start(again)
             keep = stack.enter_context(closing(keeper)).keep
         outlet = stack.enter_context(Outlet(sys.stdout, patient=files))
-        sink = RecordSink(keep, outlet.write, settings.json, settings.explain)
+        above = CLEAR if shows_status(settings) else ""
+        sink = RecordSink(
+            keep, lambda line: outlet.write(f"{above}{line}"), settings.json, settings.explain
+        )
         with Writer(sink, urgent=is_reported) as records:
             yield records, outlet
+
+
+def shows_status(settings: Settings) -> bool:
+    """True if a status line stands below what a live source gives."""
+    live = settings.input is None or is_live(settings.input)
+    return live and not settings.json and not settings.quiet and has_status_line()
 
 
 def keep_none(records: Sequence[Record]) -> None:

@@ -16,7 +16,7 @@ from edge.report.row import Manner, Row, reviewed
 from edge.source.header import read_timestamp
 from edge.system import clock
 from edge.system.days import epoch_ms, midnight, next_midnight
-from edge.system.terminal import say
+from edge.system.terminal import say, say_row, terminal_columns
 from edge.system.zone import local_zone
 
 _WEEK = timedelta(days=7)
@@ -57,7 +57,7 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
             FORMS[forms[0]].write(rows, sys.stdout.buffer, Manner())
             return 0
         for row in rows:
-            say(listed(row.record, None, row.verdict))
+            say(listed(row.record, None, row.verdict, terminal_columns(sys.stdout)))
     return 0
 
 
@@ -80,7 +80,7 @@ def show_today(settings: Settings, day: str | None = None) -> int:
     say(f"{begun:%Y-%m-%d}: {len(found)} species, {counted(total, 'record')}")
     width = max((len(species.common_name) for species in found), default=0)
     for species in found:
-        say(_line(species, zone, width))
+        say_row(_line(species, zone, width))
     return 0
 
 

@@ -10,7 +10,7 @@ from edge.contract.taxonomy import Species
 from edge.contract.text import counted, json_line
 from edge.decision.naming import find_species
 from edge.recognition.own_species import StationPicture
-from edge.system.terminal import say
+from edge.system.terminal import say, say_row
 
 
 def remove(settings: Settings, name: str, undo: bool = False) -> int:
@@ -66,7 +66,7 @@ def show(settings: Settings, name: str) -> int:
     sounds = open_overlay(settings, bundle.manifest).exemplars(species.species_id)
     _show(species, len(own), len(sounds), settings.json)
     for row in own if not settings.json else ():
-        say(f"  {settings.station_path / str(row.file)}  ({row.author}, {row.licence})")
+        say_row(f"  {settings.station_path / str(row.file)}  ({row.author}, {row.licence})")
     return 0
 
 
@@ -75,7 +75,9 @@ def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
         say(json_line({**species.line, "pictures": pictures, "sounds": sounds}))
         return
     names = f"{species.common_name} ({species.scientific_name})"
-    say(f"{names}: {counted(pictures, 'picture')} and {counted(sounds, 'sound')} of this station")
+    say_row(
+        f"{names}: {counted(pictures, 'picture')} and {counted(sounds, 'sound')} of this station"
+    )
 
 
 def _label(sound: str) -> str:

@@ -1,10 +1,13 @@
 """`birdlisten why [ID]`: what speaks for a record, or why it was not reported."""
 
+import sys
+
 from edge.config import Settings
 from edge.contract.text import json_line
 from edge.records.detection import Detection, Rejection
 from edge.records.explanation import explained, listed
 from edge.records.reader import open_records
+from edge.system.terminal import terminal_columns
 
 _LISTED = 20
 
@@ -26,7 +29,7 @@ def why(part: str | None, settings: Settings) -> int:
         elif part:
             print(explained(candidate, reason, review))
         else:
-            print(listed(candidate, reason, review))
+            print(listed(candidate, reason, review, terminal_columns(sys.stdout)))
     return 0
 
 

@@ -61,3 +61,29 @@ def _escaped(letter: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 picture`, `2 pictures`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def shortened(text: str, columns: int) -> str:
+    """A text that takes so many columns at most; `…` stands for its end."""
+    if cells(text) <= columns:
+        return text
+    kept, left = "", columns - 1
+    for letter in text:
+        left -= cells(letter)
+        if left < 0:
+            break
+        kept += letter
+    return f"{kept}…" if columns > 0 else ""
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes on a terminal: two a letter of China, none a combining accent."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

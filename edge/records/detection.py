@@ -7,8 +7,9 @@ from typing import Any
 
 from edge.contract.arrays import Float16s, Int16s
 from edge.contract.errors import ConfigError
-from edge.contract.text import json_line, visible
+from edge.contract.text import cells, json_line, shortened, visible
 from edge.system import clock
+from edge.system.terminal import has_colour, terminal_columns
 from edge.system.zone import named_zone
 
 SCHEMA = 1
@@ -108,21 +109,38 @@ class Detection:
             return moment
 
     def to_line(self, as_json: bool) -> str:
-        """The line for stdout: JSON, or words, in colour only on a terminal."""
-        return self.to_json() if as_json else self.to_text(sys.stdout.isatty())
+        """The line for stdout: JSON, or words; on a terminal in colour and no wider than that."""
+        if as_json:
+            return self.to_json()
+        return self.to_text(has_colour(), terminal_columns(sys.stdout))
 
-    def to_text(self, colour: bool = False) -> str:
-        """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`."""
+    def to_text(self, colour: bool = False, columns: int | None = None) -> str:
+        """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`.
+
+        Args:
+            colour: with control sequences.
+            columns: at most, where credit and picture are left out first; None: all of it.
+        """
         common, scientific = visible(self.common_name), visible(self.scientific_name)
-        moment, name = visible(self._moment()), f"{common} ({scientific})"
+        moment, sure = visible(self._moment()), f"{self.confidence:.2f}"
         shown, credit = map(visible, self._picture())
+        if columns is not None:
+            room = columns - cells(f"{moment}  {common} ({scientific})  {sure}")
+            shown, credit = _within(room, shown, credit)
+            if room < 0:
+                scientific = ""
+                common = shortened(common, columns - cells(f"{moment}    {sure}"))
+        name = f" ({scientific})" if scientific else ""
         if not colour:
-            return "  ".join(filter(None, (moment, name, f"{self.confidence:.2f}", shown, credit)))
-        name = f"{_BOLD}{common}{_RESET} ({scientific})"
-        return (
-            f"{_DIM}{moment}{_RESET}  {name}  {_GREEN}{self.confidence:.2f}{_RESET}  {shown}  "
-            f"{_DIM}{credit}{_RESET}"
+            return "  ".join(filter(None, (moment, f"{common}{name}", sure, shown, credit)))
+        styled = (
+            f"{_DIM}{moment}{_RESET}",
+            f"{_BOLD}{common}{_RESET}{name}",
+            f"{_GREEN}{sure}{_RESET}",
+            shown,
+            credit and f"{_DIM}{credit}{_RESET}",
         )
+        return "  ".join(filter(None, styled))
 
     def _moment(self) -> str:
         """Time of day, or place in a recording; of one in a folder, behind its name."""
@@ -139,6 +157,13 @@ class Detection:
             return NO_PICTURE, ""
         best = self.pictures[0]
         return best.file or best.url or NO_PICTURE, f"({best.author}, {best.licence})"
+
+
+def _within(room: int, shown: str, credit: str) -> tuple[str, str]:
+    """Picture and credit, as far as there is room for both, or the first."""
+    if cells(f"  {shown}  {credit}") <= room:
+        return shown, credit
+    return (shown, "") if cells(f"  {shown}") <= room else ("", "")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from edge.contract.text import visible
+from edge.contract.text import cells, shortened, visible
 from edge.records.detection import NO_PICTURE, Detection, Picture
 
 _SHOWN = 12
 """Characters of an id that tell it from others: its end, for it begins with the time."""
+_LEAST_SOURCE = 8
+"""Columns of a shortened source."""
 
 
 def explained(
@@ -22,20 +24,30 @@ def explained(
     return "\n".join(map(visible, _lines(record, reason, review)))
 
 
-def listed(record: Detection, reason: str | None, review: tuple[str, str] | None) -> str:
-    """A line: id, local time, source, name, probability, and the verdict or the reason."""
+def listed(
+    record: Detection,
+    reason: str | None,
+    review: tuple[str, str] | None,
+    columns: int | None = None,
+) -> str:
+    """A line: id, local time, source, name, probability, and the verdict or the reason.
+
+    Args:
+        record: what its record is, or would have been.
+        reason: why it was not reported; None if it was.
+        review: what a person said of it, and as what.
+        columns: at most; a long source is shortened first.
+    """
     moment = record.local_time()
     time = f"{record.start_s:17.1f} s" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
     told = " as ".join(filter(None, review)) if review else reason or "reported"
-    parts = (
-        record.id[-_SHOWN:],
-        time,
-        record.source,
-        record.common_name,
-        f"{record.confidence:.2f}",
-        told,
-    )
-    return visible("  ".join(parts))
+    before = f"{record.id[-_SHOWN:]}  {time}  "
+    after = visible(f"  {record.common_name}  {record.confidence:.2f}  {told}")
+    source = visible(record.source)
+    if columns is None:
+        return f"{before}{source}{after}"
+    room = max(columns - cells(before) - cells(after), _LEAST_SOURCE)
+    return shortened(f"{before}{shortened(source, room)}{after}", columns)
 
 
 def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None) -> Iterator[str]:

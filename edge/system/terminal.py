@@ -2,10 +2,12 @@
 
 import io
 import logging
+import os
 import sys
 from types import TracebackType
+from typing import TextIO
 
-from edge.contract.text import visible
+from edge.contract.text import shortened, visible
 from edge.system.redaction import redacted_urls
 
 _MARK = "birdlisten: "
@@ -22,6 +24,13 @@ def never_refuse() -> None:
 def say(text: object) -> None:
     """Print a result as one line on stdout, at once."""
     print(visible(text), flush=True)
+
+
+def say_row(text: object) -> None:
+    """Print a row of a table on stdout, on a terminal no wider than that."""
+    columns = terminal_columns(sys.stdout)
+    row = visible(text)
+    print(row if columns is None else shortened(row, columns), flush=True)
 
 
 def complain(text: object) -> None:
@@ -47,3 +56,21 @@ class LineFormatter(logging.Formatter):
         """The lines of a traceback."""
         lines = super().formatException(ei).split("\n")
         return "\n".join(f"  {visible(line)}" for line in lines)
+
+
+def has_colour() -> bool:
+    """True if stdout is a terminal whose user has nothing against colours (no-color.org)."""
+    return sys.stdout.isatty() and is_able() and not os.environ.get("NO_COLOR")
+
+
+def is_able() -> bool:
+    """False of a terminal that knows no control sequences."""
+    return os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def terminal_columns(stream: TextIO) -> int | None:
+    """Width of a terminal; None of anything else, or where it isn't known."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
