@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from edge.dsp.waterfall import BANDS, FLOOR_DBFS, STEP_DB, Waterfall
 from edge.source.block import Block
 
+hypothesis = pytest.importorskip("hypothesis")
+st = hypothesis.strategies
 RATE = 48_000
 
 
@@ -76,8 +76,8 @@ def test_too_much_at_once_is_a_gap_and_not_work() -> None:
     assert fall.end == pytest.approx(600, abs=2)
 
 
-@settings(max_examples=20, deadline=None)
-@given(
+@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.given(
     sizes=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 30_000)), max_size=6),
     rate_hz=st.sampled_from([8000, 44_100, 48_000]),
 )

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.records.live_state import decoded_state, encoded
 from tests.support.live import live_state
+
+hypothesis = pytest.importorskip("hypothesis")
+st = hypothesis.strategies
 
 
 def test_a_state_is_read_as_it_was_written() -> None:
@@ -43,7 +44,7 @@ def test_levels_are_in_decibels_and_gaps_are_no_numbers() -> None:
     assert level[0, 1:].tolist() == [-120.0, -119.5]
 
 
-@given(cut=st.integers(0, 2000), flipped=st.integers(0, 10**6))
+@hypothesis.given(cut=st.integers(0, 2000), flipped=st.integers(0, 10**6))
 def test_a_torn_or_damaged_file_is_no_state(cut: int, flipped: int) -> None:
     content = encoded(live_state())
     assert decoded_state(content[: min(cut, len(content) - 1)]) is None
@@ -52,7 +53,7 @@ def test_a_torn_or_damaged_file_is_no_state(cut: int, flipped: int) -> None:
     assert decoded_state(bytes(damaged)) is None
 
 
-@given(st.binary(max_size=300))
+@hypothesis.given(st.binary(max_size=300))
 def test_any_other_file_is_no_state(content: bytes) -> None:
     assert decoded_state(content) is None
 
