@@ -9,7 +9,6 @@ from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.publish.notification import DetectionNews
 from edge.publish.payload import picture_url
-from edge.records.numbers import number_of
 
 DEFAULT_TITLE = "$comname"
 DEFAULT_BODY = "$comname ($sciname), $confidencepct %, $date $time: $reason\n$listenurl\n$image"
@@ -91,4 +90,4 @@ def _page(news: DetectionNews, public_url: str) -> str:
     """Address of a record on the station's page."""
     if not public_url:
         return ""
-    return f"{public_url.rstrip('/')}/ui/detections/{number_of(news.record.id)}"
+    return f"{public_url.rstrip('/')}/records/{news.record.id}"

@@ -1,5 +1,7 @@
 """Migrations of birdlisten.db, in SQL: tables, indexes, and the views that show them in full."""
 
+from edge.records.counting import REPORT_INDEXES, TALLIES
+
 MIGRATIONS = (
     """
     CREATE TABLE records (
@@ -268,15 +270,7 @@ MIGRATIONS = (
     JOIN species ON species.number = kept.species
     WHERE rejected IS NULL AND detected_at NOT NULL;
     """,
-    # Candidates are many times as many as reports: what is counted of reports is read from here.
-    # The last column spares the look at the record itself, which the condition would ask for.
-    """
-    CREATE INDEX kept_reports
-        ON kept_records (detected_at, species, probability, similarity, rejected)
-        WHERE rejected IS NULL;
-    CREATE INDEX kept_reports_by_species
-        ON kept_records (species, detected_at, probability, similarity, rejected)
-        WHERE rejected IS NULL;
-    """,
+    REPORT_INDEXES,
+    TALLIES,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

@@ -170,8 +170,11 @@ def _version(path: Path) -> int:
 
 
 def _tables(database: sqlite3.Connection) -> Iterator[tuple[str, list[sqlite3.Row]]]:
-    """Names of the tables, with their columns."""
-    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    """Names of the tables, with their columns; tallies follow the records by themselves."""
+    tables = (
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+        "AND sql NOT LIKE '%WITHOUT ROWID%'"
+    )
     for (table,) in database.execute(tables).fetchall():
         yield table, database.execute(f"PRAGMA table_info({table})").fetchall()
 

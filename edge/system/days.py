@@ -1,5 +1,6 @@
 """Days of a zone: when they begin, and which day a moment belongs to."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
 
@@ -27,3 +28,9 @@ def span_ms(day: date, zone: tzinfo) -> tuple[int, int]:
 def local(moment_ms: int, zone: tzinfo) -> datetime:
     """A moment of UTC milliseconds, in a zone."""
     return datetime.fromtimestamp(moment_ms / 1000, zone)
+
+
+def days_between(first: date, last: date) -> Iterator[date]:
+    """Every day from one to another, both included."""
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)

@@ -16,11 +16,12 @@ from edge.publish.template import (
 )
 from edge.publish.triggers import Reason
 from edge.records.detection import Picture
-from edge.records.numbers import number_of
 from tests.support.factories import detection
 from tests.support.web_server import WebServer
 
 pytest.importorskip("apprise")
+# Apprise looks for what the standard library is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 AROUND = Surroundings(public_url="http://bird.local/", latitude="52.5", cutoff="0.7", sens="2")
 RECORD = detection(
@@ -46,7 +47,7 @@ def test_a_service_is_told_by_the_template(tmp_path):
     assert lines[0] == (
         "Common Cuckoo (Cuculus canorus) 93% at 04:31:07, first time today, only 1 time"
     )
-    page = f"http://bird.local/ui/detections/{number_of(RECORD.id)}"
+    page = f"http://bird.local/records/{RECORD.id}"
     assert lines[1] == f"{page} https://x.test/1.jpg"
 
 
