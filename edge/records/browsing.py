@@ -19,7 +19,7 @@ _DOUBTED = 400
 """Newest records without a review, among which the most doubtful are looked for."""
 
 
-class Place(NamedTuple):
+class PagePlace(NamedTuple):
     """A record's place in the order, behind which a page begins."""
 
     moment_ms: int | None
@@ -27,7 +27,7 @@ class Place(NamedTuple):
     number: int
 
     @classmethod
-    def read(cls, text: str) -> "Place":
+    def read(cls, text: str) -> "PagePlace":
         """Back from `str`.
 
         Raises:
@@ -78,12 +78,12 @@ class RecordPage:
     """Some records, newest first."""
 
     records: list[Detection]
-    following: Place | None
+    following: PagePlace | None
     """Behind what was looked at; None at the end."""
 
 
 def browse(
-    reader: RecordReader, wanted: RecordFilter, after: Place | None = None, most: int = PAGE
+    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None = None, most: int = PAGE
 ) -> RecordPage:
     """The next records of a filter.
 
@@ -147,8 +147,8 @@ def _told(reader: RecordReader, numbers: Sequence[int]) -> list[Detection]:
 
 
 def _places(
-    reader: RecordReader, wanted: RecordFilter, after: Place | None
-) -> Iterator[tuple[Place, bool]]:
+    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None
+) -> Iterator[tuple[PagePlace, bool]]:
     """Places in order, each with whether the filter takes it: the dated ones, then the others."""
     if after is None or after.moment_ms is not None:
         yield from _walked(reader, wanted, after, dated=True)
@@ -158,15 +158,15 @@ def _places(
 
 
 def _walked(
-    reader: RecordReader, wanted: RecordFilter, after: Place | None, dated: bool
-) -> Iterator[tuple[Place, bool]]:
+    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None, dated: bool
+) -> Iterator[tuple[PagePlace, bool]]:
     """Places of all names that the species went by, merged."""
     names = [None] if wanted.species is None else _names(reader, wanted.species)
     ways = [_walk(reader, wanted, after, dated=dated, name=name) for name in names]
     return heapq.merge(*ways, key=_newest_first)
 
 
-def _newest_first(found: tuple[Place, bool]) -> tuple[int, int]:
+def _newest_first(found: tuple[PagePlace, bool]) -> tuple[int, int]:
     return -(found[0].moment_ms or 0), -found[0].number
 
 
@@ -178,10 +178,10 @@ def _names(reader: RecordReader, species: str) -> list[int]:
 def _walk(
     reader: RecordReader,
     wanted: RecordFilter,
-    after: Place | None,
+    after: PagePlace | None,
     dated: bool,
     name: int | None,
-) -> Iterator[tuple[Place, bool]]:
+) -> Iterator[tuple[PagePlace, bool]]:
     """Places in the order of an index, read as they are asked for."""
     parts, values = _bounds(wanted, name)
     parts.append("detected_at NOT NULL" if dated else "detected_at IS NULL")
@@ -195,7 +195,7 @@ def _walk(
         f"WHERE {' AND '.join(parts)} ORDER BY {order}"
     )
     rows = reader.database.execute(query, (*further, *values))
-    return ((Place(row[0], row[1]), bool(row[2])) for row in rows)
+    return ((PagePlace(row[0], row[1]), bool(row[2])) for row in rows)
 
 
 def _tables(wanted: RecordFilter) -> str:

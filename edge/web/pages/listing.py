@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge.contract.errors import ConfigError
-from edge.records.browsing import VERDICTS, Place, RecordFilter, browse
+from edge.records.browsing import VERDICTS, PagePlace, RecordFilter, browse
 from edge.records.reader import RecordReader
 from edge.records.tally import QUARTER_MS, SpeciesTotal, counts, totals
 from edge.web.pages.asked import filter_asked
@@ -25,7 +25,7 @@ def show_records(request: Request) -> Response:
     problem, wanted = "", RecordFilter()
     try:
         wanted = filter_asked(query, station.zone)
-        after = Place.read(query["after"]) if query.get("after") else None
+        after = PagePlace.read(query["after"]) if query.get("after") else None
     except ConfigError as error:
         problem, after = str(error), None
     with station.records() as reader:
