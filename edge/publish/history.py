@@ -3,11 +3,12 @@
 Only what was written before a record counts, so a question asked again is answered the same.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from edge.publish.queue import Queued
 from edge.records.reader import RecordReader, told
 from edge.system import clock
+from edge.system.days import span_ms
 
 DAY_MS = 86_400_000
 _OF_SPECIES = (
@@ -41,9 +42,8 @@ def is_first_of_day(records: RecordReader, queued: Queued) -> bool:
 
 def day_ms(moment: datetime) -> tuple[int, int]:
     """A moment's day in its zone: both midnights, in UTC milliseconds."""
-    begun = datetime.combine(moment.date(), time(), moment.tzinfo)
-    ended = datetime.combine(moment.date() + timedelta(days=1), time(), moment.tzinfo)
-    return round(begun.timestamp() * 1000), round(ended.timestamp() * 1000)
+    assert moment.tzinfo is not None
+    return span_ms(moment.date(), moment.tzinfo)
 
 
 def moment_ms(queued: Queued) -> int | None:

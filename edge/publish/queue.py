@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.contract.errors import StoreError
+from edge.records import feed
 from edge.records.detection import Detection
 from edge.records.migrations import MIGRATIONS
 from edge.records.reader import RecordReader, told
@@ -77,15 +78,13 @@ def found_again(records: RecordReader, place: Place) -> Place:
 def behind(records: RecordReader, place: Place, most: int) -> Waiting:
     """The first reported records behind a place, in the order in which they were written."""
     end = newest(records)
-    query = (
-        "SELECT number, id FROM kept_records WHERE number > ? AND number <= ? "
-        "AND rejected IS NULL ORDER BY number LIMIT ?"
-    )
-    with told(records.path):
-        rows = records.database.execute(query, (place.number, end.number, most)).fetchall()
-    places = [Place(*row) for row in rows]
-    found = {record.id: record for record in records.numbered([at.number for at in places])}
-    queued = [Queued(at, found[at.id]) for at in places if at.id in found]
+    entries = feed.between(records, place.number, end.number, most)
+    places = [Place(entry.number, entry.id) for entry in entries]
+    queued = [
+        Queued(at, entry.record)
+        for at, entry in zip(places, entries, strict=True)
+        if entry.record is not None
+    ]
     return Waiting(queued, places[-1] if len(places) == most else end)
 
 

@@ -7,8 +7,9 @@ is made of its moment and its content, so that what was imported once isn't agai
 import csv
 import hashlib
 import logging
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def count_birdnet_pi(path: Path) -> int:
         ConfigError: it is neither birds.db nor BirdDB.txt.
     """
     with told(path):
-        return sum(1 for _ in _rows(path))
+        return _count_of_database(path) if _is_database(path) else _count_of_text(path)
 
 
 def read_birdnet_pi(path: Path, zone: tzinfo, zone_name: str, station: str) -> Iterator[Detection]:
@@ -67,12 +68,32 @@ def read_birdnet_pi(path: Path, zone: tzinfo, zone_name: str, station: str) -> I
 
 
 def _rows(path: Path) -> Iterator[Sequence[object]]:
+    return _rows_of_database(path) if _is_database(path) else _rows_of_text(path)
+
+
+def _is_database(path: Path) -> bool:
     with path.open("rb") as file:
-        is_database = file.read(len(_SQLITE)) == _SQLITE
-    return _rows_of_database(path) if is_database else _rows_of_text(path)
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def _count_of_database(path: Path) -> int:
+    with _opened(path) as database:
+        (count,) = database.execute("SELECT count(*) FROM detections").fetchone()
+    return int(count)
+
+
+def _count_of_text(path: Path) -> int:
+    return sum(1 for _ in _rows_of_text(path))
 
 
 def _rows_of_database(path: Path) -> Iterator[Sequence[object]]:
+    query = f"SELECT {', '.join(COLUMNS)} FROM detections ORDER BY Date, Time"
+    with _opened(path) as database:
+        yield from map(tuple, database.execute(query))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(connect(path, "ro")) as database:
         held = {row["name"] for row in database.execute("PRAGMA table_info(detections)")}
         if missing := set(COLUMNS) - held:
@@ -80,8 +101,7 @@ def _rows_of_database(path: Path) -> Iterator[Sequence[object]]:
                 f"{path}: no birds.db of a BirdNET-Pi: its table `detections` has no column "
                 f"{sorted(missing)[0]}"
             )
-        query = f"SELECT {', '.join(COLUMNS)} FROM detections ORDER BY Date, Time"
-        yield from map(tuple, database.execute(query))
+        yield database
 
 
 def _rows_of_text(path: Path) -> Iterator[Sequence[object]]:

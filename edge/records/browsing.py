@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 from edge.contract.errors import ConfigError
 from edge.records.detection import Detection
-from edge.records.inbox import CONFIRMED, REJECTED, waiting
+from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED, VERDICTS, waiting_verdicts
 from edge.records.reader import RecordReader, told
 
-UNREVIEWED = "unreviewed"
-VERDICTS = (CONFIRMED, REJECTED, UNREVIEWED)
 PAGE = 48
 _LOOKED_AT = 20_000
 """Records that a page looks through for those it shows: it never takes long."""
@@ -82,6 +80,32 @@ class RecordPage:
     """Behind what was looked at; None at the end."""
 
 
+class NearMiss(NamedTuple):
+    """A candidate that was not reported."""
+
+    species_id: str
+    scientific_name: str
+    common_name: str
+    moment_ms: int
+    confidence: float
+    reason: str
+
+
+def unreported_around(
+    reader: RecordReader, since_ms: int, until_ms: int, most: int
+) -> list[NearMiss]:
+    """Candidates of a span of time that were not reported, by time."""
+    query = (
+        "SELECT species_id, scientific_name, common_name, detected_at, "
+        "coalesce(probability, similarity), rejected "
+        "FROM kept_records JOIN species ON species.number = species "
+        "WHERE detected_at BETWEEN ? AND ? AND rejected NOT NULL ORDER BY detected_at LIMIT ?"
+    )
+    with told(reader.path):
+        rows = reader.database.execute(query, (since_ms, until_ms, most)).fetchall()
+    return [NearMiss._make(row) for row in rows]
+
+
 def browse(
     reader: RecordReader, wanted: RecordFilter, after: PagePlace | None = None, most: int = PAGE
 ) -> RecordPage:
@@ -129,15 +153,10 @@ def reviewed_total(reader: RecordReader) -> int:
     with told(reader.path):
         run = reader.database.execute
         found = int(run(kept).fetchone()[0])
-        for record, verdict in said_last(reader).items():
+        for record, verdict in waiting_verdicts(reader.station).items():
             if exactly(reader, record) is not None:
                 found += (verdict is not None) - run(known, (record,)).fetchone()[0]
     return found
-
-
-def said_last(reader: RecordReader) -> dict[str, str | None]:
-    """Verdicts that wait for the writer, the newest of each record; None takes one back."""
-    return {review.record: review.verdict for review in waiting(reader.station)}
 
 
 def _told(reader: RecordReader, numbers: Sequence[int]) -> list[Detection]:

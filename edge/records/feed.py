@@ -4,11 +4,22 @@ A place in it is the number of the row that was read last: whoever keeps that mi
 hears nothing twice. A record is in it once it is committed.
 """
 
+from typing import NamedTuple
+
 from edge.records.detection import Detection
 from edge.records.numbers import number_of, record_numbered
 from edge.records.reader import RecordReader, told
 
 AT_ONCE = 100
+
+
+class FeedEntry(NamedTuple):
+    """A row of the feed."""
+
+    number: int
+    id: str
+    record: Detection | None
+    """None of a damaged one."""
 
 
 def newest(records: RecordReader) -> int:
@@ -40,16 +51,21 @@ def last_reported(records: RecordReader, place: int) -> int:
 def after(records: RecordReader, place: int) -> tuple[list[Detection], int]:
     """Reported records behind a place, some at most, and the place behind them."""
     end = newest(records)
+    entries = between(records, place, end, AT_ONCE)
+    found = [entry.record for entry in entries if entry.record is not None]
+    return found, entries[-1].number if len(entries) == AT_ONCE else end
+
+
+def between(records: RecordReader, place: int, end: int, most: int) -> list[FeedEntry]:
+    """Reported records behind a place and up to another, some at most, as they were kept."""
     query = (
         "SELECT number, id FROM kept_records WHERE number > ? AND number <= ? "
         "AND rejected IS NULL ORDER BY number LIMIT ?"
     )
     with told(records.path):
-        rows = records.database.execute(query, (place, end, AT_ONCE)).fetchall()
-    order = {row["id"]: row["number"] for row in rows}
-    found = records.numbered(list(order.values()))
-    found.sort(key=lambda record: order[record.id])
-    return found, rows[-1]["number"] if len(rows) == AT_ONCE else end
+        rows = records.database.execute(query, (place, end, most)).fetchall()
+    found = {record.id: record for record in records.numbered([row["number"] for row in rows])}
+    return [FeedEntry(row["number"], row["id"], found.get(row["id"])) for row in rows]
 
 
 def _number(records: RecordReader, query: str, *values: str) -> int:

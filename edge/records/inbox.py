@@ -20,6 +20,9 @@ FOLDER = "reviews"
 _LATEST_MS = 1 << 48
 CONFIRMED, REJECTED = "confirmed", "rejected"
 """The two verdicts of a person on a record."""
+UNREVIEWED = "unreviewed"
+"""Verdict of a record that nobody has reviewed."""
+VERDICTS = (CONFIRMED, REJECTED, UNREVIEWED)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ def leave(station: Path, record: str, verdict: str | None, note: str = "") -> No
 def waiting(station: Path) -> list[Review]:
     """Reviews that nobody has taken up, oldest first; what is no review is left alone."""
     return [review for review in map(read, files(station)) if review is not None]
+
+
+def waiting_verdicts(station: Path) -> dict[str, str | None]:
+    """The newest verdict on each record that has one waiting; None takes one back."""
+    return {review.record: review.verdict for review in waiting(station)}
 
 
 def files(station: Path) -> list[Path]:

@@ -4,14 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.records import inbox
 from edge.records.detection import Detection
+from edge.records.inbox import UNREVIEWED, waiting_verdicts
 from edge.records.query import Selection, conditions
 from edge.records.reader import RecordReader, told
 from edge.records.statistics import CONFIDENCE
-
-UNREVIEWED = "unreviewed"
-"""Verdict of a record that nobody has reviewed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +101,6 @@ _VERDICT = (
 
 def _waiting(records: RecordReader, verdict: str) -> list[str]:
     """Values of `_VERDICT`."""
-    newest = {review.record: review.verdict for review in inbox.waiting(records.station)}
+    newest = waiting_verdicts(records.station)
     same = [record for record, said in newest.items() if (said or UNREVIEWED) == verdict]
     return [json.dumps(same), json.dumps(list(newest)), verdict]

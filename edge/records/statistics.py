@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from typing import Any
 
+from edge.records.moments import first_of
 from edge.records.reader import RecordReader, told
+from edge.records.tally import FOREVER_MS, QUARTER_MS, quarters
 from edge.system.days import local, span_ms
 
 HOURS = 24
-QUARTER_MS = 900_000
 CONFIDENCE = "coalesce(probability, similarity)"
 """Of a record; cosine where the bundle isn't calibrated."""
 _KEPT = "FROM kept_records JOIN species ON species.number = species WHERE rejected IS NULL"
@@ -101,7 +102,7 @@ def days_with_records(
 ) -> Counter[date]:
     """Records of each day that has any, of all species or of a single one."""
     days: Counter[date] = Counter()
-    for quarter_ms, count in _quarters(records, species_id):
+    for quarter_ms, count in _dated_quarters(records, species_id):
         days[local(quarter_ms, zone).date()] += count
     return days
 
@@ -111,7 +112,7 @@ def hours_with_records(
 ) -> tuple[int, ...]:
     """Records by the hour of the day, of all days together; 24 of them."""
     hours = [0] * HOURS
-    for quarter_ms, count in _quarters(records, species_id):
+    for quarter_ms, count in _dated_quarters(records, species_id):
         hours[local(quarter_ms, zone).hour] += count
     return tuple(hours)
 
@@ -135,30 +136,14 @@ def key_figures(records: RecordReader, today: date, zone: tzinfo) -> KeyFigures:
     )
 
 
-def first_reported(records: RecordReader, species_id: str) -> int | None:
-    """The moment of a species' first dated record, in UTC milliseconds."""
-    query = (
-        "SELECT min(detected_at) FROM kept_records WHERE rejected IS NULL AND species IN "
-        "(SELECT number FROM species WHERE species_id = :species)"
-    )
-    ((first_ms,),) = _rows(records, query, {"species": species_id})
-    return None if first_ms is None else int(first_ms)
-
-
-def _quarters(records: RecordReader, species_id: str | None) -> Iterator[tuple[int, int]]:
-    """Quarters of an hour with records: their beginnings in UTC milliseconds, and how many."""
-    chosen = "" if species_id is None else "AND species_id = :species "
-    query = (
-        f"SELECT detected_at / {QUARTER_MS} AS quarter, count(*) {_KEPT} {chosen}"
-        "AND detected_at NOT NULL GROUP BY quarter"
-    )
-    for quarter, count in _rows(records, query, {"species": species_id}):
-        yield quarter * QUARTER_MS, count
+def _dated_quarters(records: RecordReader, species_id: str | None) -> Iterator[tuple[int, int]]:
+    species = None if species_id is None else [species_id]
+    return quarters(records, 0, FOREVER_MS, species)
 
 
 def _dated(records: RecordReader, tally: SpeciesTally, begun_ms: int) -> SpeciesTally:
     """A day's tally that knows whether its species is new."""
-    first_ms = first_reported(records, tally.species_id)
+    first_ms = first_of(records, tally.species_id)
     return replace(tally, is_new=first_ms is None or first_ms >= begun_ms)
 
 

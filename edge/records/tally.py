@@ -14,6 +14,8 @@ from edge.records.schema import check_version
 
 QUARTER_MS = 900_000
 """A quarter of an hour, in which no zone's day begins or ends."""
+FOREVER_MS = 1 << 53
+"""No record is of so late a moment."""
 _TALLIED = 8
 """Version from which the database keeps the tallies."""
 _KEPT = "tallies"

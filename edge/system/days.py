@@ -30,6 +30,11 @@ def local(moment_ms: int, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(moment_ms / 1000, zone)
 
 
+def today(zone: tzinfo) -> date:
+    """The day that it is in a zone."""
+    return datetime.now(zone).date()
+
+
 def days_between(first: date, last: date) -> Iterator[date]:
     """Every day from one to another, both included."""
     for number in range((last - first).days + 1):

@@ -17,20 +17,21 @@ from starlette.routing import BaseRoute, Route
 from edge.contract.errors import ConfigError
 from edge.records import statistics
 from edge.records.detection import Detection, Rejection
+from edge.records.inbox import UNREVIEWED, VERDICTS
 from edge.records.numbers import number_of
 from edge.records.query import species_named
 from edge.records.reader import ID_CHARACTERS, RecordReader
-from edge.records.search import UNREVIEWED, RecordSearch, found
+from edge.records.search import RecordSearch, found
 from edge.records.sources import key_of, sources
 from edge.records.statistics import SpeciesTally
 from edge.system import clock
-from edge.system.days import span_ms
+from edge.system.days import span_ms, today
 from edge.web import media
 from edge.web.events import EventHub
 from edge.web.guard import is_guest, role_of
 from edge.web.parameters import day, first, json_body, share, whole
-from edge.web.reviews import VERDICTS, leave_review
-from edge.web.station import station_of, today
+from edge.web.reviews import leave_review
+from edge.web.station import station_of
 
 _PAGE, _MOST = 100, 1000
 _PLACE = ("latitude", "longitude", "root", "volume", "station")
@@ -157,7 +158,7 @@ def days(request: Request) -> Response:
     station = station_of(request)
     with station.records() as records:
         by_day = statistics.days_with_records(records, station.zone)
-    return JSONResponse({"today": str(today(station)), "days": _by_day(by_day)})
+    return JSONResponse({"today": str(today(station.zone)), "days": _by_day(by_day)})
 
 
 async def stream(request: Request) -> Response:

@@ -13,19 +13,19 @@ from starlette.routing import BaseRoute, Route
 from edge.contract.errors import ConfigError
 from edge.records import statistics
 from edge.records.detection import Detection
-from edge.records.inbox import CONFIRMED, REJECTED
+from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED
 from edge.records.numbers import record_numbered
 from edge.records.query import species_named
 from edge.records.reader import RecordReader
-from edge.records.search import UNREVIEWED, RecordSearch, found, species_holding
+from edge.records.search import RecordSearch, found, species_holding
 from edge.records.sources import sources
-from edge.system.days import span_ms
+from edge.system.days import span_ms, today
 from edge.web import media
 from edge.web.events import EventHub
 from edge.web.parameters import day, first, json_body, share, whole
 from edge.web.reviews import leave_review
 from edge.web.shapes import shaper
-from edge.web.station import station_of, today
+from edge.web.station import station_of
 
 _MOST = 1000
 _PAGED = ("queryType", "numResults", "offset")
@@ -104,7 +104,7 @@ async def review(request: Request) -> Response:
 def species_daily(request: Request) -> Response:
     """The species of a day, which is today unless a date is given, by their hours."""
     station = station_of(request)
-    wanted = day(request, "date") or today(station)
+    wanted = day(request, "date") or today(station.zone)
     limit = whole(request, "limit", _MOST, _MOST)
     least = share(request, "min_confidence", "minConfidence")
     with station.records() as records:

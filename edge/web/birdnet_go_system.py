@@ -14,11 +14,12 @@ from edge.records import statistics
 from edge.records.reader import RecordReader
 from edge.records.sources import sources
 from edge.system import clock
+from edge.system.days import today
 from edge.system.machine import processor
 from edge.system.zone import zone_name
 from edge.web.guard import is_guest
 from edge.web.shapes import iso, shaper
-from edge.web.station import station_of, today
+from edge.web.station import station_of
 
 _HEARD_MS = 600_000
 """A source that was heard so lately is active; the listener tells every five minutes."""
@@ -69,7 +70,7 @@ def key_figures(request: Request) -> Response:
     """Key figures of the station."""
     station = station_of(request)
     with station.records() as records:
-        figures = statistics.key_figures(records, today(station), station.zone)
+        figures = statistics.key_figures(records, today(station.zone), station.zone)
     best = figures.best_day
     return JSONResponse(
         {

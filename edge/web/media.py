@@ -5,47 +5,34 @@ outside the folders of station and bundle is given.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from edge.contract.errors import PathError
-from edge.contract.paths import inside
 from edge.records.detection import Detection, Picture
 from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch, found
+from edge.web.files import clip_file, file_below, sent, spectrogram_of
 from edge.web.station import StationView
 
-_TYPES = {
-    ".flac": "audio/flac",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-}
 _RECORDS = 20
 """Newest of a species that are looked through for a picture."""
-_KEPT = {"Cache-Control": "private, max-age=86400"}
 
 
 def clip(station: StationView, record: Detection) -> Response:
     """The sound of a record, whole or in parts (Range); 404 without one."""
-    return _file(_inside([station.path], record.clip))
+    return _answer(clip_file(station.path, record.clip))
 
 
 def spectrogram(station: StationView, record: Detection) -> Response:
     """The spectrogram that was written with a clip; 404 without one."""
-    sound = _inside([station.path], record.clip)
-    return _file(None if sound is None else sound.with_suffix(".png"))
+    return _answer(spectrogram_of(clip_file(station.path, record.clip)))
 
 
 def picture(station: StationView, records: RecordReader, species_id: str) -> Response:
     """The picture that was nearest to the newest sound of a species; 404 without one."""
     shown = picture_of_species(station, records, species_id)
-    return _file(None if shown is None else picture_file(station, shown))
+    return _answer(None if shown is None else picture_file(station, shown))
 
 
 def picture_of_species(
@@ -64,20 +51,8 @@ def picture_here(station: StationView, pictures: Sequence[Picture]) -> Picture |
 
 def picture_file(station: StationView, picture: Picture) -> Path | None:
     """The file of a picture in the bundle or the station; None if only its URL is known."""
-    return _inside([station.bundle_path, station.path], picture.file)
+    return file_below(station.bundle_path, picture.file) or file_below(station.path, picture.file)
 
 
-def _inside(folders: Sequence[Path], name: str | None) -> Path | None:
-    """The file of a name in the first folder that has it."""
-    for folder in folders if name else ():
-        with suppress(PathError, OSError, ValueError):
-            path = inside(folder, *str(name).split("/"))
-            if path.is_file() and path.suffix.lower() in _TYPES:
-                return path
-    return None
-
-
-def _file(path: Path | None) -> Response:
-    if path is None or not path.is_file():
-        return JSONResponse({"error": "there is none"}, 404)
-    return FileResponse(path, media_type=_TYPES[path.suffix.lower()], headers=_KEPT)
+def _answer(path: Path | None) -> Response:
+    return JSONResponse({"error": "there is none"}, 404) if path is None else sent(path)

@@ -3,11 +3,8 @@
 from edge.contract.errors import ConfigError, StoreError
 from edge.recognition.teaching import Teaching
 from edge.records.detection import Detection
-from edge.records.inbox import CONFIRMED, REJECTED, leave
-from edge.records.search import UNREVIEWED
+from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED, VERDICTS, leave
 from edge.web.station import StationView
-
-VERDICTS = (CONFIRMED, REJECTED, UNREVIEWED)
 
 
 def leave_review(
@@ -18,7 +15,7 @@ def leave_review(
     Args:
         station: that is looked at.
         record: that was looked at.
-        verdict: one of `VERDICTS`.
+        verdict: `confirmed`, `rejected`, or `unreviewed`, which takes one back.
         name: of another species, which it was.
 
     Raises:

@@ -15,10 +15,11 @@ from starlette.requests import HTTPConnection
 from edge.contract.errors import ConfigError
 from edge.records.detection import Detection, Picture
 from edge.records.inbox import CONFIRMED, REJECTED
+from edge.records.moments import first_of
 from edge.records.numbers import number_of
 from edge.records.reader import RecordReader
 from edge.records.sources import SourceState, key_of
-from edge.records.statistics import SpeciesTally, first_reported
+from edge.records.statistics import SpeciesTally
 from edge.system import clock
 from edge.system.days import local
 from edge.system.zone import named_zone
@@ -51,7 +52,7 @@ class Shaper:
     def detections(self, found: list[Detection]) -> list[dict[str, Any]]:
         """Records in their order."""
         verdicts = self.records.verdicts([record.id for record in found])
-        first = cache(lambda species: first_reported(self.records, species))
+        first = cache(lambda species: first_of(self.records, species))
         return [
             self._detection(record, verdict and verdict[0], first(record.species_id))
             for record, verdict in zip(found, verdicts, strict=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
 
@@ -58,8 +58,3 @@ def station_of(request: HTTPConnection) -> StationView:
     """The station of a request."""
     station: StationView = request.app.state.station
     return station
-
-
-def today(station: StationView) -> date:
-    """The day that it is at the station."""
-    return datetime.now(station.zone).date()

@@ -6,16 +6,9 @@ from starlette.datastructures import QueryParams
 
 from edge.contract.errors import ConfigError
 from edge.records.browsing import RecordFilter
-from edge.system import clock
-from edge.system.days import epoch_ms, span_ms
-from edge.system.zone import local_zone
+from edge.system.days import epoch_ms, span_ms, today
 
 _FIRST, _LAST = date(1990, 1, 1), date(2200, 1, 1)
-
-
-def today(zone: tzinfo | None = None) -> date:
-    """The day that it is."""
-    return clock.now().astimezone(zone or local_zone()).date()
 
 
 def day_asked(query: QueryParams, name: str, zone: tzinfo) -> date:

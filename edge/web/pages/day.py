@@ -1,13 +1,13 @@
 """A day's species: first and last, counts, and the hours in which each was heard."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 
-from edge.records.query import Selection, SpeciesDay, count, sightings
-from edge.records.reader import RecordReader, told
-from edge.system.days import local, span_ms
-from edge.web.pages.charts import HOURS, Cell, cells
+from edge.records.moments import last_before
+from edge.records.reader import RecordReader
+from edge.records.statistics import SpeciesTally, species_of_day
+from edge.system.days import local
+from edge.web.pages.charts import Cell, cells
 from edge.web.pages.views import SpeciesName, named
 
 _AWAY_DAYS = 14
@@ -57,72 +57,29 @@ class DayView:
 
 def day_view(reader: RecordReader, day: date, zone: tzinfo) -> DayView:
     """The species of a day, most records first."""
-    since_ms, until_ms = span_ms(day, zone)
-    selection = Selection(since_ms=since_ms, until_ms=until_ms)
-    hours: dict[str, list[int]] = {}
-    for sighting in sightings(reader, selection):
-        by_hour = hours.setdefault(sighting.species_id, [0] * HOURS)
-        by_hour[local(sighting.moment_ms, zone).hour] += 1
-    most = max((max(by_hour) for by_hour in hours.values()), default=0)
-    return DayView(
-        day,
-        [
-            _line(reader, species, by_hour=hours[species.species_id], most=most, zone=zone)
-            for species in count(reader, selection)
-        ],
-    )
+    tallies = species_of_day(reader, day, zone)
+    most = max((max(tally.hours) for tally in tallies), default=0)
+    return DayView(day, [_line(reader, tally, most, zone) for tally in tallies])
 
 
-def _line(
-    reader: RecordReader, species: SpeciesDay, by_hour: Sequence[int], most: int, zone: tzinfo
-) -> DayLine:
+def _line(reader: RecordReader, tally: SpeciesTally, most: int, zone: tzinfo) -> DayLine:
+    assert tally.first_ms is not None  # of a day all are dated
+    assert tally.last_ms is not None
     return DayLine(
-        name=named(species.species_id, species.scientific_name, species.common_name),
-        records=species.records,
-        first=local(species.first_ms, zone),
-        last=local(species.last_ms, zone),
-        hours=cells(by_hour, most),
-        note=_note(reader, species, zone),
+        name=named(tally.species_id, tally.scientific_name, tally.common_name),
+        records=tally.records,
+        first=local(tally.first_ms, zone),
+        last=local(tally.last_ms, zone),
+        hours=cells(tally.hours, most),
+        note=_note(reader, tally, tally.first_ms, zone),
     )
 
 
-def _note(reader: RecordReader, species: SpeciesDay, zone: tzinfo) -> str:
-    if species.is_new:
+def _note(reader: RecordReader, tally: SpeciesTally, first_ms: int, zone: tzinfo) -> str:
+    if tally.is_new:
         return "first ever here"
-    before_ms = last_before(reader, species.species_id, species.first_ms)
+    before_ms = last_before(reader, tally.species_id, first_ms)
     if before_ms is None:
         return ""
-    away = (local(species.first_ms, zone).date() - local(before_ms, zone).date()).days
+    away = (local(first_ms, zone).date() - local(before_ms, zone).date()).days
     return f"back after {away} days" if away >= _AWAY_DAYS else ""
-
-
-def last_before(reader: RecordReader, species_id: str, moment_ms: int) -> int | None:
-    """The last record of a species before a moment, in milliseconds."""
-    return _edge(reader, species_id, bound="detected_at < ?", order="DESC", moment_ms=moment_ms)
-
-
-def first_of(reader: RecordReader, species_id: str) -> int | None:
-    """The first dated record of a species, in milliseconds."""
-    return _edge(reader, species_id, bound="detected_at >= ?", order="ASC", moment_ms=-(1 << 62))
-
-
-def last_of(reader: RecordReader, species_id: str) -> int | None:
-    """The last dated record of a species, in milliseconds."""
-    return _edge(reader, species_id, bound="detected_at < ?", order="DESC", moment_ms=1 << 62)
-
-
-def _edge(
-    reader: RecordReader, species_id: str, bound: str, order: str, moment_ms: int
-) -> int | None:
-    """Of each name that the species went by an index gives the first row at once."""
-    query = (
-        f"SELECT detected_at FROM kept_records WHERE species = ? AND {bound} "
-        f"AND rejected IS NULL ORDER BY detected_at {order} LIMIT 1"
-    )
-    numbers = "SELECT number FROM species WHERE species_id = ?"
-    with told(reader.path):
-        run = reader.database.execute
-        names = [number for (number,) in run(numbers, (species_id,))]
-        rows = [run(query, (number, moment_ms)).fetchone() for number in names]
-    found = [row[0] for row in rows if row is not None]
-    return None if not found else max(found) if order == "DESC" else min(found)

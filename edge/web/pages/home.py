@@ -6,7 +6,8 @@ from starlette.responses import JSONResponse, Response
 from edge.records.browsing import RecordFilter, browse
 from edge.records.live_file import live_states
 from edge.records.live_state import HeardNow, LiveState
-from edge.web.pages.asked import day_asked, today
+from edge.system.days import today
+from edge.web.pages.asked import day_asked
 from edge.web.pages.day import day_view
 from edge.web.pages.pictures import picture_view
 from edge.web.pages.rendering import page

@@ -7,16 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge.contract.errors import ConfigError
-from edge.records.browsing import VERDICTS, PagePlace, RecordFilter, browse
+from edge.records.browsing import PagePlace, RecordFilter, browse
+from edge.records.inbox import VERDICTS
 from edge.records.reader import RecordReader
-from edge.records.tally import QUARTER_MS, SpeciesTotal, counts, totals
+from edge.records.tally import FOREVER_MS, QUARTER_MS, SpeciesTotal, counts, totals
 from edge.web.pages.asked import filter_asked
 from edge.web.pages.rendering import page
 from edge.web.pages.views import MatchView, SpeciesName, matches, named
 from edge.web.station import station_of
 
 _FIELDS = ("species", "from", "to", "least", "verdict", "clip")
-_FOREVER_MS = 1 << 53
 
 
 def show_records(request: Request) -> Response:
@@ -70,6 +70,6 @@ def _number(reader: RecordReader, wanted: RecordFilter, every: list[SpeciesTotal
     if not wanted.is_by_time:
         asked = [s for s in every if wanted.species in (None, s.species_id)]
         return sum(species.records for species in asked)
-    bounds = [since_ms or 0, _FOREVER_MS if until_ms is None else until_ms]
+    bounds = [since_ms or 0, FOREVER_MS if until_ms is None else until_ms]
     species = None if wanted.species is None else [wanted.species]
     return counts(reader, bounds, species)[0] if bounds[0] < bounds[1] else 0

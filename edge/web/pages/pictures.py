@@ -4,21 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
-from edge.contract.errors import PathError
-from edge.contract.paths import inside
 from edge.contract.text import visible
 from edge.records.detection import Picture
+from edge.web.files import file_below, sent
 from edge.web.station import StationView, station_of
 
 _FOLDERS = {"pictures": ("pictures",), "overlay": ("overlay", "pictures")}
 """Places of pictures in a bundle, and in a station: nothing else is handed out."""
-_TYPES = {
-    **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
-    ".png": "image/png",
-    ".webp": "image/webp",
-}
 _TINTS = 6
 """Colours of a stand-in."""
 
@@ -68,21 +62,16 @@ def show_picture(request: Request) -> Response:
     path = picture_path(station_of(request), request.path_params["path"])
     if path is None:
         return PlainTextResponse("no such picture", 404)
-    headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
-    return FileResponse(path, media_type=_TYPES[path.suffix.lower()], headers=headers)
+    return sent(path)
 
 
 def picture_path(station: StationView, file: str) -> Path | None:
     """The file of a picture, as records and galleries name it; None if it isn't here."""
-    *folders, name = file.split("/")
+    *folders, _ = file.split("/")
     root = station.bundle_path if folders[:1] == ["pictures"] else station.path
     if tuple(folders) != _FOLDERS.get("".join(folders[:1])):
         return None
-    try:
-        path = inside(root, *folders, name)
-    except (PathError, OSError, ValueError):
-        return None
-    return path if path.suffix.lower() in _TYPES and path.is_file() else None
+    return file_below(root, file)
 
 
 def _source(station: StationView, file: str | None) -> str | None:

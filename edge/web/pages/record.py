@@ -1,19 +1,19 @@
 """The page of a record: its pictures, its sound, why it was reported, and what a person says."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge.contract.taxonomy import slug
 from edge.contract.text import visible
-from edge.records.browsing import exactly
+from edge.records.browsing import exactly, unreported_around
 from edge.records.detection import Candidate, Detection
-from edge.records.reader import RecordReader, told
+from edge.records.reader import RecordReader
 from edge.system import clock
 from edge.system.days import local
-from edge.web.pages.media import clip_path
+from edge.web.files import clip_file
 from edge.web.pages.pictures import PictureView, picture_view
 from edge.web.pages.rendering import page
 from edge.web.pages.shown import shown_picture
@@ -78,7 +78,7 @@ def find_match(station: StationView, reader: RecordReader, record_id: str) -> Ma
 
 def sound(station: StationView, record: Detection) -> dict[str, object] | None:
     """The clip and its spectrogram, where they are kept; in words, too."""
-    if clip_path(station, record.clip) is None:
+    if clip_file(station.path, record.clip) is None:
         return None
     length_s = record.end_s - record.start_s
     return {
@@ -93,7 +93,7 @@ def _pictures(station: StationView, record: Detection) -> list[PictureView]:
 
 
 def _top(station: StationView, candidate: Candidate) -> TopLine:
-    species_id = candidate.scientific_name.lower().replace(" ", "_")
+    species_id = slug(candidate.scientific_name)
     sure = candidate.probability
     return TopLine(
         name=named(species_id, candidate.scientific_name, candidate.common_name),
@@ -110,22 +110,12 @@ def _around(station: StationView, reader: RecordReader, record: Detection) -> li
     if record.detected_at is None:
         return []
     at = clock.milliseconds(record.detected_at)
-    query = (
-        "SELECT species_id, scientific_name, common_name, detected_at, "
-        "coalesce(probability, similarity) AS sure, rejected "
-        "FROM kept_records JOIN species ON species.number = species "
-        "WHERE detected_at BETWEEN ? AND ? AND rejected NOT NULL ORDER BY detected_at LIMIT ?"
-    )
-    with told(reader.path):
-        values = at - _AROUND_MS, at + _AROUND_MS, _MOST_AROUND
-        rows = reader.database.execute(query, values).fetchall()
-    return [_unreported(station, row) for row in rows]
-
-
-def _unreported(station: StationView, row: sqlite3.Row) -> Unreported:
-    return Unreported(
-        name=named(row["species_id"], row["scientific_name"], row["common_name"]),
-        moment=local(row["detected_at"], station.zone),
-        percent=percent(row["sure"]),
-        reason=visible(row["rejected"]),
-    )
+    return [
+        Unreported(
+            name=named(found.species_id, found.scientific_name, found.common_name),
+            moment=local(found.moment_ms, station.zone),
+            percent=percent(found.confidence),
+            reason=visible(found.reason),
+        )
+        for found in unreported_around(reader, at - _AROUND_MS, at + _AROUND_MS, _MOST_AROUND)
+    ]

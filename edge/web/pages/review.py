@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from edge.contract.errors import ConfigError
-from edge.records.browsing import UNREVIEWED, reviewed_total, said_last, unreviewed
-from edge.records.inbox import CONFIRMED, REJECTED
+from edge.records.browsing import reviewed_total, unreviewed
+from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED, waiting_verdicts
 from edge.records.reader import RecordReader
 from edge.records.tally import total
 from edge.web.pages.record import find_match, missing, sound
@@ -81,7 +81,7 @@ def _to(request: Request, address: str) -> Response:
 
 def _queue(station: StationView, reader: RecordReader, skipped: list[str]) -> list[MatchView]:
     """Without what waits for the writer to be taken up, and what was skipped."""
-    said = said_last(reader).items()
+    said = waiting_verdicts(reader.station).items()
     gone = {*skipped, *(record for record, verdict in said if verdict)}
     found = [record for record in unreviewed(reader, 2 * _QUEUE) if record.id not in gone]
     return matches(station, reader, found[:_QUEUE])

@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from edge.records.browsing import RecordFilter, browse
 from edge.records.detection import Picture
+from edge.records.moments import first_of, last_of
 from edge.records.reader import RecordReader
 from edge.records.tally import SpeciesTotal, quarters, totals
-from edge.system.days import local, span_ms
-from edge.web.pages.asked import today
+from edge.system.days import local, span_ms, today
 from edge.web.pages.charts import HOURS, Bar, bars, weeks
-from edge.web.pages.day import first_of, last_of
 from edge.web.pages.pictures import PictureView, picture_view
 from edge.web.pages.record import missing
 from edge.web.pages.rendering import page

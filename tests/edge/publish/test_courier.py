@@ -1,6 +1,7 @@
 """The records are the queue: a courier's place survives whatever becomes of them."""
 
 import json
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -171,8 +172,6 @@ def test_records_of_an_older_program_are_waited_for(tmp_path, caplog):
     station = tmp_path / "old"
     Store(station).close()
     Recorder(station).close()
-    import sqlite3
-
     with sqlite3.connect(station / FILE_NAME) as database:
         database.execute("PRAGMA user_version = 3")
     database.close()
@@ -180,6 +179,7 @@ def test_records_of_an_older_program_are_waited_for(tmp_path, caplog):
     thread = threading.Thread(target=courier.run, args=(stop,))
     thread.start()
     until(lambda: "the records are of version 3" in caplog.text)
+    assert thread.is_alive()
     stop.set()
     thread.join()
 

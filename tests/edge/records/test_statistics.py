@@ -13,7 +13,7 @@ pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.records import statistics
+from edge.records import moments, statistics
 from edge.records.detection import Detection, Rejection
 from edge.records.reader import open_records
 from edge.records.statistics import key_figures
@@ -151,7 +151,7 @@ def plans(station: Path, run) -> list[str]:
     "run",
     [
         lambda records: statistics.species_of_day(records, date(2026, 3, 30), ZoneInfo("UTC")),
-        lambda records: statistics.first_reported(records, "parus_major"),
+        lambda records: moments.first_of(records, "parus_major"),
         lambda records: statistics.days_with_records(records, ZoneInfo("UTC"), "parus_major"),
     ],
     ids=["day", "first", "days of a species"],
