@@ -5,7 +5,7 @@ guard; then the routes. Pages and API alike have a role by then (`edge.web.guard
 changes something has been allowed.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from edge.web.guard import FAILURES, FAILURES_PER_S, Guard
 from edge.web.headers import AnswerHeaders
 from edge.web.limits import Bucket, Limits
 from edge.web.pages.routes import routes as pages
+from edge.web.pages.shell import show_problem
 from edge.web.proxy import ProxyWord
 from edge.web.station import StationView
 from edge.web.tokens import read_tokens
@@ -88,11 +89,22 @@ def _description(request: Request) -> Response:
 def _told(request: Request, error: Exception) -> Response:
     """An error in one line: 400 where the question was wrong, else 503."""
     if isinstance(error, ConfigError):
-        return JSONResponse({"error": str(error)}, 400)
-    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "5"})
+        return _problem(request, 400, str(error))
+    return _problem(request, 503, str(error), {"Retry-After": "5"})
 
 
 def _refused(request: Request, error: Exception) -> Response:
     """A refusal of a route, such as 404."""
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return _problem(request, error.status_code, error.detail, error.headers)
+
+
+def _problem(
+    request: Request, status: int, problem: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem as JSON; to a browser that wants a page as a page."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"error": problem}, status, headers)
+    answer = show_problem(request, status, problem)
+    answer.headers.update(headers or {})
+    return answer

@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from edge.web.pages.rendering import page
 
+_NOT_YET = 503
 _STATIC = Path(__file__).parents[1] / "static"
 
 
@@ -14,6 +15,12 @@ def show_login(request: Request) -> Response:
     """The way in: a form for the token."""
     is_wrong = "wrong" in request.query_params
     return page(request, "login", 401 if is_wrong else 200, title="Login", is_wrong=is_wrong)
+
+
+def show_problem(request: Request, status: int, problem: str) -> Response:
+    """The page that says what is wrong, such as that no record was kept yet."""
+    title = "Nothing here yet" if status == _NOT_YET else "This did not work"
+    return page(request, "problem", status, title=title, problem=problem)
 
 
 def show_manifest(request: Request) -> Response:

@@ -186,6 +186,25 @@ def test_an_empty_station_has_every_page(tmp_path: Path) -> None:
         assert page.get(f"/{path}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        ("/", 503, "Nothing here yet"),
+        ("/?day=x", 400, "expected a day"),
+        ("/nowhere", 404, "Not Found"),
+    ],
+)
+def test_a_browser_is_told_what_is_wrong_on_a_page(
+    tmp_path: Path, address: str, status: int, words: str
+) -> None:
+    """Others get it as JSON; a station may not have heard anything yet."""
+    told = client(tmp_path).get(address, headers={"Accept": "text/html,*/*"})
+    assert told.status_code == status
+    assert words in told.text
+    assert "</html>" in told.text
+    assert "error" in client(tmp_path).get(address).json()
+
+
 def test_an_undated_record_and_a_clip_that_is_gone_are_told(tmp_path: Path) -> None:
     record = detection(clip="clips/cuculus_canorus/20260301T100000Z-x.flac")
     page = client(make_station(tmp_path / "station", [record]))
