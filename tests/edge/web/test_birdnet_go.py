@@ -19,7 +19,6 @@ from edge.system import clock  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
-NOW_MS = clock.now_ms()
 PICTURE = Picture("pictures/strix_aluco_01.jpg", None, "birdlisten aviary", "CC0", 0.7)
 
 
@@ -30,6 +29,7 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     now = datetime.now(timezone.utc).replace(hour=0, minute=30, second=7, microsecond=0)
     today = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     clip = "clips/strix_aluco/20260501T003007Z-01990000-0001-7000-8000-000000000001.flac"
+    listened_ms = clock.now_ms()  # not when the tests were collected: that may be long ago
     store = Store(tmp_path)
     store.write_all(
         [
@@ -37,7 +37,7 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             heard(2, today, "parus_major", probability=0.5),
             heard(3, today, "parus_major", probability=0.7),
             heard(4, None, "parus_major"),
-            Listened("USB mic", NOW_MS - 60_000, NOW_MS),
+            Listened("USB mic", listened_ms - 60_000, listened_ms),
         ]
     )
     store.close()
