@@ -16,7 +16,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from edge.records.live_state import LiveState, decoded_state, encoded
+from edge.records.live_state import HeardNow, LiveState, decoded_state, encoded
 
 _SHARED, _USERS = Path("/dev/shm"), Path("/run/user")
 _IN_STATION = "birdlisten.live-"
@@ -115,6 +115,12 @@ def live_states(station: Path, environment: Mapping[str, str] | None = None) -> 
                     newest[source] = state
         return sorted(newest.values(), key=lambda state: state.source)
     return []
+
+
+def heard_now(station: Path) -> list[tuple[str, HeardNow]]:
+    """What passes in the windows of this moment, each with its source."""
+    states = (state for state in live_states(station) if state.is_current)
+    return [(state.source, heard) for state in states for heard in state.heard]
 
 
 def _read(folder: Path, start: str, owners: set[int]) -> Iterator[tuple[str, LiveState]]:

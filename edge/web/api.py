@@ -27,7 +27,7 @@ from edge.records.statistics import SpeciesTally
 from edge.system import clock
 from edge.system.days import span_ms, today
 from edge.web import media
-from edge.web.events import EventHub
+from edge.web.events import EventHub, Shapes
 from edge.web.guard import is_guest, role_of
 from edge.web.parameters import day, first, json_body, share, whole
 from edge.web.reviews import leave_review
@@ -162,9 +162,15 @@ def days(request: Request) -> Response:
 
 
 async def stream(request: Request) -> Response:
-    """Records as they come."""
+    """Records as they come, and what is being heard."""
     hub: EventHub = request.app.state.events
-    return hub.stream(request, lambda records, new: _told(request, records, new))
+    shapes = Shapes(
+        records=lambda records, new: _told(request, records, new),
+        hearing=lambda records, now: [
+            _shown({"source": source, **asdict(heard)}, is_guest(request)) for source, heard in now
+        ],
+    )
+    return hub.stream(request, shapes)
 
 
 def _told(

@@ -21,7 +21,7 @@ from edge.records.search import RecordSearch, found, species_holding
 from edge.records.sources import sources
 from edge.system.days import span_ms, today
 from edge.web import media
-from edge.web.events import EventHub
+from edge.web.events import EventHub, Shapes
 from edge.web.parameters import day, first, json_body, share, whole
 from edge.web.reviews import leave_review
 from edge.web.shapes import shaper
@@ -143,9 +143,13 @@ def image(request: Request) -> Response:
 
 
 async def stream(request: Request) -> Response:
-    """Records as they come."""
+    """Records as they come, and what is being heard."""
     hub: EventHub = request.app.state.events
-    return hub.stream(request, lambda records, new: shaper(request, records).detections(new))
+    shapes = Shapes(
+        records=lambda records, new: shaper(request, records).detections(new),
+        hearing=lambda records, now: shaper(request, records).pending(now),
+    )
+    return hub.stream(request, shapes)
 
 
 async def levels(request: Request) -> Response:

@@ -3,6 +3,7 @@
 Every client has its own place in the feed of records (`edge.records.feed`) and reads on from there
 as fast as it takes them, so that nothing piles up for a slow one. One task looks for new records
 for all, and only while there is somebody to tell. `Last-Event-ID` is the whole number of a record.
+`pending` is what is being heard at this moment: all of it, each time it changes.
 """
 
 import asyncio
@@ -22,17 +23,27 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from edge.contract.errors import StoreError
 from edge.records import feed
 from edge.records.detection import Detection
+from edge.records.live_file import heard_now
+from edge.records.live_state import HeardNow
 from edge.records.numbers import number_of
 from edge.records.reader import RecordReader
 from edge.system import clock
 from edge.web.config import WebConfig
 from edge.web.station import StationView
 
-Shape = Callable[[RecordReader, list[Detection]], Sequence[Mapping[str, Any]]]
-"""Records as a client wants to have them."""
+Hearing = Sequence[tuple[str, HeardNow]]
+"""What passes in the windows of this moment, each with its source."""
 _LOG = logging.getLogger(__name__)
 _RETRY_MS = 3000
 _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes in which a client wants to have what it is told."""
+
+    records: Callable[[RecordReader, list[Detection]], Sequence[Mapping[str, Any]]]
+    hearing: Callable[[RecordReader, Hearing], Sequence[Mapping[str, Any]]]
 
 
 class EventHub:
@@ -48,17 +59,18 @@ class EventHub:
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._place = -1
+        self._hearing: Hearing = []
         self.clients, self.is_closed = 0, False
 
-    def stream(self, request: Request, shape: Shape | None) -> Response:
+    def stream(self, request: Request, shapes: Shapes | None) -> Response:
         """The answer that goes on for as long as the client stays, from where it was cut off.
 
-        Without a shape only signs of life are sent.
+        Without shapes only signs of life are sent.
         """
         if self.clients >= self._config.streams:
             return JSONResponse({"error": "too many streams"}, 503, {"Retry-After": "30"})
         number = _last_event(request)
-        return _EventResponse(self, self._events(number, shape))
+        return _EventResponse(self, self._events(number, shapes))
 
     async def close(self) -> None:
         """End all streams."""
@@ -80,19 +92,23 @@ class EventHub:
             self._looking.cancel()
             self._looking = None
 
-    async def _events(self, number: int | None, shape: Shape | None) -> AsyncIterator[str]:
+    async def _events(self, number: int | None, shapes: Shapes | None) -> AsyncIterator[str]:
         place, known = await run_in_threadpool(self._begin, number)
         hello = {"clientId": secrets.token_hex(8), "message": "connected", "type": "connected"}
         yield f"retry: {_RETRY_MS}\n" + event("connected", hello, known)
         beat_s = time.monotonic() + self._config.heartbeat_s
+        told: Hearing = []
         while not self.is_closed:
-            changed = self._changed
-            batch = await run_in_threadpool(self._read, place, shape)
+            changed, hearing = self._changed, self._hearing
+            batch = await run_in_threadpool(self._read, place, shapes)
             for text in batch.texts:
                 yield text
             place = batch.place
             if len(batch.texts) == feed.AT_ONCE:
                 continue
+            if shapes and hearing != told:
+                yield await run_in_threadpool(self._pending, hearing, shapes)
+                told = hearing
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), max(beat_s - time.monotonic(), 0.01))
             if time.monotonic() >= beat_s:
@@ -110,13 +126,19 @@ class EventHub:
             return place, feed.last_reported(records, place)
         return 0, 0
 
-    def _read(self, place: int, shape: Shape | None) -> "_Batch":
-        if shape is None:
+    def _pending(self, hearing: Hearing, shapes: Shapes) -> str:
+        shaped: Sequence[Mapping[str, Any]] = []
+        with suppress(StoreError), self._station.records() as records:
+            shaped = shapes.hearing(records, hearing)
+        return event("pending", shaped)
+
+    def _read(self, place: int, shapes: Shapes | None) -> "_Batch":
+        if shapes is None:
             return _Batch([], place)
         try:
             with self._station.records() as records:
                 found, end = feed.after(records, place)
-                shaped = shape(records, found)
+                shaped = shapes.records(records, found)
         except StoreError as error:
             _LOG.debug("%s", error)  # the database is taken away or busy: the next look tells
             return _Batch([], place)
@@ -124,18 +146,19 @@ class EventHub:
         return _Batch([event("detection", w, number_of(r.id)) for r, w in pairs], end)
 
     async def _look(self) -> None:
-        """Wake all clients when there is something behind what was there at the last look."""
+        """Wake all clients when there is a record behind the last look, or another bird sings."""
         while True:
-            place = await run_in_threadpool(self._newest)
-            if place != self._place:
-                self._place = place
+            place, hearing = await run_in_threadpool(self._newest)
+            if (place, hearing) != (self._place, self._hearing):
+                self._place, self._hearing = place, hearing
                 self._tell()
             await asyncio.sleep(self._config.poll_s)
 
-    def _newest(self) -> int:
+    def _newest(self) -> tuple[int, Hearing]:
+        hearing = heard_now(self._station.path)
         with suppress(StoreError), self._station.records() as records:
-            return feed.newest(records)
-        return self._place
+            return feed.newest(records), hearing
+        return self._place, hearing
 
     def _tell(self) -> None:
         self._changed.set()
@@ -165,7 +188,7 @@ class _EventResponse(StreamingResponse):
             self._hub.leave()
 
 
-def event(name: str, content: Mapping[str, Any], number: int | None = None) -> str:
+def event(name: str, content: Any, number: int | None = None) -> str:
     """An event as text; one with a number can be resumed behind."""
     known = "" if number is None else f"id: {number}\n"
     return f"{known}event: {name}\ndata: {json.dumps(content)}\n\n"

@@ -23,6 +23,7 @@ from edge.records.statistics import SpeciesTally
 from edge.system import clock
 from edge.system.days import local
 from edge.system.zone import named_zone
+from edge.web.events import Hearing
 from edge.web.guard import is_guest
 from edge.web.media import picture_here
 from edge.web.station import StationView, station_of
@@ -79,6 +80,25 @@ class Shaper:
             "avg_confidence": round(tally.mean, 4),
             "max_confidence": tally.best,
         }
+
+    def pending(self, hearing: Hearing) -> list[dict[str, Any]]:
+        """What is being heard, confirmed or not yet."""
+        return [
+            {
+                "species": heard.common_name,
+                "scientificName": heard.scientific_name,
+                "speciesCode": heard.species_id,
+                "thumbnail": self._picture_url(heard.scientific_name),
+                "status": "approved" if heard.confirmed else "active",
+                "firstDetected": heard.since_ms // 1000,
+                "source": self._source(source)["displayName"],
+                "sourceID": key_of(source),
+                "confidence": heard.confidence,
+                "hits": heard.hits,
+                "hitsNeeded": heard.hits_needed,
+            }
+            for source, heard in hearing
+        ]
 
     def source(self, state: SourceState, is_heard: bool) -> dict[str, Any]:
         """A source, which guests know by its key only."""

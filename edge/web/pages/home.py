@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from edge.records.browsing import RecordFilter, browse
-from edge.records.live_file import live_states
+from edge.records.live_file import heard_now, live_states
 from edge.records.live_state import HeardNow, LiveState
 from edge.system.days import today
 from edge.web.pages.asked import day_asked
@@ -72,9 +72,7 @@ def _hearing(station: StationView) -> list[dict[str, object]]:
             "percent": percent(heard.confidence),
             "picture": _picture(station, heard),
         }
-        for state in live_states(station.path)
-        if state.is_current
-        for heard in state.heard
+        for _, heard in heard_now(station.path)
     ]
 
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
 from edge.records.detection import Rejection  # noqa: E402
+from edge.records.live_file import LiveFile  # noqa: E402
+from edge.records.live_state import HeardNow  # noqa: E402
 from edge.records.numbers import number_of  # noqa: E402
+from edge.records.sources import key_of  # noqa: E402
 from edge.records.store import Store  # noqa: E402
 from edge.web import limits  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
+from tests.support.live import live_state  # noqa: E402
 from tests.support.web import Served, heard, served  # noqa: E402
 
 QUICK = WebConfig(port=0, poll_s=0.02, requests_per_s=1000, burst=1000)
@@ -154,6 +159,39 @@ def test_our_own_stream_tells_records_as_json_does(tmp_path: Path) -> None:
     record = heard(1, None, "strix_aluco")
     assert {name: told[name] for name in record.to_dict()} == json.loads(record.to_json())
     assert (told["number"], told["verdict"]) == (number_of(record.id), "unreviewed")
+
+
+@pytest.mark.parametrize(
+    ("route", "source"),
+    [
+        (ROUTE, ("sourceID", key_of("pulse"))),
+        ("/api/birdlisten/1/records/stream", ("source", "pulse")),
+    ],
+)
+def test_what_is_being_heard_is_told_each_time_it_changes(
+    tmp_path: Path, route: str, source: tuple[str, str]
+) -> None:
+    Store(tmp_path).close()
+    owl = HeardNow(
+        species_id="strix_aluco", scientific_name="Strix aluco", common_name="Tawny Owl",
+        confidence=0.8, hits=1, hits_needed=3, since_ms=1_767_225_600_000,
+    )  # fmt: skip
+    file = LiveFile(tmp_path, "microphone")
+    with (
+        served(tmp_path, QUICK) as server,
+        socket.create_connection((server.host, server.port), 60) as connection,
+    ):
+        connection.sendall(f"GET {route} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        stream, told = events(connection), list[list[dict]]()
+        next(stream)
+        for heard_now in ((owl,), (replace(owl, hits=2),), ()):
+            file.write(live_state(heard=heard_now))
+            name, number, content = next(stream)
+            assert (name, number) == ("pending", "")
+            told.append(content)
+    file.remove()
+    assert [[one["hits"] for one in content] for content in told] == [[1], [2], []]
+    assert source in told[0][0].items()
 
 
 def test_a_client_that_takes_nothing_is_cut_off(
