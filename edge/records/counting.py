@@ -37,3 +37,17 @@ TALLIES = """
             AND quarter = coalesce(OLD.detected_at / 900000, -1);
     END;
 """
+# The tallies of a year are many rows, too: what every page shows is kept summed.
+TOTALS = """
+    CREATE TABLE totals (species INTEGER PRIMARY KEY, records INTEGER NOT NULL);
+    INSERT INTO totals SELECT species, sum(records) FROM tallies GROUP BY species;
+    CREATE TRIGGER total_grows AFTER INSERT ON kept_records WHEN NEW.rejected IS NULL BEGIN
+        INSERT INTO totals SELECT NEW.species, 0
+            WHERE NOT EXISTS (SELECT 1 FROM totals WHERE species = NEW.species);
+        UPDATE totals SET records = records + 1 WHERE species = NEW.species;
+    END;
+    CREATE TRIGGER total_shrinks AFTER DELETE ON kept_records WHEN OLD.rejected IS NULL BEGIN
+        UPDATE totals SET records = records - 1 WHERE species = OLD.species;
+        DELETE FROM totals WHERE species = OLD.species AND records = 0;
+    END;
+"""

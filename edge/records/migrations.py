@@ -1,6 +1,6 @@
 """Migrations of birdlisten.db, in SQL: tables, indexes, and the views that show them in full."""
 
-from edge.records.counting import REPORT_INDEXES, TALLIES
+from edge.records.counting import REPORT_INDEXES, TALLIES, TOTALS
 
 MIGRATIONS = (
     """
@@ -272,5 +272,6 @@ MIGRATIONS = (
     """,
     REPORT_INDEXES,
     TALLIES,
+    TOTALS,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

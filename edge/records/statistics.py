@@ -5,15 +5,15 @@ are set by whole quarters; only these are sorted into days and hours here.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from typing import Any
 
 from edge.records.moments import first_of
 from edge.records.reader import RecordReader, told
-from edge.records.tally import FOREVER_MS, QUARTER_MS, quarters
-from edge.system.days import local, span_ms
+from edge.records.tally import hours
+from edge.system.days import QUARTER_MS, local, span_ms
 
 HOURS = 24
 CONFIDENCE = "coalesce(probability, similarity)"
@@ -102,8 +102,8 @@ def days_with_records(
 ) -> Counter[date]:
     """Records of each day that has any, of all species or of a single one."""
     days: Counter[date] = Counter()
-    for quarter_ms, count in _dated_quarters(records, species_id):
-        days[local(quarter_ms, zone).date()] += count
+    for day, _, number in hours(records, zone, species=_only(species_id)):
+        days[day] += number
     return days
 
 
@@ -111,10 +111,10 @@ def hours_with_records(
     records: RecordReader, zone: tzinfo, species_id: str | None = None
 ) -> tuple[int, ...]:
     """Records by the hour of the day, of all days together; 24 of them."""
-    hours = [0] * HOURS
-    for quarter_ms, count in _dated_quarters(records, species_id):
-        hours[local(quarter_ms, zone).hour] += count
-    return tuple(hours)
+    found = [0] * HOURS
+    for _, hour, number in hours(records, zone, species=_only(species_id)):
+        found[hour] += number
+    return tuple(found)
 
 
 def key_figures(records: RecordReader, today: date, zone: tzinfo) -> KeyFigures:
@@ -136,9 +136,8 @@ def key_figures(records: RecordReader, today: date, zone: tzinfo) -> KeyFigures:
     )
 
 
-def _dated_quarters(records: RecordReader, species_id: str | None) -> Iterator[tuple[int, int]]:
-    species = None if species_id is None else [species_id]
-    return quarters(records, 0, FOREVER_MS, species)
+def _only(species_id: str | None) -> list[str] | None:
+    return None if species_id is None else [species_id]
 
 
 def _dated(records: RecordReader, tally: SpeciesTally, begun_ms: int) -> SpeciesTally:

@@ -4,25 +4,27 @@ The database keeps a count of each species and quarter of an hour (`edge/records
 A station that no listener of this version has opened has none yet: it is counted anew each time.
 """
 
-import sqlite3
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from datetime import date, tzinfo
+from typing import Any, NamedTuple
 
 from edge.records.reader import RecordReader, told
 from edge.records.schema import check_version
+from edge.system.days import QUARTER_MS, offsets
 
-QUARTER_MS = 900_000
-"""A quarter of an hour, in which no zone's day begins or ends."""
 FOREVER_MS = 1 << 53
 """No record is of so late a moment."""
-_TALLIED = 8
-"""Version from which the database keeps the tallies."""
-_KEPT = "tallies"
+_TALLIED, _TOTALLED = 8, 9
+"""Versions from which the database keeps the tallies, and their totals."""
+_KEPT, _TOTALS = "tallies", "totals"
 _COUNTED = (
     "(SELECT coalesce(detected_at / 900000, -1) AS quarter, species, count(*) AS records "
     "FROM kept_records WHERE rejected IS NULL GROUP BY 1, 2)"
 )
+_SUMMED = "(SELECT species, sum(records) AS records FROM {tallies} GROUP BY species)"
+_HOUR_S, _HOURS = 3600, 24
+_WITHIN = "quarter >= ? AND quarter < ?"
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class SpeciesTotal(NamedTuple):
@@ -34,75 +36,97 @@ class SpeciesTotal(NamedTuple):
     records: int
 
 
+class HourCount(NamedTuple):
+    """The count of the records of an hour."""
+
+    day: date
+    hour: int
+    records: int
+
+
 def total(records: RecordReader) -> int:
     """The count of all records, the undated ones too."""
-    (found,) = _rows(records, "SELECT coalesce(sum(records), 0) FROM {tallies}", ())
+    (found,) = _rows(records, "SELECT coalesce(sum(records), 0) FROM {totals}")
     return int(found[0])
 
 
-def totals(
-    records: RecordReader, since_ms: int | None = None, until_ms: int | None = None
-) -> list[SpeciesTotal]:
-    """Species with the counts of their records, most records first.
-
-    Args:
-        records: of the station.
-        since_ms: UTC in milliseconds, inclusive, at a full quarter; None: undated ones count too.
-        until_ms: exclusive, at a full quarter; None: no end.
-    """
-    bounds = () if since_ms is None and until_ms is None else _span(since_ms, until_ms)
-    chosen = "WHERE quarter >= ? AND quarter < ?" if bounds else ""
+def totals(records: RecordReader) -> list[SpeciesTotal]:
+    """Species with the counts of their records, the undated ones too, most records first."""
     query = (
-        "SELECT species_id, scientific_name, common_name, sum(records) FROM "
-        "(SELECT species, sum(records) AS records FROM {tallies} "
-        f"{chosen} GROUP BY species) AS tally "
+        "SELECT species_id, scientific_name, common_name, sum(records) FROM {totals} AS tally "
         "JOIN species ON species.number = tally.species "
         "GROUP BY species_id ORDER BY sum(records) DESC, common_name"
     )
-    return [SpeciesTotal._make(row) for row in _rows(records, query, bounds)]
+    return [SpeciesTotal._make(row) for row in _rows(records, query)]
 
 
-def counts(
-    records: RecordReader, bounds: Sequence[int], species: Sequence[str] | None = None
-) -> list[int]:
-    """Counts of the records between each two of some moments.
+def count(
+    records: RecordReader, since_ms: int, until_ms: int, species: Sequence[str] | None = None
+) -> int:
+    """The count of the records within a span.
 
     Args:
         records: of the station.
-        bounds: UTC in milliseconds, rising, each at a full quarter.
+        since_ms: UTC in milliseconds, at a full quarter.
+        until_ms: exclusive, at a full quarter.
         species: ids; None: all.
     """
-    found = [0] * (len(bounds) - 1)
-    for moment, number in quarters(records, bounds[0], bounds[-1], species):
-        found[bisect_right(bounds, moment) - 1] += number
-    return found
+    chosen, ids = _of(species)
+    query = f"SELECT coalesce(sum(records), 0) FROM {{tallies}} WHERE {chosen} {_WITHIN}"
+    (found,) = _rows(records, query, *ids, *_span(since_ms, until_ms))
+    return int(found[0])
 
 
-def quarters(
-    records: RecordReader, since_ms: int, until_ms: int, species: Sequence[str] | None = None
-) -> Iterator[tuple[int, int]]:
-    """Quarters of an hour that hold a record, in order: beginning in milliseconds, and count."""
-    chosen, values = "", list[str]()
-    if species is not None:
-        places = ", ".join("?" * len(species))
-        chosen = f"species IN (SELECT number FROM species WHERE species_id IN ({places})) AND "
-        values += species
-    query = (
-        f"SELECT quarter, sum(records) FROM {{tallies}} WHERE {chosen}"
-        "quarter >= ? AND quarter < ? GROUP BY quarter ORDER BY quarter"
+def hours(
+    records: RecordReader,
+    zone: tzinfo,
+    since_ms: int = 0,
+    until_ms: int = FOREVER_MS,
+    species: Sequence[str] | None = None,
+) -> Iterator[HourCount]:
+    """Hours of a zone that hold a record, in order; one that clocks go through twice comes twice.
+
+    Args:
+        records: of the station.
+        zone: whose clocks count.
+        since_ms: UTC in milliseconds, at a full quarter; not before 1970.
+        until_ms: exclusive, at a full quarter.
+        species: ids; None: all.
+    """
+    chosen, ids = _of(species)
+    (ends,) = _rows(
+        records,
+        f"SELECT min(quarter), max(quarter) FROM {{tallies}} WHERE {_WITHIN}",
+        *_span(since_ms, until_ms),
     )
-    for quarter, number in _rows(records, query, (*values, *_span(since_ms, until_ms))):
-        yield quarter * QUARTER_MS, number
+    if ends[0] is None:
+        return
+    query = (
+        f"SELECT (quarter * 900 + ?) / {_HOUR_S} AS hour, sum(records) FROM {{tallies}} "
+        f"WHERE {chosen} {_WITHIN} GROUP BY hour ORDER BY hour"
+    )
+    for begun, ended, offset_s in offsets(ends[0] * QUARTER_MS, (ends[1] + 1) * QUARTER_MS, zone):
+        for hour, number in _rows(records, query, offset_s, *ids, *_span(begun, ended)):
+            yield HourCount(date.fromordinal(_EPOCH + hour // _HOURS), hour % _HOURS, number)
 
 
-def _span(since_ms: int | None, until_ms: int | None) -> tuple[int, int]:
+def _of(species: Sequence[str] | None) -> tuple[str, Sequence[str]]:
+    """A condition that some species meet, and its values."""
+    if species is None:
+        return "", ()
+    places = ", ".join("?" * len(species))
+    return f"species IN (SELECT number FROM species WHERE species_id IN ({places})) AND", species
+
+
+def _span(since_ms: int, until_ms: int) -> tuple[int, int]:
     """Quarters; those of undated records are -1."""
-    since = -1 if since_ms is None else max(since_ms // QUARTER_MS, 0)
-    return since, 1 << 60 if until_ms is None else -(-until_ms // QUARTER_MS)
+    return max(since_ms // QUARTER_MS, 0), -(-until_ms // QUARTER_MS)
 
 
-def _rows(records: RecordReader, query: str, values: Sequence[str | int]) -> list[sqlite3.Row]:
+def _rows(records: RecordReader, query: str, *values: str | int) -> list[Any]:
     with told(records.path):
-        is_kept = check_version(records.database) >= _TALLIED
-        asked = query.format(tallies=_KEPT if is_kept else _COUNTED)
+        version = check_version(records.database)
+        tallies = _KEPT if version >= _TALLIED else _COUNTED
+        summed = _TOTALS if version >= _TOTALLED else _SUMMED.format(tallies=tallies)
+        asked = query.format(tallies=tallies, totals=summed)
         return records.database.execute(asked, values).fetchall()

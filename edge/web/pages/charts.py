@@ -1,13 +1,13 @@
 """Charts as tables and bars: counts with the shade that each is drawn in."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
 from edge.records.reader import RecordReader
-from edge.records.tally import counts, quarters
-from edge.system.days import days_between, epoch_ms, local, midnight, span_ms
+from edge.records.tally import hours
+from edge.system.days import days_between, span_ms
 
 HOURS = 24
 SHADES = 6
@@ -102,9 +102,8 @@ def heatmap(
     days = [*days_between(last - timedelta(days=length - 1), last)]
     since_ms, until_ms = span_ms(days[0], zone)[0], span_ms(last, zone)[1]
     by_hour: dict[tuple[date, int], int] = defaultdict(int)
-    for moment_ms, number in quarters(reader, since_ms, until_ms, species):
-        moment = local(moment_ms, zone)
-        by_hour[moment.date(), moment.hour] += number
+    for day, hour, number in hours(reader, zone, since_ms, until_ms, species):
+        by_hour[day, hour] += number
     most = max(by_hour.values(), default=0)
     return [
         HeatRow(day, cells([by_hour.get((day, hour), 0) for hour in range(HOURS)], most))
@@ -117,8 +116,8 @@ def calendar(
 ) -> list[MonthView]:
     """The months of a year, each day with its count."""
     days = [*days_between(date(year, 1, 1), date(year, 12, 31))]
-    bounds = [epoch_ms(midnight(day, zone)) for day in [*days, date(year + 1, 1, 1)]]
-    found = counts(reader, bounds, species)
+    by_day = _by_day(reader, days, zone, species)
+    found = [by_day[day] for day in days]
     shaded = dict(zip(days, cells(found, max(found)), strict=True))
     return [_month(date(year, month, 1), shaded) for month in range(1, 13)]
 
@@ -128,10 +127,22 @@ def weeks(
 ) -> list[Bar]:
     """Counts of the last weeks, which end with a day."""
     begun = last - timedelta(days=_DAYS_OF_WEEK * number - 1)
-    first_days = [begun + timedelta(days=_DAYS_OF_WEEK * week) for week in range(number + 1)]
-    bounds = [epoch_ms(midnight(day, zone)) for day in first_days]
-    labels = [f"week from {day.day} {day:%b %Y}" for day in first_days[:-1]]
-    return bars(counts(reader, bounds, species), labels)
+    found = [0] * number
+    for day, records in _by_day(reader, [begun, last], zone, species).items():
+        found[(day - begun).days // _DAYS_OF_WEEK] += records
+    first_days = [begun + timedelta(days=_DAYS_OF_WEEK * week) for week in range(number)]
+    return bars(found, [f"week from {day.day} {day:%b %Y}" for day in first_days])
+
+
+def _by_day(
+    reader: RecordReader, days: Sequence[date], zone: tzinfo, species: Sequence[str] | None
+) -> Counter[date]:
+    """Counts from the first day to the last."""
+    since_ms, until_ms = span_ms(days[0], zone)[0], span_ms(days[-1], zone)[1]
+    found: Counter[date] = Counter()
+    for day, _, number in hours(reader, zone, since_ms, until_ms, species):
+        found[day] += number
+    return found
 
 
 def _month(first: date, shaded: dict[date, Cell]) -> MonthView:

@@ -10,7 +10,8 @@ from edge.contract.errors import ConfigError
 from edge.records.browsing import PagePlace, RecordFilter, browse
 from edge.records.inbox import VERDICTS
 from edge.records.reader import RecordReader
-from edge.records.tally import FOREVER_MS, QUARTER_MS, SpeciesTotal, counts, totals
+from edge.records.tally import FOREVER_MS, SpeciesTotal, count, totals
+from edge.system.days import QUARTER_MS
 from edge.web.pages.asked import filter_asked
 from edge.web.pages.rendering import page
 from edge.web.pages.views import MatchView, SpeciesName, matches, named
@@ -70,6 +71,5 @@ def _number(reader: RecordReader, wanted: RecordFilter, every: list[SpeciesTotal
     if not wanted.is_by_time:
         asked = [s for s in every if wanted.species in (None, s.species_id)]
         return sum(species.records for species in asked)
-    bounds = [since_ms or 0, FOREVER_MS if until_ms is None else until_ms]
     species = None if wanted.species is None else [wanted.species]
-    return counts(reader, bounds, species)[0] if bounds[0] < bounds[1] else 0
+    return count(reader, since_ms or 0, FOREVER_MS if until_ms is None else until_ms, species)

@@ -12,7 +12,7 @@ from edge.records.browsing import RecordFilter, browse
 from edge.records.detection import Picture
 from edge.records.moments import first_of, last_of
 from edge.records.reader import RecordReader
-from edge.records.tally import SpeciesTotal, quarters, totals
+from edge.records.tally import SpeciesTotal, hours, totals
 from edge.system.days import local, span_ms, today
 from edge.web.pages.charts import HOURS, Bar, bars, weeks
 from edge.web.pages.pictures import PictureView, picture_view
@@ -149,10 +149,9 @@ def _history(reader: RecordReader, species_id: str, zone: tzinfo) -> History:
     first_ms, last_ms = first_of(reader, species_id), last_of(reader, species_id)
     begun_ms = span_ms(now - timedelta(days=_YEAR_DAYS - 1), zone)[0]
     by_hour, days = [0] * HOURS, set[date]()
-    for moment_ms, number in quarters(reader, begun_ms, span_ms(now, zone)[1], species):
-        moment = local(moment_ms, zone)
-        by_hour[moment.hour] += number
-        days.add(moment.date())
+    for day, hour, number in hours(reader, zone, begun_ms, span_ms(now, zone)[1], species):
+        by_hour[hour] += number
+        days.add(day)
     last = None if last_ms is None else local(last_ms, zone)
     return History(
         first=None if first_ms is None else local(first_ms, zone),
