@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 torch = pytest.importorskip("torch")
 
@@ -50,9 +51,9 @@ def mapped_ear(ear, monkeypatch):  # noqa: F811
     monkeypatch.setattr(Ear, "maps", maps, raising=False)
 
 
-def mixed(world, cache, count=3):
-    wanted = MixtureConfig(count=count, maps=True)
-    items = recordings(world, 4)
+def mixed(world, cache, count=3, maps=True, items=None):
+    wanted = MixtureConfig(count=count, maps=maps)
+    items = items or recordings(world, 4)
     return load_mixtures(items, (), config=wanted, spec=SPEC, hints=Hints(EAR), cache=cache)
 
 
@@ -66,6 +67,31 @@ def test_maps_are_kept_with_the_mixtures(world, mapped_ear, tmp_path):
     again = mixed(world, tmp_path)
     assert Ear.windows == windows
     assert torch.equal(found.maps[0], again.maps[0])
+
+
+def test_mixtures_with_maps_serve_who_needs_none(world, mapped_ear, tmp_path):
+    mapped, windows = mixed(world, tmp_path), Ear.windows
+    plain = mixed(world, tmp_path, maps=False)
+    assert Ear.windows == windows
+    assert not plain.maps
+    assert torch.equal(plain.hints, mapped.hints)
+
+
+def test_mixtures_are_of_the_recordings_wherever_they_lie(world, mapped_ear, tmp_path):
+    items = recordings(world, 4)
+    found = mixed(world, tmp_path / "cache", items=items)
+    windows, moved = Ear.windows, []
+    for item in items:
+        path = tmp_path / item.path.name
+        path.write_bytes(item.path.read_bytes())
+        moved.append(replace(item, path=path))
+    assert torch.equal(mixed(world, tmp_path / "cache", items=moved).hints, found.hints)
+    assert Ear.windows == windows
+    samples, rate_hz = sf.read(moved[0].path)
+    sf.write(moved[0].path, samples[::-1], rate_hz)
+    changed = mixed(world, tmp_path / "cache", items=moved)
+    assert Ear.windows > windows
+    assert not torch.equal(changed.log_mels, found.log_mels)
 
 
 def test_what_was_made_before_an_interruption_is_not_made_again(

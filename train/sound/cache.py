@@ -71,6 +71,12 @@ def load_each(
     return [shards.get(key) for key in keys]
 
 
+def contents(items: Sequence[Item], folder: Path) -> list[str]:
+    """sha256 of each recording that `load_each` has read, in order; empty where it could not."""
+    shards = Shards(folder)
+    return [shards.sha256(file_key(item.path)) for item in items]
+
+
 def file_key(path: Path) -> str:
     """Key that tells a file from others, and from what it was before it changed."""
     stat = path.stat() if path.is_file() else None

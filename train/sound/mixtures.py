@@ -20,7 +20,7 @@ from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
 from train.data.dataset import Item
 from train.model.frontend import LogMel, LogMelSpec
-from train.sound.cache import file_key, load_each
+from train.sound.cache import contents, load_each
 from train.sound.cores import over_cores
 from train.sound.features import read_waveform
 from train.sound.hints import Hints
@@ -48,8 +48,8 @@ class MixtureConfig:
 
     @property
     def key(self) -> str:
-        """Text that tells it from others."""
-        return repr((self.count, self.birdless, sorted(self.favoured), self.maps, self.seed))
+        """Text that tells what is heard from what others make heard."""
+        return repr((self.count, self.birdless, sorted(self.favoured), self.seed))
 
 
 class Mixtures(NamedTuple):
@@ -86,12 +86,11 @@ def load_mixtures(
     Raises:
         DatasetError: no such network.
     """
-    keys = [[file_key(item.path) for item in items] for items in (birds, background)]
-    key = repr((hints.recipe.name, config.key, spec, keys))
-    kept = cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     mixing = Mixing(
         birds=birds, background=background, config=config, spec=spec, hints=hints, cache=cache
     )
+    mixing.read()
+    kept = _folder(mixing)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / _LOCK):  # of several ranks one makes them
         if not kept.is_dir():
@@ -99,7 +98,16 @@ def load_mixtures(
             _make(mixing, begun)
             begun.rename(kept)
     log_mels, rows, *maps = (_opened(file) for file in sorted(kept.glob(f"{_ARRAY}*.npy")))
-    return Mixtures(log_mels, rows, maps)
+    return Mixtures(log_mels, rows, maps if config.maps else [])
+
+
+def _folder(mixing: "Mixing") -> Path:
+    """Of the mixtures; those with maps serve whoever does without."""
+    key = repr((mixing.hints.recipe.name, mixing.config.key, mixing.spec, mixing.contents()))
+    plain = mixing.cache / f"mixtures-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    mapped = plain.with_name(f"{plain.name}-maps")
+    without = plain.is_dir() or not mapped.is_dir()
+    return plain if without and not mixing.config.maps else mapped
 
 
 def _opened(file: Path) -> Tensor:
@@ -107,7 +115,6 @@ def _opened(file: Path) -> Tensor:
 
 
 def _make(mixing: "Mixing", folder: Path) -> None:
-    mixing.read()
     parts = range(-(-mixing.config.count // mixing.at_once))
     left = [number for number in parts if not (folder / f"{_DONE}{number}").exists()]
     _allocate(mixing, folder)
@@ -188,16 +195,24 @@ class Mixing:
 
     def read(self) -> list[list[tuple[Item, Recording]]]:
         """Birds and background that are readable, memory-mapped; decoded the first time."""
-        rate_hz = self.spec.sample_rate_hz
-        folder, read = self.cache / f"waveforms-{rate_hz}", Waveforms(rate_hz)
+        read = Waveforms(self.spec.sample_rate_hz)
         return [
             [
                 (item, waveform)
-                for item, waveform in zip(items, load_each(items, folder, read), strict=True)
+                for item, waveform in zip(items, load_each(items, self._kept, read), strict=True)
                 if waveform is not None
             ]
             for items in (self.birds, self.background)
         ]
+
+    def contents(self) -> list[list[str]]:
+        """sha256 of birds and background, once they have been read."""
+        return [contents(items, self._kept) for items in (self.birds, self.background)]
+
+    @property
+    def _kept(self) -> Path:
+        """Where the waveforms are."""
+        return self.cache / f"waveforms-{self.spec.sample_rate_hz}"
 
     @cached_property
     def _recordings(self) -> list[list[tuple[Item, Recording]]]:

@@ -66,6 +66,10 @@ class Shards:
         place = self._places.get(self._files.get(file_key, ""))
         return None if place is None else self._view(place)
 
+    def sha256(self, file_key: str) -> str:
+        """Of the file's bytes; empty if it is not known."""
+        return str(self._files.get(file_key, ""))
+
     @contextmanager
     def writing(self) -> Iterator["ShardWriter"]:
         """Wait for whoever else writes, see what it wrote, and add more."""
