@@ -51,6 +51,9 @@ class PretrainConfig:
     audio_steps: int = 460
     audio_batch: int = 48
     audio_learning_rate: float = 1e-3
+    audio_weight_decay: float = 0.01
+    audio_ema: float = 0.0
+    """Decay of the moving average of the backbone's weights, which is what is saved; 0: none."""
     window_s: float = 2.5
     frame_hop_samples: int = 480
     """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
@@ -105,10 +108,10 @@ class PretrainConfig:
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
         free = (
             *("seed", "species_weight", "birdless", "snapshot_every", "background_db", "gain_db"),
-            *("map_weight", "local_features"),
+            *("map_weight", "local_features", "audio_weight_decay", "audio_ema"),
         )
         _check_positive(self, [name for name in numbers if name not in {*free, *_PROBABILITIES}])
-        _check_share(self, ("birdless", *_PROBABILITIES))
+        _check_share(self, ("birdless", "audio_ema", *_PROBABILITIES))
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,8 @@ class DistillConfig:
     tower_share: float = 1.0
     """How much of the labels' gradient reaches the tower; a hint's reaches it whole. With few
     recordings a tower that heeds mostly the hint does not learn them by heart."""
+    freeze_tower: bool = False
+    """Only the projection learns: the tower has heard far more than this data set has to offer."""
     steps: int = 300
     """0 leaves the student as it begins."""
     batch: int = 48

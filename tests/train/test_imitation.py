@@ -283,6 +283,46 @@ def test_a_distillation_goes_on_from_the_backbones_head(world, ear, own_cache, t
     assert load_checkpoint(output).student.hidden == parts.student.hidden
 
 
+def test_a_frozen_tower_stays_as_it_began(world, ear, own_cache, tmp_path):
+    dataset = read_dataset(world.data)
+    folder = pretrain_backbone(config(world), dataset, tmp_path, tmp_path / "cache")
+    students = [
+        load_checkpoint(distill(taught_config(world, student=str(folder), freeze_tower=frozen)))
+        for frozen in (True, False)
+    ]
+    begun = open_student(str(folder)).weights
+    stayed = [
+        all(torch.equal(begun[name], own) for name, own in found.student.tower.state_dict().items())
+        for found in students
+    ]
+    assert stayed == [True, False]
+
+
+def test_a_backbone_goes_on_telling_the_names_that_it_knew(world, ear, tmp_path):
+    dataset = read_dataset(world.data)
+    held_out = (dataset.taxonomy.ids[1],)
+    begun = pretrain_backbone(
+        config(world, held_out=held_out), dataset, tmp_path / "begun", tmp_path / "cache"
+    )
+    still = config(world, init=str(begun), audio_learning_rate=1e-9)
+    folder = pretrain_backbone(still, dataset, tmp_path / "still", tmp_path / "cache")
+    knew, knows = (open_student(str(one)).classifier for one in (begun, folder))
+    assert set(knows.labels) - set(knew.labels) == set(held_out)
+    rows = [knows.labels.index(name) for name in knew.labels]
+    assert torch.allclose(knows.weight[rows], knew.weight, atol=1e-6)
+    assert torch.allclose(knows.bias[rows], knew.bias, atol=1e-6)
+
+
+def test_the_average_of_a_backbones_weights_is_what_is_saved(world, ear, tmp_path):
+    dataset = read_dataset(world.data)
+    begun = pretrain_backbone(config(world), dataset, tmp_path / "begun", tmp_path / "cache")
+    still = config(world, init=str(begun), audio_ema=1.0)
+    folder = pretrain_backbone(still, dataset, tmp_path / "still", tmp_path / "cache")
+    first, second = (open_student(str(one)).weights for one in (begun, folder))
+    weights = [name for name, one in first.items() if name.endswith("weight")]
+    assert all(torch.equal(first[name], second[name]) for name in weights)
+
+
 def test_a_backbone_that_was_stopped_goes_on_where_it_was(world, ear, tmp_path, monkeypatch):
     dataset, weights = read_dataset(world.data), []
     for name, stop in (("whole", None), ("broken", 2)):

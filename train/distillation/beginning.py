@@ -14,7 +14,7 @@ def begin_student(
     """The student with the projection that is configured.
 
     Args:
-        config: `projection_names`, `projection_hidden`.
+        config: `projection_names`, `projection_hidden`, `freeze_tower`.
         start: its tower.
         species: ids.
         anchors: float32[species, dim], unit rows.
@@ -24,4 +24,7 @@ def begin_student(
     """
     if config.projection_names:
         return start.naming_student(species, anchors)
-    return start.student(anchors.shape[1], config.projection_hidden)
+    student = start.student(anchors.shape[1], config.projection_hidden)
+    if config.freeze_tower:
+        student.freeze_tower()
+    return student

@@ -49,6 +49,20 @@ class Student(nn.Module):
         self.tower, self.hidden = make_tower(audio_config)
         self.projection_hidden, self.projection_names = projection_hidden, projection_names
         self.projection = make_projection(self.hidden, dim, projection_hidden, projection_names)
+        self._frozen = False
+
+    def freeze_tower(self) -> None:
+        """Let only the projection learn."""
+        self._frozen = True
+        self.tower.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Student":
+        """As a module does; a frozen tower hears as it will when in use."""
+        super().train(mode)
+        if self._frozen:
+            self.tower.eval()
+        return self
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""

@@ -59,9 +59,18 @@ class BackboneTraining(nn.Module):
         self.tower, self.regression = tower, regression
         self._ids = tuple(taught.labels[place] for place in labels.tolist())
         self._names = nn.Linear(regression.features, len(labels))
-        if told is not None and told.labels == self._ids:
-            self._names.load_state_dict({"weight": told.weight, "bias": told.bias})
+        if told is not None:
+            self._take_over(told)
         self._maps = make_map_loss(tower, taught.maps) if config.map_weight else None
+
+    @torch.no_grad()
+    def _take_over(self, told: LabelLayer) -> None:
+        """Tell the names that were told before as they were told then."""
+        place = {name: n for n, name in enumerate(told.labels)}
+        for n, name in enumerate(self._ids):
+            if name in place:
+                self._names.weight[n] = told.weight[place[name]]
+                self._names.bias[n] = told.bias[place[name]]
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
@@ -154,7 +163,12 @@ def pretrain_backbone(
     fit(
         [learning],
         loss=lambda: learning(sampler.batch(config.audio_batch)),
-        schedule=LearningSchedule(config.audio_steps, config.audio_learning_rate),
+        schedule=LearningSchedule(
+            steps=config.audio_steps,
+            learning_rate=config.audio_learning_rate,
+            weight_decay=config.audio_weight_decay,
+            ema=config.audio_ema,
+        ),
         title="imitate",
         log=output / "imitate.jsonl",
         snapshots=snapshots if config.snapshot_every else None,
