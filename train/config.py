@@ -56,9 +56,8 @@ class PretrainConfig:
     """Decay of the moving average of the backbone's weights, which is what is saved; 0: none."""
     window_s: float = 2.5
     frame_hop_samples: int = 480
-    """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
     mel_bins: int = 64
-    """Of a CNN's log-mel."""
+    """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
     tower_width: int = 32
     """Of the audio tower's first stage."""
     audio_tower: str = ""
@@ -74,18 +73,21 @@ class PretrainConfig:
     species_weight: float = 0.0
     """A species' share of the batches grows with its recordings to this power; 0: all the same."""
     hint: str = ""
-    """An ear to learn from: the folder of its network, or its name in export/ears, which
-    ./scripts/ear has brought; empty learns without."""
+    """An ear to learn from: its network's folder or its name in export/ears; empty: none."""
     hint_weight: float = 1.0
     belief_weight: float = 1.0
     """Of the network's belief in its labels, beside its embedding."""
     map_weight: float = 0.0
     """Of the maps between its layers, which a CNN learns by mixtures; 0: none."""
     local_features: int = 0
-    """Width of features that a CNN makes at every place before it averages them, BirdNET's is 1024;
-    0: it averages its last map."""
+    """Width of what a CNN makes at every place and then averages; BirdNET's is 1024. 0: its map."""
     favoured: str = ""
     """File with a scientific name a line: recordings of these lead half of the mixtures."""
+    favoured_windows: float = 0.0
+    """Share of the windows that are cut from their recordings themselves."""
+    rehearsed: str = ""
+    """Data set that `init` has learned by: a fifth of the windows are of its mixtures."""
+    rehearsed_mixtures: int = 30_000
     mix: float = 0.25
     """Probability that a second, weaker recording sings along."""
     background_prob: float = 0.4
@@ -106,12 +108,13 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
+        shares = ("birdless", "audio_ema", "favoured_windows", *_PROBABILITIES)
         free = (
-            *("seed", "species_weight", "birdless", "snapshot_every", "background_db", "gain_db"),
-            *("map_weight", "local_features", "audio_weight_decay", "audio_ema"),
+            *("seed", "species_weight", "snapshot_every", "background_db", "gain_db"),
+            *("map_weight", "local_features", "audio_weight_decay", *shares),
         )
-        _check_positive(self, [name for name in numbers if name not in {*free, *_PROBABILITIES}])
-        _check_share(self, ("birdless", "audio_ema", *_PROBABILITIES))
+        _check_positive(self, [name for name in numbers if name not in free])
+        _check_share(self, shares)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class DistillConfig:
     """How much of the labels' gradient reaches the tower; a hint's reaches it whole. With few
     recordings a tower that heeds mostly the hint does not learn them by heart."""
     freeze_tower: bool = False
-    """Only the projection learns: the tower has heard far more than this data set has to offer."""
+    """Only the projection learns."""
     steps: int = 300
     """0 leaves the student as it begins."""
     batch: int = 48

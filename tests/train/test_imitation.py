@@ -30,6 +30,8 @@ from train.sound.cores import over_cores  # noqa: E402
 from train.sound.hint_loss import NONE_LOGIT, HintLoss  # noqa: E402
 from train.sound.hints import Hints, load_embeddings, load_hints  # noqa: E402
 from train.sound.mixtures import Mixing, MixtureConfig, load_mixtures  # noqa: E402
+from train.sound.taught import load_taught  # noqa: E402
+from train.sound.training_set import load_sounds  # noqa: E402
 
 RATE = 48_000
 SPEC = LogMelSpec(hop_samples=576)
@@ -311,6 +313,35 @@ def test_a_backbone_goes_on_telling_the_names_that_it_knew(world, ear, tmp_path)
     rows = [knows.labels.index(name) for name in knew.labels]
     assert torch.allclose(knows.weight[rows], knew.weight, atol=1e-6)
     assert torch.allclose(knows.bias[rows], knew.bias, atol=1e-6)
+
+
+def test_a_backbone_rehearses_what_it_learned_by(world, ear, tmp_path):
+    dataset, names = read_dataset(world.data), tmp_path / "names.txt"
+    names.write_text(dataset.taxonomy.species[1].scientific_name + "\n")
+    settings = config(
+        world,
+        favoured=str(names),
+        favoured_windows=0.3,
+        rehearsed=str(world.data),
+        rehearsed_mixtures=6,
+    )
+    sounds = load_sounds(dataset, settings.frontend, tmp_path / "cache")
+    taught = load_taught(settings, dataset, sounds, settings.frontend, tmp_path / "cache")
+    assert len(taught.log_mels) == taught.recordings + 8 + 6 == len(taught.hints)
+    windows = Ear.windows
+    drawn = taught.sampler(InputSpec(settings.frontend, 3 * RATE), 0, torch.device("cpu"))
+    recordings = drawn.batch(3000).recordings
+    again = recordings >= taught.recordings + 8
+    favoured = torch.tensor(
+        [
+            n < len(sounds.items) and sounds.items[n].species_id == dataset.taxonomy.ids[1]
+            for n in range(len(taught.log_mels))
+        ]
+    )[recordings]
+    assert float(again.float().mean()) == pytest.approx(0.2, abs=0.03)
+    assert float(favoured.float().mean()) == pytest.approx(0.3, abs=0.03)
+    pretrain_backbone(settings, dataset, tmp_path / "run", tmp_path / "cache")
+    assert Ear.windows == windows
 
 
 def test_the_average_of_a_backbones_weights_is_what_is_saved(world, ear, tmp_path):

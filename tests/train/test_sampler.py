@@ -37,6 +37,17 @@ def test_with_a_weight_shares_grow_with_the_recordings():
     assert torch.allclose(shares, torch.tensor([0.5, 0.25, 0.25]), atol=0.03)
 
 
+def test_shares_and_chances_are_as_given():
+    chances = torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0, 1.0], dtype=torch.float64)
+    shares = torch.tensor([0.5, 0.1, 0.4], dtype=torch.float64)
+    features = [torch.zeros(40, 4).half()] * 6
+    batch = drawing(features, LABELS, shares=shares, chances=chances).batch(8000)
+    found = torch.bincount(batch.recordings, minlength=6) / 8000
+    expected = torch.tensor([0.125, 0.0, 0.25, 0.125, 0.1, 0.4])
+    assert found[1] == 0
+    assert torch.allclose(found, expected, atol=0.02)
+
+
 def test_a_batch_says_where_its_windows_were_cut():
     steps = torch.arange(40.0)[:, None].repeat(1, 4)
     features = [(steps + 100 * n).half() for n in range(3)]

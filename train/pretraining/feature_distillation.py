@@ -84,12 +84,12 @@ class BackboneTraining(nn.Module):
         value: Tensor = config.hint_weight * error + config.belief_weight * divergence
         if self._maps is None:
             return value
-        mixed = batch.recordings >= self._first_mixture
-        if not mixed.any():
+        places = batch.recordings - self._first_mixture
+        mapped = (places >= 0) & (places < self._maps.mixtures)
+        if not mapped.any():
             return value
-        own = [found[mixed.to(found.device)].float() for found in maps]
-        mixtures = batch.recordings[mixed] - self._first_mixture
-        return torch.add(value, self._maps(own, mixtures), alpha=config.map_weight)
+        own = [found[mapped.to(found.device)].float() for found in maps]
+        return torch.add(value, self._maps(own, places[mapped]), alpha=config.map_weight)
 
     @property
     def classifier(self) -> LabelLayer | None:

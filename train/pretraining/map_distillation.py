@@ -34,7 +34,7 @@ class MapLoss(nn.Module):
 
     def __init__(self, maps: Sequence[Tensor], widths: Sequence[int]) -> None:
         super().__init__()
-        self._maps, self.count = maps, len(maps)
+        self._maps, self.count, self.mixtures = maps, len(maps), len(maps[0])
         *stages, local = maps
         self.stages = nn.ModuleList(
             nn.Sequential(nn.BatchNorm2d(width), nn.Conv2d(width, found.shape[1], 1))

@@ -63,6 +63,9 @@ class Mixtures(NamedTuple):
     """float16[mixtures, channels, frames, bins] each, from below; none if they are not kept."""
 
 
+NO_MIXTURES = Mixtures(torch.empty(0), torch.empty(0), [])
+
+
 def load_mixtures(
     birds: Sequence[Item],
     background: Sequence[Item],

@@ -63,6 +63,8 @@ class WindowSampler:
             each the same.
         ranks: who takes which windows of a batch.
         grid_frames: windows begin at multiples of this, rounded.
+        shares: float64[species] of the batches, in place of `weight`, by label.
+        chances: float64[recordings], how often each is drawn among those of its label; all alike.
     """
 
     def __init__(
@@ -76,6 +78,8 @@ class WindowSampler:
         weight: float = 0.0,
         ranks: Ranks = ALONE,
         grid_frames: float = 1.0,
+        shares: Tensor | None = None,
+        chances: Tensor | None = None,
     ) -> None:
         self._clips, self._background = clips, background
         self._frames, self._augmentation, self._ranks = frames, augmentation, ranks
@@ -85,6 +89,10 @@ class WindowSampler:
         self._by_label = labels.argsort(stable=True)
         self._labels, self._counts = torch.unique(labels, return_counts=True)
         self._shares = self._counts.double() ** weight if weight else None
+        if shares is not None:
+            self._shares = shares[self._labels]
+        chances = torch.ones(len(labels), dtype=torch.float64) if chances is None else chances
+        self._chances = torch.cat([torch.zeros(1), chances[self._by_label].cumsum(0)])
 
     def batch(self, size: int) -> Batch:
         """Draw windows; with the same share for all, species come in shuffled rounds.
@@ -141,9 +149,11 @@ class WindowSampler:
 
     def _place(self, chosen: Tensor, numbers: Tensor) -> Tensor:
         """Of one recording of each chosen species, among the recordings sorted by label."""
-        begins = self._counts.cumsum(0) - self._counts
-        place: Tensor = begins[chosen] + _below(self._counts[chosen], numbers)
-        return place
+        ends = self._counts.cumsum(0)[chosen]
+        begins = ends - self._counts[chosen]
+        wanted = torch.lerp(self._chances[begins], self._chances[ends], numbers)
+        place = torch.searchsorted(self._chances, wanted, right=True) - 1
+        return torch.minimum(place, ends - 1)
 
     def _starts(self, clips: LogMelStore, recordings: Tensor, numbers: Tensor) -> Tensor:
         spare = (clips.lengths[recordings] - self._frames).clamp(min=0)

@@ -1,7 +1,8 @@
 """Sounds that a hint's network has heard, too: recordings, and mixtures of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,20 +15,19 @@ from train.data.corpora import open_dataset
 from train.data.dataset import UNLABELLED, Dataset, Item
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
+from train.sound.draws import Draws, make_draws
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss
 from train.sound.hints import STEP_S, Hints, load_hints
 from train.sound.log_mel_store import LogMelStore
-from train.sound.mixtures import MixtureConfig, load_mixtures
+from train.sound.mixtures import NO_MIXTURES, MixtureConfig, Mixtures, load_mixtures
 from train.sound.sampler import Augmentation, WindowSampler
-from train.sound.training_set import TrainingSet
+from train.sound.training_set import TrainingSet, load_sounds
 
 _VARIED = Augmentation(mix=0.0, background=0.0, mask=0.15)
 """Nothing that the network did not hear may be mixed in."""
 _AS_IT_IS = replace(_VARIED, mask=0.0)
 """Maps tell what is in each place of a window."""
-_ROOT = 0.5
-"""Recordings and mixtures are drawn by the square roots of their counts."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class TaughtSounds:
     """Sounds that a student may imitate."""
 
     log_mels: tuple[Tensor, ...]
-    """float16[frames, mel_bins]: of the labelled recordings, the others, and the mixtures."""
+    """float16[frames, mel_bins]: of the labelled recordings, the others, the mixtures, and those
+    that are rehearsed."""
     hints: tuple[Tensor, ...]
     """float16[n, dim + labels] each."""
     labels: tuple[str, ...]
@@ -44,6 +45,7 @@ class TaughtSounds:
     """float16[mixtures, channels, frames, bins] each, from below: the network's of the mixtures."""
     recordings: int
     """Count of those that are no mixtures."""
+    draws: Draws
     heard_s: float
     """Length of the network's window."""
     licences: tuple[str, ...]
@@ -94,18 +96,18 @@ class TaughtSounds:
     ) -> WindowSampler:
         """Draws windows that the network has heard just so."""
         spec = input_spec.frontend
-        kind = torch.arange(len(self.log_mels)) >= self.recordings
         augmentation = _AS_IT_IS if self.maps else _VARIED
         return WindowSampler(
             clips=LogMelStore(self.log_mels, device),
-            labels=kind.long(),
+            labels=self.draws.kinds,
             background=LogMelStore((), device),
             frames=input_spec.frames,
             augmentation=augmentation,
             seed=seed,
-            weight=_ROOT,
             ranks=ranks,
             grid_frames=STEP_S * spec.sample_rate_hz / spec.hop_samples,
+            shares=self.draws.shares,
+            chances=self.draws.chances,
         )
 
 
@@ -120,7 +122,8 @@ def load_taught(
     """Load what the hint's network makes of a data set's recordings, and of mixtures of them.
 
     Args:
-        config: `hint`, `mixtures`, `birdless`, `favoured`, `extra_backgrounds` and `seed`.
+        config: `hint`, `mixtures`, `birdless`, `favoured`, `extra_backgrounds` and `seed`; in
+            pretraining `favoured_windows`, `rehearsed` and `rehearsed_mixtures`, too.
         dataset: holds the recordings.
         sounds: its training recordings, which come first.
         spec: the student's front end.
@@ -137,32 +140,64 @@ def load_taught(
     favoured = read_names(Path(config.favoured)) if config.favoured else ()
     items, features = _unlabelled(dataset, spec, cache)
     birds = [*sounds.items, *items]
-    rows, mapped = load_hints(birds, hints, cache), tuple[Tensor, ...]()
-    log_mels = [*sounds.features, *features]
-    if config.mixtures:
-        wanted = MixtureConfig(
-            count=config.mixtures,
-            birdless=config.birdless,
-            favoured=favoured,
-            maps=maps,
-            seed=config.seed,
-        )
-        background = _background(dataset, config.extra_backgrounds)
-        mixtures = load_mixtures(
-            birds, background=background, config=wanted, spec=spec, hints=hints, cache=cache
-        )
-        log_mels += mixtures.log_mels
-        rows += mixtures.hints
-        mapped = tuple(mixtures.maps)
+    mixed = partial(_mixed, config, spec=spec, hints=hints, cache=cache)
+    mixtures = mixed(dataset, birds, config.mixtures, favoured, maps=maps)
+    repeated = NO_MIXTURES
+    if isinstance(config, PretrainConfig) and config.rehearsed:
+        before = open_dataset(config.rehearsed)
+        known = load_sounds(before, spec, cache, config.held_out).items
+        known = (*known, *_unlabelled(before, spec, cache)[0])
+        repeated = mixed(before, known, config.rehearsed_mixtures)
+    rows = load_hints(birds, hints, cache)
     return TaughtSounds(
-        log_mels=tuple(log_mels),
-        hints=tuple(rows),
+        log_mels=(*sounds.features, *features, *mixtures.log_mels, *repeated.log_mels),
+        hints=(*rows, *mixtures.hints, *repeated.hints),
         labels=hints.labels,
-        maps=mapped,
+        maps=tuple(mixtures.maps),
         recordings=len(birds),
+        draws=make_draws(
+            favoured=[item.species_id in favoured for item in birds],
+            mixtures=mixtures.hints,
+            repeated=repeated.hints,
+            labels=_columns(dataset, hints.labels),
+            favoured_windows=getattr(config, "favoured_windows", 0.0),
+        ),
         heard_s=hints.recipe.window_s,
         licences=tuple(sorted({item.licence for item in birds})),
     )
+
+
+def _mixed(
+    config: PretrainConfig | DistillConfig,
+    dataset: Dataset,
+    birds: Sequence[Item],
+    count: int,
+    favoured: Collection[str] = (),
+    maps: bool = False,
+    *,
+    spec: LogMelSpec,
+    hints: Hints,
+    cache: Path,
+) -> Mixtures:
+    """Mixtures of a data set's recordings."""
+    if not count:
+        return NO_MIXTURES
+    return load_mixtures(
+        birds,
+        background=_background(dataset, config.extra_backgrounds),
+        config=MixtureConfig(
+            count=count, birdless=config.birdless, favoured=favoured, maps=maps, seed=config.seed
+        ),
+        spec=spec,
+        hints=hints,
+        cache=cache,
+    )
+
+
+def _columns(dataset: Dataset, labels: Sequence[str]) -> Tensor:
+    """int64[n], columns of the hints, counted from behind, that are logits of our species."""
+    ours = set(dataset.taxonomy.ids)
+    return torch.tensor([n - len(labels) for n, name in enumerate(labels) if name in ours])
 
 
 def _unlabelled(dataset: Dataset, spec: LogMelSpec, cache: Path) -> tuple[list[Item], list[Tensor]]:

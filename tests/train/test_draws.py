@@ -1,0 +1,46 @@
+"""How often each taught sound is drawn."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train.sound.draws import make_draws  # noqa: E402
+
+NONE = torch.empty(0)
+SURE, UNSURE = 20.0, -20.0
+
+
+def hints(*logits: float):
+    """Of mixtures, of whose two labels the second is no species of ours."""
+    return torch.tensor([[[0.5, logit, SURE]] for logit in logits]).half()
+
+
+def drawn(favoured, mixtures=NONE, repeated=NONE, windows=0.0):
+    found = make_draws(favoured, mixtures, repeated, torch.tensor([-2]), windows)
+    assert len(found.kinds) == len(found.chances)
+    assert found.shares.sum() == pytest.approx(1)
+    return found
+
+
+def test_recordings_and_mixtures_go_by_the_roots_of_their_counts():
+    found = drawn([True, False, False, False], hints(*9 * [SURE]))
+    assert found.shares[found.kinds].tolist() == pytest.approx(4 * [0.4] + 9 * [0.6])
+
+
+def test_favoured_recordings_and_rehearsed_mixtures_have_their_shares():
+    found = drawn([True, False, False], hints(SURE, SURE), hints(SURE), 0.3)
+    rest = 0.5 / (2 * math.sqrt(2)) * math.sqrt(2)
+    shares = [0.3, rest, rest, rest, rest, 0.2]
+    assert found.shares[found.kinds].tolist() == pytest.approx(shares)
+
+
+def test_a_share_that_nobody_can_have_goes_to_the_others():
+    found = drawn([False, False], windows=0.3)
+    assert found.shares[found.kinds].tolist() == [1.0, 1.0]
+
+
+def test_mixtures_with_a_bird_of_ours_are_drawn_more_often():
+    found = drawn([False], hints(SURE, UNSURE), hints(UNSURE))
+    assert found.chances.tolist() == pytest.approx([1.0, 1.1, 0.1, 0.1], abs=1e-3)
