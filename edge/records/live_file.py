@@ -118,7 +118,7 @@ def live_states(station: Path, environment: Mapping[str, str] | None = None) -> 
 
 
 def heard_now(station: Path) -> list[tuple[str, HeardNow]]:
-    """What passes in the windows of this moment, each with its source."""
+    """Species that pass in the windows of this moment, each with its source."""
     states = (state for state in live_states(station) if state.is_current)
     return [(state.source, heard) for state in states for heard in state.heard]
 

@@ -32,7 +32,7 @@ from edge.web.config import WebConfig
 from edge.web.station import StationView
 
 Hearing = Sequence[tuple[str, HeardNow]]
-"""What passes in the windows of this moment, each with its source."""
+"""Species that pass in the windows of this moment, each with its source."""
 _LOG = logging.getLogger(__name__)
 _RETRY_MS = 3000
 _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}

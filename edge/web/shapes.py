@@ -82,7 +82,7 @@ class Shaper:
         }
 
     def pending(self, hearing: Hearing) -> list[dict[str, Any]]:
-        """What is being heard, confirmed or not yet."""
+        """Species that are being heard, confirmed or not yet."""
         return [
             {
                 "species": heard.common_name,

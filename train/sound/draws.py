@@ -24,7 +24,7 @@ _OTHER, _FAVOURED, _MIXED, _REPEATED = range(4)
 
 
 class Draws(NamedTuple):
-    """How often each sound is drawn."""
+    """Draws of taught sounds."""
 
     kinds: Tensor
     """int64[sounds]: recordings, those of favoured species, mixtures, rehearsed mixtures."""

@@ -95,11 +95,8 @@ def load_mixtures(
     mixing.read()
     kept = _folder(mixing)
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / _LOCK):  # of several ranks one makes them
-        if not kept.is_dir():
-            begun = kept.with_name(f"{kept.name}.begun")
-            _make(mixing, begun)
-            begun.rename(kept)
+    if not kept.is_dir():
+        _make_once(mixing, kept)
     log_mels, rows, *maps = (_opened(file) for file in sorted(kept.glob(f"{_ARRAY}*.npy")))
     return Mixtures(log_mels, rows, maps if config.maps else [])
 
@@ -115,6 +112,15 @@ def _folder(mixing: "Mixing") -> Path:
 
 def _opened(file: Path) -> Tensor:
     return torch.from_numpy(np.load(file, mmap_mode="c"))
+
+
+def _make_once(mixing: "Mixing", kept: Path) -> None:
+    """Of several processes one makes them; the others wait."""
+    with FileLock(mixing.cache / _LOCK):
+        if not kept.is_dir():
+            begun = kept.with_name(f"{kept.name}.begun")
+            _make(mixing, begun)
+            begun.rename(kept)
 
 
 def _make(mixing: "Mixing", folder: Path) -> None:
@@ -214,7 +220,7 @@ class Mixing:
 
     @property
     def _kept(self) -> Path:
-        """Where the waveforms are."""
+        """Folder of the waveforms."""
         return self.cache / f"waveforms-{self.spec.sample_rate_hz}"
 
     @cached_property

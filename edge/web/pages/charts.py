@@ -102,7 +102,9 @@ def heatmap(
     days = [*days_between(last - timedelta(days=length - 1), last)]
     since_ms, until_ms = span_ms(days[0], zone)[0], span_ms(last, zone)[1]
     by_hour: dict[tuple[date, int], int] = defaultdict(int)
-    for day, hour, number in hours(reader, zone, since_ms, until_ms, species):
+    for day, hour, number in hours(
+        reader, zone, since_ms=since_ms, until_ms=until_ms, species=species
+    ):
         by_hour[day, hour] += number
     most = max(by_hour.values(), default=0)
     return [
@@ -140,7 +142,9 @@ def _by_day(
     """Counts from the first day to the last."""
     since_ms, until_ms = span_ms(days[0], zone)[0], span_ms(days[-1], zone)[1]
     found: Counter[date] = Counter()
-    for day, _, number in hours(reader, zone, since_ms, until_ms, species):
+    for day, _, number in hours(
+        reader, zone, since_ms=since_ms, until_ms=until_ms, species=species
+    ):
         found[day] += number
     return found
 

@@ -149,7 +149,9 @@ def _history(reader: RecordReader, species_id: str, zone: tzinfo) -> History:
     first_ms, last_ms = first_of(reader, species_id), last_of(reader, species_id)
     begun_ms = span_ms(now - timedelta(days=_YEAR_DAYS - 1), zone)[0]
     by_hour, days = [0] * HOURS, set[date]()
-    for day, hour, number in hours(reader, zone, begun_ms, span_ms(now, zone)[1], species):
+    for day, hour, number in hours(
+        reader, zone, since_ms=begun_ms, until_ms=span_ms(now, zone)[1], species=species
+    ):
         by_hour[hour] += number
         days.add(day)
     last = None if last_ms is None else local(last_ms, zone)
