@@ -66,7 +66,7 @@ class Day:
         """A day's records in the order of time, each with its evidence."""
         kinds = self._chance.permutation(reported + candidates) < reported
         for n, is_record in enumerate(kinds):
-            found = self._dated(begun_ms + n * _DAY_MS // len(kinds))
+            found = self.dated(begun_ms + n * _DAY_MS // len(kinds))
             if is_record:
                 yield found
             else:
@@ -75,7 +75,8 @@ class Day:
             if is_record:
                 yield Extension(found.id, found.end_s + 1.25, 5)
 
-    def _dated(self, moment_ms: int) -> Detection:
+    def dated(self, moment_ms: int) -> Detection:
+        """A record of a moment."""
         start_s = moment_ms % _DAY_MS / 1000
         return replace(
             self._models[moment_ms % _MODELS],
