@@ -166,7 +166,7 @@ async def stream(request: Request) -> Response:
     hub: EventHub = request.app.state.events
     shapes = Shapes(
         records=lambda records, new: _told(request, records, new),
-        hearing=lambda records, now: [
+        hearing=lambda now: [
             _shown({"source": source, **asdict(heard)}, is_guest(request)) for source, heard in now
         ],
     )

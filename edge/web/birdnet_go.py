@@ -4,6 +4,8 @@ Routes, names of fields and whole numbers for ids are its own, so that programs 
 here unchanged. What would change the listener is refused: this process only reads.
 """
 
+from functools import partial
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,7 +26,7 @@ from edge.web import media
 from edge.web.events import EventHub, Shapes
 from edge.web.parameters import day, first, json_body, share, whole
 from edge.web.reviews import leave_review
-from edge.web.shapes import shaper
+from edge.web.shapes import pending, shaper
 from edge.web.station import station_of
 
 _MOST = 1000
@@ -147,7 +149,7 @@ async def stream(request: Request) -> Response:
     hub: EventHub = request.app.state.events
     shapes = Shapes(
         records=lambda records, new: shaper(request, records).detections(new),
-        hearing=lambda records, now: shaper(request, records).pending(now),
+        hearing=partial(pending, request),
     )
     return hub.stream(request, shapes)
 

@@ -43,7 +43,7 @@ class Shapes:
     """Shapes in which a client wants to have what it is told."""
 
     records: Callable[[RecordReader, list[Detection]], Sequence[Mapping[str, Any]]]
-    hearing: Callable[[RecordReader, Hearing], Sequence[Mapping[str, Any]]]
+    hearing: Callable[[Hearing], Sequence[Mapping[str, Any]]]
 
 
 class EventHub:
@@ -107,7 +107,7 @@ class EventHub:
             if len(batch.texts) == feed.AT_ONCE:
                 continue
             if shapes and hearing != told:
-                yield await run_in_threadpool(self._pending, hearing, shapes)
+                yield event("pending", shapes.hearing(hearing))
                 told = hearing
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), max(beat_s - time.monotonic(), 0.01))
@@ -125,12 +125,6 @@ class EventHub:
             place = feed.newest(records) if number is None else feed.place_after(records, number)
             return place, feed.last_reported(records, place)
         return 0, 0
-
-    def _pending(self, hearing: Hearing, shapes: Shapes) -> str:
-        shaped: Sequence[Mapping[str, Any]] = []
-        with suppress(StoreError), self._station.records() as records:
-            shaped = shapes.hearing(records, hearing)
-        return event("pending", shaped)
 
     def _read(self, place: int, shapes: Shapes | None) -> "_Batch":
         if shapes is None:

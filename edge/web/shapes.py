@@ -81,25 +81,6 @@ class Shaper:
             "max_confidence": tally.best,
         }
 
-    def pending(self, hearing: Hearing) -> list[dict[str, Any]]:
-        """Species that are being heard, confirmed or not yet."""
-        return [
-            {
-                "species": heard.common_name,
-                "scientificName": heard.scientific_name,
-                "speciesCode": heard.species_id,
-                "thumbnail": self._picture_url(heard.scientific_name),
-                "status": "approved" if heard.confirmed else "active",
-                "firstDetected": heard.since_ms // 1000,
-                "source": self._source(source)["displayName"],
-                "sourceID": key_of(source),
-                "confidence": heard.confidence,
-                "hits": heard.hits,
-                "hitsNeeded": heard.hits_needed,
-            }
-            for source, heard in hearing
-        ]
-
     def source(self, state: SourceState, is_heard: bool) -> dict[str, Any]:
         """A source, which guests know by its key only."""
         return {
@@ -151,8 +132,7 @@ class Shaper:
 
     def _source(self, name: str) -> dict[str, Any]:
         kind = "stream" if "://" in name else "audio"
-        shown = key_of(name) if self.guest else name
-        return {"id": key_of(name), "type": kind, "displayName": shown}
+        return {"id": key_of(name), "type": kind, "displayName": _shown(name, self.guest)}
 
     def _picture(self, record: Detection) -> dict[str, Any] | None:
         """The nearest picture that lies here, with its credit under the names of both sides."""
@@ -183,14 +163,48 @@ class Shaper:
         }
 
     def _picture_url(self, scientific_name: str) -> str:
-        return f"{self.base}/api/v2/media/image/{quote(scientific_name, safe='')}"
+        return _picture_url(self.base, scientific_name)
 
 
 def shaper(request: HTTPConnection, records: RecordReader) -> Shaper:
     """The shaper of a request, whose pictures are reached as the client has reached us."""
+    return Shaper(station_of(request), records, _base(request), is_guest(request))
+
+
+def pending(request: HTTPConnection, hearing: Hearing) -> list[dict[str, Any]]:
+    """Species that are being heard, confirmed or not yet; the records are not asked for."""
+    base, guest = _base(request), is_guest(request)
+    return [
+        {
+            "species": heard.common_name,
+            "scientificName": heard.scientific_name,
+            "speciesCode": heard.species_id,
+            "thumbnail": _picture_url(base, heard.scientific_name),
+            "status": "approved" if heard.confirmed else "active",
+            "firstDetected": heard.since_ms // 1000,
+            "source": _shown(source, guest),
+            "sourceID": key_of(source),
+            "confidence": heard.confidence,
+            "hits": heard.hits,
+            "hitsNeeded": heard.hits_needed,
+        }
+        for source, heard in hearing
+    ]
+
+
+def _base(request: HTTPConnection) -> str:
     scope, config = request.scope, request.app.state.config
-    base = config.public_url or f"{scope['scheme']}://{scope['seen_host']}{scope['prefix']}"
-    return Shaper(station_of(request), records, base.rstrip("/"), is_guest(request))
+    base: str = config.public_url or f"{scope['scheme']}://{scope['seen_host']}{scope['prefix']}"
+    return base.rstrip("/")
+
+
+def _picture_url(base: str, scientific_name: str) -> str:
+    return f"{base}/api/v2/media/image/{quote(scientific_name, safe='')}"
+
+
+def _shown(source: str, guest: bool) -> str:
+    """The name of a source, of which guests know the key only."""
+    return key_of(source) if guest else source
 
 
 def _at(moment_ms: int | None, zone: tzinfo, form: str) -> str | None:
