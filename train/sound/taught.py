@@ -142,7 +142,9 @@ def load_taught(
     birds = [*sounds.items, *items]
     mixed = partial(_mixed, config, spec=spec, hints=hints, cache=cache)
     mixtures = mixed(dataset, birds, config.mixtures, favoured, maps=maps)
-    repeated = NO_MIXTURES
+    repeated, favoured_windows = NO_MIXTURES, 0.0
+    if isinstance(config, PretrainConfig):
+        favoured_windows = config.favoured_windows
     if isinstance(config, PretrainConfig) and config.rehearsed:
         before = open_dataset(config.rehearsed)
         known = load_sounds(before, spec, cache, config.held_out).items
@@ -160,7 +162,7 @@ def load_taught(
             mixtures=mixtures.hints,
             repeated=repeated.hints,
             labels=_columns(dataset, hints.labels),
-            favoured_windows=getattr(config, "favoured_windows", 0.0),
+            favoured_windows=favoured_windows,
         ),
         heard_s=hints.recipe.window_s,
         licences=tuple(sorted({item.licence for item in birds})),
