@@ -11,6 +11,7 @@ from edge.contract.errors import PathError
 from edge.contract.paths import inside
 from edge.records.detection import Picture
 from edge.records.reader import open_records, told
+from edge.report.health import listening_health
 from edge.report.page import to_page
 from edge.report.summary import summarise
 from edge.system import clock
@@ -44,9 +45,12 @@ def report(settings: Settings, request: ReportRequest) -> int:
     folders = [settings.bundle_path, settings.station_path]
     with open_records(settings.station_path) as records:
         species = summarise(records, selection, local_zone())
+        health = listening_health(records, selection, clock.now_ms())
     span = f"the week to {request.week}" if request.week else str(day)
     made = clock.now().astimezone(local_zone())
-    page = to_page(f"Birds of {span}", species, lambda picture: _jpeg(picture, folders), made)
+    page = to_page(
+        f"Birds of {span}", species, health, lambda picture: _jpeg(picture, folders), made
+    )
     with told(request.output):
         request.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(request.output, page.encode())

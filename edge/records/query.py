@@ -114,6 +114,14 @@ def listened(records: RecordReader, since_ms: int, until_ms: int) -> list[tuple[
     return joined
 
 
+def unsynchronised(records: RecordReader, selection: Selection) -> int:
+    """Count of the records of a selection whose clock was not known to be right."""
+    where, values = conditions(selection)
+    query = f"SELECT count(*) FROM kept_records {where} AND clock_synchronised = 0"
+    with told(records.path):
+        return int(records.database.execute(query, values).fetchone()[0])
+
+
 def total_records(records: RecordReader) -> int:
     """Count of all records, candidates that were not reported among them."""
     with told(records.path):

@@ -1,12 +1,13 @@
-"""Report as one page of HTML that needs nothing else: activity by hour, species, pictures."""
+"""Report as one page of HTML that needs nothing else: when it heard, activity by hour, species."""
 
 import base64
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from html import escape
 
 from edge.contract.text import counted
 from edge.records.detection import Picture
+from edge.report.health import ListeningHealth, to_strips
 from edge.report.summary import HOURS, SpeciesSummary, total
 
 _CELL, _LABEL = 18, 190
@@ -35,6 +36,7 @@ h3 { margin: .4rem 0 0; font-size: 1rem } small { opacity: .75; display: block }
 def to_page(
     title: str,
     species: Sequence[SpeciesSummary],
+    health: ListeningHealth,
     picture: Callable[[Picture], bytes | None],
     made: datetime,
 ) -> str:
@@ -43,9 +45,11 @@ def to_page(
     Args:
         title: names the span.
         species: of it, most records first.
+        health: of it.
         picture: gives the JPEG of a picture, where it is here.
-        made: the moment that is named as that of the report.
+        made: the moment that is named as that of the report; days are those of its zone.
     """
+    zone = made.tzinfo or timezone.utc
     new = sum(summary.is_new for summary in species)
     sums = [f"{len(species)} species", counted(total(species), "record")]
     sums += [f"{new} never reported here before"] if new else []
@@ -55,6 +59,8 @@ def to_page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
         f'<h1>{escape(title)}</h1><p class="sum">{", ".join(sums)}</p>'
+        f'<h2>Listening</h2><p class="sum">{escape("; ".join(health.told(zone)))}</p>'
+        f"{to_strips(health, zone)}"
         f"<h2>By hour</h2>{_heatmap(species)}"
         f"<h2>Species</h2><ul>{cards}</ul>"
         f"<p><small>birdlisten, {made:%Y-%m-%d %H:%M}. Probabilities are the bundle's; what "

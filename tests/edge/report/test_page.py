@@ -1,12 +1,13 @@
 """`birdlisten report`: one page that counts as the records do, and holds its pictures."""
 
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from edge.records.detection import Picture
+from edge.records.detection import Listened, Picture
 from edge.records.store import Store
 from tests.support.factories import detection
 
@@ -39,6 +40,11 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
+def at(moment: str) -> int:
+    """UTC of a moment, in milliseconds."""
+    return round(datetime.fromisoformat(f"{moment}+00:00").timestamp() * 1000)
+
+
 @pytest.fixture
 def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TZ", "Europe/Berlin")
@@ -64,6 +70,8 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     )
     store.review(f"01990000-0000-7000-8000-{0:012}", "confirmed", "cuculus_canorus")
+    for begun, ended in (("04-30T22:00", "05-01T01:00"), ("05-01T02:30", "05-01T20:00")):
+        store.write(Listened("device:0", at(f"2026-{begun}"), at(f"2026-{ended}")))
     store.close()
     return tmp_path / "station"
 
@@ -77,6 +85,9 @@ def test_a_page_counts_shows_and_escapes(birdlisten, station: Path, tmp_path: Pa
     assert page.open == []
     told = " ".join(page.texts)
     assert "2 species, 6 records, 2 never reported here before" in told
+    assert (
+        "20.5 h of 24.0 h listened; 2 gaps, the longest from 01 May 22:00 to 02 May 00:00" in told
+    )
     assert "Common Cuckoo, 02 to 03 h: 2" in told
     assert 'The "odd" <bird>, 23 to 24 h: 1' in told
     assert "5 records, 1 confirmed; 01 May 02:30 to 01 May 04:30; best probability 0.90" in told
@@ -90,7 +101,9 @@ def test_a_page_counts_shows_and_escapes(birdlisten, station: Path, tmp_path: Pa
 def test_a_day_without_records_is_a_page_too(birdlisten, station: Path, tmp_path: Path) -> None:
     where = ("--output", tmp_path / "a.html", "--station", station)
     assert birdlisten("report", "--week", "2020-01-01", *where).code == 0
-    assert "0 species, 0 records" in (tmp_path / "a.html").read_text()
+    empty = (tmp_path / "a.html").read_text()
+    assert "0 species, 0 records" in empty
+    assert "0 min of 168.0 h listened<" in empty
     refused = birdlisten("report", "--day", "tomorrow", *where)
     assert refused.code == 2
     assert birdlisten("report", "--station", station).code == 2
@@ -107,3 +120,14 @@ def test_a_picture_never_leads_out_of_the_bundle(birdlisten, tmp_path: Path, mon
     where = ("--output", output, "--station", tmp_path / "station")
     assert birdlisten("report", "--day", "2026-05-01", *where).code == 0
     assert Page(output.read_text()).images == []
+
+
+def test_records_of_a_clock_that_was_not_set_are_told(birdlisten, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    store = Store(tmp_path / "station")
+    store.write(detection(detected_at="2026-05-01T04:30:00.000Z", clock_synchronised=False))
+    store.close()
+    output = tmp_path / "day.html"
+    where = ("--output", output, "--station", tmp_path / "station")
+    assert birdlisten("report", "--day", "2026-05-01", *where).code == 0
+    assert "1 record by a clock that was not set" in " ".join(Page(output.read_text()).texts)
