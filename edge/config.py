@@ -73,6 +73,7 @@ class Settings:
 
     bundle: str = str(PACKAGED_BUNDLE)
     """A folder, or the name of a packaged bundle or of one in the user's data folder."""
+    language: str | None = None  # of the species' names
     species: str | None = None
     """Name of a species set, or a file with one scientific name a line."""
     include: str | None = None

@@ -19,10 +19,11 @@ import numpy as np
 
 from edge.command.parser import Parser, positive
 from edge.contract.arrays import Embeddings, Flags
-from edge.contract.bundle import load_bundle, npy_bytes, read_role, write_bundle
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest, load_manifest
+from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
 from gallery.known import check_folder

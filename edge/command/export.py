@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from pathlib import Path
 
+from edge.command.language import english_names
 from edge.command.records import RecordsRequest, rows_of_selection, selection_of
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
@@ -46,7 +47,7 @@ def export_ebird(settings: Settings, request: ExportRequest) -> int:
         ConfigError: a date can't be read, or nothing of that time was confirmed.
     """
     zone = local_zone()
-    with open_records(settings.station_path) as records:
+    with open_records(settings.station_path, english_names(settings)) as records:
         rows = rows_of_export(records, request)
         checklists = list(
             _checklists(records, rows, settings, location=request.location, zone=zone)

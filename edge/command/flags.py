@@ -80,8 +80,10 @@ def json_flag(parser: argparse._ActionsContainer) -> None:
 
 
 def bundle_flag(parser: argparse._ActionsContainer) -> None:
-    """The bundle."""
-    parser.add_argument("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
+    """The bundle, and the language of its names."""
+    add = parser.add_argument
+    add("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
+    add("--language", metavar="CODE", help="of the species' names: de, fr, pt-br, ...")
 
 
 def encoder_flags(parser: argparse._ActionsContainer) -> None:

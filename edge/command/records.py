@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
+from edge.command.language import names_of
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.contract.text import counted, json_line, visible
@@ -50,7 +51,7 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
     forms = read_forms(request.form) if request.form else ["jsonl"] if settings.json else []
     if len(forms) > 1:
         raise ConfigError("format: one at a time goes to stdout")
-    with open_records(settings.station_path) as records:
+    with open_records(settings.station_path, names_of(settings)) as records:
         species = None if request.named is None else species_named(records, request.named)
         rows = rows_of_selection(records, selection_of(request, species))
         if forms:
@@ -70,7 +71,7 @@ def show_today(settings: Settings, day: str | None = None) -> int:
     zone = local_zone()
     begun = _day(day or "today", zone)
     span = Selection(since_ms=epoch_ms(begun), until_ms=epoch_ms(next_midnight(begun)))
-    with open_records(settings.station_path) as records:
+    with open_records(settings.station_path, names_of(settings)) as records:
         found = count(records, span)
     if settings.json:
         for species in found:

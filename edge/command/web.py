@@ -34,6 +34,6 @@ def web(settings: Settings, request: WebRequest) -> int:
             f"the web needs {error.name}: pip install 'birdlisten[web]'"
         ) from error
     given = {name: value for name, value in vars(request).items() if value is not None}
-    config = WebConfig(**given)
+    config = WebConfig(**given, language=settings.language)
     serve(create_app(settings.station_path, settings.bundle_path, config), config)
     return 0

@@ -2,6 +2,7 @@
 
 import sys
 
+from edge.command.language import names_of
 from edge.config import Settings
 from edge.contract.text import json_line
 from edge.records.detection import Detection, Rejection
@@ -18,7 +19,7 @@ def why(part: str | None, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    with open_records(settings.station_path) as records:
+    with open_records(settings.station_path, names_of(settings)) as records:
         found = [records.find(part)] if part else records.last(_LISTED)
         parts = [_parts(entry) for entry in found]
         reviews = records.verdicts([candidate.id for candidate, _ in parts])

@@ -20,9 +20,11 @@ from edge.contract.arrays import Array, Float16s
 from edge.contract.calibration import Calibration, read_calibrations
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
+from edge.contract.languages import local_names
 from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
 from edge.contract.npy import rows_of
 from edge.contract.paths import is_plain_name
+from edge.contract.roles import check_files, read_role
 from edge.contract.tables import each_row
 from edge.contract.taxonomy import Taxonomy, check_species_id
 
@@ -31,6 +33,7 @@ EXTENSIONS = {
     "gallery.rows": ".npy",
     "gallery.table": ".csv",
     "taxonomy": ".csv",
+    "names": ".csv",
     "anchors": ".npy",
     "background": ".npy",
     "calibration": ".json",
@@ -102,43 +105,6 @@ def load_bundle(path: Path) -> Bundle:
         return _load(path, manifest)
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
-
-
-def check_files(path: Path, manifest: Manifest) -> None:
-    """Compare every file's presence and size with the manifest; read nothing."""
-    for role, entry in manifest.roles.items():
-        file = path / entry.file
-        if file.is_symlink() or not file.is_file():
-            raise BundleError(f"{role}: {entry.file} is missing or a link; copy the bundle again")
-        size = file.stat().st_size
-        if size != entry.bytes:
-            raise BundleError(
-                f"{role}: {entry.file} has {size} bytes, expected {entry.bytes}; "
-                "copy the bundle again"
-            )
-
-
-def read_role(path: Path, manifest: Manifest, role: str) -> bytes:
-    """The bytes of a role, checked against its hash.
-
-    Raises:
-        BundleError: the bundle lacks the role, or the hash differs.
-    """
-    entry = manifest.roles.get(role)
-    if entry is None:
-        raise BundleError(f"{role} is not part of this bundle; it has {sorted(manifest.roles)}")
-    try:
-        content = (path / entry.file).read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise BundleError(f"{role}: {entry.file} can't be read ({reason})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry.sha256:
-        raise BundleError(
-            f"{role}: {entry.file} has sha256 {found:.12}, expected "
-            f"{entry.sha256:.12}; copy the bundle again"
-        )
-    return content
 
 
 def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
@@ -217,7 +183,7 @@ def _load(path: Path, manifest: Manifest) -> Bundle:
         raise BundleError("the gallery is missing; embed pictures: python -m gallery.build")
     read_role(path, manifest, "gallery.table")
     read_role(path, manifest, "taxonomy")
-    taxonomy = Taxonomy.load(path / manifest.roles["taxonomy"].file)
+    taxonomy = Taxonomy.load(path / manifest.roles["taxonomy"].file, local_names(path, manifest))
     gallery = Gallery(rows, _table(path / manifest.roles["gallery.table"].file))
     gallery.check_species(taxonomy)
     bundle = Bundle(

@@ -5,10 +5,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.contract.errors import BundleError, ConfigError
+from edge.contract.languages import LocalNames
 from edge.contract.tables import read_lines, read_table
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "epithet")
@@ -55,11 +56,16 @@ class Species:
 class Taxonomy:
     """Species in a fixed order; ids are unique, and fit to be names of folders.
 
+    Args:
+        species: in order.
+        local_names: of these species in other languages.
+
     Raises:
         BundleError: an id appears twice, is empty, or holds what no id may.
     """
 
     species: tuple[Species, ...]
+    local_names: LocalNames = field(default=LocalNames(), compare=False)
 
     def __post_init__(self) -> None:
         count = Counter(self.ids)
@@ -77,6 +83,19 @@ class Taxonomy:
         """All ids in order."""
         return tuple(species.species_id for species in self.species)
 
+    def in_language(self, language: str) -> "Taxonomy":
+        """The same species, with their common names in a language, where they have one.
+
+        Raises:
+            ConfigError: there are no names in that language.
+        """
+        names = self.local_names.in_language(language)
+        said = [
+            replace(species, common_name=names.get(species.species_id, species.common_name))
+            for species in self.species
+        ]
+        return replace(self, species=tuple(said))
+
     def by_id(self) -> dict[str, Species]:
         """Species keyed by id."""
         return {species.species_id: species for species in self.species}
@@ -89,13 +108,14 @@ class Taxonomy:
             writer.writerows(species.line for species in self.species)
 
     @classmethod
-    def load(cls, path: Path) -> "Taxonomy":
+    def load(cls, path: Path, local_names: LocalNames | None = None) -> "Taxonomy":
         """Read the table.
 
         Raises:
             BundleError: the file is not UTF-8 CSV or lacks a column.
         """
-        return cls(tuple(map(Species.read, read_table(path, COLUMNS))))
+        rows = read_table(path, COLUMNS)
+        return cls(tuple(map(Species.read, rows)), local_names or LocalNames())
 
 
 def check_species_id(species_id: str, where: str) -> None:

@@ -27,6 +27,8 @@ def find_species(taxonomy: Taxonomy, name: str) -> Species:
     """
     names = _by_name(taxonomy)
     if slug(name) not in names:
+        names = _in_all_languages(taxonomy) | names
+    if slug(name) not in names:
         raise ConfigError(f"{name!r}: no species of this bundle or station{_near(name, names)}")
     return names[slug(name)]
 
@@ -34,8 +36,8 @@ def find_species(taxonomy: Taxonomy, name: str) -> Species:
 def read_species(path: Path, taxonomy: Taxonomy) -> list[str]:
     """Ids of the species that a file lists, a line each; of a name that is unknown, its own.
 
-    A line is a scientific or a common name, a label of BirdNET (both, joined by `_`), or the row
-    of a spreadsheet that holds one of them; `#` begins a comment line.
+    A line is a scientific name, a common one in any language, a label of BirdNET (both, joined by
+    `_`), or the row of a spreadsheet that holds one of them; `#` begins a comment line.
 
     Raises:
         ConfigError: unreadable, or no name in it.
@@ -45,6 +47,9 @@ def read_species(path: Path, taxonomy: Taxonomy) -> list[str]:
     if not lines:
         raise ConfigError(f"{path}: names no species; expected a name a line")
     found = [_listed(line, names) for line in lines]
+    if None in found:
+        names = _in_all_languages(taxonomy) | names
+        found = [_listed(line, names) for line in lines]
     unknown = [line for line, species_id in zip(lines, found, strict=True) if species_id is None]
     if unknown:
         shown = ", ".join(f"{line!r}{_near(line, names)}" for line in unknown[:_SHOWN])
@@ -63,7 +68,8 @@ def _listed(line: str, names: Mapping[str, Species]) -> str | None:
 
 def is_known(taxonomy: Taxonomy, name: str) -> bool:
     """True if a species goes by a name."""
-    return slug(name) in _by_name(taxonomy)
+    names = _by_name(taxonomy)
+    return slug(name) in names or slug(name) in _in_all_languages(taxonomy)
 
 
 def new_species(taxonomy: Taxonomy, name: str, common: str, family: str, order: str) -> Species:
@@ -103,6 +109,19 @@ def new_species(taxonomy: Taxonomy, name: str, common: str, family: str, order: 
 def _by_name(taxonomy: Taxonomy) -> dict[str, Species]:
     common = {slug(species.common_name): species for species in taxonomy.species}
     return common | {slug(species.scientific_name): species for species in taxonomy.species}
+
+
+def _in_all_languages(taxonomy: Taxonomy) -> dict[str, Species]:
+    """Species by what they are called anywhere; a name of several is none's."""
+    known, found = taxonomy.by_id(), dict[str, Species]()
+    shared = set[str]()
+    for name, species_id in taxonomy.local_names.all_names():
+        if species_id not in known:
+            continue
+        called = slug(name)
+        if found.setdefault(called, known[species_id]).species_id != species_id:
+            shared.add(called)
+    return {called: species for called, species in found.items() if called not in shared}
 
 
 def _near(name: str, names: Mapping[str, Species]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from edge.clip.voice import VoiceGate
 from edge.config import Settings, hop_samples
-from edge.contract.bundle import Bundle, load_bundle, read_role
+from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
+from edge.contract.roles import read_role
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
 from edge.recognition.encoder import choose_precision
 from edge.recognition.trial import BenchTrial

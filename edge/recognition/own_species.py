@@ -25,7 +25,7 @@ from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit
 from edge.contract.npy import read_rows
 from edge.contract.paths import inside
 from edge.contract.tables import read_table
-from edge.contract.taxonomy import COLUMNS, Species, Taxonomy, check_species_id
+from edge.contract.taxonomy import COLUMNS, Species, check_species_id
 from edge.recognition.overlay import FOLDER
 from edge.system.throttle import RateLimitedLog, reason
 
@@ -236,7 +236,7 @@ def extended(bundle: Bundle, additions: Additions) -> Bundle:
         gallery = Gallery(rows, (*gallery.table, *(additions.pictures[n] for n in own)))
     return replace(
         bundle,
-        taxonomy=Taxonomy((*bundle.taxonomy.species, *new)) if new else bundle.taxonomy,
+        taxonomy=replace(bundle.taxonomy, species=(*bundle.taxonomy.species, *new)),
         gallery=gallery,
         own=tuple(species.species_id for species in additions.species),
     )

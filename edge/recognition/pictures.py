@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.contract.arrays import Float16s, Float32s
-from edge.contract.bundle import read_role
 from edge.contract.errors import BundleError, MissingPackageError, PictureError
 from edge.contract.manifest import IMAGE_ENCODER, Manifest
 from edge.contract.picture import PictureSpec
+from edge.contract.roles import read_role
 from edge.recognition.runtime import RuntimeOptions, open_session
 
 if TYPE_CHECKING:

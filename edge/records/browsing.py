@@ -103,7 +103,7 @@ def unreported_around(
     )
     with told(reader.path):
         rows = reader.database.execute(query, (since_ms, until_ms, most)).fetchall()
-    return [NearMiss._make(row) for row in rows]
+    return [NearMiss._make(reader.named(row)) for row in rows]
 
 
 def browse(

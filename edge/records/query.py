@@ -63,7 +63,8 @@ def sightings(records: RecordReader, selection: Selection) -> Iterator[Sighting]
         "AND detected_at NOT NULL ORDER BY detected_at"
     )
     with told(records.path):
-        yield from map(Sighting._make, records.database.execute(query, values))
+        rows = records.database.execute(query, values)
+        yield from (Sighting._make(records.named(row)) for row in rows)
 
 
 def select(records: RecordReader, selection: Selection) -> Iterator[list[Detection]]:
@@ -87,7 +88,9 @@ def count(records: RecordReader, selection: Selection) -> list[SpeciesDay]:
     with told(records.path):
         found = records.database.execute(query, values).fetchall()
         return [
-            SpeciesDay._make((*row, not _was_before(records.database, row[0], row[4])))
+            SpeciesDay._make(
+                (*records.named(row), not _was_before(records.database, row[0], row[4]))
+            )
             for row in found
         ]
 
@@ -139,9 +142,10 @@ def species_named(records: RecordReader, name: str) -> list[str]:
         rows = records.database.execute(
             "SELECT DISTINCT species_id, scientific_name, common_name FROM species"
         ).fetchall()
-    found = {row[0] for row in rows if name.casefold() in map(str.casefold, row)}
+    told_names = [*map(tuple, rows), *map(records.named, rows)]
+    found = {row[0] for row in told_names if name.casefold() in map(str.casefold, row)}
     if not found:
-        names = [name for row in rows for name in row[1:]]
+        names = [known for row in told_names for known in row[1:]]
         raise ConfigError(f"species: {name!r} was never reported here{nearest(name, names)}")
     return sorted(found)
 

@@ -6,10 +6,11 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from edge.contract.arrays import Float16s
 from edge.contract.errors import BirdlistenError, StoreError
+from edge.contract.taxonomy import slug
 from edge.records import inbox
 from edge.records.detection import (
     OF_RECORDINGS,
@@ -35,6 +37,7 @@ ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
 _NUMBERED, _PLACED = 4, 5
 """Versions from which records have numbers, and recordings their folder and card."""
+_AS_KEPT: Mapping[str, str] = MappingProxyType({})
 FIELDS = tuple(field.name for field in fields(Detection))
 """Columns of a record, as it is told."""
 
@@ -45,11 +48,15 @@ class RecordReader:
     Args:
         station: the station's folder.
         database: an open birdlisten.db.
+        names: common names by species id; of a species that is not among them, the one that was
+            kept.
     """
 
-    def __init__(self, station: Path, database: sqlite3.Connection) -> None:
+    def __init__(
+        self, station: Path, database: sqlite3.Connection, names: Mapping[str, str] = _AS_KEPT
+    ) -> None:
         self.station, self.path = station, station / FILE_NAME
-        self._database = database
+        self._database, self._names = database, names
 
     def find(self, part: str) -> Detection | Rejection:
         """The record with an id, or a part of one.
@@ -140,6 +147,10 @@ class RecordReader:
         )
         return [record for record in found if isinstance(record, Detection)]
 
+    def named(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """A row that begins with a species' id and names, with the common name to be told."""
+        return (*row[:2], self._names.get(row[0], row[2]), *row[3:])
+
     @property
     def database(self) -> sqlite3.Connection:
         """The open file."""
@@ -166,12 +177,18 @@ class RecordReader:
             name: row[name] for name in FIELDS if name in held or name not in OF_RECORDINGS
         }
         values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
-        values["top"] = tuple(Candidate(**species) for species in json.loads(row["top"]))
+        values["common_name"] = self._names.get(row["species_id"], row["common_name"])
+        values["top"] = tuple(map(self._candidate, json.loads(row["top"])))
         values["clock_synchronised"] = bool(row["clock_synchronised"])
         if row["detected_at"] is not None:
             values["detected_at"] = clock.iso_utc(row["detected_at"])
         found, reason = Detection(**values), row["rejected"]
         return found if reason is None else Rejection(found, reason)
+
+    def _candidate(self, kept: dict[str, Any]) -> Candidate:
+        found = Candidate(**kept)
+        name = self._names.get(slug(found.scientific_name)) if self._names else None
+        return replace(found, common_name=name) if name else found
 
 
 def _said(review: inbox.Review) -> tuple[str, str] | None:
@@ -179,8 +196,12 @@ def _said(review: inbox.Review) -> tuple[str, str] | None:
 
 
 @contextmanager
-def open_records(station: Path) -> Iterator[RecordReader]:
+def open_records(station: Path, names: Mapping[str, str] = _AS_KEPT) -> Iterator[RecordReader]:
     """A station's records, read-only; also of a card that can't be written, and beside a listener.
+
+    Args:
+        station: its folder.
+        names: common names by species id, to be told in place of those that were kept.
 
     Raises:
         StoreError: it has none, or they can't be read.
@@ -191,7 +212,7 @@ def open_records(station: Path) -> Iterator[RecordReader]:
     with told(path), ExitStack() as stack:
         database = stack.enter_context(closing(_opened(path, stack)))
         check_version(database)
-        yield RecordReader(station, database)
+        yield RecordReader(station, database, names)
 
 
 @contextmanager

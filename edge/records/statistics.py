@@ -24,6 +24,10 @@ _TALLY = (
     "min(detected_at) AS first_ms, max(detected_at) AS last_ms, "
     f"max({CONFIDENCE}) AS best, sum({CONFIDENCE}) AS total"
 )
+_TALLIED = tuple(
+    "species_id scientific_name common_name records first_ms last_ms best total".split()
+)
+"""Fields of a tally, as `_TALLY` has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +84,13 @@ def species_of_day(
     """
     begun, ended = span_ms(day, zone)
     query = (
-        f"SELECT detected_at / {QUARTER_MS} AS quarter, {_TALLY} {_KEPT} "
+        f"SELECT {_TALLY}, detected_at / {QUARTER_MS} AS quarter {_KEPT} "
         f"AND detected_at >= :begun AND detected_at < :ended AND {CONFIDENCE} >= :least "
         "GROUP BY species_id, quarter"
     )
     parts: dict[str, list[SpeciesTally]] = defaultdict(list)
     for row in _rows(records, query, {"begun": begun, "ended": ended, "least": least}):
-        part = _tally(row)
+        part = _tally(records, row)
         parts[part.species_id].append(replace(part, hours=_hours(row, zone)))
     return _most_first(_dated(records, _joined(several), begun) for several in parts.values())
 
@@ -94,7 +98,7 @@ def species_of_day(
 def species_of_all_time(records: RecordReader) -> list[SpeciesTally]:
     """All species that were ever reported, most records first."""
     rows = _rows(records, f"SELECT {_TALLY} {_KEPT} GROUP BY species_id")
-    return _most_first(map(_tally, rows))
+    return _most_first(_tally(records, row) for row in rows)
 
 
 def days_with_records(
@@ -151,8 +155,8 @@ def _rows(records: RecordReader, query: str, values: Mapping[str, Any] | None = 
         return records.database.execute(query, values or {}).fetchall()
 
 
-def _tally(row: Any) -> SpeciesTally:
-    return SpeciesTally(**{name: row[name] for name in row.keys() if name != "quarter"})
+def _tally(records: RecordReader, row: Any) -> SpeciesTally:
+    return SpeciesTally(**dict(zip(_TALLIED, records.named(row), strict=False)))
 
 
 def _hours(row: Any, zone: tzinfo) -> tuple[int, ...]:

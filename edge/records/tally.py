@@ -57,7 +57,7 @@ def totals(records: RecordReader) -> list[SpeciesTotal]:
         "JOIN species ON species.number = tally.species "
         "GROUP BY species_id ORDER BY sum(records) DESC, common_name"
     )
-    return [SpeciesTotal._make(row) for row in _rows(records, query)]
+    return [SpeciesTotal._make(records.named(row)) for row in _rows(records, query)]
 
 
 def count(

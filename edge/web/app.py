@@ -58,7 +58,7 @@ def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> 
         exception_handlers={BirdlistenError: _told, HTTPException: _refused},
         lifespan=_lifespan,
     )
-    app.state.station, app.state.config = StationView(station, bundle), config
+    app.state.station, app.state.config = StationView(station, bundle, config.language), config
     app.state.tokens, app.state.failures = tokens, failures
     app.state.events = EventHub(app.state.station, config)
     return app

@@ -26,6 +26,8 @@ class WebConfig:
     """Whoever has no token may look."""
     names: tuple[str, ...] = ()
     """Further names that it is reached by."""
+    language: str | None = None
+    """Of the species' names; None: as they were kept."""
     proxies: tuple[str, ...] = (LOCAL, "::1")
     """Addresses of proxies, whose word about the client counts."""
     streams: int = 32

@@ -1,8 +1,8 @@
 """The station as a request sees it: its records read-only, its bundle, its zone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.languages import names_in
 from edge.recognition.own_species import OwnSpecies, extended
 from edge.records.reader import RecordReader, open_records
 from edge.system.zone import local_zone
@@ -25,6 +26,8 @@ class StationView:
 
     path: Path
     bundle_path: Path
+    language: str | None = None
+    """Of the species' names; None: as they were kept."""
 
     @contextmanager
     def records(self) -> Iterator[RecordReader]:
@@ -33,7 +36,7 @@ class StationView:
         Raises:
             StoreError: there are none yet, or they can't be read.
         """
-        with open_records(self.path) as records:
+        with open_records(self.path, self._names) as records:
             yield records
 
     @property
@@ -49,9 +52,15 @@ class StationView:
             BundleError: it can't be used.
         """
         bundle = load_bundle(self.bundle_path)
+        if self.language is not None:
+            bundle = replace(bundle, taxonomy=bundle.taxonomy.in_language(self.language))
         manifest = bundle.manifest
         own = OwnSpecies(self.path, manifest.space_id, manifest.embedding_dim)
         return extended(bundle, own.load())
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return names_in(self.bundle_path, self.language) if self.language else {}
 
 
 def station_of(request: HTTPConnection) -> StationView:

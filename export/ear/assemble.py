@@ -12,8 +12,9 @@ from typing import Any
 
 from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
-from edge.contract.bundle import Bundle, npy_bytes, read_role, write_bundle
+from edge.contract.bundle import Bundle, npy_bytes, write_bundle
 from edge.contract.manifest import IMAGE_ENCODER, PRECISIONS, Manifest
+from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
 from export.ear.encoders import Classifier, make_encoders, open_graph
 from export.ear.keep import MEASURED

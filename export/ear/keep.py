@@ -12,8 +12,9 @@ from datetime import date
 from pathlib import Path
 
 from edge.command.parser import Parser
-from edge.contract.bundle import load_bundle, read_role, write_atomic
+from edge.contract.bundle import load_bundle, write_atomic
 from edge.contract.errors import ConfigError, DatasetError
+from edge.contract.roles import read_role
 from gallery.command import run
 from train.ears.recipe import Recipe, find_recipe
 

@@ -28,8 +28,9 @@ from edge.command.identify import identify
 from edge.command.opening import open_recognizer
 from edge.config import PACKAGED_BUNDLE, Settings
 from edge.contract.arrays import Float16s, Float32s
-from edge.contract.bundle import Bundle, load_bundle, npy_bytes, read_role, write_bundle
+from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.gallery import Gallery, GalleryRow
+from edge.contract.roles import read_role
 from edge.contract.taxonomy import Species, Taxonomy
 from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import WindowScores
