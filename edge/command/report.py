@@ -50,7 +50,11 @@ def report(settings: Settings, request: ReportRequest) -> int:
     span = f"the week to {request.week}" if request.week else str(day)
     made = clock.now().astimezone(local_zone())
     page = to_page(
-        f"Birds of {span}", species, health, lambda picture: _jpeg(picture, folders), made
+        f"Birds of {span}",
+        species,
+        health=health,
+        picture=lambda picture: _jpeg(picture, folders),
+        made=made,
     )
     with told(request.output):
         request.output.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ _LEAST_GAP_MS = 60_000
 
 @dataclass(frozen=True, kw_only=True)
 class ListeningHealth:
-    """What was listened to within a span that has come to its end, or to this moment."""
+    """Times that were listened to, within a span that ends no later than now."""
 
     begun_ms: int
     ended_ms: int
