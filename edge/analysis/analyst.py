@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from edge.analysis.encoded import EncodedBy, EncodedRecording, WindowLog
-from edge.analysis.inputs import RecordingFile
+from edge.analysis.recording_file import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import AudioError
 from edge.pipeline.builder import Origin
@@ -93,13 +93,14 @@ class Analyst:
         analysis, before = Analysis(), self._listener.tally
         self._listener.tally = analysis.tally
         try:
-            for record in self._records(file, analysis):
-                analysis.records.append(record)
-                found(record)
+            with file.fetched() as here:
+                for record in self._records(here, analysis):
+                    analysis.records.append(record)
+                    found(record)
         except BrokenPipeError:
             raise
         except Exception as error:  # whatever it is, it is of this file, and others are left
-            _LOG.debug("%s", file.path, exc_info=error)
+            _LOG.debug("%s", file, exc_info=error)
             analysis.fault = told(error, file)
         finally:
             self._listener.tally = before
@@ -167,7 +168,7 @@ def encoded_by(listener: Listener) -> EncodedBy:
 
 def told(error: Exception, file: RecordingFile) -> str:
     """A fault of a recording in words."""
-    return str(error) if isinstance(error, AudioError) else f"{file.path}: {reason(error)}"
+    return str(error) if isinstance(error, AudioError) else f"{file}: {reason(error)}"
 
 
 def _counted(blocks: Iterator[Block], analysis: Analysis) -> Iterator[Block]:

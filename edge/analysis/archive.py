@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edge.analysis.analyst import Analysis
 from edge.analysis.encoded import EncodedFolder
-from edge.analysis.inputs import RecordingFile
-from edge.analysis.ledger import FileState, Ledger
+from edge.analysis.ledger import Ledger
+from edge.analysis.recording_file import FileState, RecordingFile
 from edge.records.detection import FileBegun, FileDone, Record
 from edge.records.lock import StationLock
 from edge.records.reader import told

@@ -1,34 +1,18 @@
-"""Recordings that a person names: files, and folders with all below them."""
+"""Recordings that a person names: files, and folders with all below them, here or in a store."""
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.analysis.recording_file import RecordingFile
+from edge.analysis.remote import find_remote
 from edge.contract.errors import AudioError
 from edge.contract.text import counted, well_formed
 from edge.source.tree import EXPECTED, read_tree
 from edge.system.volume import volume_of
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RecordingFile:
-    """A recording, and what tells it from all others."""
-
-    path: Path
-    source: str
-    """As it was given, or relative to the folder that was."""
-    root: str | None
-    """That folder."""
-    volume: str | None
-    """The file system it lies on; None of a file that isn't there."""
-
-    @property
-    def key(self) -> tuple[str, str | None, str | None]:
-        """Source, root and volume."""
-        return self.source, self.root, self.volume
 
 
 @dataclass
@@ -40,15 +24,21 @@ class Inputs:
     """Inputs that can't be used."""
 
 
-def find_inputs(paths: Iterable[Path]) -> Inputs:
+def find_inputs(paths: Iterable[Path | str]) -> Inputs:
     """The recordings of files and folders, each once, in order; what is left out is told.
+
+    Args:
+        paths: of files and folders; texts are URLs of an object store.
 
     Raises:
         AudioError: there is none; it says why.
+        MissingPackageError: a URL is given, and pyarrow is not installed.
     """
     found = Inputs()
     for path in paths:
-        if path.is_dir():
+        if isinstance(path, str):
+            _add_remote(path, found)
+        elif path.is_dir():
             _add_folder(path, found)
         else:
             found.files.append(RecordingFile(path, well_formed(str(path)), None, _volume(path)))
@@ -74,6 +64,13 @@ def _add_folder(folder: Path, found: Inputs) -> None:
         _LOG.info("%s: %s left out", folder, counted(tree.hidden, "hidden recording"))
     if not tree.recordings:
         found.problems.append(f"{folder}: no audio files here; expected {EXPECTED}")
+
+
+def _add_remote(url: str, found: Inputs) -> None:
+    try:
+        found.files += find_remote(url)
+    except AudioError as error:
+        found.problems.append(str(error))
 
 
 def _volume(path: Path) -> str | None:

@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge.analysis.analyst import Analysis
-from edge.analysis.inputs import RecordingFile
+from edge.analysis.recording_file import FileState, RecordingFile, digest
 from edge.config import Settings
 from edge.recognition.overlay import FOLDER
 from edge.records.detection import FileDone
@@ -18,21 +17,6 @@ _HEARD_BY = (
 """Settings that make a difference to what is found."""
 _TABLES = ("species", "include", "exclude", "overrides", "occurrence")
 """Those that may name a file, whose content counts."""
-_PART = 1 << 20
-
-
-@dataclass(frozen=True)
-class FileState:
-    """A recording as it is now."""
-
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "FileState":
-        """That of a file; OSError if it has gone."""
-        status = path.stat()
-        return cls(status.st_size, status.st_mtime_ns)
 
 
 class Ledger:
@@ -56,7 +40,7 @@ class Ledger:
         if known is None or known.manner != self.manner:
             return None
         try:
-            return known if _is_same(file.path, known) else None
+            return known if _is_same(file, known) else None
         except OSError:
             return None
 
@@ -81,7 +65,7 @@ class Ledger:
             modified_ns=state.modified_ns,
             root=file.root,
             volume=file.volume,
-            sha256=digest(file.path),
+            sha256=file.digest(),
             length_s=round(analysis.length_s, 3),
             manner=self.manner,
             fault=analysis.fault,
@@ -91,20 +75,11 @@ class Ledger:
         return entry
 
 
-def _is_same(path: Path, known: FileDone) -> bool:
-    state = FileState.of(path)
+def _is_same(file: RecordingFile, known: FileDone) -> bool:
+    state = file.state()
     if state == FileState(known.size, known.modified_ns):
         return True
-    return known.size == state.size and known.sha256 == digest(path)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(_PART):
-            found.update(part)
-    return found.hexdigest()
+    return known.size == state.size and known.sha256 is not None and known.sha256 == file.digest()
 
 
 def manner_of(settings: Settings, model_id: str) -> str:

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from edge.analysis.analyst import Analysis
-from edge.analysis.inputs import RecordingFile
 from edge.analysis.messages import WorkerGone, receive, send
+from edge.analysis.recording_file import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError
 from edge.system.process import leashed, python_module
@@ -92,7 +92,7 @@ class WorkerPool:
             worker: Worker = self._own.worker
             self._own.worker = None
             worker.end()
-            return Analysis(fault=f"{file.path}: the process that heard it {worker.death}")
+            return Analysis(fault=f"{file}: the process that heard it {worker.death}")
 
     def _worker(self) -> "Worker":
         """That of this thread; none is begun once the pool has ended."""

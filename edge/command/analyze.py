@@ -11,9 +11,11 @@ from pathlib import Path
 
 from edge.analysis.analyst import Analysis
 from edge.analysis.archive import Archive, open_archive
-from edge.analysis.inputs import RecordingFile, find_inputs
-from edge.analysis.ledger import FileState, manner_of
+from edge.analysis.inputs import find_inputs
+from edge.analysis.ledger import manner_of
 from edge.analysis.pool import PoolJob, WorkerPool
+from edge.analysis.ray_pool import RayPool
+from edge.analysis.recording_file import FileState, RecordingFile
 from edge.command.opening import keep_none
 from edge.command.worker import open_analyst
 from edge.config import Settings, hop_samples
@@ -41,7 +43,8 @@ FORM = "csv"
 class AnalysisRequest:
     """Wishes of one analysis, beside the settings."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | str]
+    """Texts are URLs of an object store."""
     output: Path | None = None
     """Folder of tables, and of the records unless a station is named."""
     form: str | None = None
@@ -53,6 +56,8 @@ class AnalysisRequest:
     """Keep the encoded windows beside the records."""
     jobs: int | None = None
     """Worker processes; None: one a core."""
+    ray: str | None = None
+    """Address of a Ray cluster that hears; None: this machine does."""
 
 
 def analyze(settings: Settings, request: AnalysisRequest) -> int:
@@ -155,19 +160,25 @@ class AnalysisRun:
         jobs = min(self._request.jobs or len(os.sched_getaffinity(0)), len(files))
         if jobs == 0:
             return
-        if jobs == 1:
+        if jobs == 1 and self._request.ray is None:
             analyst = open_analyst(self._settings, self._request.keep_embeddings)
             yield from ((file, analyst.analyse(file, self._show)) for file in files)
             return
-        level = logging.getLogger().level
-        job = PoolJob(_WORKER, self._settings, level, self._request.keep_embeddings)
-        with WorkerPool(job, jobs) as pool:
+        with self._pool(jobs) as pool:
             for file, analysis in pool.analyses(files):
                 for level, line in analysis.told:
                     _LOG.log(level, "%s", line)
                 for record in analysis.records:
                     self._show(record)
                 yield file, analysis
+
+    def _pool(self, jobs: int) -> WorkerPool | RayPool:
+        """Hearers: processes here, or a cluster."""
+        request, level = self._request, logging.getLogger().level
+        job = PoolJob(_WORKER, self._settings, level, request.keep_embeddings)
+        if request.ray is None:
+            return WorkerPool(job, jobs)
+        return RayPool(job, request.ray, request.jobs)
 
     def _take(self, file: RecordingFile, state: FileState, analysis: Analysis) -> None:
         self._heard.append(file)
@@ -203,6 +214,6 @@ def _show(sink: RecordSink, outlet: Outlet, record: Record) -> None:
 def state_of(file: RecordingFile) -> FileState:
     """Size and time; of one that isn't there, none: it will be found at fault."""
     try:
-        return FileState.of(file.path)
+        return file.state()
     except OSError:
         return FileState(0, 0)

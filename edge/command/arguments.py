@@ -23,7 +23,7 @@ NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
-    *("paths", "output", "form", "combine", "again", "jobs", "keep_embeddings"),
+    *("paths", "output", "form", "combine", "again", "jobs", "ray", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
     *("host", "port", "public_url", "guests", "names", "proxies"),
 )

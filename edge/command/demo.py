@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.analysis.analyst import Analyst
-from edge.analysis.inputs import RecordingFile
+from edge.analysis.recording_file import RecordingFile
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle

@@ -7,8 +7,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from edge.analysis.analyst import Analyst
-from edge.analysis.inputs import RecordingFile, file_below, find_inputs
-from edge.analysis.ledger import FileState, Ledger, manner_of
+from edge.analysis.inputs import file_below, find_inputs
+from edge.analysis.ledger import Ledger, manner_of
+from edge.analysis.recording_file import FileState, RecordingFile
 from edge.command.analyze import KNOWN_ALREADY, state_of
 from edge.command.live import listen_live, tell
 from edge.command.opening import open_listener, open_recognizer, open_records

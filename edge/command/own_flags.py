@@ -28,13 +28,19 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
     add("demo")
 
 
+def path_or_url(text: str) -> Path | str:
+    """A path, or the URL of an object store as it is."""
+    return text if "://" in text else Path(text)
+
+
 def _add_analyze_flags(analyze: Parser) -> None:
     own = analyze.add_argument
-    own("paths", nargs="+", type=Path, metavar="PATH", help="recordings, and folders of them")
+    own("paths", nargs="+", type=path_or_url, metavar="PATH", help="recordings, folders, s3://...")
     own("--output", type=Path, metavar="DIR", help="folder of tables and records (default: stdout)")
     _add_table_flags(analyze)
     own("--keep-embeddings", action="store_true", help="so that `rematch` need not hear again")
     own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
+    own("--ray", metavar="ADDRESS", help="hear by a Ray cluster: auto, local, ray://HOST:10001")
     own("--explain", action="store_true", help="what speaks for every record")
     _again_flag(analyze)
 

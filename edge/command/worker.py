@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from edge.analysis.analyst import Analyst
-from edge.analysis.inputs import RecordingFile
 from edge.analysis.messages import WorkerGone, receive, send
 from edge.analysis.pool import PoolJob
+from edge.analysis.recording_file import RecordingFile
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError

