@@ -17,19 +17,25 @@ made it, and all are fitted together.
 With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
 chosen species every name that the bundle knows: a window that is more like another is no match.
 
+A precision that hears the background as one before it does (cosines of 0.9999 and more) shares its
+bank and calibration.
+
 With --strangers recordings of other species than a set holds are heard, too: at most one in twenty
 of them may be reported.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge.command.parser import Parser
-from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
+from edge.contract.arrays import Float16s
+from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from gallery.calibration.embedding import embed_recordings, open_model
@@ -39,7 +45,7 @@ from gallery.calibration.recordings import (
     read_background,
     read_recordings,
 )
-from gallery.calibration.scoring import fit_weights, score
+from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel, fit_weights, score
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
@@ -48,6 +54,8 @@ from gallery.calibration.threshold import (
 )
 from gallery.command import run
 
+_ALIKE = 0.9999
+"""Least cosine of embeddings that are the same but for rounding."""
 VALIDATION = "validation"
 """Split of the background that is scored."""
 
@@ -61,6 +69,24 @@ class Source:
     split: str
     strangers: Sequence[str] = ()
     """Splits whose recordings count where a set lacks their species."""
+
+
+@dataclass(frozen=True)
+class Singers:
+    """Recordings of a source: birds that a set holds, and strangers."""
+
+    source: Source
+    birds: list[LabelledRecording]
+    strangers: list[LabelledRecording]
+
+    def parts(
+        self, model: ScoringModel, background: list[LabelledRecording]
+    ) -> Iterator[EmbeddedRecordings]:
+        """As a model hears them: alone, two at a time over background, strangers."""
+        yield embed_recordings(self.birds, model)
+        yield embed_recordings([*mixtures(self.birds, background)], model, mixed=True)
+        if self.strangers:
+            yield replace(embed_recordings(self.strangers, model), strangers=True)
 
 
 def calibrate(
@@ -96,35 +122,58 @@ def calibrate(
             f"{folders}: calibration needs background in split {VALIDATION}, has none"
         )
     bank_recordings = read_background(backgrounds, "train", rate_hz) or background
-    birds = [(_birds(source, rate_hz), _strangers(source, rate_hz)) for source in sources]
-    contents, calibrations, lines = {}, {}, []
+    singers = [
+        Singers(source, _birds(source, rate_hz), _strangers(source, rate_hz)) for source in sources
+    ]
+    calibrations, lines = dict[str, Any](), list[str]()
+    banks, hears_as = dict[str, Float16s](), dict[str, str]()
     for precision in bundle.manifest.precisions:
         own = open_model(bundle, precision, bank_recordings)
-        contents[f"background.{precision}"] = npy_bytes(own.bank)
+        twin = next((name for name in banks if _is_alike(banks[name], own.bank)), None)
+        hears_as[precision] = twin or precision
+        if twin is not None:
+            calibrations[precision] = calibrations[twin]
+            lines.append(f"{precision}: as {twin}, which hears the same")
+            continue
+        banks[precision] = own.bank
         parts = [embed_recordings(background, own)]
-        for source, (sung, strangers) in zip(sources, birds, strict=True):
-            out_of_fold = source.bundle != bundle_path
-            model = (
-                open_model(load_bundle(source.bundle), precision, bank_recordings)
-                if out_of_fold
-                else own
-            )
-            parts.append(embed_recordings(sung, model))
-            parts.append(embed_recordings([*mixtures(sung, background)], model, mixed=True))
-            if strangers:
-                parts.append(replace(embed_recordings(strangers, model), strangers=True))
-        weights = fit_weights(parts) if fuse else None
-        scored = [score(part, bundle, weights) for part in parts]
-        sets: dict[str, Any] = {}
-        for name in bundle.manifest.species_sets:
-            windows = ScoredWindows.joined([by_set[name] for by_set in scored])
-            found = replace(fit_calibration(windows, limits or ThresholdLimits()), weights=weights)
-            sets[name] = found.to_json()
-            lines.append(f"{precision}, {name}: {_line(found, windows.alone())}")
-        calibrations[precision] = sets
+        for sung in singers:
+            out_of_fold = sung.source.bundle != bundle_path
+            other = load_bundle(sung.source.bundle) if out_of_fold else bundle
+            model = open_model(other, precision, bank_recordings) if out_of_fold else own
+            parts += sung.parts(model, background)
+        calibrations[precision], told = _fitted(bundle, parts, fuse, limits or ThresholdLimits())
+        lines += [f"{precision}, {line}" for line in told]
+    contents = {
+        f"background.{precision}": npy_bytes(banks[twin]) for precision, twin in hears_as.items()
+    }
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     write_bundle(bundle_path, bundle.manifest, contents)
     return lines
+
+
+def _fitted(
+    bundle: Bundle, parts: Sequence[EmbeddedRecordings], fuse: bool, limits: ThresholdLimits
+) -> tuple[dict[str, Any], list[str]]:
+    """The calibration of each species set as JSON, and a line of it."""
+    weights = fit_weights(parts) if fuse else None
+    scored = [score(part, bundle, weights) for part in parts]
+    sets, lines = dict[str, Any](), []
+    for name in bundle.manifest.species_sets:
+        windows = ScoredWindows.joined([by_set[name] for by_set in scored])
+        found = replace(fit_calibration(windows, limits), weights=weights)
+        sets[name] = found.to_json()
+        lines.append(f"{name}: {_line(found, windows.alone())}")
+    return sets, lines
+
+
+def _is_alike(bank: Float16s, other: Float16s) -> bool:
+    """Two encoders heard the same in the same windows."""
+    if bank.shape != other.shape:
+        return False
+    rows, others = bank.astype(np.float32), other.astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)  # halves are not unit
+    return bool(((rows * others).sum(axis=1) >= _ALIKE * lengths).all())
 
 
 def _line(found: Calibration, single: ScoredWindows) -> str:

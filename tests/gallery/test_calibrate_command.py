@@ -40,9 +40,13 @@ def test_a_bundle_learns_what_its_scores_mean(bundle_copy, recordings, backgroun
     arguments = [str(bundle_copy.path), "--recordings", str(recordings)]
     assert main([*arguments, "--background", str(recordings), str(background)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in said] == ["fp32", "fp16", "int8"]
-    assert all("recordings rightly" in line for line in said)
+    assert [line[:4] for line in said] == ["fp32", "fp16", "int8"]
+    assert "recordings rightly" in said[0]
+    assert said[1] == "fp16: as fp32, which hears the same"
     bundle = load_bundle(bundle_copy.path)
+    assert bundle.calibration["fp16"] == bundle.calibration["fp32"]
+    files = [bundle.manifest.roles[f"background.{name}"].file for name in ("fp32", "fp16")]
+    assert len(set(files)) == 1, "its bank is kept once"
     for precision in ("fp32", "fp16", "int8"):
         bank, known = bundle.background(precision), bundle.calibrated(precision, "all")
         assert bank is not None
