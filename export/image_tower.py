@@ -1,10 +1,11 @@
 """The teacher's image tower in a bundle, so that a recorder can add pictures by itself.
 
 python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DIR] [--resize shortest|squash]
-                                    [--interpolation bicubic|bilinear]
+                                    [--interpolation bicubic|bilinear] [--int8]
 
-ONNX with FP16 weights; the manifest says how a picture is prepared. It is compared with open_clip
-before it is written, on the pictures of DIR and on drawn ones.
+ONNX with FP16 weights, or with INT8 ones in half the size; the manifest says how a picture is
+prepared. It is compared with open_clip before it is written, on the pictures of DIR and on drawn
+ones.
 """
 
 import logging
@@ -31,12 +32,13 @@ from edge.recognition.pictures import prepared
 from edge.recognition.runtime import RuntimeOptions, open_session
 from export.graph import traced
 from export.half import to_half_weights
+from export.int8 import to_int8_weights
 from gallery.command import run
 from gallery.records import read_pictures, read_records
 from gallery.teacher import Teacher, load_teacher
 
 _LOG = logging.getLogger(__name__)
-_LEAST_COSINE = 0.9999
+_LEAST_COSINE, _LEAST_INT8 = 0.9999, 0.998
 """Of any picture's row with open_clip's."""
 _COMPARED = 200
 """Pictures of a folder."""
@@ -59,7 +61,11 @@ class UnitRows(nn.Module):
 
 
 def add_image_tower(
-    bundle: Path, teacher: Teacher, pictures: Path | None = None, spec: PictureSpec | None = None
+    bundle: Path,
+    teacher: Teacher,
+    pictures: Path | None = None,
+    spec: PictureSpec | None = None,
+    int8: bool = False,
 ) -> Manifest:
     """Write the image tower into a bundle.
 
@@ -71,6 +77,7 @@ def add_image_tower(
         teacher: of the bundle's space.
         pictures: to compare on; see `gallery.records.read_records`.
         spec: how pictures are prepared; None does as the teacher says.
+        int8: weights are stored so.
 
     Raises:
         BundleError: another space.
@@ -80,12 +87,13 @@ def add_image_tower(
     spec, told = spec or spec_of(teacher), dict[str, Any](teacher=teacher.name)
     if teacher.space_id != manifest.space_id:
         told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
-    graph = to_half_weights(_graph(teacher, spec), spared=())
+    traced_graph, limit = _graph(teacher, spec), _LEAST_INT8 if int8 else _LEAST_COSINE
+    graph = to_int8_weights(traced_graph, ()) if int8 else to_half_weights(traced_graph, spared=())
     least = _least_cosine(teacher, graph, _images(bundle, pictures), spec)
-    if least < _LEAST_COSINE:
+    if least < limit:
         raise DatasetError(
             f"the image tower's graph has a cosine of {least:.6f} with open_clip's on a picture, "
-            f"expected {_LEAST_COSINE}; nothing was written"
+            f"expected {limit}; nothing was written"
         )
     told["least_cosine_on_pictures"] = round(least, 6)
     provenance = {**manifest.provenance, "image_tower": told}
@@ -187,6 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="to compare on")
     parser.add_argument("--resize", choices=RESIZES, help="default: the teacher's own")
     parser.add_argument("--interpolation", choices=INTERPOLATIONS, help="likewise")
+    parser.add_argument("--int8", action="store_true", help="weights in half the size")
     args = parser.parse_args(argv)
 
     def command() -> None:
@@ -194,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = {"resize": args.resize, "interpolation": args.interpolation}
         chosen = {name: value for name, value in asked.items() if value}
         spec = replace(spec_of(teacher), **chosen)
-        written = add_image_tower(args.bundle, teacher, args.pictures, spec)
+        written = add_image_tower(args.bundle, teacher, args.pictures, spec=spec, int8=args.int8)
         print(args.bundle / written.roles[IMAGE_ENCODER].file)
 
     return run(command)

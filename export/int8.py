@@ -10,7 +10,7 @@ The front end is left alone: a quantised mel filterbank drops quiet bins to the 
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def to_int8(
         ConfigError: `static` without recordings.
     """
     if method == "weights":
-        return pack(model, _rounded, frontend_nodes(model))
+        return to_int8_weights(model, frontend_nodes(model))
     if method == "static" and windows is None:
         raise ConfigError("--int8 static: needs recordings to calibrate on; see --recordings")
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +58,11 @@ def to_int8(
         with _silently():
             quantise(source, target, windows, frontend_nodes(model))
         return onnx.load(target)
+
+
+def to_int8_weights(model: onnx.ModelProto, spared: Collection[str]) -> onnx.ModelProto:
+    """A copy whose weights are stored as int8; those of the spared nodes stay as they are."""
+    return pack(model, _rounded, spared)
 
 
 @contextmanager

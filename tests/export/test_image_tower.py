@@ -97,6 +97,21 @@ def test_the_rows_are_the_teachers(bundle, teacher, pictures):
     assert load_bundle(bundle).gallery.rows.shape == (3, written.embedding_dim)
 
 
+def test_int8_is_smaller_and_sees_nearly_the_same(bundle, teacher, pictures):
+    half = add_image_tower(bundle, teacher, pictures).roles[IMAGE_ENCODER]
+    manifest = add_image_tower(bundle, teacher, pictures, int8=True)
+    small = manifest.roles[IMAGE_ENCODER]
+    assert small.bytes < 0.8 * half.bytes
+    assert not (bundle / half.file).exists()
+    images = [drawn(300, 200, seed) for seed in range(4)]
+    found = PictureEncoder(bundle, manifest).embed(images)
+    cosines = [
+        row.astype(np.float32) @ other
+        for row, other in zip(found, teacher.embed_images(images), strict=True)
+    ]
+    assert min(cosines) > 0.995
+
+
 def test_another_space_is_refused(bundle, teacher, pictures):
     in_another_space(bundle)
     before = sorted(file.name for file in bundle.iterdir())
