@@ -28,6 +28,10 @@ from train.sound.training_set import load_sounds
 
 BACKBONE = "imitator"
 """Folder of the backbone: its former name, under which pretrained ones lie."""
+_NAMES_RATE = 4.0
+"""The layer of names learns so many times as fast as the tower, of which it needs the most."""
+_UNHEARD = -5.0
+"""Logit that a name begins with: of all that sounds, a species is hardly any."""
 
 
 class BackboneTraining(nn.Module):
@@ -59,6 +63,8 @@ class BackboneTraining(nn.Module):
         self.tower, self.regression = tower, regression
         self._ids = tuple(taught.labels[place] for place in labels.tolist())
         self._names = nn.Linear(regression.features, len(labels))
+        nn.init.zeros_(self._names.weight)
+        nn.init.constant_(self._names.bias, _UNHEARD / _NAMES_RATE)
         if told is not None:
             self._take_over(told)
         self._maps = make_map_loss(tower, taught.maps) if config.map_weight else None
@@ -69,8 +75,8 @@ class BackboneTraining(nn.Module):
         place = {name: n for n, name in enumerate(told.labels)}
         for n, name in enumerate(self._ids):
             if name in place:
-                self._names.weight[n] = told.weight[place[name]]
-                self._names.bias[n] = told.bias[place[name]]
+                self._names.weight[n] = told.weight[place[name]] / _NAMES_RATE
+                self._names.bias[n] = told.bias[place[name]] / _NAMES_RATE
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
@@ -79,7 +85,7 @@ class BackboneTraining(nn.Module):
         features, config = features.float(), self._config
         error: Tensor = self.regression(features, batch.recordings, batch.starts)
         belief = self.regression.belief(batch.recordings, batch.starts, self._labels)
-        found = with_none(self._names(features)).log_softmax(dim=1)
+        found = with_none(_NAMES_RATE * self._names(features)).log_softmax(dim=1)
         divergence = functional.kl_div(found, belief, reduction="batchmean")
         value: Tensor = config.hint_weight * error + config.belief_weight * divergence
         if self._maps is None:
@@ -94,7 +100,7 @@ class BackboneTraining(nn.Module):
     @property
     def classifier(self) -> LabelLayer | None:
         """The layer that tells the names, as the network's own does; None if there are none."""
-        weight, bias = self._names.weight.detach(), self._names.bias.detach()
+        weight, bias = (_NAMES_RATE * part.detach() for part in self._names.parameters())
         return LabelLayer(self._ids, weight, bias) if self._ids else None
 
     def _heard(self, log_mel: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -1,7 +1,7 @@
 """Sounds that a hint's network has heard, too: recordings, and mixtures of them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +24,8 @@ from train.sound.mixtures import NO_MIXTURES, MixtureConfig, Mixtures, load_mixt
 from train.sound.sampler import Augmentation, WindowSampler
 from train.sound.training_set import TrainingSet, load_sounds
 
-_VARIED = Augmentation(mix=0.0, background=0.0, mask=0.15)
-"""Nothing that the network did not hear may be mixed in."""
-_AS_IT_IS = replace(_VARIED, mask=0.0)
-"""Maps tell what is in each place of a window."""
+_AS_HEARD = Augmentation(mix=0.0, background=0.0, mask=0.0)
+"""Nothing that the network did not hear may be mixed in, and nothing left out that it did."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +94,12 @@ class TaughtSounds:
     ) -> WindowSampler:
         """Draws windows that the network has heard just so."""
         spec = input_spec.frontend
-        augmentation = _AS_IT_IS if self.maps else _VARIED
         return WindowSampler(
             clips=LogMelStore(self.log_mels, device),
             labels=self.draws.kinds,
             background=LogMelStore((), device),
             frames=input_spec.frames,
-            augmentation=augmentation,
+            augmentation=_AS_HEARD,
             seed=seed,
             ranks=ranks,
             grid_frames=STEP_S * spec.sample_rate_hz / spec.hop_samples,
