@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from edge.command.language import names_of
 from edge.config import Settings
 from edge.contract.errors import MissingPackageError
 
@@ -23,7 +24,7 @@ def web(settings: Settings, request: WebRequest) -> int:
 
     Raises:
         MissingPackageError: the packages of the extra `web` are not installed.
-        ConfigError: the public URL is none.
+        ConfigError: the public URL is none, or the bundle has no names in the language.
     """
     try:
         from edge.web.app import create_app
@@ -34,6 +35,7 @@ def web(settings: Settings, request: WebRequest) -> int:
             f"the web needs {error.name}: pip install 'birdlisten[web]'"
         ) from error
     given = {name: value for name, value in vars(request).items() if value is not None}
+    names_of(settings)  # an unknown language is refused now, not with the first page
     config = WebConfig(**given, language=settings.language)
     serve(create_app(settings.station_path, settings.bundle_path, config), config)
     return 0

@@ -15,7 +15,7 @@ pytest.importorskip("httpx")
 
 from starlette.testclient import TestClient
 
-from edge.config import DEMO_BUNDLE
+from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.records.browsing import PAGE, RecordFilter, browse
 from edge.records.detection import Detection, Picture
 from edge.records.migrations import MIGRATIONS
@@ -23,9 +23,11 @@ from edge.records.reader import open_records
 from edge.records.store import Store
 from edge.records.tally import totals
 from edge.web.app import create_app
+from edge.web.config import WebConfig
 from tests.edge.web.pages.stations import make_station, random_records
 from tests.support.factories import detection
 
+URL = "http://127.0.0.1:8080"
 BERLIN = ZoneInfo("Europe/Berlin")
 PAGES = ("", "species", "records", "activity", "review", "about", "now", "health")
 
@@ -36,7 +38,7 @@ def _zone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client(station: Path) -> TestClient:
-    return TestClient(create_app(station, DEMO_BUNDLE), base_url="http://127.0.0.1:8080")
+    return TestClient(create_app(station, DEMO_BUNDLE), base_url=URL)
 
 
 def text_of(answer: object) -> str:
@@ -245,3 +247,18 @@ def test_a_review_is_told_counted_and_taken_back(tmp_path: Path) -> None:
     assert page.post(address, data={"verdict": "bad"}).status_code == 400
     foreign = {"origin": "https://elsewhere.example"}
     assert page.post(address, data={"verdict": "reject"}, headers=foreign).status_code == 403
+
+
+def test_pages_name_species_in_a_language(tmp_path: Path) -> None:
+    station = make_station(tmp_path / "station", random_records(9))
+    config = WebConfig(language="de")
+    page = TestClient(create_app(station, PACKAGED_BUNDLE, config), base_url=URL)
+    day = f"{next(moment for r in random_records(9) if (moment := local(r))):%Y-%m-%d}"
+    for address in ("/species", "/records", f"/?day={day}", "/species/strix_aluco"):
+        told_names = text_of(page.get(address))
+        assert re.search("Kuckuck|Waldkauz|Amsel", told_names), address
+        assert not re.search("Common Cuckoo|Tawny Owl|Common Blackbird", told_names), address
+    record = random_records(9)[0].id
+    assert re.search("Kuckuck|Waldkauz|Amsel", text_of(page.get(f"/records/{record}")))
+    summary = page.get("/api/v2/analytics/species/summary").json()
+    assert {found["common_name"] for found in summary} == {"Kuckuck", "Waldkauz", "Amsel"}
