@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from typing import Any
 
 import uvicorn
@@ -10,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.contract.errors import ConfigError, in_words
 from edge.web.config import WebConfig
+from edge.web.invitation import invite
 from edge.web.tokens import FILE_NAME
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ def serve(app: Starlette, config: WebConfig) -> None:
     _LOG.info("web: http://%s/", address_of(listening))
     if not config.is_private:
         _LOG.info("web: the tokens are in %s", app.state.station.path / FILE_NAME)
+    if sys.stderr.isatty():
+        invite(config, listening.getsockname()[1], sys.stderr)
     server_of(app).run(sockets=[listening])
 
 
