@@ -1,6 +1,6 @@
 """Archive of analysed recordings: their records, and which of them are known."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +64,18 @@ class Archive:
 
 
 @contextmanager
-def open_archive(folder: Path, manner: str) -> Iterator[Archive]:
+def open_archive(folder: Path, manner: str, names: Mapping[str, str]) -> Iterator[Archive]:
     """The archive in a folder, made if need be; nobody else writes it meanwhile.
+
+    Args:
+        folder: of the records.
+        manner: how recordings are heard.
+        names: common names by species id, to be told in place of those that were kept.
 
     Raises:
         StoreError: the folder can't be written, or another process has it.
     """
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with StationLock(folder), closing(Store(folder)) as store:
+    with StationLock(folder), closing(Store(folder, names=names)) as store:
         yield Archive(store, manner)

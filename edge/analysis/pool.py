@@ -4,6 +4,7 @@ A decoder that crashes, or is killed for its memory, takes one recording with it
 started anew for the next.
 """
 
+import os
 import subprocess
 import threading
 from collections import deque
@@ -12,6 +13,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import BinaryIO
 
@@ -52,6 +54,8 @@ class WorkerPool:
         self._workers: list[Worker] = []
         self._beginning, self._ended = threading.Lock(), False
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        # A worker that is killed leaves its files; they go with the pool.
+        self._folder = TemporaryDirectory(prefix="birdlisten-", ignore_cleanup_errors=True)
 
     def analyses(self, files: Iterable[RecordingFile]) -> Iterator[tuple[RecordingFile, Analysis]]:
         """Recordings with what was found in them, in order.
@@ -84,6 +88,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.end()
         self._threads.shutdown()
+        self._folder.cleanup()
 
     def _analyse(self, file: RecordingFile) -> Analysis:
         try:
@@ -102,7 +107,7 @@ class WorkerPool:
         with self._beginning:
             if self._ended:
                 raise CancelledError
-            self._own.worker = worker = Worker(self._job.module)
+            self._own.worker = worker = Worker(self._job.module, self._folder.name)
             self._workers.append(worker)
         worker.begin(self._job)
         return worker
@@ -113,13 +118,15 @@ class Worker:
 
     Args:
         module: of Python, to be run.
+        folder: for its temporary files.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, folder: str) -> None:
         self._process = subprocess.Popen(
             leashed(python_module(module)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": folder},
             start_new_session=True,  # a Ctrl-C is for the parent
         )
         assert self._process.stdin is not None

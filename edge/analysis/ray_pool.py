@@ -2,8 +2,8 @@
 
 Ray Data hands the recordings out and gives their results back in order. Each hearer keeps a worker
 process of its own, as here at home: a decoder that crashes takes one recording with it, while a
-recording whose hearer or machine is lost is heard by another. The recordings, and a bundle that is
-not packaged, lie where every machine finds them by the same path.
+recording whose hearer or machine is lost is heard by another. The recordings, the station if there
+is one, and a bundle that is not packaged lie where every machine finds them by the same path.
 """
 
 import logging
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,8 @@ from edge.contract.errors import BirdlistenError, ConfigError, MissingPackageErr
 _MOST_BLOCKS = 4096
 """Parts of the recordings at most: what is lost of a part is heard again."""
 _ANSWER_S = 10.0
+_PATHS = ("bundle", "species", "include", "exclude", "overrides", "occurrence")
+"""Settings that may name a file."""
 _FILE, _PLACE, _RESULT = "file", "place", "result"
 
 
@@ -77,15 +80,23 @@ class RayPool:
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
         context.execution_options.preserve_order = True
-        rows = [{_PLACE: n, _FILE: pickle.dumps(file)} for n, file in enumerate(files)]
+        rows = [{_PLACE: n, _FILE: pickle.dumps(_placed(file))} for n, file in enumerate(files)]
         heard = data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map(
             Hearer, fn_constructor_args=(self._job,), compute=data.ActorPoolStrategy(size=count)
         )
-        for row in heard.iter_rows():
+        for row in self._rows(heard):
             result = pickle.loads(row[_RESULT])
             if isinstance(result, BirdlistenError):
                 raise result
             yield files[row[_PLACE]], result
+
+    def _rows(self, heard: Any) -> Iterator[dict[str, Any]]:
+        """Rows as they come, and what the cluster fails at in a line."""
+        try:
+            yield from heard.iter_rows()
+        except self._ray.exceptions.RayError as error:
+            problem = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise BirdlistenError(f"ray: the cluster has failed: {problem}") from error
 
     def __enter__(self) -> "RayPool":
         self._talk.__enter__()
@@ -124,12 +135,12 @@ class Hearer:
 
 def _check_reachable(address: str) -> None:
     """Refuse an address where nobody answers: Ray would try for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    named, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():
         return  # `auto`, `local`
     try:
-        socket.create_connection((host, int(port)), _ANSWER_S).close()
-    except (OSError, OverflowError) as error:
+        socket.create_connection((named.strip("[]"), int(port)), _ANSWER_S).close()
+    except (OSError, OverflowError, ValueError) as error:
         raise _nowhere(address, error) from error
 
 
@@ -139,7 +150,30 @@ def _nowhere(address: str, error: Exception) -> ConfigError:
 
 
 def _portable(job: PoolJob) -> PoolJob:
-    """A packaged bundle goes by its name: other machines have it elsewhere."""
-    if job.settings.bundle_path != PACKAGED_BUNDLE:
-        return job
-    return replace(job, settings=replace(job.settings, bundle=PACKAGED_BUNDLE.name))
+    """With paths that any process of any machine finds.
+
+    A packaged bundle goes by its name, for other machines have it elsewhere.
+    """
+    settings = job.settings
+    named = {name: getattr(settings, name) for name in _PATHS}
+    there: dict[str, Any] = {
+        name: str(Path(path).absolute()) for name, path in named.items() if _is_there(path)
+    }
+    if settings.bundle_path == PACKAGED_BUNDLE:
+        there["bundle"] = PACKAGED_BUNDLE.name
+    if settings.station_path.exists():
+        there["station"] = str(settings.station_path.absolute())
+    return replace(job, settings=replace(settings, **there))
+
+
+def _is_there(path: str | None) -> bool:
+    try:
+        return path is not None and Path(path).exists()
+    except OSError:  # a list of names, longer than a path may be
+        return False
+
+
+def _placed(file: RecordingFile) -> RecordingFile:
+    """A recording that any process finds, whatever its working directory."""
+    is_here = type(file) is RecordingFile
+    return replace(file, path=file.path.absolute()) if is_here else file

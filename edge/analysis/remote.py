@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from edge.analysis.recording_file import FileState, RecordingFile
 from edge.contract.errors import AudioError, MissingPackageError, in_words
@@ -17,17 +18,20 @@ from edge.source.tree import EXPECTED
 
 @dataclass(frozen=True)
 class RemoteRecording(RecordingFile):
-    """A recording in a store, with its size and time as they were listed; its path is a name."""
+    """A recording in a store, with its size and time as they were listed; its path is a name.
+
+    Its volume is the store.
+    """
 
     url: str
-    """Of the store's folder, or the recording itself."""
+    """As it was given: of the store's folder, or of the recording itself."""
     place: str
     """The recording's, as the store has it."""
     size: int
     modified_ns: int
 
     def __str__(self) -> str:
-        return self.url if self.root is None else f"{self.url.rstrip('/')}/{self.source}"
+        return self.source if self.root is None else f"{self.root.rstrip('/')}/{self.source}"
 
     def state(self) -> FileState:
         """It as it was listed."""
@@ -75,7 +79,11 @@ def find_remote(url: str) -> list[RemoteRecording]:
     except OSError as error:
         raise AudioError(f"{url}: {in_words(error)}") from error
     below = {found.path.removeprefix(place).lstrip("/"): found for found in listed}
-    found = [_recording(info, url, name) for name, info in sorted(below.items()) if _is_heard(name)]
+    found = [
+        _recording(info, url, name)
+        for name, info in sorted(below.items())
+        if info.type == FileType.File and _is_heard(name)
+    ]
     if not found:
         raise AudioError(f"{url}: no audio files here; expected {EXPECTED}")
     return found
@@ -83,6 +91,11 @@ def find_remote(url: str) -> list[RemoteRecording]:
 
 def _opened(url: str) -> tuple[Any, str]:
     """A store, and the place in it that a URL names."""
+    if "@" in urlsplit(url).netloc:
+        raise AudioError(
+            f"{_named(url)}: credentials in a URL end in tables and logs; give them as the store's "
+            "own variables, such as AWS_ACCESS_KEY_ID"
+        )
     try:
         from pyarrow.fs import FileSystem
     except ImportError as error:
@@ -105,13 +118,20 @@ def _is_heard(name: str) -> bool:
 
 def _recording(info: Any, url: str, name: str | None) -> RemoteRecording:
     """A recording below the URL, or at it if it has no name."""
+    named = well_formed(_named(url))
     return RemoteRecording(
         path=Path(PurePosixPath(info.path).name),
-        source=well_formed(url if name is None else name),
-        root=None if name is None else well_formed(url),
-        volume=None,
+        source=named if name is None else well_formed(name),
+        root=None if name is None else named,
+        volume=named.partition("://")[0] + "://" + urlsplit(named).netloc,
         url=url,
         place=info.path,
         size=info.size or 0,
         modified_ns=info.mtime_ns or 0,
     )
+
+
+def _named(url: str) -> str:
+    """A URL as records have it: without credentials, and without what only opens the store."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -16,6 +16,7 @@ from edge.analysis.ledger import manner_of
 from edge.analysis.pool import PoolJob, WorkerPool
 from edge.analysis.ray_pool import RayPool
 from edge.analysis.recording_file import FileState, RecordingFile
+from edge.command.language import names_of
 from edge.command.opening import keep_none
 from edge.command.worker import open_analyst
 from edge.config import Settings, hop_samples
@@ -99,7 +100,7 @@ class AnalysisRun:
         folder = settings.station_path if settings.names_station else output
         if folder is not None:
             manner = manner_of(settings, self._manifest.model_id)
-            self._archive = stack.enter_context(open_archive(folder, manner))
+            self._archive = stack.enter_context(open_archive(folder, manner, names_of(settings)))
         if output is None or settings.json:
             outlet = stack.enter_context(Outlet(sys.stdout, patient=True))
             sink = RecordSink(keep_none, outlet.write, settings.json, settings.explain)
@@ -124,7 +125,9 @@ class AnalysisRun:
         assert self._archive is not None
         folder = TableFolder(output, forms, table_manner(self._settings, self._manifest))
         records, done = self._archive.records, self._archive.entries(files)
-        written = list(folder.write_each(records, done, self._archive.entries(self._heard)))
+        # Those of another language are not what is wanted now.
+        anew = self._heard if self._settings.language is None else files
+        written = list(folder.write_each(records, done, self._archive.entries(anew)))
         if self._request.combine:
             written += folder.write_combined(records, done)
         if not self._settings.json:

@@ -24,7 +24,7 @@ def demo(settings: Settings) -> int:
     Plays the aviary unless another bundle is chosen: the packaged one has no chorus.
     """
     if settings.bundle == str(PACKAGED_BUNDLE):
-        settings = replace(settings, bundle=str(DEMO_BUNDLE))
+        settings = replace(settings, bundle=str(DEMO_BUNDLE), language=None)
     chorus = _chorus(settings.bundle_path)
     recognizer = open_recognizer(settings)
     _LOG.info("A dawn chorus of the %s:", recognizer.bundle.manifest.name)

@@ -1,23 +1,35 @@
 """Language of the species' names, as the settings have it."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError
-from edge.contract.languages import ENGLISH, names_in
+from edge.contract.languages import ENGLISH, local_names, names_in
+from edge.contract.manifest import load_manifest
+
+_LOG = logging.getLogger(__name__)
 
 
 def names_of(settings: Settings) -> Mapping[str, str]:
     """Common names by species id in the language that is set; none is set: no names.
 
+    Records are told without their bundle, too, by the names that were kept.
+
     Raises:
-        ConfigError: the bundle has none in it.
-        BundleError: the bundle can't be read.
+        ConfigError: the bundle has none in that language.
+        BundleError: its table is damaged.
     """
     if settings.language is None:
         return {}
-    return names_in(settings.bundle_path, settings.language)
+    try:
+        path = settings.bundle_path
+        names = local_names(path, load_manifest(path))
+    except BirdlistenError as error:
+        _LOG.warning("names stay as they were kept: %s", error)
+        return {}
+    return names.in_language(settings.language)
 
 
 def english_names(settings: Settings) -> Mapping[str, str]:

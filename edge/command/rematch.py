@@ -11,6 +11,7 @@ from edge.analysis.archive import Archive, open_archive
 from edge.analysis.encoded import EncodedBy
 from edge.analysis.ledger import manner_of
 from edge.command.analyze import FORM, table_manner
+from edge.command.language import names_of
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import ConfigError, StoreError
@@ -45,7 +46,8 @@ def rematch(settings: Settings, request: RematchRequest) -> int:
     listener = open_listener(settings, open_recognizer(settings))
     manifest, failed = listener.recognizer.bundle.manifest, 0
     matched: list[FileDone] = []
-    with open_archive(request.output, manner_of(settings, manifest.model_id)) as archive:
+    manner = manner_of(settings, manifest.model_id)
+    with open_archive(request.output, manner, names_of(settings)) as archive:
         recordings = archive.records.files_done()
         if not recordings:
             raise ConfigError(f"{request.output}: holds no recordings; analyze them first")

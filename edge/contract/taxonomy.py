@@ -96,6 +96,14 @@ class Taxonomy:
         ]
         return replace(self, species=tuple(said))
 
+    def by_local_name(self) -> dict[str, set[str]]:
+        """Ids by what species are called in any language, as `slug` spells it."""
+        known, found = set(self.ids), dict[str, set[str]]()
+        for name, species_id in self.local_names.all_names():
+            if species_id in known:
+                found.setdefault(slug(name), set()).add(species_id)
+        return found
+
     def by_id(self) -> dict[str, Species]:
         """Species keyed by id."""
         return {species.species_id: species for species in self.species}

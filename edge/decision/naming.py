@@ -113,15 +113,9 @@ def _by_name(taxonomy: Taxonomy) -> dict[str, Species]:
 
 def _in_all_languages(taxonomy: Taxonomy) -> dict[str, Species]:
     """Species by what they are called anywhere; a name of several is none's."""
-    known, found = taxonomy.by_id(), dict[str, Species]()
-    shared = set[str]()
-    for name, species_id in taxonomy.local_names.all_names():
-        if species_id not in known:
-            continue
-        called = slug(name)
-        if found.setdefault(called, known[species_id]).species_id != species_id:
-            shared.add(called)
-    return {called: species for called, species in found.items() if called not in shared}
+    known = taxonomy.by_id()
+    called = taxonomy.by_local_name().items()
+    return {name: known[next(iter(ids))] for name, ids in called if len(ids) == 1}
 
 
 def _near(name: str, names: Mapping[str, Species]) -> str:

@@ -42,21 +42,13 @@ def named(taxonomy: Taxonomy, text: str) -> set[str]:
             groups.setdefault(slug(name), set()).add(species.species_id)
     found, asked = set[str](), _listed(text)
     if any(slug(name) not in groups for name in asked):
-        groups = _in_all_languages(taxonomy) | groups
+        groups = taxonomy.by_local_name() | groups
     for name in asked:
         if slug(name) not in groups:
             near = nearest(slug(name), groups).replace("_", " ")
             raise ConfigError(f"{name!r}: no species, genus, family or order of this bundle{near}")
         found |= groups[slug(name)]
     return found
-
-
-def _in_all_languages(taxonomy: Taxonomy) -> dict[str, set[str]]:
-    known, groups = set(taxonomy.ids), dict[str, set[str]]()
-    for name, species_id in taxonomy.local_names.all_names():
-        if species_id in known:
-            groups.setdefault(slug(name), set()).add(species_id)
-    return groups
 
 
 def _names(species: Species) -> Iterable[str]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.records.detection import Detection
-from edge.records.reader import RecordReader, told
+from edge.records.reader import PLACED, RecordReader, told
+from edge.records.schema import check_version
 
 _AT_ONCE = 500
 
@@ -118,9 +119,16 @@ def listened(records: RecordReader, since_ms: int, until_ms: int) -> list[tuple[
 
 
 def unsynchronised(records: RecordReader, selection: Selection) -> int:
-    """Count of the records of a selection whose clock was not known to be right."""
+    """Count of the records of a selection, of live sources, whose clock was not known to be right.
+
+    Of a recording it is known only if a satellite has set its clock.
+    """
     where, values = conditions(selection)
-    query = f"SELECT count(*) FROM kept_records {where} AND clock_synchronised = 0"
+    live = "" if check_version(records.database) < PLACED else "AND root IS NULL AND volume IS NULL"
+    query = (
+        f"SELECT count(*) FROM kept_records JOIN contexts ON contexts.number = context {where} "
+        f"AND clock_synchronised = 0 {live}"
+    )
     with told(records.path):
         return int(records.database.execute(query, values).fetchone()[0])
 

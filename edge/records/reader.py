@@ -35,9 +35,9 @@ _LOG = logging.getLogger(__name__)
 BUSY_S = 2.0
 ID_CHARACTERS, _ENDING = 36, 12
 """Of a UUID, and of its last group, which tells records of one moment apart."""
-_NUMBERED, _PLACED = 4, 5
+_NUMBERED, PLACED = 4, 5
 """Versions from which records have numbers, and recordings their folder and card."""
-_AS_KEPT: Mapping[str, str] = MappingProxyType({})
+AS_KEPT: Mapping[str, str] = MappingProxyType({})
 FIELDS = tuple(field.name for field in fields(Detection))
 """Columns of a record, as it is told."""
 
@@ -53,7 +53,7 @@ class RecordReader:
     """
 
     def __init__(
-        self, station: Path, database: sqlite3.Connection, names: Mapping[str, str] = _AS_KEPT
+        self, station: Path, database: sqlite3.Connection, names: Mapping[str, str] = AS_KEPT
     ) -> None:
         self.station, self.path = station, station / FILE_NAME
         self._database, self._names = database, names
@@ -123,7 +123,7 @@ class RecordReader:
             version = check_version(self._database)
             if version < _NUMBERED:
                 return []
-            table = "recordings" if version >= _PLACED else "files"
+            table = "recordings" if version >= PLACED else "files"
             rows = self._database.execute(f"SELECT * FROM {table} ORDER BY rowid")
             names = [field.name for field in fields(FileDone)]
             return [
@@ -196,7 +196,7 @@ def _said(review: inbox.Review) -> tuple[str, str] | None:
 
 
 @contextmanager
-def open_records(station: Path, names: Mapping[str, str] = _AS_KEPT) -> Iterator[RecordReader]:
+def open_records(station: Path, names: Mapping[str, str] = AS_KEPT) -> Iterator[RecordReader]:
     """A station's records, read-only; also of a card that can't be written, and beside a listener.
 
     Args:

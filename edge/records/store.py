@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
-from edge.records.reader import FIELDS, ID_CHARACTERS, RecordReader, connect, told
+from edge.records.reader import AS_KEPT, FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.recordings import columns
 from edge.records.retention import Retention
 from edge.records.schema import (
@@ -67,12 +67,14 @@ class Store(RecordReader):
         StoreError: the folder can't be written, or the file is of a newer version.
     """
 
-    def __init__(self, station: Path, recover: bool = False) -> None:
+    def __init__(
+        self, station: Path, recover: bool = False, names: Mapping[str, str] = AS_KEPT
+    ) -> None:
         path = station / FILE_NAME
         with told(path):
             station.mkdir(parents=True, exist_ok=True)
             database, self.was_recovered = _open_sound(path, recover)
-            super().__init__(station, database)
+            super().__init__(station, database, names)
             self._file = path.stat()
         self._log_path = log_of(path)
         self._log: os.stat_result | None = None

@@ -13,6 +13,8 @@ _WIDTH, _HEIGHT, _LABEL = 432, 18, 190
 _HOUR_MS = 3_600_000
 _LEAST_GAP_MS = 60_000
 """A shorter one is no gap to tell of: a device that was opened again."""
+_UNTOLD_MS = 330_000
+"""A running listener tells what it hears every five minutes (edge/pipeline/effort.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +23,12 @@ class ListeningHealth:
 
     begun_ms: int
     ended_ms: int
+    is_over: bool
+    """The span ended before this moment."""
     heard: Sequence[tuple[int, int]]
     """Begun and ended, in UTC milliseconds, in order, none within another."""
     unsynchronised: int
-    """Records of which the clock was not known to be right."""
+    """Records of live sources whose clock was not known to be right."""
 
     @property
     def heard_ms(self) -> int:
@@ -36,8 +40,12 @@ class ListeningHealth:
         """Spans between in which nothing was heard, begun and ended, the longest first."""
         edges = [self.begun_ms, *(edge for span in self.heard for edge in span), self.ended_ms]
         pairs = zip(edges[::2], edges[1::2], strict=True)
-        found = [(begun, ended) for begun, ended in pairs if ended - begun >= _LEAST_GAP_MS]
+        found = [(begun, ended) for begun, ended in pairs if self._is_gap(begun, ended)]
         return sorted(found, key=lambda gap: gap[0] - gap[1])
+
+    def _is_gap(self, begun: int, ended: int) -> bool:
+        is_going_on = ended == self.ended_ms and not self.is_over
+        return ended - begun >= (_UNTOLD_MS if is_going_on else _LEAST_GAP_MS)
 
     def told(self, zone: tzinfo) -> list[str]:
         """It in words."""
@@ -59,6 +67,7 @@ def listening_health(records: RecordReader, selection: Selection, now_ms: int) -
     return ListeningHealth(
         begun_ms=begun_ms,
         ended_ms=ended_ms,
+        is_over=ended_ms < now_ms,
         heard=listened(records, begun_ms, ended_ms),
         unsynchronised=unsynchronised(records, selection),
     )

@@ -25,11 +25,12 @@ def write(rows: Iterable[Row], file: TextIO, manner: Manner) -> None:
 
 
 def _row(row: Row) -> list[object]:
-    record, path = row.record, PurePath(row.path)
-    root = PurePath(record.root) if record.root is not None else path.parent
-    folder = path.parent.relative_to(root).as_posix()
+    record, path = row.record, PurePath(row.record.source)
+    below = record.root is not None
+    folder = path.parent.as_posix() if below else "."
     return [
-        *(root, "" if folder == "." else folder, path.name, (record.channel or 1) - 1),
+        *(record.root if below else path.parent, "" if folder == "." else folder),
+        *(path.name, (record.channel or 1) - 1),
         *(record.start_s, round(record.end_s - record.start_s, 3), *_best(row)),
         row.confirmed_name,
     ]

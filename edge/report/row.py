@@ -29,7 +29,9 @@ class Row:
     def path(self) -> str:
         """The recording's."""
         source, root = self.record.source, self.record.root
-        return source if root is None else str(PurePath(root) / source)
+        if root is None or "://" in root:
+            return source if root is None else f"{root.rstrip('/')}/{source}"
+        return str(PurePath(root) / source)
 
     @property
     def place(self) -> Coordinates | None:

@@ -138,13 +138,15 @@ def main() -> None:
         with watched_workers() as held:
             said = running.communicate()[1]
         seconds = time.perf_counter() - begun
+    if running.returncode:
+        sys.exit(f"analyze has failed ({running.returncode}):\n{said}")
     windows = encoded(said)
     print(f"Machine: {machine()}. {args.jobs} workers, {args.precision}, hop {hop_s:g} s.\n")
-    print("| hours | status | s | hours an hour | windows/s | of the encoder alone | worker, MB |")
-    print("|---|---|---|---|---|---|---|")
+    print("| hours | s | hours an hour | windows/s | of the encoder alone | worker, MB |")
+    print("|---|---|---|---|---|---|")
     rate, per_hour = windows / seconds, hours * 3600 / seconds
     print(
-        f"| {hours:.1f} | {running.returncode} | {seconds:.0f} | {per_hour:.0f} | {rate:.0f} | "
+        f"| {hours:.1f} | {seconds:.0f} | {per_hour:.0f} | {rate:.0f} | "
         f"{rate / alone:.2f} | {max(held.values(), default=0.0):.0f} |"
     )
 

@@ -15,7 +15,11 @@ from edge.system import clock
 from tests.support.factories import detection
 
 NAMES = {
-    "de": {"cuculus_canorus": "Kuckuck", "strix_aluco": "Waldkauz"},
+    "de": {
+        "cuculus_canorus": "Kuckuck",
+        "strix_aluco": "Waldkauz",
+        "clamator_glandarius": "Häherkuckuck",
+    },
     "nl": {"cuculus_canorus": "Koekoek", "strix_aluco": "Uil"},
     "en": {"cuculus_canorus": "Common Cuckoo", "strix_aluco": "Tawny Owl"},
     "fr": {"cuculus_canorus": "Coucou", "strix_aluco": "Coucou"},
@@ -92,3 +96,30 @@ def test_a_bundle_without_names_says_how_to_add_them(birdlisten, bundle_copy, st
     ended = birdlisten("records", *where)
     assert ended.code == 2
     assert "python -m export.names" in ended.err
+
+
+def test_without_its_bundle_a_card_is_told_as_it_was_kept(birdlisten, station, tmp_path) -> None:
+    where = ("--station", station, "--language", "de", "--bundle", tmp_path / "nowhere")
+    ended = birdlisten("records", *where)
+    assert ended.code == 0
+    assert "Common Cuckoo" in ended.out
+    assert "names stay as they were kept" in ended.err
+
+
+def test_the_demo_needs_no_names(birdlisten, monkeypatch) -> None:
+    monkeypatch.delenv("BIRDLISTEN_BUNDLE", raising=False)
+    monkeypatch.setenv("BIRDLISTEN_LANGUAGE", "de")
+    assert birdlisten("demo").code == 0
+
+
+def test_tables_are_written_anew_in_a_language(birdlisten, spoken, tmp_path) -> None:
+    chorus = Path("edge/bundles/aviary/chorus.flac").resolve()
+    call = ("analyze", chorus, "--bundle", spoken, "--output", tmp_path / "out")
+    english = birdlisten(*call, "--language", "en")
+    assert english.code == 0
+    (table,) = (tmp_path / "out").glob("*.csv")
+    assert "Great Spotted Cuckoo" in table.read_text()
+    german = birdlisten(*call, "--language", "de")
+    assert "known already" in german.err
+    assert "Häherkuckuck" in table.read_text(encoding="utf-8")
+    assert "Great Spotted Cuckoo" not in table.read_text(encoding="utf-8")

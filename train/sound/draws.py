@@ -48,8 +48,8 @@ def make_draws(
         mixtures: hints of the mixtures, float16[mixtures, 1, dim + labels].
         repeated: hints of those that are heard again.
         labels: int64[n], columns of the hints that are logits of the species in question.
-        favoured_windows: share that recordings of favoured species have; 0: as the others. These
-            are drawn only if nothing is rehearsed.
+        favoured_windows: share that recordings of favoured species have; 0: as the others. The
+            others are not drawn beside mixtures if something is rehearsed.
     """
     is_favoured = torch.tensor(favoured, dtype=torch.bool) & (favoured_windows > 0)
     kinds = torch.cat(
@@ -73,7 +73,7 @@ def _shares(counts: Tensor, favoured_windows: float) -> Tensor:
     fixed[_FAVOURED], fixed[_REPEATED] = favoured_windows, _REHEARSED
     fixed[counts == 0] = 0
     roots = torch.where(fixed > 0, 0, counts.double() ** _ROOT)
-    if counts[_REPEATED]:
+    if counts[_REPEATED] and counts[_MIXED]:
         roots[_OTHER] = 0  # they sing in what is rehearsed
     return fixed + (1 - fixed.sum()) * roots / roots.sum().clamp(min=1)
 

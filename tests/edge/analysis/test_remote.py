@@ -19,7 +19,7 @@ def test_a_store_is_heard_as_a_folder_is(birdlisten, card: Path, tmp_path: Path)
     assert away.code == here.code == 0
     told = [(one["source"], one["start_s"], one["species_id"]) for one in here.records()]
     assert [(one["source"], one["start_s"], one["species_id"]) for one in away.records()] == told
-    assert {one["root"] for one in away.records()} == {url}
+    assert {(one["root"], one["volume"]) for one in away.records()} == {(url, "file://")}
 
 
 def test_what_is_known_is_not_fetched_again(birdlisten, card: Path, tmp_path: Path) -> None:
@@ -66,3 +66,30 @@ def test_one_that_has_gone_costs_itself(card: Path) -> None:
     (card / "DATA" / "song.flac").unlink()
     with pytest.raises(AudioError, match=r"song\.flac: can't be fetched"), found[-1].fetched():
         pass
+
+
+def test_credentials_never_reach_a_record() -> None:
+    with pytest.raises(AudioError, match="credentials in a URL") as caught:
+        find_remote("s3://KEY:SECRET@bucket/cards")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_tables_name_a_recording_so_that_it_can_be_opened(birdlisten, card, tmp_path) -> None:
+    url = f"file://{card}"
+    call = ("analyze", url, "--output", tmp_path, "--format", "csv,kaleidoscope", "--combine")
+    assert birdlisten(*call).code == 0
+    (csv_table,) = tmp_path.glob("*CombinedTable*.csv")
+    assert f"{url}/DATA/song.flac" in csv_table.read_text()
+    (kaleidoscope,) = tmp_path.glob("*aleidoscope*.csv")
+    assert f"{url},DATA,song.flac" in kaleidoscope.read_text()
+
+
+def test_what_a_person_has_reviewed_is_not_there_twice(birdlisten, card, tmp_path) -> None:
+    where = ("--station", tmp_path / "station")
+    call = ("analyze", f"file://{card}", *where, "--again", "--json")
+    first = birdlisten(*call).records()[0]
+    assert birdlisten("confirm", first["id"], *where, "--bundle", "aviary").code == 0
+    assert birdlisten(*call).code == 0
+    kept = birdlisten("records", "--json", *where).records()
+    same = [one for one in kept if one["source"] == first["source"]]
+    assert len([one for one in same if one["start_s"] == first["start_s"]]) == 1

@@ -10,10 +10,18 @@ UTC = ZoneInfo("UTC")
 HOUR = 3_600_000
 
 
-def health(*heard: tuple[float, float], until: float = 24.0) -> ListeningHealth:
+def health(
+    *heard: tuple[float, float], until: float = 24.0, is_over: bool = True
+) -> ListeningHealth:
     """Of the day at the epoch; spans in hours."""
     spans = [(round(begun * HOUR), round(ended * HOUR)) for begun, ended in heard]
-    return ListeningHealth(begun_ms=0, ended_ms=round(until * HOUR), heard=spans, unsynchronised=0)
+    return ListeningHealth(
+        begun_ms=0,
+        ended_ms=round(until * HOUR),
+        is_over=is_over,
+        heard=spans,
+        unsynchronised=0,
+    )
 
 
 def test_a_whole_day_has_no_gap() -> None:
@@ -41,3 +49,9 @@ def test_what_was_heard_over_midnight_is_in_both_days() -> None:
     drawn = to_strips(health((23, 25), until=48), UTC)
     assert drawn.count('width="18.0"') == 2, "an hour each"
     assert drawn.count("<rect") == 2 + 2
+
+
+def test_what_a_running_listener_has_not_told_yet_is_no_gap() -> None:
+    assert health((0, 9.95), until=10, is_over=False).gaps == []
+    assert len(health((0, 9.95), until=10).gaps) == 1
+    assert len(health((0, 9.5), until=10, is_over=False).gaps) == 1

@@ -1,6 +1,7 @@
 """`birdlisten report`: one page that counts as the records do, and holds its pictures."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -125,7 +126,9 @@ def test_a_picture_never_leads_out_of_the_bundle(birdlisten, tmp_path: Path, mon
 def test_records_of_a_clock_that_was_not_set_are_told(birdlisten, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     store = Store(tmp_path / "station")
-    store.write(detection(detected_at="2026-05-01T04:30:00.000Z", clock_synchronised=False))
+    heard = detection(detected_at="2026-05-01T04:30:00.000Z", clock_synchronised=False)
+    card = {"root": "/card", "volume": "card", "source": "a.wav"}  # no satellite has set its clock
+    store.write_all([heard, replace(heard, id=heard.id[:-1] + "f", **card)])
     store.close()
     output = tmp_path / "day.html"
     where = ("--output", output, "--station", tmp_path / "station")
