@@ -10,14 +10,11 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from pages import fill
+from pages import filled_station, station_flags
 
 from edge.records.reader import open_records
-from edge.records.schema import FILE_NAME
 from edge.records.tally import total
 from edge.system import clock
 from train.birds.report import machine
@@ -51,15 +48,9 @@ def measured(arguments: Sequence[str]) -> tuple[float, float, int]:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--days", type=int, default=730)
-    parser.add_argument("--station", type=Path)
+    station_flags(parser)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        station = args.station or Path(folder)
-        if not (station / FILE_NAME).is_file():
-            station.mkdir(parents=True, exist_ok=True)
-            fill(station, args.records, args.days)
+    with filled_station(args) as station:
         with open_records(station) as reader:
             print(f"{machine()}; {total(reader):,} records in {args.days} days\n")
         year = clock.iso_utc(clock.now_ms() - 365 * _DAY_MS)[:10]

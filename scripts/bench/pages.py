@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -63,18 +63,29 @@ def milliseconds(client: TestClient, address: str) -> float:
     return statistics.median(taken[1:])
 
 
-def main() -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def station_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of `filled_station`."""
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=730)
     parser.add_argument("--station", type=Path)
-    args = parser.parse_args()
+
+
+@contextmanager
+def filled_station(args: argparse.Namespace) -> Iterator[Path]:
+    """The station that flags name, filled if it is new, or one that goes afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         station = args.station or Path(folder)
         if not (station / FILE_NAME).is_file():
             station.mkdir(parents=True, exist_ok=True)
             fill(station, args.records, args.days)
+        yield station
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    station_flags(parser)
+    with filled_station(parser.parse_args()) as station:
         with open_records(station) as reader:
             count, species = total(reader), totals(reader)[0].species_id
         print(f"{machine()}; {count:,} records, limit {_LIMIT_MS} ms of the process's time a page")
