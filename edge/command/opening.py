@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from edge.command.bench_choice import read_choice
@@ -79,9 +78,7 @@ def open_bundle(settings: Settings) -> Bundle:
     Raises:
         BundleError: it can't be used.
     """
-    bundle = load_bundle(settings.bundle_path)
-    if settings.language is not None:
-        bundle = replace(bundle, taxonomy=bundle.taxonomy.in_language(settings.language))
+    bundle = load_bundle(settings.bundle_path).in_language(settings.language)
     return extended(bundle, own_species(settings, bundle.manifest).load())
 
 

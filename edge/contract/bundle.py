@@ -80,6 +80,16 @@ class Bundle:
         entry = self.calibration.get(precision, {}).get(species_set)
         return Calibration.from_json(entry) if entry else None
 
+    def in_language(self, language: str | None) -> "Bundle":
+        """The same with species named in a language, where they have a name in it; None: as it is.
+
+        Raises:
+            ConfigError: there are no names in that language.
+        """
+        if language is None:
+            return self
+        return replace(self, taxonomy=self.taxonomy.in_language(language))
+
     def species_ids(self, species_set: str) -> tuple[str, ...]:
         """The ids of a named species set and of the station's own species, each once.
 

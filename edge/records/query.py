@@ -124,12 +124,13 @@ def unsynchronised(records: RecordReader, selection: Selection) -> int:
     Of a recording it is known only if a satellite has set its clock.
     """
     where, values = conditions(selection)
-    live = "" if check_version(records.database) < PLACED else "AND root IS NULL AND volume IS NULL"
     query = (
         f"SELECT count(*) FROM kept_records JOIN contexts ON contexts.number = context {where} "
-        f"AND clock_synchronised = 0 {live}"
+        "AND clock_synchronised = 0"
     )
     with told(records.path):
+        if check_version(records.database) >= PLACED:
+            query += " AND root IS NULL AND volume IS NULL"
         return int(records.database.execute(query, values).fetchone()[0])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -51,9 +51,7 @@ class StationView:
         Raises:
             BundleError: it can't be used.
         """
-        bundle = load_bundle(self.bundle_path)
-        if self.language is not None:
-            bundle = replace(bundle, taxonomy=bundle.taxonomy.in_language(self.language))
+        bundle = load_bundle(self.bundle_path).in_language(self.language)
         manifest = bundle.manifest
         own = OwnSpecies(self.path, manifest.space_id, manifest.embedding_dim)
         return extended(bundle, own.load())
