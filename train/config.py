@@ -28,15 +28,62 @@ _FORMER = {
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
-    """The two small models of the real kind that stand in for BioCLIP-2 and BioLingual."""
+class HeardConfig:
+    """Sounds that a student learns by, and the ear that it learns from."""
 
     data: str = "data/aviary"
     """Our own folder, or `KIND:FOLDER` of a published corpus (train/data/corpora.py)."""
-    output: str = "runs/pretrain-aviary"
-    seed: int = 0
     held_out: tuple[str, ...] = ()
-    """Species ids whose recordings the student never hears."""
+    """Species ids never heard in training, to measure transfer."""
+    window_s: float = 2.5
+    frame_hop_samples: int = 480
+    mel_bins: int = 64
+    """Of a CNN's log-mel, at 48 kHz; a pretrained CLAP's tower holds 256 frames."""
+    species_weight: float = 0.0
+    """A species' share of the batches grows with its recordings to this power; 0: all the same."""
+    hint: str = ""
+    """An ear to learn from: its network's folder or its name in export/ears; empty: none."""
+    hint_weight: float = 1.0
+    belief_weight: float = 1.0
+    """Of the network's belief in its labels, beside its embedding."""
+    mixtures: int = 0
+    """How many mixtures of recordings are heard beside (train/sound/mixtures.py)."""
+    birdless: float = 0.0
+    """Share of the mixtures that are background alone."""
+    least_chance: float = 0.1
+    """Of a mixture in which the ear knows no bird; that in which it is sure of one has 1 more."""
+    extra_backgrounds: str = ""
+    """Data set of more recordings without a bird, such as scripts/backgrounds.py makes."""
+    favoured: str = ""
+    """File with a scientific name a line: recordings of these lead half of the mixtures."""
+    favoured_windows: float = 0.0
+    """Share of the windows that are cut from their recordings themselves."""
+    rehearsed: str = ""
+    """Data set that the student has learned by before: a fifth are of its mixtures."""
+    rehearsed_mixtures: int = 30_000
+    mix: float = 0.25
+    """Probability that a second, weaker recording sings along."""
+    background_prob: float = 0.4
+    """Probability that a background recording is added."""
+    background_db: float = -2.0
+    """Of the loudest one, relative to the window."""
+    gain_db: float = 8.0
+    """The level is shifted by up to this, either way."""
+    seed: int = 0
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+
+    @property
+    def frontend(self) -> LogMelSpec:
+        """Of a CNN."""
+        return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
+
+
+@dataclass(frozen=True)
+class PretrainConfig(HeardConfig):
+    """The two small models of the real kind that stand in for BioCLIP-2 and BioLingual."""
+
+    output: str = "runs/pretrain-aviary"
     dim: int = 128
     """Dimension of the teacher's space."""
     init: str = ""
@@ -54,10 +101,6 @@ class PretrainConfig:
     audio_weight_decay: float = 0.01
     audio_ema: float = 0.0
     """Decay of the moving average of the backbone's weights, which is what is saved; 0: none."""
-    window_s: float = 2.5
-    frame_hop_samples: int = 480
-    mel_bins: int = 64
-    """Of the log-mel, at 48 kHz; the tower holds 256 frames."""
     tower_width: int = 32
     """Of the audio tower's first stage."""
     audio_tower: str = ""
@@ -65,50 +108,17 @@ class PretrainConfig:
     cnn: str = "mobilenetv3_small_100"
     """What timm calls the CNN of the backbone."""
     mixtures: int = 16_000
-    """How many mixtures of recordings it hears beside (train/sound/mixtures.py)."""
-    birdless: float = 0.0
-    """Share of the mixtures that are background alone."""
-    extra_backgrounds: str = ""
-    """Data set of more recordings without a bird for them, such as scripts/backgrounds.py makes."""
-    species_weight: float = 0.0
-    """A species' share of the batches grows with its recordings to this power; 0: all the same."""
-    hint: str = ""
-    """An ear to learn from: its network's folder or its name in export/ears; empty: none."""
-    hint_weight: float = 1.0
-    belief_weight: float = 1.0
-    """Of the network's belief in its labels, beside its embedding."""
     map_weight: float = 0.0
     """Of the maps between its layers, which a CNN learns by mixtures; 0: none."""
     local_features: int = 0
     """Width of what a CNN makes at every place and then averages; BirdNET's is 1024. 0: its map."""
-    favoured: str = ""
-    """File with a scientific name a line: recordings of these lead half of the mixtures."""
-    favoured_windows: float = 0.0
-    """Share of the windows that are cut from their recordings themselves."""
-    rehearsed: str = ""
-    """Data set that `init` has learned by: a fifth of the windows are of its mixtures."""
-    rehearsed_mixtures: int = 30_000
-    mix: float = 0.25
-    """Probability that a second, weaker recording sings along."""
-    background_prob: float = 0.4
-    """Probability that a background recording is added."""
-    background_db: float = -2.0
-    """Of the loudest one, relative to the window."""
-    gain_db: float = 8.0
-    """The level is shifted by up to this, either way."""
     snapshot_every: int = 0
     """Steps after which the backbone's training is kept in `output`; the same command goes on."""
-    device: str = "auto"
-
-    @property
-    def frontend(self) -> LogMelSpec:
-        """Of a CNN."""
-        return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
-        shares = ("birdless", "audio_ema", "favoured_windows", *_PROBABILITIES)
+        shares = ("birdless", "least_chance", "audio_ema", "favoured_windows", *_PROBABILITIES)
         free = (
             *("seed", "species_weight", "snapshot_every", "background_db", "gain_db"),
             *("map_weight", "local_features", "audio_weight_decay", *shares),
@@ -118,15 +128,13 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillConfig(HeardConfig):
     """Distillation of the teacher's text space into the student's audio tower.
 
     Raises:
         ConfigError: an unknown loss, or a number that isn't positive.
     """
 
-    data: str = "data/aviary"
-    """Our own folder, or `KIND:FOLDER` of a published corpus (train/data/corpora.py)."""
     teacher: str = "local-dir:runs/pretrain-aviary/teacher"
     """Any open_clip model: `local-dir:PATH` or `hf-hub:imageomics/bioclip-2`."""
     student: str = "runs/pretrain-aviary/student"
@@ -134,12 +142,6 @@ class DistillConfig:
     timm's, such as `cnn:mobilenetv3_small_100`, which starts from nothing."""
     output: str = ""
     """Empty makes `runs/distill-<data set>-<time>`."""
-    window_s: float = 2.5
-    frame_hop_samples: int = 480
-    mel_bins: int = 64
-    """Of a CNN's log-mel, at 48 kHz."""
-    held_out: tuple[str, ...] = ()
-    """Species ids never heard in training, to measure transfer."""
     species: str = ""
     """File with a scientific name a line: only these are learned, and told from each other; empty
     learns all. Some hundred names with a recording each cost the few that matter their place."""
@@ -155,29 +157,15 @@ class DistillConfig:
     outliers: float = 0.17
     """Windows of background alone, as a share of the batch on top of it; they learn to be near no
     anchor, so that rain is not a rare bird."""
-    extra_backgrounds: str = ""
-    """Data set of more recordings without a bird, such as scripts/backgrounds.py makes."""
-    species_weight: float = 0.0
-    hint: str = ""
-    hint_weight: float = 1.0
-    belief_weight: float = 1.0
-    mixtures: int = 0
-    birdless: float = 0.0
-    mix: float = 0.25
-    background_prob: float = 0.4
-    background_db: float = -2.0
-    gain_db: float = 8.0
-    """As in pretraining."""
     taught: int = 48
     """Windows of a step, of recordings and mixtures, that a hint's network has heard, too: the
     student learns what it makes of them, by its embedding and by its belief in the names."""
-    favoured: str = ""
-    """File with a scientific name a line: recordings of these lead half of the mixtures."""
     large_student: str = ""
     """Checkpoint of a large student from whose embeddings a small one is distilled, too."""
     large_student_weight: float = 1.0
     projection_hidden: int = 0
-    """Width of a hidden layer between features and the teacher's space; 0 projects linearly."""
+    """Width of a hidden layer between features and the teacher's space; 0 projects linearly. By
+    names: the rank of the layer that tells them; 0 leaves it whole."""
     projection_names: bool = False
     """Project by the belief in the names that a layer of the student's start tells, learned with
     the backbone or an ear's own (export/ear/tower.py): nothing is left to learn, `steps=0`."""
@@ -208,14 +196,6 @@ class DistillConfig:
     """Compute the tower in bfloat16 where the hardware does; weights and losses stay float32."""
     compile: bool = False
     """Compile the tower (torch.compile): some minutes at first, then faster steps."""
-    seed: int = 0
-    device: str = "auto"
-    """`auto`, `cpu` or `cuda`."""
-
-    @property
-    def frontend(self) -> LogMelSpec:
-        """Of a CNN."""
-        return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -224,7 +204,9 @@ class DistillConfig:
         _check_positive(self, positive)
         if self.steps < 0:
             raise ConfigError(f"steps: {self.steps} is below 0")
-        _check_share(self, ("smoothing", "outliers", "tower_share", "ema", *_PROBABILITIES))
+        _check_share(
+            self, ("smoothing", "outliers", "tower_share", "ema", "least_chance", *_PROBABILITIES)
+        )
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:

@@ -15,8 +15,15 @@ def hints(*logits: float):
     return torch.tensor([[[0.5, logit, SURE]] for logit in logits]).half()
 
 
-def drawn(favoured, mixtures=NONE, repeated=NONE, windows=0.0):
-    found = make_draws(favoured, mixtures, repeated, torch.tensor([-2]), windows)
+def drawn(favoured, mixtures=NONE, repeated=NONE, windows=0.0, least=0.1):
+    found = make_draws(
+        favoured,
+        mixtures,
+        repeated,
+        torch.tensor([-2]),
+        favoured_windows=windows,
+        least_chance=least,
+    )
     assert len(found.kinds) == len(found.chances)
     assert found.shares.sum() == pytest.approx(1)
     return found
@@ -45,3 +52,8 @@ def test_a_share_that_nobody_can_have_goes_to_the_others():
 def test_mixtures_with_a_bird_of_ours_are_drawn_more_often():
     found = drawn([False], hints(SURE, UNSURE), hints(UNSURE))
     assert found.chances.tolist() == pytest.approx([1.0, 1.1, 0.1, 0.1], abs=1e-3)
+
+
+def test_background_is_heard_as_often_as_asked():
+    found = drawn([False], hints(SURE, UNSURE), least=0.5)
+    assert found.chances.tolist() == pytest.approx([1.0, 1.5, 0.5], abs=1e-3)

@@ -17,8 +17,6 @@ _ROOT = 0.5
 """Kinds without a share of their own are drawn by the square roots of their counts."""
 _REHEARSED = 0.2
 """Share of the mixtures that a backbone has learned by before."""
-_LEAST_CHANCE = 0.1
-"""Of a mixture in which the network knows no bird; that in which it is sure of one has 1.1."""
 _AT_ONCE = 2000
 _OTHER, _FAVOURED, _MIXED, _REPEATED = range(4)
 
@@ -40,6 +38,7 @@ def make_draws(
     repeated: Tensor,
     labels: Tensor,
     favoured_windows: float,
+    least_chance: float,
 ) -> Draws:
     """Draws of recordings, which come first, of mixtures, and of rehearsed ones.
 
@@ -50,6 +49,8 @@ def make_draws(
         labels: int64[n], columns of the hints that are logits of the species in question.
         favoured_windows: share that recordings of favoured species have; 0: as the others. The
             others are not drawn beside mixtures if something is rehearsed.
+        least_chance: of a mixture in which the network knows no bird; that in which it is sure of
+            one has 1 more.
     """
     is_favoured = torch.tensor(favoured, dtype=torch.bool) & (favoured_windows > 0)
     kinds = torch.cat(
@@ -63,7 +64,11 @@ def make_draws(
         kinds=kinds,
         shares=_shares(torch.bincount(kinds, minlength=_REPEATED + 1), favoured_windows),
         chances=torch.cat(
-            [torch.ones(len(favoured)), *_chances(mixtures, labels), *_chances(repeated, labels)]
+            [
+                torch.ones(len(favoured)),
+                *(chance + least_chance for chance in _beliefs(mixtures, labels)),
+                *(chance + least_chance for chance in _beliefs(repeated, labels)),
+            ]
         ).double(),
     )
 
@@ -78,8 +83,8 @@ def _shares(counts: Tensor, favoured_windows: float) -> Tensor:
     return fixed + (1 - fixed.sum()) * roots / roots.sum().clamp(min=1)
 
 
-def _chances(hints: Tensor, labels: Tensor) -> Iterator[Tensor]:
-    """By the network's belief that there is a bird of one of the names, some at a time."""
+def _beliefs(hints: Tensor, labels: Tensor) -> Iterator[Tensor]:
+    """The network's belief that there is a bird of one of the names, some mixtures at a time."""
     for begin in range(0, len(hints), _AT_ONCE):
         logits = hints[begin : begin + _AT_ONCE, 0][:, labels].float()
-        yield 1 - with_none(logits).softmax(dim=1)[:, -1] + _LEAST_CHANCE
+        yield 1 - with_none(logits).softmax(dim=1)[:, -1]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import read_names
-from train.config import DistillConfig, PretrainConfig
+from train.config import HeardConfig
 from train.data.corpora import open_dataset
 from train.data.dataset import UNLABELLED, Dataset, Item
 from train.engine.ranks import ALONE, Ranks
@@ -109,7 +109,7 @@ class TaughtSounds:
 
 
 def load_taught(
-    config: PretrainConfig | DistillConfig,
+    config: HeardConfig,
     dataset: Dataset,
     sounds: TrainingSet,
     spec: LogMelSpec,
@@ -119,8 +119,7 @@ def load_taught(
     """Load what the hint's network makes of a data set's recordings, and of mixtures of them.
 
     Args:
-        config: `hint`, `mixtures`, `birdless`, `favoured`, `extra_backgrounds` and `seed`; in
-            pretraining `favoured_windows`, `rehearsed` and `rehearsed_mixtures`, too.
+        config: the ear, and what is heard beside the recordings.
         dataset: holds the recordings.
         sounds: its training recordings, which come first.
         spec: the student's front end.
@@ -139,10 +138,8 @@ def load_taught(
     birds = [*sounds.items, *items]
     mixed = partial(_mixed, config, spec=spec, hints=hints, cache=cache)
     mixtures = mixed(dataset, birds, config.mixtures, favoured, maps=maps)
-    repeated, favoured_windows = NO_MIXTURES, 0.0
-    if isinstance(config, PretrainConfig):
-        favoured_windows = config.favoured_windows
-    if isinstance(config, PretrainConfig) and config.rehearsed:
+    repeated = NO_MIXTURES
+    if config.rehearsed:
         before = open_dataset(config.rehearsed)
         known = load_sounds(before, spec, cache, config.held_out).items
         known = (*known, *_unlabelled(before, spec, cache)[0])
@@ -159,7 +156,8 @@ def load_taught(
             mixtures=mixtures.hints,
             repeated=repeated.hints,
             labels=_columns(dataset, hints.labels),
-            favoured_windows=favoured_windows,
+            favoured_windows=config.favoured_windows,
+            least_chance=config.least_chance,
         ),
         heard_s=hints.recipe.window_s,
         licences=tuple(sorted({item.licence for item in birds})),
@@ -167,7 +165,7 @@ def load_taught(
 
 
 def _mixed(
-    config: PretrainConfig | DistillConfig,
+    config: HeardConfig,
     dataset: Dataset,
     birds: Sequence[Item],
     count: int,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
-from train.config import DistillConfig, PretrainConfig
+from train.config import HeardConfig
 from train.data.dataset import Dataset, Item
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
@@ -63,7 +63,7 @@ class TrainingSet:
     def sampler(
         self,
         frames: int,
-        config: PretrainConfig | DistillConfig,
+        config: HeardConfig,
         device: torch.device,
         ranks: Ranks = ALONE,
     ) -> WindowSampler:
