@@ -72,6 +72,27 @@ def test_what_is_believed_lies_at_its_anchor_and_nothing_lies_at_none():
     assert found[5].abs().max() < 0.1
 
 
+def test_a_layer_of_low_rank_tells_the_same_in_factors():
+    torch.manual_seed(0)
+    weight, bias = torch.randn(40, 3) @ torch.randn(3, 30), torch.randn(40)
+    anchors = torch.nn.functional.normalize(torch.randn(40, 16), dim=1)
+    whole, factored = NamesProjection(30, 40, 16), NamesProjection(30, 40, 16, rank=3)
+    for projection in (whole, factored):
+        projection.lay(weight, bias, anchors)
+    heard = torch.randn(8, 30)
+    assert torch.allclose(factored(heard), whole(heard), atol=1e-4)
+    assert sum(part.numel() for part in factored.classifier.parameters()) == 3 * (30 + 40) + 40
+
+
+def test_a_rank_beyond_the_layers_own_keeps_it_whole(start, species):
+    anchors = torch.nn.functional.normalize(torch.randn(len(species), 16), dim=1)
+    begun, heard = open_student(str(start)), torch.randn(8, HIDDEN)
+    few, many = (begun.naming_student(species, anchors, rank).project(heard) for rank in (2, 999))
+    all_of_it = begun.naming_student(species, anchors).project(heard)
+    assert torch.allclose(many, all_of_it, atol=1e-5)
+    assert not torch.allclose(few, all_of_it, atol=1e-2)
+
+
 def test_a_start_keeps_its_ears_layer(start, species):
     opened = open_student(str(start)).classifier
     assert opened.labels == ("nothing-known", *reversed(species[:-1]))

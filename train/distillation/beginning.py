@@ -23,7 +23,7 @@ def begin_student(
         ConfigError: it is to tell names, and begins with no layer that does.
     """
     if config.projection_names:
-        return start.naming_student(species, anchors)
+        return start.naming_student(species, anchors, config.projection_hidden)
     student = start.student(anchors.shape[1], config.projection_hidden)
     if config.freeze_tower:
         student.freeze_tower()

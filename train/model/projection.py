@@ -15,11 +15,11 @@ def make_projection(features: int, dim: int, hidden: int = 0, names: int = 0) ->
     Args:
         features: their width.
         dim: dimension of the teacher's space.
-        hidden: width of a hidden layer; 0 projects linearly.
+        hidden: width of a hidden layer, 0 projects linearly; of a `NamesProjection` the rank.
         names: of a `NamesProjection`; 0 makes none.
     """
     if names:
-        return NamesProjection(features, names, dim)
+        return NamesProjection(features, names, dim, hidden)
     if not hidden:
         return nn.Linear(features, dim)
     layers = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(_DROPOUT), nn.Linear(hidden, dim))
@@ -32,11 +32,18 @@ class NamesProjection(nn.Module):
     ConSE's convex combination (Norouzi et al. 2014, arXiv 1312.5650), with a constant weight on a
     direction of no name: without it a window of noise would be the name that it resembles least
     badly.
+
+    Args:
+        features: their width.
+        names: how many there are.
+        dim: dimension of the teacher's space.
+        rank: of the classifier's weights, two factors of which are smaller than the whole; 0: all.
     """
 
-    def __init__(self, features: int, names: int, dim: int) -> None:
+    def __init__(self, features: int, names: int, dim: int, rank: int = 0) -> None:
         super().__init__()
-        self.classifier = nn.Linear(features, names)
+        self._rank = min(rank, features, names)
+        self.classifier = _make_classifier(features, names, self._rank)
         self.anchors = nn.Linear(names, dim)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -53,10 +60,24 @@ class NamesProjection(nn.Module):
             bias: float32[names].
             anchors: float32[names, dim], unit rows.
         """
-        self.classifier.weight.copy_(weight)
-        self.classifier.bias.copy_(bias)
+        parameters = (*_factors(weight, self._rank), bias) if self._rank else (weight, bias)
+        for own, given in zip(self.classifier.parameters(), parameters, strict=True):
+            own.copy_(given)
         self.anchors.weight.copy_(anchors.T)
         self.anchors.bias.copy_(_NONE * _farthest(anchors))
+
+
+def _make_classifier(features: int, names: int, rank: int) -> nn.Module:
+    if not rank:
+        return nn.Linear(features, names)
+    return nn.Sequential(nn.Linear(features, rank, bias=False), nn.Linear(rank, names))
+
+
+def _factors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """The two whose product is nearest to the weights (Eckart and Young 1936), the first ahead."""
+    left, values, right = torch.linalg.svd(weight, full_matrices=False)
+    roots = values[:rank].sqrt()
+    return roots[:, None] * right[:rank], left[:, :rank] * roots
 
 
 def _farthest(anchors: Tensor) -> Tensor:

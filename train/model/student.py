@@ -31,7 +31,8 @@ class Student(nn.Module):
     Args:
         audio_config: says which tower; see `train.model.towers.make_tower`.
         dim: dimension of the teacher's space.
-        projection_hidden: width of the projection's hidden layer; 0 makes it linear.
+        projection_hidden: width of the projection's hidden layer, 0 makes it linear; by names the
+            rank of the layer that tells them.
         projection_names: of a projection by the belief in names; 0: it is none.
     """
 
@@ -149,12 +150,13 @@ class StudentInit:
         """The student; its projection is new."""
         return self._begun(Student(self.audio_config, dim, projection_hidden))
 
-    def naming_student(self, species: Sequence[str], anchors: Tensor) -> Student:
+    def naming_student(self, species: Sequence[str], anchors: Tensor, rank: int = 0) -> Student:
         """The student that projects by the names that its start's layer tells.
 
         Args:
             species: ids.
             anchors: float32[species, dim], unit rows.
+            rank: to which that layer's weights are reduced; 0: they are kept.
 
         Raises:
             ConfigError: it begins with no such layer, or that tells none of them.
@@ -169,7 +171,7 @@ class StudentInit:
         if not known:
             raise ConfigError("projection_names: it tells none of the data set's species")
         rows = [place[species[n]] for n in known]
-        student = Student(self.audio_config, anchors.shape[1], projection_names=len(known))
+        student = Student(self.audio_config, anchors.shape[1], rank, len(known))
         projection = student.projection
         assert isinstance(projection, NamesProjection)
         projection.lay(self.classifier.weight[rows], self.classifier.bias[rows], anchors[known])
