@@ -194,7 +194,7 @@ def _service(args: argparse.Namespace, settings: Settings) -> int:
     text = service.unit(plan, user)
     if args.action == "show":
         return service.show(text)
-    return service.install(text, secrets=plan.secrets)
+    return service.install(text, secrets=plan.secrets, announced=plan.announced)
 
 
 def _web(args: argparse.Namespace, settings: Settings) -> int:

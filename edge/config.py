@@ -126,11 +126,9 @@ class Settings:
     voices: str = "withhold"
     """Whether sound in which people speak is kept."""
     clip_format: str = "flac"
-    clip_before: float = 3.0
-    """Seconds of sound before a detection."""
+    clip_before: float = 3.0  # seconds of sound before a detection
     clip_after: float = 3.0
-    clip_most: float = 30.0
-    """Seconds of a clip at most."""
+    clip_most: float = 30.0  # seconds of a clip at most
     clips_mb: float = 2000.0
     """Megabytes of all clips together; the oldest go."""
     clips_days: float = 0.0
@@ -164,6 +162,8 @@ class Settings:
     back_days: float = 30.0
     weekly: str = "mon 08:00"
     """Day and local time of the weekly report."""
+    web: str | None = None
+    """HOST:PORT of the station's page, which a live listener serves beside."""
     public_url: str | None = None
     metrics: str | None = None
     metrics_species: bool = False

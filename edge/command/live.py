@@ -9,6 +9,7 @@ from itertools import chain
 
 from edge.command.clips import clip_config, open_clips
 from edge.command.opening import open_listener, open_recognizer, open_records, shows_status
+from edge.command.page_beside import page_beside
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError
@@ -48,7 +49,7 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
     """
     return_what_is_freed()
     notifier = Notifier()
-    with stopping() as stop:
+    with stopping() as stop, page_beside(settings):
         loaded = _listen(settings, None, stop, notifier)
         while stop.take_reload():
             notifier.reloading()

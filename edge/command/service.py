@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.command.opening import open_listener, open_recognizer
+from edge.command.page_beside import check_page
 from edge.config import resolve
 from edge.contract.errors import ServiceError
+from edge.service.announcement import FOLDER
+from edge.service.announcement import NAME as ANNOUNCED
+from edge.service.files import content, remove, restore, write
 from edge.service.plan import ServicePlan, plan_service
 from edge.service.unit import (
     ENVIRONMENT_NAME,
@@ -45,6 +49,7 @@ def plan(flags: Mapping[str, Any], config: Path | None) -> ServicePlan:
     station = {} if file else {"station": STATE_DIRECTORY}
     planned = plan_service(resolve({**station, **flags}, {}, file), flags, file)
     settings = resolve({**station, **flags}, os.environ, file)
+    check_page(settings)
     read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
     open_listener(settings, open_recognizer(settings, live=True))
     for name in filter(lambda name: name.startswith("BIRDLISTEN_"), os.environ):
@@ -106,23 +111,27 @@ def show(text: str) -> int:
     return 0
 
 
-def install(text: str, units: Path = UNITS, secrets: str = "") -> int:
+def install(
+    text: str, units: Path = UNITS, secrets: str = "", announced: str = "", avahi: Path = FOLDER
+) -> int:
     """Write the unit, and start it now and at each boot; a failure leaves what was there before.
 
     Args:
         text: of the unit.
         units: folder of systemd.
         secrets: of the environment file, for root alone; empty writes none.
+        announced: announcement of the page; empty writes none.
+        avahi: folder of announcements; without avahi there is none.
 
     Raises:
         ServiceError: there is no systemd, or it may not be changed.
     """
-    file = units / NAME
-    with _all_or_nothing(file, units / ENVIRONMENT_NAME):
-        _remove(units / ENVIRONMENT_NAME)
-        if secrets:
-            _write(units / ENVIRONMENT_NAME, os.fsencode(secrets), 0o600)
-        _write(file, os.fsencode(text), 0o644)
+    file, page = units / NAME, avahi / ANNOUNCED
+    hidden = units / ENVIRONMENT_NAME
+    with _all_or_nothing(units, avahi):
+        restore(hidden, os.fsencode(secrets) or None, 0o600)
+        restore(page, announced.encode() if announced and avahi.is_dir() else None, 0o644)
+        write(file, os.fsencode(text), 0o644)
         _make_writable(text)
         _systemctl("daemon-reload")
         _systemctl("enable", "--now", NAME)
@@ -132,18 +141,20 @@ def install(text: str, units: Path = UNITS, secrets: str = "") -> int:
 
 
 @contextmanager
-def _all_or_nothing(unit: Path, secrets: Path) -> Iterator[None]:
-    """A failure leaves both files as they were, and systemd is told so."""
-    before = {file: _content(file) for file in (unit, secrets)}
+def _all_or_nothing(units: Path, avahi: Path) -> Iterator[None]:
+    """A failure leaves all files as they were, and systemd is told so."""
+    unit = units / NAME
+    modes = {unit: 0o644, units / ENVIRONMENT_NAME: 0o600, avahi / ANNOUNCED: 0o644}
+    before = {file: content(file) for file in modes}
     try:
         yield
     except BaseException:
-        if any(_content(file) != content for file, content in before.items()):
+        if any(content(file) != kept for file, kept in before.items()):
             if before[unit] is None:
                 _ask_quietly("disable", "--now", NAME)
             with suppress(ServiceError):  # the first failure is the one to tell
-                _restore(unit, before[unit], 0o644)
-                _restore(secrets, before[secrets], 0o600)
+                for file, mode in modes.items():
+                    restore(file, before[file], mode)
             _ask_quietly("daemon-reload")
         raise
 
@@ -151,43 +162,6 @@ def _all_or_nothing(unit: Path, secrets: Path) -> Iterator[None]:
 def _ask_quietly(*arguments: str) -> None:
     with suppress(OSError):
         subprocess.run(["systemctl", *arguments], capture_output=True)
-
-
-def _content(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
-
-
-def _restore(file: Path, content: bytes | None, mode: int) -> None:
-    if content is None:
-        _remove(file)
-    else:
-        _write(file, content, mode)
-
-
-def _write(file: Path, content: bytes, mode: int) -> None:
-    """Write a file anew, which nobody else can read in the meantime either."""
-    _remove(file)
-    try:
-        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(opened, "wb") as stream:
-            stream.write(content)
-        file.chmod(mode)  # whatever the umask
-    except OSError as error:
-        raise _unwritable(file, error) from error
-
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(file, error) from error
-
-
-def _unwritable(file: Path, error: OSError) -> ServiceError:
-    return ServiceError(f"{file}: {error.strerror}; run it with sudo")
 
 
 def _make_writable(text: str) -> None:
@@ -214,7 +188,7 @@ def status() -> int:
     return _systemctl("status", "--no-pager", NAME, check=False)
 
 
-def uninstall(units: Path = UNITS) -> int:
+def uninstall(units: Path = UNITS, avahi: Path = FOLDER) -> int:
     """Stop it and take the unit away; records stay.
 
     Raises:
@@ -225,8 +199,9 @@ def uninstall(units: Path = UNITS) -> int:
         raise ServiceError(f"{file}: not installed; birdlisten service install")
     place = writable_folder(file.read_text("utf-8", "surrogateescape")) or STATE_DIRECTORY
     _systemctl("disable", "--now", NAME)
-    _remove(file)
-    _remove(units / ENVIRONMENT_NAME)
+    remove(file)
+    remove(units / ENVIRONMENT_NAME)
+    remove(avahi / ANNOUNCED)
     _systemctl("daemon-reload")
     print(f"stopped and taken away; the records stay in {place}")
     return 0

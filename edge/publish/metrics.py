@@ -13,6 +13,7 @@ from edge.publish.courier import Courier
 from edge.publish.queue import Place
 from edge.records.reader import RecordReader, open_records, told
 from edge.records.schema import FILE_NAME, log_of
+from edge.system.address import host_and_port
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -143,11 +144,9 @@ def serve(address: str, metrics: StationMetrics) -> None:
         ) from error
     registry = CollectorRegistry(auto_describe=False)
     registry.register(metrics)
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 65536):
-        raise ConfigError(f"metrics: {address!r}, expected HOST:PORT such as 127.0.0.1:9690")
+    host, port = host_and_port("metrics", address)
     try:
-        start_http_server(int(port), host.strip("[]"), registry)
+        start_http_server(port, host, registry)
     except OSError as error:
         raise ConfigError(f"metrics: {address}: {in_words(error)}; name another port") from error
 

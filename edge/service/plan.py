@@ -9,6 +9,7 @@ from typing import Any
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.decision.selection import is_file
+from edge.service.announcement import announcement
 from edge.service.unit import STATE_DIRECTORY, environment_text, is_representable
 from edge.source.stream import check_ffmpeg, is_url
 from edge.system.redaction import redacted
@@ -27,6 +28,8 @@ class ServicePlan:
     """None is systemd's state directory."""
     secrets: str
     """Content of the environment file; empty if there is nothing to hide."""
+    announced: str = ""
+    """Content of avahi's file; empty if there is no page that others reach."""
 
     @property
     def folder(self) -> str:
@@ -59,6 +62,7 @@ def plan_service(settings: Settings, flags: Mapping[str, Any], config: Path | No
         tuple(word for name in given for word in _words(name, given[name], settings)),
         given.get("station"),
         environment_text("BIRDLISTEN_INPUT", source) if source and secret else "",
+        announcement(settings.web),
     )
 
 

@@ -1,10 +1,10 @@
 """Settings of the web server: where it listens, and whom it lets in."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from edge.contract.errors import ConfigError
+from edge.system.address import is_loopback
 
 LOCAL = "127.0.0.1"
 
@@ -51,18 +51,9 @@ class WebConfig:
     @property
     def is_private(self) -> bool:
         """Only this machine reaches it: nobody needs a token."""
-        return self.public_url is None and _is_loopback(self.host)
+        return self.public_url is None and is_loopback(self.host)
 
     @property
     def prefix(self) -> str:
         """Path of the public URL, without a slash at its end."""
         return urlsplit(self.public_url or "").path.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,6 +13,7 @@ from edge.cli import main
 from edge.command import service
 from edge.config import DEMO_BUNDLE
 from edge.contract.errors import ServiceError
+from edge.service.announcement import announcement
 from edge.service.unit import ENVIRONMENT_NAME, NAME, UnitConfig, unit_text
 
 HOSTILE = [
@@ -333,6 +335,44 @@ def test_a_failed_install_leaves_what_was_there_before(
     assert (tmp_path / NAME).read_text() == "old\n"
     assert (tmp_path / ENVIRONMENT_NAME).read_text() == "old secret\n"
     assert (tmp_path / ENVIRONMENT_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_page_is_announced_as_long_as_it_is_installed(systemctl: Path, tmp_path: Path) -> None:
+    units, avahi = tmp_path / "units", tmp_path / "avahi"
+    units.mkdir()
+    avahi.mkdir()
+    text = announcement("0.0.0.0:8090")
+    service.install("unit\n", units, announced=text, avahi=avahi)
+    group = ElementTree.parse(avahi / NAME).getroot()
+    assert (group.findtext("service/type"), group.findtext("service/port")) == (
+        "_http._tcp",
+        "8090",
+    )
+    service.install("unit\n", units, avahi=avahi)  # without a page this time
+    assert list(avahi.iterdir()) == []
+    service.install("unit\n", units, announced=text, avahi=avahi)
+    service.uninstall(units, avahi)
+    assert list(avahi.iterdir()) == []
+
+
+def test_a_failed_install_announces_nothing(systemctl: Path, tmp_path: Path, monkeypatch) -> None:
+    avahi = tmp_path / "avahi"
+    avahi.mkdir()
+    monkeypatch.setenv("SYSTEMCTL_EXIT", "1")
+    with pytest.raises(ServiceError, match="daemon-reload failed"):
+        service.install("unit\n", tmp_path, announced=announcement("[::]:80"), avahi=avahi)
+    assert list(avahi.iterdir()) == []
+
+
+def test_without_avahi_nothing_is_announced(systemctl: Path, tmp_path: Path) -> None:
+    text = announcement("0.0.0.0:8090")
+    assert service.install("unit\n", tmp_path, announced=text, avahi=tmp_path / "none") == 0
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("page", [None, "127.0.0.1:8080", "localhost:80", "[::1]:8080"])
+def test_a_page_that_nobody_else_reaches_is_not_announced(page: str | None) -> None:
+    assert announcement(page) == ""
 
 
 @pytest.mark.parametrize(

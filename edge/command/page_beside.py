@@ -1,0 +1,107 @@
+"""The station's page beside a listener, in a process of its own that ends with it."""
+
+import logging
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from edge.config import Settings
+from edge.contract.errors import MissingPackageError
+from edge.system.address import host_and_port
+from edge.system.process import leashed, python_module
+
+_LOG = logging.getLogger(__name__)
+USUAL = "127.0.0.1:8080"
+"""Where the page is if nobody says where: this machine alone reaches it."""
+_FIRST_S, _LONGEST_S, _LOOK_S, _CLOSING_S = 2.0, 600.0, 0.5, 10.0
+
+
+def check_page(settings: Settings) -> None:
+    """Refuse a page that can't be served, now rather than beside a listener.
+
+    Raises:
+        ConfigError: `web` is no address.
+        MissingPackageError: the packages of the extra `web` are not installed.
+    """
+    if settings.web is None:
+        return
+    host_and_port("web", settings.web)
+    if find_spec("uvicorn") is None:
+        raise MissingPackageError("web: needs uvicorn: pip install 'birdlisten[web]'")
+
+
+@contextmanager
+def page_beside(settings: Settings) -> Iterator[None]:
+    """Serve the page at the settings' `web`, if any; listening goes on whatever befalls it.
+
+    Raises:
+        BirdlistenError: as `check_page` does.
+    """
+    if settings.web is None:
+        yield
+        return
+    check_page(settings)
+    keeper = _Keeper(_command(settings, settings.web))
+    # The kernel ends a child with the thread that has started it.
+    thread = threading.Thread(target=keeper.keep, name="page", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        keeper.stop.set()
+        thread.join(_CLOSING_S)
+
+
+@dataclass
+class _Keeper:
+    """Starts the page, and again when it fails, more and more slowly.
+
+    It never gives up: at boot the network, whose address it is to have, comes later.
+    """
+
+    command: list[str]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def keep(self) -> None:
+        wait_s = _FIRST_S
+        while (code := self._run()) is not None:
+            _LOG.warning("web: the page has ended (%d); once more in %.0f s", code, wait_s)
+            if self.stop.wait(wait_s):
+                return
+            wait_s = min(2 * wait_s, _LONGEST_S)
+
+    def _run(self) -> int | None:
+        """Exit code of the page; None: it was to end."""
+        try:
+            page = subprocess.Popen(
+                leashed(self.command),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C is for the listener, which then ends the page
+            )
+        except OSError as error:
+            _LOG.debug("web: %s", error)
+            return 1
+        while (code := page.poll()) is None:
+            if self.stop.wait(_LOOK_S):
+                page.terminate()
+                page.wait()
+                return None
+        return None if self.stop.is_set() else code
+
+
+def _command(settings: Settings, address: str) -> list[str]:
+    """The page of the same station, by the same names."""
+    host, port = host_and_port("web", address)
+    given = {
+        "host": host,
+        "port": str(port),
+        "station": str(settings.station_path),
+        "bundle": str(settings.bundle_path),
+        "language": settings.language,
+        "public-url": settings.public_url,
+    }
+    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    return python_module("edge", "web", *words, *(["--quiet"] if settings.quiet else []))
