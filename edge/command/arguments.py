@@ -3,7 +3,7 @@
 import argparse
 import os
 import re
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,16 +76,16 @@ def parse(arguments: list[str], commands: Collection[str]) -> argparse.Namespace
         ConfigError: the first word is no command, and no recording.
     """
     parser = _parser()
-    return parser.parse_args(_with_command(arguments, commands, _takes_value(parser)))
+    return parser.parse_args(_with_command(arguments, commands, _flags_with_value(parser)))
 
 
 def _with_command(
-    arguments: list[str], commands: Collection[str], takes_value: Container[str]
+    arguments: list[str], commands: Collection[str], needs_value: Mapping[str, bool]
 ) -> list[str]:
     """The command line with its command first, wherever it stood, or the one that is meant."""
     if arguments[:1] in (["-h"], ["--help"], ["--version"]):
         return arguments
-    place = _first_word(arguments, takes_value)
+    place = _first_word(arguments, commands, needs_value)
     if place is None:
         return ["listen", *arguments]
     word = arguments[place]
@@ -99,24 +99,29 @@ def _with_command(
     )
 
 
-def _first_word(arguments: Sequence[str], takes_value: Container[str]) -> int | None:
+def _first_word(
+    arguments: Sequence[str], commands: Collection[str], needs_value: Mapping[str, bool]
+) -> int | None:
     """Place of the first argument that is neither a flag nor the value of one."""
     place = 0
     while place < len(arguments):
         argument = arguments[place]
         if not argument.startswith("-") or argument == "-":
             return place
-        place += 2 if argument in takes_value else 1
+        following = arguments[place + 1 : place + 2]
+        is_free = any(word.startswith("-") or word in commands for word in following)
+        has_value = needs_value.get(argument, False) or (argument in needs_value and not is_free)
+        place += 2 if has_value else 1
     return None
 
 
-def _takes_value(parser: argparse.ArgumentParser) -> set[str]:
-    """Flags of any command that another argument belongs to."""
+def _flags_with_value(parser: argparse.ArgumentParser) -> dict[str, bool]:
+    """Flags of any command that another argument belongs to: always, or if one is there."""
     (commands,) = (
         action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
     )
     return {
-        flag
+        flag: action.nargs != argparse.OPTIONAL
         for command in commands.choices.values()
         for action in command._actions
         for flag in action.option_strings

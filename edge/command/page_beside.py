@@ -3,13 +3,15 @@
 import logging
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import IO
 
 from edge.config import Settings
-from edge.contract.errors import MissingPackageError
+from edge.contract.errors import MissingPackageError, in_words
 from edge.system.address import host_and_port
 from edge.system.process import leashed, python_module
 
@@ -44,7 +46,8 @@ def page_beside(settings: Settings) -> Iterator[None]:
         yield
         return
     check_page(settings)
-    keeper = _Keeper(_command(settings, settings.web))
+    level = logging.ERROR if settings.quiet else logging.INFO
+    keeper = _Keeper(page_command(settings, settings.web), level)
     # The kernel ends a child with the thread that has started it.
     thread = threading.Thread(target=keeper.keep, name="page", daemon=True)
     thread.start()
@@ -63,15 +66,25 @@ class _Keeper:
     """
 
     command: list[str]
+    level: int
+    """Of what it says."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def keep(self) -> None:
-        wait_s = _FIRST_S
+        wait_s, begun = _FIRST_S, time.monotonic()
         while (code := self._run()) is not None:
+            if time.monotonic() - begun > _LONGEST_S:
+                wait_s = _FIRST_S  # it ran well
             _LOG.warning("web: the page has ended (%d); once more in %.0f s", code, wait_s)
             if self.stop.wait(wait_s):
                 return
-            wait_s = min(2 * wait_s, _LONGEST_S)
+            wait_s, begun = min(2 * wait_s, _LONGEST_S), time.monotonic()
+
+    def _pass_on(self, said: IO[str]) -> None:
+        """Say what the page says, which is errors alone if that was asked for."""
+        with said:
+            for line in said:
+                _LOG.log(self.level, "%s", line.strip().removeprefix("birdlisten: "))
 
     def _run(self) -> int | None:
         """Exit code of the page; None: it was to end."""
@@ -79,11 +92,15 @@ class _Keeper:
             page = subprocess.Popen(
                 leashed(self.command),
                 stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # nothing is written across the status line
+                encoding="utf-8",
+                errors="replace",
                 start_new_session=True,  # a Ctrl-C is for the listener, which then ends the page
             )
         except OSError as error:
-            _LOG.debug("web: %s", error)
+            _LOG.warning("web: %s", in_words(error))
             return 1
+        threading.Thread(target=self._pass_on, args=(page.stderr,), daemon=True).start()
         while (code := page.poll()) is None:
             if self.stop.wait(_LOOK_S):
                 page.terminate()
@@ -92,7 +109,7 @@ class _Keeper:
         return None if self.stop.is_set() else code
 
 
-def _command(settings: Settings, address: str) -> list[str]:
+def page_command(settings: Settings, address: str) -> list[str]:
     """The page of the same station, by the same names."""
     host, port = host_and_port("web", address)
     given = {

@@ -15,7 +15,7 @@ from edge.command.opening import open_listener, open_recognizer
 from edge.command.page_beside import check_page
 from edge.config import resolve
 from edge.contract.errors import ServiceError
-from edge.service.announcement import FOLDER
+from edge.service.announcement import FOLDER, check_port
 from edge.service.announcement import NAME as ANNOUNCED
 from edge.service.files import content, remove, restore, write
 from edge.service.plan import ServicePlan, plan_service
@@ -50,6 +50,7 @@ def plan(flags: Mapping[str, Any], config: Path | None) -> ServicePlan:
     planned = plan_service(resolve({**station, **flags}, {}, file), flags, file)
     settings = resolve({**station, **flags}, os.environ, file)
     check_page(settings)
+    check_port(settings.web)
     read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
     open_listener(settings, open_recognizer(settings, live=True))
     for name in filter(lambda name: name.startswith("BIRDLISTEN_"), os.environ):
@@ -134,7 +135,8 @@ def install(
         write(file, os.fsencode(text), 0o644)
         _make_writable(text)
         _systemctl("daemon-reload")
-        _systemctl("enable", "--now", NAME)
+        _systemctl("enable", NAME)
+        _systemctl("restart", NAME)  # one that runs already has the flags of before
     place = writable_folder(text) or STATE_DIRECTORY
     print(f"{file}: started, and at each boot from now on. Records: {place}")
     return 0

@@ -5,10 +5,13 @@ Phones and browsers that look for web servers find it there, at the recorder's n
 
 from pathlib import Path
 
+from edge.contract.errors import ConfigError
 from edge.system.address import host_and_port, is_loopback
 
 FOLDER = Path("/etc/avahi/services")
 NAME = "birdlisten.service"
+_UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_USUAL_UNPRIVILEGED = 1024
 _TEMPLATE = """\
 <?xml version="1.0" standalone="no"?>
 <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
@@ -32,3 +35,23 @@ def announcement(page: str | None) -> str:
         return ""
     host, port = host_and_port("web", page)
     return "" if is_loopback(host) else _TEMPLATE.format(port=port)
+
+
+def check_port(page: str | None) -> None:
+    """Refuse a port that a service without privileges can't have.
+
+    Raises:
+        ConfigError: it is one of root's.
+    """
+    if page is None:
+        return
+    host, port = host_and_port("web", page)
+    try:
+        least = int(_UNPRIVILEGED.read_text())
+    except (OSError, ValueError):
+        least = _USUAL_UNPRIVILEGED
+    if port < least:
+        raise ConfigError(
+            f"web: port {port} is for root alone, and the service is not run by root; expected one "
+            f"from {least} on, such as {host}:8080"
+        )

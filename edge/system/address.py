@@ -1,8 +1,11 @@
 """Addresses that a setting names: HOST:PORT."""
 
+import re
 from ipaddress import ip_address
 
 from edge.contract.errors import ConfigError
+
+_ADDRESS = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[\w.-]+)):(?P<port>[0-9]{1,5})")
 
 
 def host_and_port(setting: str, address: str) -> tuple[str, int]:
@@ -11,17 +14,23 @@ def host_and_port(setting: str, address: str) -> tuple[str, int]:
     Raises:
         ConfigError: it is none.
     """
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and port.isascii() and int(port) < 65536):
-        raise ConfigError(f"{setting}: {address!r}, expected HOST:PORT such as 127.0.0.1:8080")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    found = _ADDRESS.fullmatch(address)
+    if not (found and 0 < int(found["port"]) < 65536 and is_address(found["v6"] or "::")):
+        raise ConfigError(
+            f"{setting}: {address!r}, expected HOST:PORT such as 127.0.0.1:8080 or [::1]:8080"
+        )
+    return found["v6"] or found["host"], int(found["port"])
+
+
+def is_address(text: str) -> bool:
+    """True for an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:
     """True if only this machine reaches a host."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)

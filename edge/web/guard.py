@@ -9,7 +9,6 @@ A server that only this machine reaches lets everybody keep, but for what came t
 
 import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -17,6 +16,7 @@ from starlette.requests import HTTPConnection, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge.system.address import is_address
 from edge.web.config import WebConfig
 from edge.web.limits import Bucket
 from edge.web.proxy import route_path
@@ -57,7 +57,9 @@ class Guard:
         """The refusal; None lets it in, and notes its role."""
         headers, path = Headers(scope=scope), route_path(scope)
         if not self._is_ours(scope["seen_host"]):
-            return _refusal(400, "this server does not go by that name; see --names")
+            return _refusal(
+                400, "this server does not go by that name; see --names of birdlisten web"
+            )
         if self._failures.is_empty(scope["peer"]):
             return _refusal(429, "too many wrong tokens", {"Retry-After": "10"})
         role = scope["role"] = self._role(scope, headers)
@@ -99,7 +101,7 @@ class Guard:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             return False
-        return _is_address(name) or name in self._names
+        return is_address(name) or name in self._names
 
     def _is_from_us(self, scope: Scope, headers: Headers) -> bool:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -132,17 +134,11 @@ def is_guest(request: HTTPConnection) -> bool:
 
 def _names(config: WebConfig) -> Iterable[str]:
     machine = socket.gethostname()
-    yield from ("localhost", machine, f"{machine}.local", config.host, *config.names)
+    label = machine.partition(".")[0]  # which avahi announces
+    yield from ("localhost", machine, f"{machine}.local", f"{label}.local", label)
+    yield from (config.host, *config.names)
     if config.public_url is not None:
         yield urlsplit(config.public_url).hostname or ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _way_in(scope: Scope, headers: Headers) -> Response:

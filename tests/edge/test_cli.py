@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 from edge.cli import COMMANDS
+from edge.command.arguments import parse
+from edge.command.page_beside import USUAL
 from edge.contract.bundle import load_bundle
 from edge.recognition.recognizer import Recognizer
 from edge.source.framing import frame_waveform
@@ -256,3 +258,20 @@ def test_a_misspelt_variable_is_a_usage_error(
     ended = birdlisten("devices")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert "did you mean 'BIRDLISTEN_THRESHOLD'" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command", "web"),
+    [
+        (["--web", "--device", "0"], "listen", USUAL),
+        (["--device", "0", "--web"], "listen", USUAL),
+        (["--web", "listen", "--device", "0"], "listen", USUAL),
+        (["--web", "0.0.0.0:80", "listen"], "listen", "0.0.0.0:80"),
+        (["--web", "0.0.0.0:80", "--latitude", "-33"], "listen", "0.0.0.0:80"),
+        (["--latitude", "-33", "--web", "--input", "rtsp://cam/live"], "listen", USUAL),
+    ],
+    ids=" ".join,
+)
+def test_a_flag_with_or_without_a_value_hides_no_command(arguments, command, web) -> None:
+    args = parse(arguments, COMMANDS)
+    assert (args.command, args.web) == (command, web)

@@ -131,7 +131,8 @@ def test_it_is_installed_started_and_taken_away_again(systemctl: Path, tmp_path:
     asked = systemctl.read_text().splitlines()
     assert asked == [
         "daemon-reload",
-        f"enable --now {NAME}",
+        f"enable {NAME}",
+        f"restart {NAME}",
         f"disable --now {NAME}",
         "daemon-reload",
     ]
@@ -360,7 +361,7 @@ def test_a_failed_install_announces_nothing(systemctl: Path, tmp_path: Path, mon
     avahi.mkdir()
     monkeypatch.setenv("SYSTEMCTL_EXIT", "1")
     with pytest.raises(ServiceError, match="daemon-reload failed"):
-        service.install("unit\n", tmp_path, announced=announcement("[::]:80"), avahi=avahi)
+        service.install("unit\n", tmp_path, announced=announcement("[::]:8080"), avahi=avahi)
     assert list(avahi.iterdir()) == []
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.command.page_beside import check_page
+pytest.importorskip("uvicorn")
+from edge.command import service
+from edge.command.page_beside import check_page, page_command
 from edge.config import Settings
 from edge.contract.errors import ConfigError, MissingPackageError
 from tests.support import ROOT
@@ -95,11 +97,32 @@ def test_no_page_outlives_a_killed_listener(listener, port: int) -> None:
 def test_a_port_that_another_has_does_not_hold_the_listener_up(listener, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         assert eventually(lambda: page_of(listener) is not None)
+        first = page_of(listener)
+        assert eventually(lambda: page_of(listener) not in (None, first))
         assert listener.poll() is None
     assert eventually(lambda: answers(port))
 
 
-NO_ADDRESSES = ["", "8080", "host:", ":8080", "h:99999", "h:x", "h:\uff18\uff10"]
+def test_the_service_announces_the_page_that_it_has() -> None:
+    plan = service.plan({"web": "0.0.0.0:8090"}, None)
+    assert ("--web", "0.0.0.0:8090") == plan.arguments
+    assert "<port>8090</port>" in plan.announced
+    with pytest.raises(ConfigError, match="port 80 is for root alone"):
+        service.plan({"web": "0.0.0.0:80"}, None)
+
+
+def test_the_page_is_of_the_listeners_station(tmp_path: Path) -> None:
+    page = Settings(web="[::]:80", station=str(tmp_path), language="de", quiet=True)
+    words = page_command(page, "[::]:80")
+    for word in ("--host=::", "--port=80", f"--station={tmp_path}", "--language=de", "--quiet"):
+        assert word in words
+
+
+NO_ADDRESSES = [
+    *("::1", "2001:db8::5", "[::1", "[x]:80", "http://0.0.0.0:8080", "h:0", "a b:80"),
+    "h:" + 5000 * "8",
+    *("", "8080", "host:", ":8080", "h:99999", "h:x", "h:\uff18\uff10"),
+]
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
