@@ -16,7 +16,7 @@ from train.model.frontend import LogMelSpec
 
 C = TypeVar("C")
 LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "info_nce")
-_PROBABILITIES = ("mix", "background_prob")
+_SHARES = ("birdless", "least_chance", "favoured_windows", "mix", "background_prob")
 _FORMER = {
     "background": "background_prob",
     "backgrounds": "extra_backgrounds",
@@ -78,6 +78,12 @@ class HeardConfig:
         """Of a CNN."""
         return LogMelSpec(hop_samples=self.frame_hop_samples, mel_bins=self.mel_bins)
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't train."""
+        _check_positive(self, ("window_s", "frame_hop_samples", "mel_bins", "rehearsed_mixtures"))
+        _check_count(self, ("mixtures",))
+        _check_share(self, _SHARES)
+
 
 @dataclass(frozen=True)
 class PretrainConfig(HeardConfig):
@@ -117,14 +123,14 @@ class PretrainConfig(HeardConfig):
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
+        super().__post_init__()
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
-        shares = ("birdless", "least_chance", "audio_ema", "favoured_windows", *_PROBABILITIES)
         free = (
             *("seed", "species_weight", "snapshot_every", "background_db", "gain_db"),
-            *("map_weight", "local_features", "audio_weight_decay", *shares),
+            *("map_weight", "local_features", "audio_weight_decay", "audio_ema", *_SHARES),
         )
         _check_positive(self, [name for name in numbers if name not in free])
-        _check_share(self, shares)
+        _check_share(self, ("audio_ema",))
 
 
 @dataclass(frozen=True)
@@ -200,13 +206,10 @@ class DistillConfig(HeardConfig):
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: {self.loss!r} is not one of {LOSSES}")
-        positive = ("window_s", "temperature", "batch", "learning_rate", "accumulate")
-        _check_positive(self, positive)
-        if self.steps < 0:
-            raise ConfigError(f"steps: {self.steps} is below 0")
-        _check_share(
-            self, ("smoothing", "outliers", "tower_share", "ema", "least_chance", *_PROBABILITIES)
-        )
+        super().__post_init__()
+        _check_positive(self, ("temperature", "batch", "learning_rate", "accumulate"))
+        _check_count(self, ("steps", "projection_hidden"))
+        _check_share(self, ("smoothing", "outliers", "tower_share", "ema"))
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
@@ -254,6 +257,12 @@ def _check_positive(config: Any, names: Sequence[str]) -> None:
     for name in names:
         if not 0 < getattr(config, name) < math.inf:
             raise ConfigError(f"{name}: {getattr(config, name)} is not a positive number")
+
+
+def _check_count(config: Any, names: Sequence[str]) -> None:
+    for name in names:
+        if getattr(config, name) < 0:
+            raise ConfigError(f"{name}: {getattr(config, name)} is below 0")
 
 
 def _check_share(config: Any, names: Sequence[str]) -> None:

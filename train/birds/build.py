@@ -6,7 +6,9 @@ Each data set is manifest.csv and taxonomy.csv; its paths lead into the archive,
 copied. `data/birds-fold0` to `-fold4` have the splits train, test, unseen and others;
 `data/birds-base` is what trains in every fold; `data/birds` is everything, as training data. What
 nobody vouches for is `unlabelled` and nameless, on its author's side. A fifth of the background
-recordings is `test`, a fifth `validation`, by the recording they are cut from.
+recordings is `test`, a fifth `validation`, by the recording they are cut from. `heard.txt` in
+`data/birds` names the species that every fold trains on by sound: for these holds what the folds
+measure.
 """
 
 import csv
@@ -25,6 +27,7 @@ from train.birds.commons_links import page
 from train.birds.folds import FOLDS, OTHERS, TEST, TRAIN, UNSEEN, base, split
 from train.data.dataset import REQUIRED, UNLABELLED
 
+HEARD = "heard.txt"
 COLUMNS = (*REQUIRED, "set", "author", "url")
 
 
@@ -49,7 +52,21 @@ def build(archive: Path, output: Path) -> list[Path]:
     for folder, part in ((base_folder(output), base(rows)), (output, rows)):
         birds = _training(row for row in part if row.set_name != "background")
         written.append(_write(folder, taxonomy, [*birds, *_background(rows)]))
+    (output / HEARD).write_text("".join(f"{name}\n" for name in heard(rows)), encoding="utf-8")
     return written
+
+
+def heard(rows: Sequence[ArchiveRow]) -> list[str]:
+    """Scientific names of the species of which recordings are in every fold's training."""
+    trained = [
+        {
+            row.scientific_name
+            for row in split(rows, fold).train
+            if row.kind == "audio" and row.is_labelled
+        }
+        for fold in range(FOLDS)
+    ]
+    return sorted(set.intersection(*trained))
 
 
 def base_folder(output: Path) -> Path:

@@ -37,12 +37,13 @@ class NamesProjection(nn.Module):
         features: their width.
         names: how many there are.
         dim: dimension of the teacher's space.
-        rank: of the classifier's weights, two factors of which are smaller than the whole; 0: all.
+        rank: of the classifier's weights, kept as two factors if these are smaller; 0: kept whole.
     """
 
     def __init__(self, features: int, names: int, dim: int, rank: int = 0) -> None:
         super().__init__()
-        self._rank = min(rank, features, names)
+        saves = 0 < rank * (features + names) < features * names
+        self._rank = rank if saves else 0
         self.classifier = _make_classifier(features, names, self._rank)
         self.anchors = nn.Linear(names, dim)
 

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import read_names
 from tests.support import ROOT
 from train.birds.archive import COLUMNS, SETS, ArchiveRow, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
@@ -198,6 +199,17 @@ def test_data_sets_lead_into_the_archive_and_hold_no_copy(tmp_path):
     for item in dataset.items:
         assert item.path.resolve().is_relative_to((tmp_path / "archive").resolve())
     assert {item.split for item in read_dataset(folders[-1]).items if item.species_id} == {"train"}
+
+
+def test_species_that_every_fold_hears_are_named(tmp_path):
+    write_archive(tmp_path / "archive")
+    output = tmp_path / "data" / "birds"
+    folds = map(read_dataset, build(tmp_path / "archive", output)[:FOLDS])
+    trained = [
+        {item.species_id for item in fold.items if (item.kind, item.split) == ("audio", "train")}
+        for fold in folds
+    ]
+    assert set(read_names(output / "heard.txt")) == set.intersection(*trained) - {""}
 
 
 def test_an_incomplete_archive_is_named(tmp_path):
