@@ -3,7 +3,8 @@
 python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16,int8]
                       [--fp16 arithmetic|weights] [--int8 dynamic|weights|static]
                       [--recordings DIR] [--beyond-limits]
-                      [--name NAME] [--licence LICENCE] [--species FILE] [--figures FILE]
+                      [--name NAME] [--licence LICENCE] [--species FILE ...]
+                      [--figures FILE]
 
 The front end is part of the graph: waveform in, unit embedding out. With no arguments: the
 newest run, into a folder `bundle` inside it. Every variant is compared with torch before it is
@@ -32,6 +33,9 @@ from train.ears.recipe import locate
 from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
 
+_ALL = "all"
+"""The set of every species, which each bundle has."""
+
 
 @dataclass(frozen=True)
 class BundleLabel:
@@ -40,9 +44,9 @@ class BundleLabel:
     name: str = ""
     licence: str = ""
     """Of the whole, where the recordings' licences name several."""
-    species: Path | None = None
-    """One scientific name a line: the species set that is listened for by default, named as the
-    file; `all` stays beside it."""
+    species: Sequence[Path] = ()
+    """Species sets, each named as its file with one scientific name a line: the first is listened
+    for by default; `all` stays beside them."""
     figures: Path | None = None
     """JSON of what was measured, for the provenance."""
 
@@ -92,16 +96,24 @@ def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLab
         provenance=_provenance(checkpoint, label),
         **_kept(output, checkpoint),
     )
-    return manifest if label.species is None else _with_set(manifest, label.species, checkpoint)
+    if not label.species:
+        return manifest
+    sets = {file.stem: _read_set(file, checkpoint) for file in label.species}
+    if len(sets) < len(label.species) or _ALL in sets:
+        named = ", ".join(map(str, label.species))
+        raise ConfigError(f"species: {named}: expected files of different names, and none {_ALL!r}")
+    kept = {name: ids for name, ids in manifest.species_sets.items() if name not in sets}
+    return replace(
+        manifest, species_sets={**sets, **kept}, default_species_set=label.species[0].stem
+    )
 
 
-def _with_set(manifest: Manifest, file: Path, checkpoint: Checkpoint) -> Manifest:
+def _read_set(file: Path, checkpoint: Checkpoint) -> list[str]:
     ids = read_names(file)
     unknown = sorted(set(ids) - set(checkpoint.taxonomy.ids))
     if unknown:
         raise ConfigError(f"{file}: not in the checkpoint's taxonomy: {', '.join(unknown)}")
-    sets = {file.stem: ids, **manifest.species_sets}
-    return replace(manifest, species_sets=sets, default_species_set=file.stem)
+    return ids
 
 
 def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -160,7 +172,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--beyond-limits", action="store_true", help="write inexact variants, too")
     parser.add_argument("--name", default="", help="default: the data set's")
     parser.add_argument("--licence", default="", help="default: the recordings' licences")
-    parser.add_argument("--species", type=Path, metavar="FILE", help="names of the default set")
+    parser.add_argument(
+        "--species",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="names of species sets, the default one first",
+    )
     parser.add_argument("--figures", type=Path, metavar="FILE", help="JSON for the provenance")
     args = parser.parse_args(argv)
 

@@ -63,7 +63,9 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run,
     output = tmp_path / "bundle"
     (tmp_path / "garden.txt").write_text("# mine\nParus major\nTurdus merula\n")
     (tmp_path / "figures.json").write_text('{"R@1": 0.5}')
-    label = BundleLabel("mine", "CC0-1.0", tmp_path / "garden.txt", tmp_path / "figures.json")
+    (tmp_path / "park.txt").write_text("Parus major\n")
+    sets = [tmp_path / "garden.txt", tmp_path / "park.txt"]
+    label = BundleLabel("mine", "CC0-1.0", sets, tmp_path / "figures.json")
     manifest = export(run, output, Variants(["fp32"]), label)
     assert (manifest.name, manifest.licence) == ("mine", "CC0-1.0")
     assert manifest.provenance["figures"] == {"R@1": 0.5}
@@ -72,6 +74,7 @@ def test_a_bundle_gets_a_label_and_keeps_its_sets_when_exported_anew(world, run,
     loaded = load_bundle(output)
     assert loaded.manifest.default_species_set == "garden"
     assert loaded.species_ids("garden") == ("parus_major", "turdus_merula")
+    assert loaded.species_ids("park") == ("parus_major",)
     assert len(loaded.gallery.table) == 5
 
 
@@ -98,7 +101,7 @@ def test_a_label_that_cant_be_used_is_named(run, tmp_path):
             run,
             tmp_path / "bundle",
             Variants(["fp32"]),
-            BundleLabel(species=tmp_path / "garden.txt"),
+            BundleLabel(species=[tmp_path / "garden.txt"]),
         )
     with pytest.raises(ConfigError, match="not readable as JSON"):
         export(
