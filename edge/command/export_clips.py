@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.command.export import ExportRequest, rows_of_export
+from edge.command.language import names_of
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import AudioError, ConfigError, PathError
@@ -31,10 +32,11 @@ def export_clips(settings: Settings, request: ExportRequest) -> int:
 
     Raises:
         StoreError: the station has no records, or the folder can't be written.
-        ConfigError: a date can't be read, or no record of that time has a clip.
+        ConfigError: a date can't be read, no record of that time has a clip, or the bundle has no
+            names in the language.
     """
     station, failed, copies = settings.station_path, 0, 0
-    with open_records(station) as records, told(request.output):
+    with open_records(station, names_of(settings)) as records, told(request.output):
         for row, clip in _clips(station, rows_of_export(records, request)):
             try:
                 content = _with_guano(row, clip, settings.clip_before)

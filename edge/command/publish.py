@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edge.command.language import names_of
 from edge.command.records import RecordsRequest, selection_of
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
@@ -41,12 +42,14 @@ def publish(settings: Settings, request: PublishRequest) -> int:
     """Tell what a station's listener writes, until a signal ends it.
 
     Raises:
-        ConfigError: nobody to tell it to, or a setting can't be used.
+        ConfigError: nobody to tell it to, a setting can't be used, or the bundle has no names in
+            the language.
         MissingPackageError: the package that a receiver needs is not installed.
         KeyboardInterrupt: a Ctrl-C has ended it.
     """
     station, since_ms = settings.station_path, _since_ms(request)
-    couriers = [Courier(station, receiver, since_ms) for receiver in receivers(settings)]
+    names, told = names_of(settings), receivers(settings)
+    couriers = [Courier(station, receiver, since_ms, names) for receiver in told]
     shown = [courier.receiver.shown for courier in couriers]
     if settings.metrics is not None:
         by_species, ours = settings.metrics_species, version("birdlisten")

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Generic
@@ -12,7 +13,7 @@ from edge.publish import queue
 from edge.publish.delivery import Content, DeliveryTally, Receiver, Undeliverable, Undelivered
 from edge.publish.queue import Place
 from edge.publish.state import State, StateFile
-from edge.records.reader import RecordReader, open_records
+from edge.records.reader import AS_KEPT, RecordReader, open_records
 from edge.records.schema import FILE_NAME
 from edge.system.throttle import RateLimitedLog, reason
 
@@ -33,13 +34,18 @@ class Courier(Generic[Content]):
         receiver: whom they are told to.
         since_ms: tell the records from this moment on (UTC) again; None goes on, and begins with
             what comes next.
+        names: common names by species id, to be told in place of those that were kept.
     """
 
     def __init__(
-        self, station: Path, receiver: Receiver[Content], since_ms: int | None = None
+        self,
+        station: Path,
+        receiver: Receiver[Content],
+        since_ms: int | None = None,
+        names: Mapping[str, str] = AS_KEPT,
     ) -> None:
         self.receiver, self.tally = receiver, DeliveryTally()
-        self._station, self._since_ms = station, since_ms
+        self._station, self._since_ms, self._names = station, since_ms, names
         self._file = StateFile(station, receiver.name)
         self._state: State | None = None
         self._is_new = not (station / FILE_NAME).exists()
@@ -99,7 +105,7 @@ class Courier(Generic[Content]):
 
     def _gather(self) -> tuple[State, list[tuple[Place | None, Content | None]]]:
         """Everything that waits, with the place that is reached by it."""
-        with open_records(self._station) as records:
+        with open_records(self._station, self._names) as records:
             queue.check_schema(records)
             state = self._begun(records)
             self._looked = queue.found_again(records, self._furthest(state))

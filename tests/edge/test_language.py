@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge.clip.store import ClipStore, ClipStoreConfig
 from edge.contract.bundle import load_bundle, write_bundle
 from edge.contract.languages import names_table
 from edge.contract.manifest import load_manifest
 from edge.decision.naming import find_species, is_known, read_species
 from edge.decision.selection import named
+from edge.records.detection import Clip, ClipKept
 from edge.records.store import Store
 from edge.system import clock
 from tests.support.factories import detection
@@ -123,3 +126,17 @@ def test_tables_are_written_anew_in_a_language(birdlisten, spoken, tmp_path) -> 
     assert "known already" in german.err
     assert "Häherkuckuck" in table.read_text(encoding="utf-8")
     assert "Great Spotted Cuckoo" not in table.read_text(encoding="utf-8")
+
+
+def test_copies_of_clips_lie_in_folders_of_that_language(birdlisten, spoken, tmp_path) -> None:
+    station = tmp_path / "station"
+    store, clips = Store(station), ClipStore(station, ClipStoreConfig(free_bytes=0))
+    record = detection(detected_at="2026-05-01T04:30:00.000Z")
+    store.write(record)
+    sound = np.zeros(48_000, np.int16)
+    store.write(ClipKept(record.id, clips.put(Clip(record, sound, 48_000, sound))))
+    store.close()
+    where = ("--station", station, "--bundle", spoken, "--language", "de")
+    ended = birdlisten("export", "clips", "--output", tmp_path / "copies", *where)
+    assert ended.code == 0
+    assert [Path(line).parent.name for line in ended.out.splitlines()] == ["Kuckuck"]

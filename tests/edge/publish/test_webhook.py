@@ -120,3 +120,19 @@ def test_each_record_comes_though_the_server_fails_and_hangs_up(tmp_path):
     came = list(dict.fromkeys(body["detection"]["id"] for body in server.bodies))
     assert came == recorder.ids
     assert server.moments[4] - server.moments[3] > 0.9
+
+
+def test_a_record_is_told_by_its_name_in_a_language(tmp_path):
+    recorder = Recorder(tmp_path / "station")
+    with WebServer(lambda n: (204, {})) as server:
+        hook = Notifications(Webhook(server.url, "1.0"), EACH)
+        named = {recorder.hear(1)[0].species_id: "Waldkauz"}
+        courier = Courier(recorder.station, hook, since_ms=0, names=named)
+        crew = Crew([courier])
+        crew.start()
+        recorder.hear(1)
+        until(lambda: courier.tally.delivered == 2)
+        crew.stop()
+    recorder.close()
+    told = [body["detection"]["common_name"] for body in server.bodies]
+    assert told == ["Waldkauz", recorder.written[1].common_name]
