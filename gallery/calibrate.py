@@ -2,7 +2,7 @@
 
 python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
                                    [--fold BUNDLE DIR ...] [--fuse] [--strangers SPLIT ...]
-                                   [--least-right 0.83] [--false-per-hour 1]
+                                   [--least-right 0.83] [--false-per-hour 1] [--choose-set]
 
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
@@ -14,14 +14,18 @@ A bundle that was trained on every recording there is has none left; then the mo
 cross-validation are scored out of fold: each on the test split of the data set whose training split
 made it, and all are fitted together.
 
-With --fuse a species is scored by its pictures and by its name, in fitted weights, and beside the
-chosen species every name that the bundle knows: a window that is more like another is no match.
+With --fuse a species is scored by its pictures and by its name, and beside the chosen species every
+name that the bundle knows: a window that is more like another is no match. Of some weights those
+are taken with which most recordings are reported rightly within the limits, over all sets.
 
 A precision that hears the background as one before it does (cosines of 0.9999 and more) shares its
 bank and calibration.
 
-With --strangers recordings of other species than a set holds are heard, too: at most one in twenty
-of them may be reported.
+With --strangers recordings of further splits are heard, too, each by one fold of those that never
+heard it. Of species that a set lacks at most one in twenty of them may be reported.
+
+With --choose-set the default set is the largest one that reports four fifths of what the best does
+of the species in all of them; not that of all names, some of which no fold may have heard.
 """
 
 import json
@@ -36,7 +40,7 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
-from edge.contract.calibration import Calibration
+from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import DatasetError
 from gallery.calibration.embedding import embed_recordings, open_model
 from gallery.calibration.recordings import (
@@ -44,8 +48,10 @@ from gallery.calibration.recordings import (
     mixtures,
     read_background,
     read_recordings,
+    shared_out,
 )
-from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel, fit_weights, score
+from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, ScoringModel, score
+from gallery.calibration.species_sets import FittedSets, largest_set, reported
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
@@ -68,12 +74,12 @@ class Source:
     recordings: Path
     split: str
     strangers: Sequence[str] = ()
-    """Splits whose recordings count where a set lacks their species."""
+    """Further splits; of species that a set lacks hardly any may be reported."""
 
 
 @dataclass(frozen=True)
 class Singers:
-    """Recordings of a source: birds that a set holds, and strangers."""
+    """Recordings of a source: birds, and those of further splits."""
 
     source: Source
     birds: list[LabelledRecording]
@@ -82,11 +88,11 @@ class Singers:
     def parts(
         self, model: ScoringModel, background: list[LabelledRecording]
     ) -> Iterator[EmbeddedRecordings]:
-        """As a model hears them: alone, two at a time over background, strangers."""
+        """As a model hears them: birds alone, two at a time over background, strangers."""
         yield embed_recordings(self.birds, model)
         yield embed_recordings([*mixtures(self.birds, background)], model, mixed=True)
         if self.strangers:
-            yield replace(embed_recordings(self.strangers, model), strangers=True)
+            yield embed_recordings(self.strangers, model)
 
 
 def calibrate(
@@ -95,6 +101,7 @@ def calibrate(
     sources: Sequence[Source],
     fuse: bool = False,
     limits: ThresholdLimits | None = None,
+    choose_set: bool = False,
 ) -> list[str]:
     """Write background bank and calibration of every precision into a bundle.
 
@@ -106,6 +113,7 @@ def calibrate(
             recordings that it is scored on, for a bundle that was trained on all of them.
         fuse: score by pictures and names, all names.
         limits: of the threshold.
+        choose_set: the default set becomes the largest one that reports about as much as the best.
 
     Returns:
         A line a precision and species set, for a person.
@@ -122,10 +130,12 @@ def calibrate(
             f"{folders}: calibration needs background in split {VALIDATION}, has none"
         )
     bank_recordings = read_background(backgrounds, "train", rate_hz) or background
+    strangers = shared_out([_strangers(source, rate_hz) for source in sources])
     singers = [
-        Singers(source, _birds(source, rate_hz), _strangers(source, rate_hz)) for source in sources
+        Singers(source, _birds(source, rate_hz), strange)
+        for source, strange in zip(sources, strangers, strict=True)
     ]
-    calibrations, lines = dict[str, Any](), list[str]()
+    calibrations, lines, chosen = dict[str, Any](), list[str](), list[str]()
     banks, hears_as = dict[str, Float16s](), dict[str, str]()
     for precision in bundle.manifest.precisions:
         own = open_model(bundle, precision, bank_recordings)
@@ -142,29 +152,49 @@ def calibrate(
             other = load_bundle(sung.source.bundle) if out_of_fold else bundle
             model = open_model(other, precision, bank_recordings) if out_of_fold else own
             parts += sung.parts(model, background)
-        calibrations[precision], told = _fitted(bundle, parts, fuse, limits or ThresholdLimits())
-        lines += [f"{precision}, {line}" for line in told]
+        fitted = _fitted(bundle, parts, fuse, limits or ThresholdLimits())
+        calibrations[precision] = {name: found.to_json() for name, (found, _) in fitted.items()}
+        lines += [f"{precision}, {name}: {_line(*found)}" for name, found in fitted.items()]
+        named = [name for name, ids in bundle.manifest.species_sets.items() if ids is not None]
+        chosen.append(largest_set({name: fitted[name] for name in named or fitted}))
     contents = {
         f"background.{precision}": npy_bytes(banks[twin]) for precision, twin in hears_as.items()
     }
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
-    write_bundle(bundle_path, bundle.manifest, contents)
+    manifest = bundle.manifest
+    if choose_set:  # as the most exact precision has it
+        manifest = replace(manifest, default_species_set=chosen[0])
+        lines.append(f"default set: {chosen[0]}")
+    write_bundle(bundle_path, manifest, contents)
     return lines
 
 
 def _fitted(
     bundle: Bundle, parts: Sequence[EmbeddedRecordings], fuse: bool, limits: ThresholdLimits
-) -> tuple[dict[str, Any], list[str]]:
-    """The calibration of each species set as JSON, and a line of it."""
-    weights = fit_weights(parts) if fuse else None
+) -> FittedSets:
+    """The calibration of each species set; fused by the weights with which most is reported."""
+    tried = (_with_weights(bundle, parts, weights, limits) for weights in WEIGHTS)
+    return max(tried, key=_reported) if fuse else _with_weights(bundle, parts, None, limits)
+
+
+def _with_weights(
+    bundle: Bundle,
+    parts: Sequence[EmbeddedRecordings],
+    weights: Weights | None,
+    limits: ThresholdLimits,
+) -> FittedSets:
     scored = [score(part, bundle, weights) for part in parts]
-    sets, lines = dict[str, Any](), []
+    fitted = {}
     for name in bundle.manifest.species_sets:
         windows = ScoredWindows.joined([by_set[name] for by_set in scored])
         found = replace(fit_calibration(windows, limits), weights=weights)
-        sets[name] = found.to_json()
-        lines.append(f"{name}: {_line(found, windows.alone())}")
-    return sets, lines
+        fitted[name] = found, windows.alone()
+    return fitted
+
+
+def _reported(fitted: FittedSets) -> int:
+    """Recordings of which a species in them is reported, over all sets."""
+    return sum(reported(*found) for found in fitted.values())
 
 
 def _is_alike(bank: Float16s, other: Float16s) -> bool:
@@ -240,6 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         help="see above",
     )
+    parser.add_argument("--choose-set", action="store_true", help="choose the default species set")
     args = parser.parse_args(argv)
 
     def command() -> None:
@@ -252,7 +283,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         limits = ThresholdLimits(args.least_right, args.false_per_hour)
         print(
             *calibrate(
-                args.bundle, backgrounds=folders, sources=sources, fuse=args.fuse, limits=limits
+                args.bundle,
+                backgrounds=folders,
+                sources=sources,
+                fuse=args.fuse,
+                limits=limits,
+                choose_set=args.choose_set,
             ),
             sep="\n",
         )

@@ -27,6 +27,8 @@ class LabelledRecording:
 
     waveform: Waveform
     species_ids: frozenset[str]
+    path: Path | None = None
+    """The file, if it is one, wherever links to it lie."""
 
 
 def read_recordings(
@@ -74,7 +76,25 @@ def _read_recording(folder: Path, row: dict[str, str], rate_hz: int) -> Labelled
         _LOG.warning("%s; skipped", error)
         return None
     named = [slug(row["scientific_name"])] if row["scientific_name"] else []
-    return LabelledRecording(waveform, frozenset(named))
+    return LabelledRecording(waveform, frozenset(named), (folder / row["path"]).resolve())
+
+
+def shared_out(several: Sequence[Sequence[LabelledRecording]]) -> list[list[LabelledRecording]]:
+    """Each recording in one alone of the lists that hold its file, as evenly as may be.
+
+    What several folds never heard would count several times.
+    """
+    holders = dict[Path | None, list[int]]()
+    for number, recordings in enumerate(several):
+        for recording in recordings:
+            holders.setdefault(recording.path, []).append(number)
+    kept: list[set[Path | None]] = [set() for _ in several]
+    for path, numbers in sorted(holders.items(), key=lambda held: (len(held[1]), str(held[0]))):
+        min((kept[number] for number in numbers), key=len).add(path)
+    return [
+        [recording for recording in recordings if recording.path in own]
+        for recordings, own in zip(several, kept, strict=True)
+    ]
 
 
 def mixtures(

@@ -15,13 +15,12 @@ from edge.contract.errors import DatasetError
 from edge.recognition.encoder import Encoder
 from edge.recognition.fusion import Fusion
 from edge.recognition.search import Search
-from gallery.calibration.fit import platt_knots
-from gallery.calibration.threshold import ScoredWindows, held_out_loss
+from gallery.calibration.threshold import ScoredWindows
 
 Scored = dict[str, ScoredWindows]
 """By species set."""
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Weights of the names that are tried; the pictures have the rest."""
+WEIGHTS = tuple(Weights(1 - share, share) for share in (0.5, 0.75, 0.25, 1.0, 0.0))
+"""Of pictures and names; of equally good ones the first is taken."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,6 @@ class EmbeddedRecordings:
     """int[windows]: samples since the recording's start."""
     mixed: bool = False
     """Two birds at a time."""
-    strangers: bool = False
-    """They count where none of their species is asked for: as what must not be reported."""
 
     def windows(self, score: Float32s, ids: Sequence[str]) -> ScoredWindows:
         """With their scores, float32[windows, species]."""
@@ -62,7 +59,7 @@ class EmbeddedRecordings:
         background = np.array([not names for names in self.species_ids])
         mixed = np.full(len(self.owners), self.mixed)
         spec = self.model.bundle.manifest.audio
-        found = ScoredWindows(
+        return ScoredWindows(
             score=score,
             present=present[self.owners],
             recording=self.owners,
@@ -72,7 +69,6 @@ class EmbeddedRecordings:
             start=self.starts,
             spec=spec,
         )
-        return found.part(found.strangers) if self.strangers else found
 
 
 def score(part: EmbeddedRecordings, target: Bundle, weights: Weights | None) -> Scored:
@@ -117,33 +113,3 @@ def _fusion(model: ScoringModel, ids: Sequence[str], weights: Weights) -> Fusion
         anchors=bundle.anchors_by_id,
         background=model.bank,
     )
-
-
-def fit_weights(parts: Sequence[EmbeddedRecordings]) -> Weights:
-    """The weights whose scores foretell best which species sings in recordings not fitted on.
-
-    Asked of the species that sing here and have both a picture and a name.
-    """
-    parts = [part for part in parts if not part.strangers]
-    sung = {name for part in parts for names in part.species_ids for name in names}
-
-    def loss(share: float) -> float:
-        scored = [_of_singers(part, sung, Weights(1 - share, share)) for part in parts]
-        windows = ScoredWindows.joined(scored)
-        return held_out_loss(platt_knots, windows.part(windows.audible))
-
-    share = min(_SHARES, key=loss)
-    return Weights(1 - share, share)
-
-
-def _of_singers(part: EmbeddedRecordings, sung: set[str], weights: Weights) -> ScoredWindows:
-    shown = {row.species_id for row in part.model.bundle.gallery.table}
-    known = [
-        species
-        for species in part.model.bundle.taxonomy.ids
-        if species in sung and species in shown
-    ]
-    if not known:
-        raise DatasetError("none of the species in these recordings has a picture in the bundle")
-    fusion = _fusion(part.model, known, weights)
-    return part.windows(fusion.scores(part.embeddings).score, fusion.species_ids)

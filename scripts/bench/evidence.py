@@ -20,7 +20,7 @@ from edge.recognition.background import BackgroundBank
 from edge.recognition.prototypes import Prototypes
 from edge.recognition.search import Search
 from gallery.calibration.embedding import embed, embed_recordings, open_model
-from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
+from gallery.calibration.recordings import read_background, read_recordings, shared_out
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
 from gallery.calibration.threshold import (
     ScoredWindows,
@@ -102,20 +102,21 @@ def evidence_of(args: argparse.Namespace) -> Iterator[Evidence]:
     rate_hz = load_bundle(args.bundle).manifest.audio.sample_rate_hz
     bank = read_background(args.background, "train", rate_hz)
     quiet = read_background(args.background, "validation", rate_hz)
-    for n, (bundle, folder) in enumerate(args.fold):
+    asked = shared_out(
+        [
+            [
+                recording
+                for split in (TEST, OTHERS, UNSEEN)
+                for recording in read_recordings(Path(folder), split, rate_hz, birds=True)
+            ]
+            for _, folder in args.fold
+        ]
+    )
+    for n, ((bundle, folder), birds) in enumerate(zip(args.fold, asked, strict=True)):
         model = open_model(load_bundle(Path(bundle)), "fp32", bank)
         sounds = sounds_of(model, Path(folder))
-
-        def heard(recordings: Sequence[LabelledRecording], strangers: bool = False, of=model):
-            return replace(embed_recordings(recordings, of), strangers=strangers)
-
-        yield evidence(
-            model, heard(read_recordings(Path(folder), TEST, rate_hz, birds=True)), sounds
-        )
-        for split in (OTHERS, UNSEEN):
-            found = read_recordings(Path(folder), split, rate_hz, birds=True)
-            yield evidence(model, heard(found, strangers=True), sounds)
-        yield evidence(model, heard(quiet[n :: len(args.fold)]), sounds)
+        yield evidence(model, embed_recordings(birds, model), sounds)
+        yield evidence(model, embed_recordings(quiet[n :: len(args.fold)], model), sounds)
 
 
 def row(parts: Sequence[Evidence], target: Bundle, weights: Sequence[float], name: str) -> str:

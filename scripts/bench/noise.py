@@ -126,8 +126,8 @@ def plot(output: Path, curves: dict[str, list[Counts]]) -> None:
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, constrained_layout=True)
     labels = ["clean" if one is None else f"{one:+}" for one in RATIOS_DB]
     for name, found in curves.items():
-        for set_name in ("core", "all"):
-            counts = [one[set_name] for one in found if set_name in one]
+        for set_name in found[0] if found else ():
+            counts = [one[set_name] for one in found]
             for axes, key in zip(panels, ("first", "right"), strict=True):
                 shares = [getattr(one, key) / one.recordings for one in counts]
                 axes.plot(labels, shares, "o-", label=f"{name}, {set_name}")

@@ -2,9 +2,10 @@
 
 python scripts/bench/species.py edge/bundles/starter --fold BUNDLE DIR ...
 
-Every recording is heard by the fold that never heard its recordist, over the default species set at
-the bundle's threshold. First: its species has the highest score of any window. Reported: as the
-listener would. For another: reports of the species in recordings of others.
+Every recording is heard by a fold that never heard its recordist, over the default species set at
+the bundle's threshold; what no fold heard is asked of one each. First: its species has the highest
+score of any window. Reported: as the listener would. For another: reports of the species in
+recordings of others, be they of the set or not.
 """
 
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ import numpy as np
 
 from edge.contract.bundle import Bundle
 from gallery.calibration.embedding import embed_recordings
+from gallery.calibration.recordings import shared_out
 from gallery.calibration.scoring import score
 from gallery.calibration.threshold import ScoredWindows, matches
 from scripts.bench.ears import best_of
 from scripts.bench.noise import fold_parser, folds_of
-from train.birds.folds import TEST
+from train.birds.folds import OTHERS, TEST, UNSEEN
 from train.birds.report import machine
 
 
@@ -51,14 +53,19 @@ def add(found: dict[str, Heard], windows: ScoredWindows, passing: np.ndarray, id
 
 
 def rows(bundle: Bundle, found: dict[str, Heard]) -> Iterator[str]:
-    """A row a species, by its name."""
+    """A row a species that was asked, by its name; then those that were not."""
     known = {one.species_id: one for one in bundle.taxonomy.species}
+    unasked = []
     for species_id in sorted(found, key=lambda one: known[one].common_name):
         species, count = known[species_id], found[species_id]
-        names = f"{species.common_name} | *{species.scientific_name}*"
-        yield (
-            f"| {names} | {count.recordings} | {count.first} | {count.reported} | {count.other} |"
-        )
+        if count.recordings:
+            counts = (count.recordings, count.first, count.reported, count.other)
+            names = f"{species.common_name} | *{species.scientific_name}*"
+            yield f"| {names} | {' | '.join(map(str, counts))} |"
+        else:
+            wrong = f", {count.other} for another" if count.other else ""
+            unasked.append(f"{species.common_name} (*{species.scientific_name}*{wrong})")
+    yield f"\n{len(unasked)} more: {', '.join(unasked)}."
 
 
 def main() -> None:
@@ -70,11 +77,14 @@ def main() -> None:
     known = models[0].hearing.known[name]
     ids = list(target.species_ids(name))
     found = {species_id: Heard() for species_id in ids}
-    for model in models:
-        part = embed_recordings(model.part(TEST).recordings, model.hearing.ear)
-        windows = score(part, target, known.weights)[name]
-        probability = known.probability(windows.score)
-        add(found, windows, (probability >= known.threshold) & windows.audible[:, None], ids)
+    for split in (TEST, OTHERS, UNSEEN):
+        asked = shared_out([model.part(split).recordings for model in models])
+        for model, recordings in zip(models, asked, strict=True):
+            windows = score(embed_recordings(recordings, model.hearing.ear), target, known.weights)[
+                name
+            ]
+            passing = known.probability(windows.score) >= known.threshold
+            add(found, windows, passing & windows.audible[:, None], ids)
     print(machine())
     print("\n| | | recordings | first | reported | for another |\n|---|---|---|---|---|---|")
     print(*rows(target, found), sep="\n")

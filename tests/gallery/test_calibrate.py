@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.audio import AudioSpec
+from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from gallery.calibration.fit import (
     brier,
@@ -17,8 +19,9 @@ from gallery.calibration.fit import (
     platt_knots,
     reliability,
 )
-from gallery.calibration.recordings import LabelledRecording, mixtures
+from gallery.calibration.recordings import LabelledRecording, mixtures, shared_out
 from gallery.calibration.scoring import EmbeddedRecordings
+from gallery.calibration.species_sets import largest_set
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
@@ -169,22 +172,73 @@ def test_strangers_are_birds_of_none_of_the_species():
     assert misled(np.ones((1, 1)), parts[0], 0.5) == 0
 
 
-def test_strangers_count_only_where_none_of_their_species_is_asked_for():
+@pytest.mark.parametrize("seed", range(5))
+def test_what_several_folds_never_heard_is_asked_of_one(seed):
+    random = np.random.default_rng(seed)
+    made = [
+        LabelledRecording(np.zeros(1, np.float32), frozenset({"a"}), Path(f"{n}.wav"))
+        for n in range(60)
+    ]
+    several = [[one for one in made if random.random() < 0.6] for _ in range(5)]
+    asked = shared_out(several)
+    for own, given in zip(asked, several, strict=True):
+        assert [one for one in given if one in own] == own
+    paths = [one.path for own in asked for one in own]
+    assert len(paths) == len(set(paths))
+    assert set(paths) == {one.path for given in several for one in given}
+    assert max(map(len, asked)) <= min(map(len, asked)) + 2
+
+
+def test_birds_of_a_split_beside_count_where_a_set_holds_their_species():
     bundle = SimpleNamespace(manifest=SimpleNamespace(audio=SPEC))
     part = EmbeddedRecordings(
         model=SimpleNamespace(bundle=bundle),
-        species_ids=(frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})),
-        embeddings=np.zeros((4, 2), np.float32),
-        owners=np.array([0, 1, 1, 2]),
-        audible=np.ones(4, bool),
-        starts=np.array([0, 0, 9, 0]),
+        species_ids=(frozenset({"a"}), frozenset({"b"})),
+        embeddings=np.zeros((3, 2), np.float32),
+        owners=np.array([0, 1, 1]),
+        audible=np.ones(3, bool),
+        starts=np.array([0, 0, 9]),
     )
-    for ids, kept in ((["a"], [1, 1]), (["a", "b"], []), (["c"], [0, 1, 1, 2])):
-        score = np.zeros((4, len(ids)), np.float32)
-        assert len(part.windows(score, ids).recording) == 4
-        found = replace(part, strangers=True).windows(score, ids)
-        assert found.recording.tolist() == kept
-        assert found.strangers.all()
+    for ids, strange in ((["a"], [0, 1, 1]), (["a", "b"], [0, 0, 0]), (["c"], [1, 1, 1])):
+        found = part.windows(np.zeros((3, len(ids)), np.float32), ids)
+        assert found.strangers.tolist() == [bool(one) for one in strange]
+
+
+def take(score, *present, recording=0):
+    """One window of a take, over so many species."""
+    return ScoredWindows(
+        score=np.array([score], np.float32),
+        present=np.array([present]),
+        recording=np.array([recording]),
+        mixed=np.zeros(1, bool),
+        background=np.array([not any(present)]),
+        audible=np.ones(1, bool),
+        start=np.zeros(1, np.intp),
+        spec=SPEC,
+    )
+
+
+STEP = Calibration((0.0, 1.0), (0.0, 1.0), 0.5)
+
+
+def few_and_many(heard_among_few, heard_among_many):
+    """Ten takes of the species of a small set, and one of a species that the large one has more."""
+    few = [take([n < heard_among_few], True) for n in range(10)]
+    many = [take([n < heard_among_many, 0], True, False) for n in range(10)]
+    more = [take([0], False), take([0, 1], False, True)]
+    return {
+        "few": (STEP, ScoredWindows.joined([*few, more[0]])),
+        "many": (STEP, ScoredWindows.joined([*many, more[1]])),
+    }
+
+
+@pytest.mark.parametrize(("among_many", "chosen"), [(10, "many"), (8, "many"), (7, "few")])
+def test_the_largest_set_is_chosen_that_reports_about_as_much(among_many, chosen):
+    assert largest_set(few_and_many(10, among_many)) == chosen
+
+
+def test_of_sets_that_report_nothing_the_largest_is_chosen():
+    assert largest_set(few_and_many(0, 0)) == "many"
 
 
 def test_the_isotonic_curve_is_the_nearest_that_never_falls():

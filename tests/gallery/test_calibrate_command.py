@@ -8,7 +8,13 @@ import pytest
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
 from edge.recognition.background import BANK_ROWS
+from edge.recognition.encoder import open_encoder
+from edge.recognition.runtime import RuntimeOptions
 from gallery.calibrate import main
+from gallery.calibration.embedding import embed_recordings
+from gallery.calibration.recordings import read_recordings
+from gallery.calibration.scoring import ScoringModel, score
+from gallery.calibration.threshold import true_matches
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS
 from train.noise.build import BackgroundConfig
@@ -56,6 +62,42 @@ def test_a_bundle_learns_what_its_scores_mean(bundle_copy, recordings, backgroun
         probability = known.probability(np.linspace(-20, 30, 500))
         assert (np.diff(probability) >= 0).all()
         assert probability[0] < 0.1 < 0.5 < probability[-1]
+
+
+def test_the_default_set_is_chosen_by_what_the_sets_report(
+    bundle_copy, recordings, background, capsys
+):
+    ids = load_bundle(bundle_copy.path).taxonomy.ids
+
+    def with_a_small_set(manifest):
+        manifest["species_sets"] = {"few": [ids[0]], "many": [*ids], "all": None}
+        manifest["default_species_set"] = "few"
+
+    bundle_copy.edit(with_a_small_set)
+    folders = ["--recordings", str(recordings), "--background", str(background)]
+    arguments = [str(bundle_copy.path), *folders]
+    assert main(arguments) == 0
+    assert load_bundle(bundle_copy.path).manifest.default_species_set == "few"
+    assert main([*arguments, "--choose-set"]) == 0
+    chosen = load_bundle(bundle_copy.path).manifest.default_species_set
+    assert capsys.readouterr().out.splitlines()[-1] == f"default set: {chosen}"
+    right = {
+        name: reported(load_bundle(bundle_copy.path), name, recordings) for name in ("few", "many")
+    }
+    assert chosen == ("many" if right["many"] >= 0.8 * max(right.values()) else "few")
+
+
+def reported(bundle, name, folder):
+    """Recordings of the small set's species of which it is reported, in FP32."""
+    known, bank = bundle.calibrated("fp32", name), bundle.background("fp32")
+    encoder = open_encoder(bundle, "fp32", RuntimeOptions(threads=1))
+    own = set(bundle.species_ids("few"))
+    birds = read_recordings(folder, "validation", 48_000, birds=True)
+    part = embed_recordings(
+        [bird for bird in birds if bird.species_ids <= own], ScoringModel(bundle, encoder, bank)
+    )
+    windows = score(part, bundle, known.weights)[name]
+    return true_matches(known.probability(windows.score), windows, known.threshold)[0]
 
 
 def test_one_species_is_enough(bundle_copy, tmp_path, background):
