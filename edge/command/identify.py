@@ -11,14 +11,13 @@ import numpy as np
 from edge.contract.arrays import Float32s, Float64s, Places
 from edge.contract.errors import AudioError
 from edge.contract.text import json_line
+from edge.recognition.encoder import BATCH
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
 from edge.source.tree import find_recordings
 from edge.system.redaction import redacted, redacted_text
 from edge.system.throttle import reason
-
-_BATCH = 8
 
 
 def recordings(paths: Iterable[Path]) -> Iterator[Path]:
@@ -115,7 +114,7 @@ def _best_windows(path: Path, recognizer: Recognizer) -> _BestWindows | None:
     passing: _BestWindows | None = None
     gated: _BestWindows | None = None
     windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
-    while chunk := list(islice(windows, _BATCH)):
+    while chunk := list(islice(windows, BATCH)):
         for window, scores in zip(chunk, recognizer.score(chunk), strict=True):
             if recognizer.judge(window).reason:
                 gated = _better(gated, scores)

@@ -20,6 +20,7 @@ from edge.pipeline.decider import Decider, Run, Thresholds
 from edge.pipeline.effort import Effort
 from edge.pipeline.pace import Pace
 from edge.pipeline.tally import Tally
+from edge.recognition.encoder import BATCH
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
 from edge.source.block import Block
@@ -28,7 +29,6 @@ from edge.system.clock import year_share
 from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
-_BATCH = 8
 
 
 class WindowWatch(Protocol):
@@ -161,7 +161,7 @@ class Listener:
         """
         gate = Gate(self.spec.sample_rate_hz)
         windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if pace else None)
-        while chunk := list(islice(windows, 1 if pace else _BATCH)):
+        while chunk := list(islice(windows, 1 if pace else BATCH)):
             begun = (time.monotonic(), time.process_time())
             if pace is None:
                 yield from self._scored_batch(chunk, gate)

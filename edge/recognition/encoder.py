@@ -9,6 +9,8 @@ from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.recognition.runtime import RuntimeOptions, open_session
 
+BATCH = 4
+"""Windows of a recording that are encoded at once; eight overflow a small processor's cache."""
 _PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from edge.contract.arrays import Float16s
 from edge.contract.errors import AudioError
 from edge.contract.taxonomy import Species
+from edge.recognition.encoder import BATCH
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.source.framing import Window, frame_blocks
 from edge.source.recording import read_blocks
 
-_BATCH = 8
 _WINDOWS = 3
 """Those most like any bird: a recording holds much else."""
 
@@ -50,7 +50,7 @@ def read_song(recognizer: Recognizer, path: Path) -> Song:
 
 def _audible(path: Path, recognizer: Recognizer) -> Iterator[tuple[Window, WindowScores]]:
     windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
-    while chunk := list(islice(windows, _BATCH)):
+    while chunk := list(islice(windows, BATCH)):
         passing = [window for window in chunk if not recognizer.judge(window).reason]
         if passing:
             yield from zip(passing, recognizer.score(passing), strict=True)
