@@ -29,11 +29,12 @@ def test_it_holds_what_its_manifest_names_and_nothing_else(starter):
     assert {path.name for path in PACKAGED_BUNDLE.iterdir()} == named
 
 
-def test_it_listens_for_the_core_species_among_all(starter):
-    assert starter.manifest.default_species_set == "core"
+def test_it_listens_for_what_every_fold_was_asked_about(starter):
+    assert starter.manifest.default_species_set == "heard"
     assert len(starter.species_ids("core")) == 29
+    assert set(starter.species_ids("core")) < set(starter.species_ids("heard"))
     assert len({row.species_id for row in starter.gallery.table}) == 570
-    for species_set in ("core", "all"):
+    for species_set in ("core", "heard", "all"):
         assert all(starter.calibrated(one, species_set) for one in ("fp32", "fp16", "int8"))
 
 

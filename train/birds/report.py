@@ -37,7 +37,7 @@ from train.measure.families import confusion, draw
 from train.model.checkpoint import META
 
 CHOSEN = "CNN, hint"
-"""The student that the starter bundle's recipe goes on from (train/birds/recipe.py)."""
+"""The kind of student that the starter bundle is (train/birds/recipe.py)."""
 RIVALS = ("zero-shot chain", "ridge map", "MLP map", "chance", SUPERVISED)
 _SIBLINGS = ("HTSAT", "HTSAT, hint, InfoNCE")
 TASKS = ("A->T", "A->I", "I->A", "A->species")
