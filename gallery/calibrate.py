@@ -39,8 +39,8 @@ import numpy as np
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Float16s
-from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
-from edge.contract.calibration import Calibration, Weights
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
+from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from gallery.calibration.embedding import embed_recordings, open_model
 from gallery.calibration.recordings import (
@@ -50,12 +50,11 @@ from gallery.calibration.recordings import (
     read_recordings,
     shared_out,
 )
-from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, ScoringModel, score
-from gallery.calibration.species_sets import FittedSets, largest_set, reported
+from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
+from gallery.calibration.species_sets import FittedSet, fit_sets, largest_set
 from gallery.calibration.threshold import (
     ScoredWindows,
     ThresholdLimits,
-    fit_calibration,
     true_matches,
 )
 from gallery.command import run
@@ -135,7 +134,7 @@ def calibrate(
         Singers(source, _birds(source, rate_hz), strange)
         for source, strange in zip(sources, strangers, strict=True)
     ]
-    calibrations, lines, chosen = dict[str, Any](), list[str](), list[str]()
+    calibrations, lines, first = dict[str, Any](), list[str](), dict[str, FittedSet]()
     banks, hears_as = dict[str, Float16s](), dict[str, str]()
     for precision in bundle.manifest.precisions:
         own = open_model(bundle, precision, bank_recordings)
@@ -152,49 +151,22 @@ def calibrate(
             other = load_bundle(sung.source.bundle) if out_of_fold else bundle
             model = open_model(other, precision, bank_recordings) if out_of_fold else own
             parts += sung.parts(model, background)
-        fitted = _fitted(bundle, parts, fuse, limits or ThresholdLimits())
+        fitted = fit_sets(bundle, parts, fuse, limits or ThresholdLimits())
         calibrations[precision] = {name: found.to_json() for name, (found, _) in fitted.items()}
         lines += [f"{precision}, {name}: {_line(*found)}" for name, found in fitted.items()]
-        named = [name for name, ids in bundle.manifest.species_sets.items() if ids is not None]
-        chosen.append(largest_set({name: fitted[name] for name in named or fitted}))
+        first = first or fitted
     contents = {
         f"background.{precision}": npy_bytes(banks[twin]) for precision, twin in hears_as.items()
     }
     contents["calibration"] = json.dumps(calibrations, indent=1).encode()
     manifest = bundle.manifest
     if choose_set:  # as the most exact precision has it
-        manifest = replace(manifest, default_species_set=chosen[0])
-        lines.append(f"default set: {chosen[0]}")
+        named = [name for name, ids in manifest.species_sets.items() if ids is not None]
+        chosen = largest_set({name: first[name] for name in named or first})
+        manifest = replace(manifest, default_species_set=chosen)
+        lines.append(f"default set: {chosen}")
     write_bundle(bundle_path, manifest, contents)
     return lines
-
-
-def _fitted(
-    bundle: Bundle, parts: Sequence[EmbeddedRecordings], fuse: bool, limits: ThresholdLimits
-) -> FittedSets:
-    """The calibration of each species set; fused by the weights with which most is reported."""
-    tried = (_with_weights(bundle, parts, weights, limits) for weights in WEIGHTS)
-    return max(tried, key=_reported) if fuse else _with_weights(bundle, parts, None, limits)
-
-
-def _with_weights(
-    bundle: Bundle,
-    parts: Sequence[EmbeddedRecordings],
-    weights: Weights | None,
-    limits: ThresholdLimits,
-) -> FittedSets:
-    scored = [score(part, bundle, weights) for part in parts]
-    fitted = {}
-    for name in bundle.manifest.species_sets:
-        windows = ScoredWindows.joined([by_set[name] for by_set in scored])
-        found = replace(fit_calibration(windows, limits), weights=weights)
-        fitted[name] = found, windows.alone()
-    return fitted
-
-
-def _reported(fitted: FittedSets) -> int:
-    """Recordings of which a species in them is reported, over all sets."""
-    return sum(reported(*found) for found in fitted.values())
 
 
 def _is_alike(bank: Float16s, other: Float16s) -> bool:

@@ -45,7 +45,7 @@ def check_port(page: str | None) -> None:
     """
     if page is None:
         return
-    host, port = host_and_port("web", page)
+    _, port = host_and_port("web", page)
     try:
         least = int(_UNPRIVILEGED.read_text())
     except (OSError, ValueError):
@@ -53,5 +53,5 @@ def check_port(page: str | None) -> None:
     if port < least:
         raise ConfigError(
             f"web: port {port} is for root alone, and the service is not run by root; expected one "
-            f"from {least} on, such as {host}:8080"
+            f"from {least} on, such as {page.removesuffix(str(port))}8080"
         )

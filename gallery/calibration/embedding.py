@@ -12,13 +12,11 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle
 from edge.dsp.gate import Gate, GateConfig, passing
 from edge.recognition.background import BANK_ROWS, thinned
-from edge.recognition.encoder import Encoder, open_encoder
+from edge.recognition.encoder import BATCH, Encoder, open_encoder
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import Window, frame_waveform
 from gallery.calibration.recordings import LabelledRecording
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
-
-_BATCH = 8
 
 
 class EmbeddedWindows(NamedTuple):
@@ -79,7 +77,7 @@ def embed(
     rows, owners, audible, starts = [], [], [], []
     for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
         windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
-        while chunk := list(islice(windows, _BATCH)):
+        while chunk := list(islice(windows, BATCH)):
             rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
             owners += [owner] * len(chunk)
             audible += [gate.judge(window).reason is None for window in chunk]

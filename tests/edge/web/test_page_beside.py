@@ -109,6 +109,8 @@ def test_the_service_announces_the_page_that_it_has() -> None:
     assert "<port>8090</port>" in plan.announced
     with pytest.raises(ConfigError, match="port 80 is for root alone"):
         service.plan({"web": "0.0.0.0:80"}, None)
+    with pytest.raises(ConfigError, match=r"such as \[::\]:8080"):
+        service.plan({"web": "[::]:80"}, None)
 
 
 def test_the_page_is_of_the_listeners_station(tmp_path: Path) -> None:
