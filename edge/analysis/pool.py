@@ -113,6 +113,10 @@ class WorkerPool:
         return worker
 
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of numpy's linear algebra: each worker's would spin on all cores, where the others encode."""
+
+
 class Worker:
     """A process that hears recordings; the kernel ends it with the thread that has started it.
 
@@ -126,7 +130,7 @@ class Worker:
             leashed(python_module(module)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "TMPDIR": folder},
+            env={**_ONE_THREAD, **os.environ, "TMPDIR": folder},
             start_new_session=True,  # a Ctrl-C is for the parent
         )
         assert self._process.stdin is not None
