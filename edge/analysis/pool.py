@@ -24,6 +24,8 @@ from edge.config import Settings
 from edge.contract.errors import BirdlistenError
 from edge.system.process import leashed, python_module
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Of numpy's linear algebra: each worker's would spin on all cores, where the others encode."""
 _AHEAD = 4
 """Recordings a worker that are handed out before the oldest is done: results are in order."""
 _END_S = 5.0
@@ -111,10 +113,6 @@ class WorkerPool:
             self._workers.append(worker)
         worker.begin(self._job)
         return worker
-
-
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Of numpy's linear algebra: each worker's would spin on all cores, where the others encode."""
 
 
 class Worker:

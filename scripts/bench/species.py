@@ -80,9 +80,8 @@ def main() -> None:
     for split in (TEST, OTHERS, UNSEEN):
         asked = shared_out([model.part(split).recordings for model in models])
         for model, recordings in zip(models, asked, strict=True):
-            windows = score(embed_recordings(recordings, model.hearing.ear), target, known.weights)[
-                name
-            ]
+            part = embed_recordings(recordings, model.hearing.ear)
+            windows = score(part, target, known.weights)[name]
             passing = known.probability(windows.score) >= known.threshold
             add(found, windows, passing & windows.audible[:, None], ids)
     print(machine())

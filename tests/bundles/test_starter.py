@@ -29,7 +29,7 @@ def test_it_holds_what_its_manifest_names_and_nothing_else(starter):
     assert {path.name for path in PACKAGED_BUNDLE.iterdir()} == named
 
 
-def test_it_listens_for_what_every_fold_was_asked_about(starter):
+def test_it_listens_for_what_every_fold_was_trained_on(starter):
     assert starter.manifest.default_species_set == "heard"
     assert len(starter.species_ids("core")) == 29
     assert set(starter.species_ids("core")) < set(starter.species_ids("heard"))

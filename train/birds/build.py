@@ -7,8 +7,7 @@ copied. `data/birds-fold0` to `-fold4` have the splits train, test, unseen and o
 `data/birds-base` is what trains in every fold; `data/birds` is everything, as training data. What
 nobody vouches for is `unlabelled` and nameless, on its author's side. A fifth of the background
 recordings is `test`, a fifth `validation`, by the recording they are cut from. `heard.txt` in
-`data/birds` names the species that every fold trains on by sound: for these holds what the folds
-measure.
+`data/birds` names the species that every fold trains on by sound.
 """
 
 import csv
