@@ -22,10 +22,8 @@ from edge.analysis.messages import WorkerGone, receive, send
 from edge.analysis.recording_file import RecordingFile
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError
-from edge.system.process import leashed, python_module
+from edge.system.process import ONE_THREAD, leashed, python_module
 
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Of numpy's linear algebra: each worker's would spin on all cores, where the others encode."""
 _AHEAD = 4
 """Recordings a worker that are handed out before the oldest is done: results are in order."""
 _END_S = 5.0
@@ -128,7 +126,7 @@ class Worker:
             leashed(python_module(module)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**_ONE_THREAD, **os.environ, "TMPDIR": folder},
+            env={**ONE_THREAD, **os.environ, "TMPDIR": folder},
             start_new_session=True,  # a Ctrl-C is for the parent
         )
         assert self._process.stdin is not None

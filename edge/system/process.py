@@ -12,6 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Environment that keeps numpy's linear algebra to one thread: after each product of a window's
+size the others would spin for longer than it took, where the encoder wants the cores."""
 _PR_SET_PDEATHSIG = 1
 _ISOLATED = "-P" if sys.version_info >= (3, 11) else "-I"
 """The current folder may be anybody's: its queue.py is not ours."""

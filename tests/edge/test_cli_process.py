@@ -168,3 +168,20 @@ def test_a_truncated_mp3_is_one_line_without_the_decoders_own(
     assert ended.code == 1
     assert ended.err.count("\n") == 1
     assert "copy it again" in ended.err
+
+
+def test_numpy_has_no_threads_that_spin_beside_the_encoder():
+    script = (
+        "import os, sys, edge.__main__\n"
+        "sys.argv = ['birdlisten', 'today', '--station', os.devnull + '/none']\n"
+        "edge.__main__.main()\n"
+        "import numpy\n"
+        "square = numpy.ones((600, 600))\n"
+        "square @ square\n"
+        "print(len(os.listdir('/proc/self/task')))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if "NUM_THREADS" not in key}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "1", done.stderr
