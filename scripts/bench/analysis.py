@@ -25,7 +25,7 @@ from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.contract.bundle import load_bundle
 from train.birds.report import machine
 
-_LENGTH_S = 600
+LENGTH_S = 600
 _ALONE_S = 20.0
 _LOOK_S = 0.5
 _TALLY = re.compile(r"(\d+) windows heard(?:, skipped (\d+))?")
@@ -55,8 +55,8 @@ print(windows / (time.perf_counter() - begun))
 def make_recordings(folder: Path, hours: float) -> int:
     """Recordings of that length together; their count."""
     song, rate_hz = soundfile.read(DEMO_BUNDLE / "chorus.flac", dtype="float32")
-    tiled = np.tile(song, -(-_LENGTH_S * rate_hz // len(song)))[: _LENGTH_S * rate_hz]
-    count = max(1, round(hours * 3600 / _LENGTH_S))
+    tiled = np.tile(song, -(-LENGTH_S * rate_hz // len(song)))[: LENGTH_S * rate_hz]
+    count = max(1, round(hours * 3600 / LENGTH_S))
     for number in range(count):
         noise = np.random.default_rng(number).standard_normal(len(tiled)) * 0.003
         soundfile.write(folder / f"{number:04}.flac", tiled + noise.astype(np.float32), rate_hz)
@@ -124,7 +124,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "card"
         folder.mkdir()
-        hours = make_recordings(folder, args.hours) * _LENGTH_S / 3600
+        hours = make_recordings(folder, args.hours) * LENGTH_S / 3600
         alone = encoder_rate(args.bundle, args.precision, args.jobs)
         command = [
             *(sys.executable, "-m", "edge", "analyze", str(folder)),
