@@ -18,10 +18,10 @@ import torch
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
 from gallery.command import run
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import Dataset
 from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
-from train.data.corpora import open_dataset
-from train.data.dataset import Dataset
 from train.distillation.anchors import cached_anchors
 from train.distillation.beginning import begin_student
 from train.distillation.imitation import Imitation

@@ -23,9 +23,9 @@ from edge.command.parser import Parser
 from edge.contract.arrays import Flags
 from edge.contract.errors import DatasetError
 from gallery.command import run
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import Dataset
 from gallery.teacher import Teacher, load_teacher
-from train.data.corpora import open_dataset
-from train.data.dataset import Dataset
 from train.distillation.taxonomic_distance import rank_hits
 from train.engine.loop import choose_device
 from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods

@@ -14,9 +14,9 @@ from edge.source.recording import read_recording  # noqa: E402
 from export.onnx import export  # noqa: E402
 from export.variants import Variants  # noqa: E402
 from gallery.build import build  # noqa: E402
+from gallery.data.dataset import Item, read_dataset  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from tests.support import ROOT  # noqa: E402
-from train.data.dataset import Item, read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.measure.recordings import embed, load_recordings  # noqa: E402
 from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings, species_scores  # noqa: E402

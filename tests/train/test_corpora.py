@@ -14,11 +14,11 @@ from PIL import Image  # noqa: E402
 
 from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
+from gallery.data.corpora import CORPORA, open_dataset  # noqa: E402
+from gallery.data.table import bird, thing  # noqa: E402
 from gallery.templates import sentence  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
 from train.data.__main__ import main  # noqa: E402
-from train.data.corpora import CORPORA, open_dataset  # noqa: E402
-from train.data.table import bird, thing  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.pretrain import pretrain  # noqa: E402
 

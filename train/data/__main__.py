@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edge.command.parser import Parser
 from gallery.command import run
-from train.data.corpora import open_dataset
+from gallery.data.corpora import open_dataset
 from train.data.inspect import inspect, to_text
 
 

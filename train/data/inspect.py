@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from edge.contract.errors import BirdlistenError
 from edge.source.recording import read_blocks
-from train.data.dataset import Dataset, Item
+from gallery.data.dataset import Dataset, Item
 
 COLUMNS = ("kind", "split", "files", "hours", "species", "unreadable", "licences")
 _CHUNK = 16

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from gallery.data.corpora import open_dataset
 from gallery.teacher import load_teacher
 from train.config import DistillConfig
-from train.data.corpora import open_dataset
 from train.distillation.beginning import begin_student
 from train.distillation.large_student import open_large_student
 from train.model.student import open_student

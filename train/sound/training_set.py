@@ -10,8 +10,8 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
+from gallery.data.dataset import Dataset, Item
 from train.config import HeardConfig
-from train.data.dataset import Dataset, Item
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from edge.contract.errors import DatasetError
 from edge.source.tree import list_recordings
-from train.data.dataset import Dataset, Item
-from train.data.table import dataset, read_rows
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import dataset, read_rows
 
 _CLOTHO = {"development": "train", "validation": "validation", "evaluation": "test"}
 _AUDIOCAPS = {"train": "train", "val": "validation", "test": "test"}

@@ -11,8 +11,8 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
-from train.data.dataset import Dataset, Item
-from train.data.table import dataset, from_ranks, read_json
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import dataset, from_ranks, read_json
 
 _SPLITS = {"train": "train", "train_mini": "train", "val": "validation", "test": "test"}
 

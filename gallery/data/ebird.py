@@ -7,7 +7,7 @@ ORDER (ORDER1 in older years), FAMILY.
 from pathlib import Path
 
 from edge.contract.taxonomy import Species
-from train.data.table import bird, read_rows
+from gallery.data.table import bird, read_rows
 
 _COLUMNS = ("SPECIES_CODE", "PRIMARY_COM_NAME", "SCI_NAME", "FAMILY")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy, slug
-from train.data.dataset import Dataset, Item
+from gallery.data.dataset import Dataset, Item
 
 _LOG = logging.getLogger(__name__)
 

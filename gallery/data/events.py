@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
-from train.data.captioned import clips
-from train.data.dataset import Dataset, Item
-from train.data.table import dataset, read_rows, thing
+from gallery.data.captioned import clips
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import dataset, read_rows, thing
 
 _AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.contract.errors import DatasetError
 from edge.contract.names import nearest
-from train.data import (
+from gallery.data import (
     animalspeak,
     birdclef,
     birdset,
@@ -16,7 +16,7 @@ from train.data import (
     ssw60,
     xenocanto,
 )
-from train.data.dataset import Dataset, read_dataset
+from gallery.data.dataset import Dataset, read_dataset
 
 CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "manifest": read_dataset,

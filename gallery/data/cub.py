@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy
-from train.data.dataset import Dataset, Item
-from train.data.table import dataset, thing
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import dataset, thing
 
 _LICENCE = "non-commercial research only"
 

@@ -13,9 +13,9 @@ from typing import Any
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
 from edge.source.tree import list_recordings
-from train.data.dataset import Dataset, Item
-from train.data.ebird import ebird_species
-from train.data.table import dataset, thing
+from gallery.data.dataset import Dataset, Item
+from gallery.data.ebird import ebird_species
+from gallery.data.table import dataset, thing
 
 _TABLES = {"train": "*_metadata_train.parquet", "test": "*_metadata_test_5s.parquet"}
 _LICENCE = "cc-by-nc-4.0"

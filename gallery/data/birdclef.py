@@ -7,9 +7,9 @@ table where one is beside it.
 import re
 from pathlib import Path
 
-from train.data.dataset import Dataset, Item
-from train.data.ebird import ebird_species
-from train.data.table import bird, dataset, first_table, read_rows
+from gallery.data.dataset import Dataset, Item
+from gallery.data.ebird import ebird_species
+from gallery.data.table import bird, dataset, first_table, read_rows
 
 _COLUMNS = ("primary_label", "scientific_name", "common_name", "author", "license", "filename")
 _FOLDERS = ("train_audio", "train_short_audio")

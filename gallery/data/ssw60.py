@@ -6,8 +6,8 @@ taxa.csv names no kingdom, class or genus, and writes families with their Englis
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.data.dataset import Dataset, Item
-from train.data.table import bird, dataset, read_rows
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import bird, dataset, read_rows
 
 NABIRDS, INAT = "images_nabirds", "images_inat"
 """Folders of the two galleries."""

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from edge.source.tree import list_recordings
-from train.data.dataset import Dataset, Item
-from train.data.table import bird, dataset, first_table, read_rows
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import bird, dataset, first_table, read_rows
 
 _LICENCE = "cc-by-nc-sa-4.0"
 _ODD = re.compile(r"\W+")

@@ -10,8 +10,8 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.source.tree import list_recordings
-from train.data.dataset import Dataset, Item
-from train.data.table import bird, dataset, read_json
+from gallery.data.dataset import Dataset, Item
+from gallery.data.table import bird, dataset, read_json
 
 _NOT_A_SPECIES = {"", "sp", "sp.", "mystery"}
 
