@@ -2,7 +2,7 @@
 
 python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16,int8]
                       [--fp16 arithmetic|weights] [--int8 dynamic|weights|static]
-                      [--recordings DIR] [--beyond-limits]
+                      [--recordings DATA] [--beyond-limits]
                       [--name NAME] [--licence LICENCE] [--species FILE ...]
                       [--figures FILE]
 
@@ -27,7 +27,8 @@ from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.int8 import METHODS
-from export.variants import HALVES, Variants, make_encoders
+from export.variants import HALVES, SPLITS, Variants, make_encoders
+from gallery.calibration.recordings import check_recorded
 from gallery.command import run
 from train.ears.recipe import locate
 from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
@@ -72,7 +73,10 @@ def export(
         BirdlistenError: the checkpoint is no checkpoint, or a variant isn't the same encoder.
         OSError: the disk is full; a bundle that was there stays as it was.
     """
-    checkpoint, variants = load_checkpoint(checkpoint_path), variants or Variants()
+    variants = variants or Variants()
+    if variants.recordings is not None:
+        check_recorded(variants.recordings, SPLITS, birds=True, purpose="the comparison")
+    checkpoint = load_checkpoint(checkpoint_path)
     manifest = _manifest(checkpoint, checkpoint_path, output, label or BundleLabel())
     contents = {
         "taxonomy": (checkpoint_path / TAXONOMY).read_bytes(),
@@ -168,7 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", default=",".join(PRECISIONS), help="default: all")
     parser.add_argument("--fp16", choices=HALVES, default=HALVES[0], help="what is FP16")
     parser.add_argument("--int8", choices=METHODS, help="default: the better one for the tower")
-    parser.add_argument("--recordings", type=Path, help="default: the checkpoint's data set")
+    parser.add_argument(
+        "--recordings", metavar="DATA", help="folder or KIND:FOLDER; default: the checkpoint's"
+    )
     parser.add_argument("--beyond-limits", action="store_true", help="write inexact variants, too")
     parser.add_argument("--name", default="", help="default: the data set's")
     parser.add_argument("--licence", default="", help="default: the recordings' licences")

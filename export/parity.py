@@ -1,11 +1,12 @@
 """Parity of exported encoders with the checkpoint they were made from, on every target.
 
-python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DIR] [--split test] [--json]
+python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DATA] [--split test] [--json]
 
 Every precision is compared with torch in FP32, through `edge.recognition.encoder` as deployed: the
 log-mel and the embedding, on signals that break front ends and on recordings. An FP16 graph is also
 run as a GPU would, rounding every half, for a processor computes halves in float and hides what
 overflows.
+DATA is a folder or KIND:FOLDER of a published corpus, such as ssw60:FOLDER, as train takes it.
 With recordings of species in the gallery, the best species and mAP are compared, too.
 """
 
@@ -24,6 +25,7 @@ from edge.contract.errors import DatasetError
 from export.agreement import Agreement, agreement
 from export.fidelity import LIMITS, Function, Parity, compare_graph, in_batches
 from export.recordings import LabelledRecording, cut, read_recorded
+from gallery.calibration.recordings import check_recorded
 from gallery.command import run
 from train.model.checkpoint import Checkpoint, load_checkpoint, model_id
 from train.model.student import WaveformStudent
@@ -108,14 +110,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m export.parity", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="default: the folder that holds the bundle")
-    parser.add_argument("--recordings", type=Path, help="data set (manifest.csv) to listen to")
+    parser.add_argument("--recordings", metavar="DATA", help="to listen to; see above")
     parser.add_argument("--split", default="test", help="of the recordings (default test)")
     parser.add_argument("--json", action="store_true", help="every figure, as one JSON object")
     args = parser.parse_args(argv)
 
     def command() -> None:
-        rate_hz = load_bundle(args.bundle).manifest.audio.sample_rate_hz
-        recorded = read_recorded(args.recordings, args.split, rate_hz) if args.recordings else ()
+        recorded: Sequence[LabelledRecording] = ()
+        if args.recordings:
+            check_recorded(args.recordings, (args.split,), birds=True, purpose="the comparison")
+            bundle = load_bundle(args.bundle)
+            rate_hz = bundle.manifest.audio.sample_rate_hz
+            recorded = read_recorded(args.recordings, args.split, rate_hz, bundle.taxonomy)
         found = check_bundle(args.bundle, args.checkpoint or args.bundle.parent, recorded)
         if args.json:
             plain = {

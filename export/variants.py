@@ -19,12 +19,13 @@ from export.int8 import to_int8
 from export.metadata import with_metadata
 from export.parity import compare, reference_of
 from export.recordings import cut, read_recorded
+from gallery.data.corpora import exists
 from train.model.checkpoint import Checkpoint
 from train.model.towers import ClapTower
 
 _LOG = logging.getLogger(__name__)
 HALVES = ("arithmetic", "weights")
-_SPLITS = ("validation", "train")
+SPLITS = ("validation", "train")
 """Of the recordings that variants are calibrated on and compared by: the first that has any."""
 
 
@@ -41,7 +42,7 @@ class Variants:
     """One of HALVES: `arithmetic` is for GPUs, `weights` for processors."""
     int8: str | None = None
     """One of `export.int8.METHODS`; None takes the better one for the tower."""
-    recordings: Path | None = None
+    recordings: str | Path | None = None
     """Data set to calibrate on and compare by; None takes the checkpoint's if it is there."""
     beyond_limits: bool = False
     """Write what isn't the same encoder, too; the manifest says so."""
@@ -98,10 +99,10 @@ def _variant(
 
 def _windows(checkpoint: Checkpoint, variants: Variants) -> Float32s | None:
     """Of recordings, if there are any."""
-    folder = variants.recordings or Path(checkpoint.config["data"])
-    if variants.recordings is None and not (folder / "manifest.csv").is_file():
-        _LOG.warning("%s is not here: compared on signals only; see --recordings", folder)
+    data = variants.recordings or checkpoint.config["data"]
+    if variants.recordings is None and not exists(str(data)):
+        _LOG.warning("%s is not here: compared on signals only; see --recordings", data)
         return None
     rate_hz = checkpoint.audio.sample_rate_hz
-    found = (cut(read_recorded(folder, split, rate_hz), checkpoint.audio) for split in _SPLITS)
+    found = (cut(read_recorded(data, split, rate_hz), checkpoint.audio) for split in SPLITS)
     return next((windows for windows in found if windows is not None), None)

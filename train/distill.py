@@ -68,7 +68,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     output = Path(ranks.collect(str(_output(config, dataset)))[0])
     parts = prepare(config, dataset, ranks)
     checkpoint = _checkpoint(config, parts)

@@ -1,7 +1,7 @@
 """CUB-200-2011 (Wah et al. 2011): photographs of 200 birds under English names.
 
 The tables are lines of `number value`. Scientific names are not part of it: a `taxonomy.csv` of
-ours beside it gives them, else a class is known by its English name alone.
+ours beside it gives them, or eBird's English names; else a class is known by its own name alone.
 """
 
 from pathlib import Path
@@ -9,7 +9,10 @@ from pathlib import Path
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy
 from gallery.data.dataset import Dataset, Item
-from gallery.data.table import dataset, thing
+from gallery.data.ebird import known_codes
+from gallery.data.layout import misplaced
+from gallery.data.ranks import bird, thing
+from gallery.data.table import dataset
 
 _LICENCE = "non-commercial research only"
 
@@ -22,7 +25,7 @@ def read(folder: Path) -> Dataset:
     """
     classes = {number: _name(name) for number, name in _lines(folder, "classes.txt").items()}
     known = _known(folder)
-    species = {number: known.get(name.lower()) or thing(name) for number, name in classes.items()}
+    species = {number: known.get(_plain(name)) or thing(name) for number, name in classes.items()}
     labels = _lines(folder, "image_class_labels.txt")
     trained = _lines(folder, "train_test_split.txt")
     items = [
@@ -42,6 +45,8 @@ def read(folder: Path) -> Dataset:
 def _lines(folder: Path, name: str) -> dict[str, str]:
     try:
         lines = (folder / name).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise misplaced(folder, name) from None
     except OSError as error:
         raise DatasetError(f"{folder}: CUB-200-2011 needs {name} ({error.strerror})") from error
     parts = (line.partition(" ") for line in lines if line.strip())
@@ -54,7 +59,14 @@ def _name(folder: str) -> str:
 
 
 def _known(folder: Path) -> dict[str, Species]:
-    """Species by English name, spelt as CUB spells them: without hyphens and apostrophes."""
+    """Species by English name, as `_plain` spells it."""
     table = folder / "taxonomy.csv"
     species = Taxonomy.load(table).species if table.is_file() else ()
-    return {bird.common_name.replace("-", " ").replace("'", "").lower(): bird for bird in species}
+    told = {common: scientific for scientific, common in known_codes().values() if common}
+    named = {_plain(common): bird(scientific, common) for common, scientific in told.items()}
+    return {**named, **{_plain(kind.common_name): kind for kind in species}}
+
+
+def _plain(name: str) -> str:
+    """As CUB spells a name: without hyphens and apostrophes."""
+    return name.replace("-", " ").replace("'", "").lower()

@@ -15,6 +15,7 @@ from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
+from train.sound.corpus_draws import corpus_draws
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss, NoHint
 from train.sound.hints import load_embeddings
@@ -68,6 +69,7 @@ class TrainingSet:
         ranks: Ranks = ALONE,
     ) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""
+        shares, chances = corpus_draws(self.items, self.labels, config.species_weight)
         return WindowSampler(
             clips=LogMelStore(self.features, device),
             labels=torch.tensor(self.labels),
@@ -82,6 +84,8 @@ class TrainingSet:
             seed=config.seed,
             weight=config.species_weight,
             ranks=ranks,
+            shares=shares,
+            chances=chances,
         )
 
     def hint(
