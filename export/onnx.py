@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,13 +26,14 @@ from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
-from export.int8 import METHODS
-from export.variants import HALVES, SPLITS, Variants, make_encoders
+from export.methods import HALVES, METHODS, SPLITS, Variants
 from gallery.calibration.recordings import check_recorded
 from gallery.command import run
 from train.ears.recipe import locate
-from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
+
+if TYPE_CHECKING:  # torch loads for seconds, and a wrong argument is to be refused before
+    from train.model.checkpoint import Checkpoint
 
 _ALL = "all"
 """The set of every species, which each bundle has."""
@@ -76,6 +77,9 @@ def export(
     variants = variants or Variants()
     if variants.recordings is not None:
         check_recorded(variants.recordings, SPLITS, birds=True, purpose="the comparison")
+    from export.variants import make_encoders
+    from train.model.checkpoint import TAXONOMY, load_checkpoint
+
     checkpoint = load_checkpoint(checkpoint_path)
     manifest = _manifest(checkpoint, checkpoint_path, output, label or BundleLabel())
     contents = {
@@ -87,7 +91,9 @@ def export(
     return write_bundle(output, replace(manifest, provenance=provenance), {**contents, **encoders})
 
 
-def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLabel) -> Manifest:
+def _manifest(checkpoint: "Checkpoint", path: Path, output: Path, label: BundleLabel) -> Manifest:
+    from train.model.checkpoint import model_id
+
     manifest = Manifest(
         name=label.name or checkpoint.dataset,
         licence=label.licence or " AND ".join(checkpoint.licences),
@@ -112,7 +118,7 @@ def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLab
     )
 
 
-def _read_set(file: Path, checkpoint: Checkpoint) -> list[str]:
+def _read_set(file: Path, checkpoint: "Checkpoint") -> list[str]:
     ids = read_names(file)
     unknown = sorted(set(ids) - set(checkpoint.taxonomy.ids))
     if unknown:
@@ -120,7 +126,7 @@ def _read_set(file: Path, checkpoint: Checkpoint) -> list[str]:
     return ids
 
 
-def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     """Roles that a bundle of the same space and species keeps when it is exported anew."""
     if not (output / FILE_NAME).is_file():
         return {"roles": {}}
@@ -137,7 +143,7 @@ def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return {"roles": roles, "image": old.image, **sets}
 
 
-def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:
+def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:
     known = {
         "dataset": checkpoint.dataset,
         "synthetic": checkpoint.synthetic,

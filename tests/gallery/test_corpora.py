@@ -16,6 +16,7 @@ from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.data.corpora import CORPORA, open_dataset  # noqa: E402
 from gallery.data.ranks import bird, named, thing  # noqa: E402
+from gallery.records import read_records  # noqa: E402
 from gallery.templates import sentence  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
 from train.data.__main__ import main  # noqa: E402
@@ -91,6 +92,19 @@ def test_inatsounds(tmp_path):
     assert (first.items[0].licence, first.items[0].attribution) == ("CC-BY-NC", "Ann")
     ranks = "Animalia Chordata Aves Passeriformes Paridae Parus major"
     assert " ".join(first.taxonomy.species[0].ranks) == ranks
+
+
+def test_credits_of_a_corpus_come_into_a_gallery(tmp_path):
+    inaturalist(tmp_path, "val", "image", "val/7/one.jpg")
+    photo(tmp_path / "val/7/one.jpg")
+    (picture,) = read_records(f"inat21:{tmp_path}", Taxonomy((bird("Parus major"),)))
+    assert (picture.author, picture.licence) == ("Ann", "CC-BY-NC")
+    (tmp_path / "own").mkdir()
+    row = {"path": "a.jpg", "kind": "image", "scientific_name": "Regulus calendula"}
+    credit = {"licence": "CC0", "attribution": "Bea", "url": "https://x.test/1"}
+    table(tmp_path / "own" / "manifest.csv", {**row, **credit})
+    (own,) = read_records(tmp_path / "own", Taxonomy((bird("Corthylio calendula"),)))
+    assert (own.species_id, own.url) == ("corthylio_calendula", "https://x.test/1")
 
 
 def test_inat21_and_its_test_without_answers(tmp_path):
