@@ -179,6 +179,11 @@ def _genera(ways: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for name, family in ways["inat2024_to_family"].items():
         order = ways["inat2024_to_order"][name]
         found.setdefault(name.split()[0], (_capital(family), _capital(order)))
+    for name, accepted in [*_former(), *(pair for way in _TO_INAT for pair in ways[way].items())]:
+        former, genus = name.split()[0], accepted.split()[0]
+        for known, other in ((former, genus), (genus, former)):
+            if known in found:
+                found.setdefault(other, found[known])
     return ((genus, *ranks) for genus, ranks in found.items())
 
 

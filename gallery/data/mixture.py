@@ -11,9 +11,15 @@ from gallery.data.synonyms import aligned
 
 _LOG = logging.getLogger(__name__)
 _ARCHIVES = {
-    "Xeno-canto": re.compile(r"(?:\bXC|xeno-canto\.org/(?:sounds/)?)(\d{2,})", re.IGNORECASE),
-    "Macaulay Library": re.compile(r"(?:\bML|macaulaylibrary\.org/asset/)(\d{4,})", re.IGNORECASE),
-    "iNaturalist sound": re.compile(r"(?:\biNat|inaturalist\.org/sounds/)(\d{2,})", re.IGNORECASE),
+    "Xeno-canto": re.compile(
+        r"(?:(?<![a-z])XC|xeno-canto\.org/(?:sounds/)?)(\d{2,})", re.IGNORECASE
+    ),
+    "Macaulay Library": re.compile(
+        r"(?:(?<![a-z])ML|macaulaylibrary\.org/asset/)(\d{4,})", re.IGNORECASE
+    ),
+    "iNaturalist sound": re.compile(
+        r"(?:(?<![a-z])iNat|inaturalist\.org/sounds/)(\d{2,})", re.IGNORECASE
+    ),
 }
 """Numbers that several corpora took the same recordings from."""
 _SPLITS = ("test", "validation", "train")
@@ -21,8 +27,8 @@ _SPLITS = ("test", "validation", "train")
 
 
 def archive_id(item: Item) -> str:
-    """`audio Xeno-canto 134896`, of a file by its name or address; empty if it tells none."""
-    for text in (item.path.stem, item.url):
+    """`audio Xeno-canto 134896`, of a file by its name, address or credit; empty if none tells."""
+    for text in (item.path.stem, item.url, item.attribution):
         for archive, pattern in _ARCHIVES.items():
             if found := pattern.search(text):
                 return f"{item.kind} {archive} {int(found[1])}"

@@ -68,6 +68,7 @@ def test_a_folder_may_be_called_as_it_likes(tmp_path):
     ("item", "known"),
     [
         (recording("XC134896-120610 flycatcher.mp3"), "audio Xeno-canto 134896"),
+        (recording("vogel_merula_XC134896.mp3"), "audio Xeno-canto 134896"),
         (recording("a.ogg", url="https://xeno-canto.org/134896"), "audio Xeno-canto 134896"),
         (recording("a.ogg", url="https://www.xeno-canto.org/134896"), "audio Xeno-canto 134896"),
         (recording("1.wav", url="https://macaulaylibrary.org/asset/4567"), "audio Macaulay Libra"),
