@@ -42,6 +42,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "birdset": birdset.read,
     "animalspeak": animalspeak.read,
     "cub": cub.read,
+    "nabirds": cub.read_nabirds,
     "audioset": events.read_audioset,
     "audiocaps": captioned.read_audiocaps,
     "clotho": captioned.read_clotho,

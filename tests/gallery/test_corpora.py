@@ -354,6 +354,22 @@ def test_cub(tmp_path, taxonomy):
     assert ("image", "train", "parus_minor") in found("cub", tmp_path)
 
 
+def test_nabirds_tells_no_plumages_apart(tmp_path):
+    eider = "Common Eider"
+    (tmp_path / "classes.txt").write_text(f"0 Birds\n817 {eider} (Adult male)\n818 {eider}\n")
+    (tmp_path / "images.txt").write_text("0a-1 0817/a.jpg\n0b-2 0818/b.jpg\n")
+    (tmp_path / "image_class_labels.txt").write_text("0a-1 817\n0b-2 818\n")
+    (tmp_path / "train_test_split.txt").write_text("0a-1 0\n0b-2 1\n")
+    (tmp_path / "photographers.txt").write_text("0a-1 Ann Other\n0b-2 Bea\n")
+    for name in ("0817/a.jpg", "0818/b.jpg"):
+        photo(tmp_path / "images" / name)
+    expected = [("image", split, "somateria_mollissima") for split in ("test", "train")]
+    assert found("nabirds", tmp_path) == expected
+    opened = open_dataset(f"nabirds:{tmp_path}")
+    assert len(opened.taxonomy) == 1
+    assert opened.items[0].attribution == "Ann Other"
+
+
 @pytest.mark.parametrize("name", ["Yabc-defghij.wav", "abc-defghij.wav", "abc-defghij_30.000.ogg"])
 def test_audioset_whatever_its_clips_are_called(tmp_path, name):
     (tmp_path / "class_labels_indices.csv").write_text(

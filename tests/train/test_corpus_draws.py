@@ -6,7 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from edge.contract.errors import DatasetError  # noqa: E402
 from gallery.data.dataset import Item  # noqa: E402
+from train.config import DistillConfig  # noqa: E402
+from train.distill import distill  # noqa: E402
 from train.sound.corpus_draws import corpus_draws  # noqa: E402
 
 
@@ -37,3 +40,25 @@ def test_species_of_a_corpus_are_alike_without_a_weight_and_count_with_one():
 
 def test_without_shares_nothing_is_drawn_otherwise():
     assert corpus_draws([recording("a", 0.0)], [0], 0.0) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, r"no recordings in split 'train'; it has audio: 1 in validation"),
+        ({"extra_backgrounds": "DATA"}, r"extra_backgrounds: .*no recordings without a species"),
+        ({"validate_every": 5}, r"no recordings in split 'validation'; it has audio: 1 in train"),
+    ],
+)
+def test_data_without_what_a_training_needs_is_refused_before_a_model_is_loaded(
+    tmp_path, settings, told
+):
+    split = "train" if settings else "val"
+    (tmp_path / split / "Parus_major").mkdir(parents=True)
+    (tmp_path / split / "Parus_major" / "a.wav").write_bytes(b"decoded by nobody")
+    settings = {
+        name: str(tmp_path) if value == "DATA" else value for name, value in settings.items()
+    }
+    config = DistillConfig(data=str(tmp_path), teacher="no teacher", student="none", **settings)
+    with pytest.raises(DatasetError, match=told):
+        distill(config)

@@ -5,9 +5,9 @@ python -m train.data inspect DATA DATA [--taxon Aves]
 
 Prints recordings, hours, species, licences and unreadable files; of two corpora the species that
 one has and the other lacks, with the nearest name. DATA is KIND:FOLDER, where KIND is one of
-inatsounds, inat21, ssw60, birdclef, xenocanto, birdset, animalspeak, cub, audioset, audiocaps,
-clotho, esc50, urbansound8k, folders; without it FOLDER holds manifest.csv and taxonomy.csv. Several
-are joined by commas.
+inatsounds, inat21, ssw60, birdclef, xenocanto, birdset, animalspeak, cub, nabirds, audioset,
+audiocaps, clotho, esc50, urbansound8k, folders; without it FOLDER holds manifest.csv and
+taxonomy.csv, or a folder a species. Several are joined by commas.
 """
 
 import sys

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
+from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset, Item
 from train.config import HeardConfig
 from train.ears.recipe import locate
@@ -157,6 +158,33 @@ def load_sounds(
             for log_mel in _background(source, spec, cache, split)
         ),
     )
+
+
+def check_recorded(dataset: Dataset, split: str) -> None:
+    """Refuse a data set without recordings of a species, before models are loaded for it.
+
+    Raises:
+        DatasetError: the split has none; it says what there is.
+    """
+    if not dataset.select("audio", split, dataset.taxonomy.ids):
+        raise DatasetError(
+            f"{dataset.path}: no recordings in split {split!r}; it has {dataset.contents}"
+        )
+
+
+def open_background(name: str) -> Dataset | None:
+    """Further background; None if none is named.
+
+    Raises:
+        DatasetError: it has no recording without a bird to train with.
+    """
+    opened = open_dataset(name) if name else None
+    if opened and not opened.select("audio", "train", ("",)):
+        raise DatasetError(
+            f"extra_backgrounds: {name}: no recordings without a species in split 'train'; it has "
+            f"{opened.contents}"
+        )
+    return opened
 
 
 def check_unheard(student: str, held_out: Sequence[str]) -> None:
