@@ -38,6 +38,13 @@ def test_species_of_a_corpus_are_alike_without_a_weight_and_count_with_one():
     assert drawn(items, [0, 0, 0, 1], 1.0).tolist() == pytest.approx([1 / 4] * 4)
 
 
+def test_halves_of_a_recording_are_drawn_half_as_often():
+    items, labels = [recording("a", 0.5)] * 3 + [recording("b", 0.5)], [0, 0, 0, 0]
+    _, chances = corpus_draws(items, labels, 0.0, parts=[0.5, 0.5, 1.0, 1.0])
+    assert (chances / chances.sum()).tolist() == pytest.approx([1 / 8, 1 / 8, 1 / 4, 1 / 2])
+    assert corpus_draws([recording("a", 0.0)], [0], 0.0, parts=[0.5])[1].tolist() == [0.5]
+
+
 def test_without_shares_nothing_is_drawn_otherwise():
     assert corpus_draws([recording("a", 0.0)], [0], 0.0) == (None, None)
 
