@@ -3,9 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from edge.records.browsing import RecordFilter, browse
+from edge.records.browsing import browse
 from edge.records.live_file import heard_now, live_states
 from edge.records.live_state import HeardNow, LiveState
+from edge.records.search import RecordSearch
 from edge.system.days import today
 from edge.web.pages.asked import day_asked
 from edge.web.pages.day import day_view
@@ -46,7 +47,7 @@ def _home(request: Request, template: str) -> Response:
     zone = station.zone
     day = day_asked(request.query_params, "day", zone)
     with station.records() as reader:
-        newest = browse(reader, RecordFilter(), most=_CARDS).records
+        newest = browse(reader, RecordSearch(), most=_CARDS).records
         return page(
             request,
             template,
