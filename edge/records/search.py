@@ -5,7 +5,7 @@ programs ask; in `edge.records.browsing` by the place of the last one shown, how
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge.contract.errors import ConfigError
@@ -15,6 +15,7 @@ from edge.records.query import Selection, conditions
 from edge.records.reader import RecordReader, told
 from edge.records.statistics import CONFIDENCE
 
+_AT_ONCE = 500
 Values = list[str | int | float]
 """Of a condition's question marks."""
 
@@ -91,6 +92,17 @@ def found(
     order_of = {row["id"]: place for place, row in enumerate(rows)}
     page = records.numbered([row["number"] for row in rows])
     return Page(sorted(page, key=lambda record: order_of[record.id]), total)
+
+
+def in_order(records: RecordReader, search: RecordSearch) -> Iterator[list[Detection]]:
+    """All records of a search, by time, some hundred at once; undated ones come first."""
+    where, asked = conditions(search)
+    (tables, leading), (fits, further) = searched(records, search), fitting(records, search)
+    query = f"SELECT number FROM {tables} {where} AND {fits} ORDER BY detected_at, number"
+    with told(records.path):
+        cursor = records.database.execute(query, (*leading, *asked, *further))
+        while chunk := cursor.fetchmany(_AT_ONCE):
+            yield records.numbered([number for (number,) in chunk])
 
 
 def species_holding(records: RecordReader, text: str) -> list[str]:

@@ -8,6 +8,7 @@ from edge.records.live_file import heard_now, live_states
 from edge.records.live_state import HeardNow, LiveState
 from edge.records.search import RecordSearch
 from edge.system.days import today
+from edge.web.guard import is_guest
 from edge.web.pages.asked import day_asked
 from edge.web.pages.day import day_view
 from edge.web.pages.pictures import picture_view
@@ -54,6 +55,7 @@ def _home(request: Request, template: str) -> Response:
             title="Now" if day == today(zone) else f"{day:%A}, {day.day} {day:%B %Y}",
             is_today=day == today(zone),
             view=day_view(reader, day, zone),
+            may_take=not is_guest(request),
             cards=matches(station, reader, newest),
             hearing=_hearing(station),
             has_spectrogram=any(_shows(state) for state in live_states(station.path)),

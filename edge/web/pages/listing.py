@@ -13,7 +13,9 @@ from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch
 from edge.records.tally import FOREVER_MS, SpeciesTotal, count, totals
 from edge.system.days import QUARTER_MS
+from edge.web.guard import is_guest
 from edge.web.pages.asked import filter_asked
+from edge.web.pages.download import CHOICES
 from edge.web.pages.rendering import page
 from edge.web.pages.views import MatchView, SpeciesName, matches, named
 from edge.web.station import station_of
@@ -48,6 +50,7 @@ def show_records(request: Request) -> Response:
             newest=urlencode(kept),
             species_names=_names(every),
             verdicts=VERDICTS,
+            forms={} if is_guest(request) else CHOICES,
         )
 
 
