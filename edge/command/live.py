@@ -58,7 +58,7 @@ def listen_live(settings: Settings, origin: SettingsOrigin | None = None) -> Non
             if watch:
                 watch.seen()
             with notifier.loading():
-                settings, loaded = _reloaded(settings, loaded, origin and origin.read)
+                settings, loaded = _reloaded(settings, loaded, origin.read if origin else None)
                 page.follow(settings)
             # What was there once is waited for.
             again = replace(settings, wait=True)

@@ -20,7 +20,7 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True)
 class SettingsOrigin:
-    """Where a run's settings come from."""
+    """Sources of a run's settings."""
 
     flags: Mapping[str, Any]
     """Only those given on the command line."""
@@ -62,7 +62,7 @@ class SettingsOrigin:
 @contextmanager
 def reloading(origin: SettingsOrigin | None) -> Iterator[SteadyWatch | None]:
     """Begin anew, as by SIGHUP, each time the file of the settings has changed."""
-    file = origin and origin.file()
+    file = origin.file() if origin else None
     if file is None:
         yield None
         return

@@ -178,7 +178,7 @@ def _walk(
     parts.append("detected_at NOT NULL" if dated else "detected_at IS NULL")
     if after is not None:
         parts.append("(detected_at, number) < (?, ?)" if dated else "number < ?")
-        values += after if dated else [after.number]
+        values += [after.moment_ms or 0, after.number] if dated else [after.number]
     order = "detected_at DESC, number DESC" if dated else "number DESC"
     (tables, leading), (fits, further) = searched(reader, wanted), fitting(reader, wanted)
     query = (

@@ -120,11 +120,12 @@ class AdditionDesk:
     def _command(self, wanted: AdditionRequest, files: Sequence[Path]) -> list[str]:
         given = {"station": str(self.station), "bundle": str(self.bundle), **vars(wanted)}
         name = given.pop("name")
-        words = [f"--{flag}={value}" for flag, value in given.items() if value]
+        words = ["--json", "--quiet"]
+        words += [f"--{flag}={value}" for flag, value in given.items() if value]
         for flag, is_picture in (("--pictures", True), ("--sounds", False)):
             those = [str(f) for f in files if (f.suffix in pictures.SUFFIXES) == is_picture]
             words += [flag, *those] if those else []
-        return python_module("edge", "species", "add", name, "--json", "--quiet", *words)
+        return python_module("edge", "species", "add", name, *words)
 
 
 def folder_for_files() -> Path:

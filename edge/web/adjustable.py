@@ -33,7 +33,6 @@ class Adjustable:
     hint: str
     kind: str = "text"
     """`text`, `number` or `choice`."""
-    step: str = "any"
     choices: tuple[tuple[str, str], ...] = ()
     """Values with their labels; the empty one is the default."""
     usual: tuple[str, ...] = ()
@@ -51,7 +50,6 @@ ADJUSTABLE = (
         "Threshold",
         "Probability, 0 to 1, at which a species is reported. Empty: as the bundle is calibrated.",
         "number",
-        "0.01",
     ),
     Adjustable(
         "caution",
@@ -73,15 +71,12 @@ ADJUSTABLE = (
     Adjustable("duty", "Duty cycle", "To save power: 5/15 listens five minutes of every fifteen."),
     Adjustable("latitude", "Latitude", "In degrees; north is positive.", "number"),
     Adjustable("longitude", "Longitude", "In degrees; east is positive.", "number"),
-    Adjustable(
-        "hop", "Hop", "Seconds between two windows. Empty: the bundle's own.", "number", "0.1"
-    ),
+    Adjustable("hop", "Hop", "Seconds between two windows. Empty: the bundle's own.", "number"),
     Adjustable(
         "max_cpu",
         "Most of a core",
         "In per cent; windows are taken further apart to keep to it.",
         "number",
-        "1",
     ),
     Adjustable(
         "clips",
@@ -91,8 +86,8 @@ ADJUSTABLE = (
         choices=_YES_NO,
         usual=("yes", "true", "1", "on"),
     ),
-    Adjustable("clip_before", "Seconds before", "A detection, in its clip.", "number", "0.5"),
-    Adjustable("clip_after", "Seconds after", "Likewise.", "number", "0.5"),
+    Adjustable("clip_before", "Seconds before", "A detection, in its clip.", "number"),
+    Adjustable("clip_after", "Seconds after", "Likewise.", "number"),
 )
 FIXED = {
     "Where sound comes from: a wrong word would leave the recorder deaf.": (
@@ -107,7 +102,16 @@ FIXED = {
         *("clip_format", "json", "explain", "quiet", "verbose"),
     ),
     "How this page is reached, and who is told; they may hold passwords, and are not shown.": (
-        *("web", "public_url", "metrics", "metrics_species", "mqtt", "mqtt_password", "mqtt_ca"),
+        *(
+            "web",
+            "public_url",
+            "metrics",
+            "metrics_species",
+            "mqtt",
+            "mqtt_password",
+            "mqtt_ca",
+            "mqtt_cert",
+        ),
         *("mqtt_name", "mqtt_discovery", "webhook", "webhook_when", "webhook_most", "apprise"),
         *("apprise_body", "apprise_when", "apprise_most", "rare_most", "rare_days", "back_days"),
         "weekly",
@@ -127,7 +131,7 @@ class SettingsFile:
         self._station, self.path = station, station / FILE_NAME
 
     def table(self) -> dict[str, Any]:
-        """What is set in it, as text or lists.
+        """Its lines, as text or lists.
 
         Raises:
             ConfigError: it can't be read.
@@ -187,8 +191,8 @@ def _check(settings: Settings, changes: Mapping[str, str | None], bundle: Bundle
             raise ConfigError(f"{name}: expected names with commas between them")
     for setting in ADJUSTABLE:
         allowed = [value for value, _ in choices(setting, bundle)]
-        value = changes.get(setting.name)
-        if setting.kind == "choice" and value is not None and value not in allowed:
+        chosen = changes.get(setting.name)
+        if setting.kind == "choice" and chosen is not None and chosen not in allowed:
             raise ConfigError(f"{setting.name}: expected one of {', '.join(filter(None, allowed))}")
     if (settings.latitude is None) != (settings.longitude is None):
         raise ConfigError("latitude, longitude: they go together")
@@ -199,6 +203,6 @@ def _check(settings: Settings, changes: Mapping[str, str | None], bundle: Bundle
         select(bundle.taxonomy, ids, settings.include, settings.exclude)
 
 
-def _known_set(settings: Settings, bundle: Bundle) -> str | None:
-    known = settings.species in bundle.manifest.species_sets
-    return settings.species if known else bundle.manifest.default_species_set
+def _known_set(settings: Settings, bundle: Bundle) -> str:
+    named, manifest = settings.species, bundle.manifest
+    return named if named in manifest.species_sets and named else manifest.default_species_set

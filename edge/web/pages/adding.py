@@ -54,7 +54,7 @@ def undo_addition(request: Request) -> Response:
 
 
 def added_species(station: StationView, species_id: str) -> AddedSpecies | None:
-    """What was added of a species here; None if nothing was."""
+    """Additions to a species here; None if there are none."""
     try:
         added = AddedSpecies(station.path, station.bundle.manifest, species_id)
         return added if added.labels() else None
@@ -63,7 +63,7 @@ def added_species(station: StationView, species_id: str) -> AddedSpecies | None:
 
 
 def told_of_undo(request: Request) -> str:
-    """What was taken back, in words; empty without."""
+    """Words for an undo; empty without."""
     pictures, dot, sounds = request.query_params.get("gone", "").partition(".")
     if not (dot and pictures.isdecimal() and sounds.isdecimal()):
         return ""

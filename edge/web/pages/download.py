@@ -65,7 +65,7 @@ def _rows(records: RecordReader, wanted: RecordSearch) -> Iterator[Row]:
 
 
 def pulled(write: Callable[[BinaryIO], object]) -> Iterator[bytes]:
-    """What a function writes to a file, in parts that are made as they are taken.
+    """Content that a function writes to a file, in parts that are made as they are taken.
 
     Args:
         write: ends with an error once nobody takes the parts any more.

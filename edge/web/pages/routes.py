@@ -30,6 +30,7 @@ def routes() -> list[BaseRoute]:
         Route("/records", listing.show_records),
         Route("/records/{id}", record.show_record),
         Route("/records/{id}/review", _review, methods=["POST"]),
+        Route("/records/{id}/comment", _comment, methods=["POST"]),
         Route("/clip/{id}", media.show_clip),
         Route("/spectrogram/{id}", media.show_spectrogram),
         Route("/picture/{path:path}", pictures.show_picture),
@@ -45,6 +46,10 @@ def routes() -> list[BaseRoute]:
 
 async def _review(request: Request) -> Response:
     return await run_in_threadpool(take_review, request, await _form(request))
+
+
+async def _comment(request: Request) -> Response:
+    return await run_in_threadpool(record.take_comment, request, await _form(request))
 
 
 async def _settings(request: Request) -> Response:

@@ -82,7 +82,7 @@ def _page(request: Request, typed: dict[str, str], problem: str = "") -> Respons
     file = SettingsFile(station_of(request).path)
     bundle, table, problem = _opened(request, file, problem)
     given = file.given()
-    views = [_view(setting, table, given, typed, bundle) for setting in ADJUSTABLE]
+    views = [_view(setting, table, given, typed, bundle=bundle) for setting in ADJUSTABLE]
     names = [setting.name for setting in ADJUSTABLE]
     saved = [name for name in request.query_params.get("saved", "").split(",") if name in names]
     return page(
