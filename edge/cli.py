@@ -49,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _listen(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.listen import listen
+    from edge.command.origin import SettingsOrigin
 
     again = bool(vars(args).get("again"))
-    return listen(settings, lambda: _settings(args), again)
+    return listen(settings, SettingsOrigin(_flags(args), args.config), again)
 
 
 def _analyze(args: argparse.Namespace, settings: Settings) -> int:

@@ -137,12 +137,12 @@ class Settings:
     """Newest clips of each species that stay whatever happens."""
     candidates_days: float = 30.0
     """Age from which candidates and embeddings go; records and reviews stay. 0 keeps all."""
-    free_mb: float = 500.0
-    """Megabytes of the disk that clips leave to others."""
+    free_mb: float = 500.0  # megabytes of the disk that clips leave to others
     mqtt: str | None = None
     """Broker that records are published to: mqtt(s)://user:password@host:port/topic."""
     mqtt_password: str | None = None
     mqtt_ca: str | None = None
+    mqtt_cert: str | None = None
     mqtt_name: str | None = None
     mqtt_discovery: str = "device"
     """By Home Assistant: one payload, one for each entity (before 2024.12), or none."""

@@ -1,7 +1,8 @@
 """`birdlisten species add`: a bird of this station, by pictures and sounds.
 
 Pictures are shown, sounds are heard: an encoder that never heard a species finds it by its sounds
-alone. A running listener takes up what is added with its next window.
+alone. A running listener takes up what is added with its next window. The page of a station adds by
+this command, too: the encoder's memory goes with it, and a file that breaks it breaks no page.
 """
 
 import logging
@@ -20,8 +21,9 @@ from edge.config import Settings
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BirdlistenError, ConfigError, PictureError
 from edge.contract.taxonomy import Species
-from edge.contract.text import counted
+from edge.contract.text import counted, json_line
 from edge.decision.naming import find_species, is_known, new_species
+from edge.recognition.added import LABEL
 from edge.recognition.doubts import default_threshold
 from edge.recognition.own_species import NewPicture, StationPicture, is_listened_for
 from edge.recognition.pictures import SUFFIXES, PictureEncoder, open_picture, thumbnail
@@ -31,8 +33,6 @@ from edge.system import clock
 from edge.system.terminal import say
 
 _LOG = logging.getLogger(__name__)
-LABEL = "add-"
-"""Beginning of the labels of additions."""
 _SAME = 0.9999
 """Cosine from which two pictures are one."""
 T = TypeVar("T")
@@ -81,10 +81,12 @@ def add(settings: Settings, request: SpeciesRequest) -> int:
     if (pictures or sounds) and not found:
         raise ConfigError(f"{request.name}: no file of use; nothing was added")
     _keep(settings, bundle, addition)
-    for line in chain(
-        _told(addition), _heard(settings, bundle, addition), _nearest(bundle, addition)
-    ):
-        say(line)
+    lines = chain(_told(addition), _heard(settings, bundle, addition), _nearest(bundle, addition))
+    if settings.json:
+        say(json_line({**species.line, **_counts(addition), "told": [*lines]}))
+    else:
+        for line in lines:
+            say(line)
     return 0 if found == len(pictures) + len(sounds) else 1
 
 
@@ -170,6 +172,10 @@ def _keep(settings: Settings, bundle: Bundle, addition: Addition) -> None:
         overlay.add_exemplar(species.species_id, f"{label}-{number}", song.rows)
     unlisted = None if is_listened_for(bundle, species) else species
     own_species(settings, bundle.manifest).add(unlisted, addition.pictures, label)
+
+
+def _counts(addition: Addition) -> dict[str, int]:
+    return {"pictures": len(addition.pictures), "sounds": len(addition.songs)}
 
 
 def _told(addition: Addition) -> Iterator[str]:

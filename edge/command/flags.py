@@ -140,6 +140,7 @@ def publish_flags(parser: argparse._ActionsContainer) -> None:
     add("--mqtt", metavar="URL", help="a broker: mqtt(s)://user:password@host:port/topic")
     add("--mqtt-password", metavar="FILE", help="that holds it, for its owner only (0600)")
     add("--mqtt-ca", metavar="FILE", help="certificates to check the broker's with")
+    add("--mqtt-cert", metavar="FILE", help="our own certificate and its key, in one PEM file")
     add("--mqtt-name", metavar="NAME", help="of the recorder (default: the host's)")
     forms = CHOICES["mqtt_discovery"]
     add("--mqtt-discovery", choices=forms, help="by Home Assistant (default device)")

@@ -13,6 +13,7 @@ from edge.analysis.recording_file import FileState, RecordingFile
 from edge.command.analyze import KNOWN_ALREADY, state_of
 from edge.command.live import listen_live, tell
 from edge.command.opening import open_listener, open_recognizer, open_records
+from edge.command.origin import SettingsOrigin
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import ConfigError
@@ -26,14 +27,12 @@ from edge.system.outlet import unblocked_log
 _LOG = logging.getLogger(__name__)
 
 
-def listen(
-    settings: Settings, reread: Callable[[], Settings] | None = None, again: bool = False
-) -> int:
+def listen(settings: Settings, origin: SettingsOrigin | None = None, again: bool = False) -> int:
     """Listen to the microphone, or to the settings' input; 1 if a file could not be used.
 
     Args:
         settings: of the run.
-        reread: gives the settings as they are now, asked for by SIGHUP.
+        origin: of the settings, which a live source reads again there.
         again: hear recordings that are known already, too.
 
     Raises:
@@ -42,7 +41,7 @@ def listen(
     """
     with unblocked_log():
         if settings.input is None or is_live(settings.input):
-            listen_live(settings, reread)
+            listen_live(settings, origin)
             return 0
         return _listen_to_files(settings, Path(settings.input), again)
 

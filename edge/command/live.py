@@ -2,14 +2,15 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 
 from edge.command.clips import clip_config, open_clips
 from edge.command.opening import open_listener, open_recognizer, open_records, shows_status
-from edge.command.page_beside import page_beside
+from edge.command.origin import SettingsOrigin, reloading
+from edge.command.page_beside import check_page, page_beside
 from edge.command.stop import Stop, stopping
 from edge.config import Settings
 from edge.contract.errors import AudioError
@@ -36,12 +37,12 @@ _LOG = logging.getLogger(__name__)
 _LATE = RateLimitedLog(_LOG)
 
 
-def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None) -> None:
-    """Listen until a signal ends it; SIGHUP begins again with the settings as they are now.
+def listen_live(settings: Settings, origin: SettingsOrigin | None = None) -> None:
+    """Listen until a signal ends it; SIGHUP, or another config.yaml, begins again with that.
 
     Args:
         settings: of the run.
-        reread: gives the settings as they are now; None keeps them.
+        origin: of the settings, which are read again there; None keeps them.
 
     Raises:
         BirdlistenError: bundle or source can't be used.
@@ -49,28 +50,37 @@ def listen_live(settings: Settings, reread: Callable[[], Settings] | None = None
     """
     return_what_is_freed()
     notifier = Notifier()
-    with stopping() as stop, page_beside(settings):
-        loaded = _listen(settings, None, stop, notifier)
+    given = origin.given(settings.station_path) if origin else ()
+    with stopping() as stop, page_beside(settings) as page, reloading(origin) as watch:
+        loaded = _listen(settings, None, stop, notifier, given=given)
         while stop.take_reload():
             notifier.reloading()
+            if watch:
+                watch.seen()
             with notifier.loading():
-                settings, loaded = _reloaded(settings, loaded, reread)
+                settings, loaded = _reloaded(settings, loaded, origin.read if origin else None)
+                page.follow(settings)
             # What was there once is waited for.
-            loaded = _listen(replace(settings, wait=True), loaded, stop, notifier)
+            again = replace(settings, wait=True)
+            loaded = _listen(again, loaded, stop, notifier, given=given)
         notifier.stopping()
     if stop.interrupted:
         raise KeyboardInterrupt
 
 
 def _listen(
-    settings: Settings, loaded: LoadedBundle | None, stop: Stop, notifier: Notifier
+    settings: Settings,
+    loaded: LoadedBundle | None,
+    stop: Stop,
+    notifier: Notifier,
+    given: Sequence[str],
 ) -> LoadedBundle:
     """Listen until a signal comes; the device opens while the bundle is loaded."""
     # A copy may lie half done there by now: it is not read again for what is known.
     folder = loaded.recognizer.bundle.path if loaded else settings.bundle_path
     manifest = loaded.recognizer.bundle.manifest if loaded else load_manifest(folder)
     windows = 0
-    monitor = Monitor(socket.gethostname(), settings.station_path)
+    monitor = Monitor(socket.gethostname(), settings.station_path, given)
     rate_hz = manifest.audio.sample_rate_hz
     with closing(Live(settings, rate_hz, stop.event, monitor.sound)) as live:
         with notifier.loading():
@@ -151,6 +161,7 @@ def _reloaded(
     with barrier:
         new = reread() if reread else settings
         check_live(new)
+        check_page(new)
         opened = _load(new)
         _LOG.info("settings read again")
         return new, opened

@@ -35,27 +35,52 @@ def check_page(settings: Settings) -> None:
         raise MissingPackageError("web: needs uvicorn: pip install 'birdlisten[web]'")
 
 
+class PageBeside:
+    """The page at the settings' `web`, if any; listening goes on whatever befalls it."""
+
+    def __init__(self) -> None:
+        self._keeper: _Keeper | None = None
+        self._thread: threading.Thread | None = None
+
+    def follow(self, settings: Settings) -> None:
+        """Serve it as the settings have it now; one that has it so already goes on.
+
+        Raises:
+            BirdlistenError: as `check_page` does.
+        """
+        check_page(settings)
+        command = None if settings.web is None else page_command(settings, settings.web)
+        if command == (self._keeper and self._keeper.command):
+            return
+        self.close()
+        if command is not None:
+            level = logging.ERROR if settings.quiet else logging.INFO
+            self._keeper = _Keeper(command, level)
+            # The kernel ends a child with the thread that has started it.
+            self._thread = threading.Thread(target=self._keeper.keep, name="page", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        if self._keeper and self._thread:
+            self._keeper.stop.set()
+            self._thread.join(_CLOSING_S)
+        self._keeper = self._thread = None
+
+
 @contextmanager
-def page_beside(settings: Settings) -> Iterator[None]:
-    """Serve the page at the settings' `web`, if any; listening goes on whatever befalls it.
+def page_beside(settings: Settings) -> Iterator[PageBeside]:
+    """Serve the page as long as the block lasts.
 
     Raises:
         BirdlistenError: as `check_page` does.
     """
-    if settings.web is None:
-        yield
-        return
-    check_page(settings)
-    level = logging.ERROR if settings.quiet else logging.INFO
-    keeper = _Keeper(page_command(settings, settings.web), level)
-    # The kernel ends a child with the thread that has started it.
-    thread = threading.Thread(target=keeper.keep, name="page", daemon=True)
-    thread.start()
+    page = PageBeside()
+    page.follow(settings)
     try:
-        yield
+        yield page
     finally:
-        keeper.stop.set()
-        thread.join(_CLOSING_S)
+        page.close()
 
 
 @dataclass

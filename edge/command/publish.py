@@ -78,7 +78,11 @@ def receivers(settings: Settings) -> Iterator[Receiver[Any]]:
     ours = version("birdlisten")
     if settings.mqtt is not None:
         broker = read_broker(
-            settings.mqtt, settings.mqtt_password, settings.mqtt_ca, settings.mqtt_name
+            settings.mqtt,
+            settings.mqtt_password,
+            ca=settings.mqtt_ca,
+            name=settings.mqtt_name,
+            cert=settings.mqtt_cert,
         )
         site = (settings.latitude, settings.longitude)
         yield MqttPublisher(broker, settings.mqtt_discovery, site, ours)

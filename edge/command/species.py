@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from edge.command.addition import LABEL
 from edge.command.opening import open_bundle, open_overlay, own_species
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
 from edge.contract.text import counted, json_line
 from edge.decision.naming import find_species
+from edge.recognition.added import AddedSpecies
 from edge.recognition.own_species import StationPicture
 from edge.system.terminal import say, say_row
 
@@ -21,17 +21,11 @@ def remove(settings: Settings, name: str, undo: bool = False) -> int:
     """
     bundle = open_bundle(settings)
     species = find_species(bundle.taxonomy, name)
-    own, overlay = own_species(settings, bundle.manifest), open_overlay(settings, bundle.manifest)
-    sounds = [one for one in overlay.exemplars(species.species_id) if one.startswith(LABEL)]
-    labels = sorted({*own.labels(species.species_id), *map(_label, sounds)})
-    if not labels:
+    added = AddedSpecies(settings.station_path, bundle.manifest, species.species_id)
+    if not added.labels():
         raise ConfigError(f"{species.scientific_name}: nothing was added of it here")
-    gone = labels[-1:] if undo else labels
-    pictures = sum(own.remove(species.species_id, label) for label in gone)
-    taken = [sound for sound in sounds if _label(sound) in gone]
-    for sound in taken:
-        overlay.forget(sound)
-    gone_too = f"{counted(pictures, 'picture')} and {counted(len(taken), 'sound')}"
+    taken = added.take_back(last=undo)
+    gone_too = f"{counted(taken.pictures, 'picture')} and {counted(taken.sounds, 'sound')}"
     say(f"{species.scientific_name}: {gone_too} taken back")
     return 0
 
@@ -78,8 +72,3 @@ def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
     say_row(
         f"{names}: {counted(pictures, 'picture')} and {counted(sounds, 'sound')} of this station"
     )
-
-
-def _label(sound: str) -> str:
-    """The label of the addition that a sound belongs to."""
-    return sound.rpartition("-")[0]

@@ -63,10 +63,11 @@ class Monitor:
     Args:
         station: name of this machine.
         folder: of the station.
+        given: names of the settings that were given where the listener was started.
     """
 
-    def __init__(self, station: str, folder: Path) -> None:
-        self._station, self._folder = well_formed(station), folder
+    def __init__(self, station: str, folder: Path, given: Sequence[str] = ()) -> None:
+        self._station, self._folder, self._given = well_formed(station), folder, tuple(given)
         self._begun_ms, self._boot, self._sequence = clock.now_ms(), boot_id(), 0
         self._blocks: deque[Block] = deque(maxlen=_BLOCKS)
         self._waterfall = Waterfall()
@@ -179,6 +180,7 @@ class Monitor:
             gaps=self.gaps,
             disk_free=self._free,
             clock_synchronised=self._synchronised,
+            given=self._given,
             spectrogram=spectrogram,
         )
 

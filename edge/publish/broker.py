@@ -31,6 +31,8 @@ class Broker:
     tls: bool = False
     ca: str | None = None
     """File of the certificates that its own is checked with; None: those of the system."""
+    cert: str | None = None
+    """File of our own certificate and its key; None: the broker asks for none."""
     user: str | None = None
     password: str | None = None
     node: str = "birdlisten"
@@ -55,7 +57,11 @@ class Broker:
 
 
 def read_broker(
-    url: str, password_file: str | None = None, ca: str | None = None, name: str | None = None
+    url: str,
+    password_file: str | None = None,
+    ca: str | None = None,
+    name: str | None = None,
+    cert: str | None = None,
 ) -> Broker:
     """The broker of a URL.
 
@@ -64,6 +70,7 @@ def read_broker(
         password_file: for the eyes of its owner only.
         ca: file of certificates.
         name: of the recorder; None: the host's.
+        cert: file of our own certificate and its key, for the eyes of its owner only.
 
     Raises:
         ConfigError: the URL is none of a broker, or a file can't be used.
@@ -74,6 +81,8 @@ def read_broker(
         raise ConfigError(f"mqtt: {topic!r} is no topic to publish to; {_EXPECTED}")
     if ca is not None and not Path(ca).is_file():
         raise ConfigError(f"mqtt_ca: {ca!r}, expected a file of certificates (PEM)")
+    if cert is not None:
+        _check_certificate(cert, parts.scheme)
     password = read_secret(password_file) if password_file else parts.password
     return Broker(
         host=parts.hostname or "",
@@ -81,10 +90,21 @@ def read_broker(
         topic=topic,
         tls=parts.scheme == "mqtts",
         ca=ca,
+        cert=cert,
         user=None if parts.username is None else unquote(parts.username),
         password=password if password_file or password is None else unquote(password),
         node=plain(name or socket.gethostname()),
     )
+
+
+def _check_certificate(cert: str, scheme: str) -> None:
+    if scheme != "mqtts":
+        raise ConfigError("mqtt_cert: is for TLS only; expected mqtt: mqtts://...")
+    if not Path(cert).is_file():
+        raise ConfigError(
+            f"mqtt_cert: {cert!r}, expected a file of a certificate and its key (PEM)"
+        )
+    _check_secret(Path(cert))
 
 
 def read_secret(file: str) -> str:
@@ -94,9 +114,13 @@ def read_secret(file: str) -> str:
         ConfigError: others can read it, or nobody.
     """
     path = Path(file)
+    _check_secret(path)
+    return read_text(path).split("\n")[0].rstrip("\r")
+
+
+def _check_secret(path: Path) -> None:
     if path.is_file() and path.stat().st_mode & 0o077:
         raise ConfigError(f"{path}: others can read this secret; chmod 600 {path}")
-    return read_text(path).split("\n")[0].rstrip("\r")
 
 
 def plain(name: str) -> str:

@@ -124,6 +124,16 @@ class MqttLink:
 
 def _context(broker: Broker) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=broker.ca)
+        context = ssl.create_default_context(cafile=broker.ca)
     except (OSError, ValueError) as error:
         raise ConfigError(f"mqtt_ca: {broker.ca}: no certificates ({error})") from error
+    try:
+        if broker.cert is not None:
+            # A key with a password would be asked for on the terminal.
+            context.load_cert_chain(broker.cert, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"mqtt_cert: {broker.cert}: expected a certificate and its key, without a password, "
+            f"in one PEM file ({error})"
+        ) from error
+    return context

@@ -1,14 +1,16 @@
 """Browsing of the reported records, newest first, a page at a time, however many there are."""
 
 import heapq
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.contract.errors import ConfigError
 from edge.records.detection import Detection
-from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED, VERDICTS, waiting_verdicts
+from edge.records.inbox import waiting_verdicts
 from edge.records.reader import RecordReader, told
+from edge.records.search import RecordSearch, Values, fitting, searched
 
 PAGE = 48
 _LOOKED_AT = 20_000
@@ -39,36 +41,6 @@ class PagePlace(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'' if self.moment_ms is None else self.moment_ms}_{self.number}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordFilter:
-    """Records that are looked for.
-
-    Raises:
-        ConfigError: a verdict that there isn't.
-    """
-
-    since_ms: int | None = None
-    """UTC in milliseconds, inclusive."""
-    until_ms: int | None = None
-    """Exclusive."""
-    species: str | None = None
-    """Id."""
-    least: float | None = None
-    """Probability, or cosine where the bundle isn't calibrated."""
-    verdict: str | None = None
-    """A person's: one of VERDICTS."""
-    has_clip: bool = False
-
-    def __post_init__(self) -> None:
-        if self.verdict not in (None, *VERDICTS):
-            raise ConfigError(f"verdict: {self.verdict!r}, expected one of {', '.join(VERDICTS)}")
-
-    @property
-    def is_by_time(self) -> bool:
-        """A span is given: undated records have no part in it."""
-        return self.since_ms is not None or self.until_ms is not None
 
 
 @dataclass(frozen=True)
@@ -107,13 +79,13 @@ def unreported_around(
 
 
 def browse(
-    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None = None, most: int = PAGE
+    reader: RecordReader, wanted: RecordSearch, after: PagePlace | None = None, most: int = PAGE
 ) -> RecordPage:
-    """The next records of a filter.
+    """The next records of a search.
 
     Args:
         reader: of the station.
-        wanted: the filter.
+        wanted: the search.
         after: where the page before ended.
         most: records.
     """
@@ -166,7 +138,7 @@ def _told(reader: RecordReader, numbers: Sequence[int]) -> list[Detection]:
 
 
 def _places(
-    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None
+    reader: RecordReader, wanted: RecordSearch, after: PagePlace | None
 ) -> Iterator[tuple[PagePlace, bool]]:
     """Places in order, each with whether the filter takes it: the dated ones, then the others."""
     if after is None or after.moment_ms is not None:
@@ -177,7 +149,7 @@ def _places(
 
 
 def _walked(
-    reader: RecordReader, wanted: RecordFilter, after: PagePlace | None, dated: bool
+    reader: RecordReader, wanted: RecordSearch, after: PagePlace | None, dated: bool
 ) -> Iterator[tuple[PagePlace, bool]]:
     """Places of all names that the species went by, merged."""
     names = [None] if wanted.species is None else _names(reader, wanted.species)
@@ -189,14 +161,14 @@ def _newest_first(found: tuple[PagePlace, bool]) -> tuple[int, int]:
     return -(found[0].moment_ms or 0), -found[0].number
 
 
-def _names(reader: RecordReader, species: str) -> list[int]:
-    query = "SELECT number FROM species WHERE species_id = ?"
-    return [number for (number,) in reader.database.execute(query, (species,))]
+def _names(reader: RecordReader, species: Sequence[str]) -> list[int]:
+    query = "SELECT number FROM species WHERE species_id IN (SELECT value FROM json_each(?))"
+    return [number for (number,) in reader.database.execute(query, (json.dumps([*species]),))]
 
 
 def _walk(
     reader: RecordReader,
-    wanted: RecordFilter,
+    wanted: RecordSearch,
     after: PagePlace | None,
     dated: bool,
     name: int | None,
@@ -206,25 +178,18 @@ def _walk(
     parts.append("detected_at NOT NULL" if dated else "detected_at IS NULL")
     if after is not None:
         parts.append("(detected_at, number) < (?, ?)" if dated else "number < ?")
-        values += after if dated else [after.number]
+        values += [after.moment_ms or 0, after.number] if dated else [after.number]
     order = "detected_at DESC, number DESC" if dated else "number DESC"
-    fits, further = _fits(wanted)
+    (tables, leading), (fits, further) = searched(reader, wanted), fitting(reader, wanted)
     query = (
-        f"SELECT detected_at, number, {fits} FROM {_tables(wanted)} "
+        f"SELECT detected_at, number, {fits} FROM {tables} "
         f"WHERE {' AND '.join(parts)} ORDER BY {order}"
     )
-    rows = reader.database.execute(query, (*further, *values))
+    rows = reader.database.execute(query, (*further, *leading, *values))
     return ((PagePlace(row[0], row[1]), bool(row[2])) for row in rows)
 
 
-def _tables(wanted: RecordFilter) -> str:
-    """Reviews are few: where they are asked for, they lead to the records."""
-    if wanted.verdict in (CONFIRMED, REJECTED):
-        return "(SELECT record FROM reviews) CROSS JOIN kept_records ON id = record"
-    return "kept_records"
-
-
-def _bounds(wanted: RecordFilter, name: int | None) -> tuple[list[str], list[object]]:
+def _bounds(wanted: RecordSearch, name: int | None) -> tuple[list[str], Values]:
     """Conditions that an index answers."""
     bounds = {
         "species = ?": name,
@@ -233,22 +198,6 @@ def _bounds(wanted: RecordFilter, name: int | None) -> tuple[list[str], list[obj
     }
     given = {condition: value for condition, value in bounds.items() if value is not None}
     return ["rejected IS NULL", *given], [*given.values()]
-
-
-def _fits(wanted: RecordFilter) -> tuple[str, list[object]]:
-    """The conditions that no index answers, as one."""
-    parts, values = ["1"], list[object]()
-    if wanted.least is not None:
-        parts.append("coalesce(probability, similarity) >= ?")
-        values.append(wanted.least)
-    if wanted.has_clip:
-        parts.append("clip NOT NULL")
-    if wanted.verdict == UNREVIEWED:
-        parts.append("NOT EXISTS (SELECT 1 FROM reviews WHERE record = id)")
-    elif wanted.verdict is not None:
-        parts.append("EXISTS (SELECT 1 FROM reviews WHERE record = id AND verdict = ?)")
-        values.append(wanted.verdict)
-    return " AND ".join(parts), values
 
 
 def exactly(reader: RecordReader, record_id: str) -> Detection | None:

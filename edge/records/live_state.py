@@ -131,6 +131,8 @@ class LiveState:
     disk_free: int | None
     """Bytes where the station lies."""
     clock_synchronised: bool
+    given: tuple[str, ...] = ()
+    """Names of settings that were given where the listener was started: no file changes these."""
     spectrogram: LiveSpectrogram | None = None
 
     @property
@@ -190,7 +192,9 @@ def _flat(state: LiveState) -> dict[str, Any]:
 
 def _state(told: dict[str, Any], columns: bytes) -> LiveState:
     """Raises one of many errors where something lacks, or is of another shape."""
+    told = {"given": (), **told}  # which earlier listeners don't tell
     values = {field.name: told[field.name] for field in fields(LiveState)}
+    values["given"] = tuple(map(str, told["given"]))
     values["heard"] = tuple(HeardNow(**species) for species in told["heard"])
     values["best"] = None if told["best"] is None else Guess(**told["best"])
     if told["spectrogram"] is not None:

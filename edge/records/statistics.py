@@ -101,6 +101,14 @@ def species_of_all_time(records: RecordReader) -> list[SpeciesTally]:
     return _most_first(_tally(records, row) for row in rows)
 
 
+def species_between(records: RecordReader, since_ms: int, until_ms: int) -> list[SpeciesTally]:
+    """Species that were reported from a moment to another, in UTC milliseconds, most first."""
+    span = "AND detected_at >= :begun AND detected_at < :ended"
+    query = f"SELECT {_TALLY} {_KEPT} {span} GROUP BY species_id"
+    rows = _rows(records, query, {"begun": since_ms, "ended": until_ms})
+    return _most_first(_tally(records, row) for row in rows)
+
+
 def days_with_records(
     records: RecordReader, zone: tzinfo, species_id: str | None = None
 ) -> Counter[date]:

@@ -22,7 +22,7 @@ _COUNTED = (
     "FROM kept_records WHERE rejected IS NULL GROUP BY 1, 2)"
 )
 _SUMMED = "(SELECT species, sum(records) AS records FROM {tallies} GROUP BY species)"
-_HOUR_S, _HOURS = 3600, 24
+_DAY_S, _HOUR_S, _HOURS = 86_400, 3600, 24
 _WITHIN = "quarter >= ? AND quarter < ?"
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -108,6 +108,28 @@ def hours(
     for begun, ended, offset_s in offsets(ends[0] * QUARTER_MS, (ends[1] + 1) * QUARTER_MS, zone):
         for hour, number in _rows(records, query, offset_s, *ids, *_span(begun, ended)):
             yield HourCount(date.fromordinal(_EPOCH + hour // _HOURS), hour % _HOURS, number)
+
+
+def days_of_species(
+    records: RecordReader, zone: tzinfo, since_ms: int, until_ms: int
+) -> set[tuple[date, str]]:
+    """Days of a zone with the ids of the species that were reported on each.
+
+    Args:
+        records: of the station.
+        zone: whose days count.
+        since_ms: UTC in milliseconds, at a full quarter; not before 1970.
+        until_ms: exclusive, at a full quarter.
+    """
+    query = (
+        f"SELECT DISTINCT (quarter * 900 + ?) / {_DAY_S}, species_id FROM {{tallies}} AS tally "
+        f"JOIN species ON species.number = tally.species WHERE {_WITHIN}"
+    )
+    found = set[tuple[date, str]]()
+    for begun, ended, offset_s in offsets(max(since_ms, 0), until_ms, zone):
+        for day, species_id in _rows(records, query, offset_s, *_span(begun, ended)):
+            found.add((date.fromordinal(_EPOCH + day), species_id))
+    return found
 
 
 def _of(species: Sequence[str] | None) -> tuple[str, Sequence[str]]:

@@ -1,9 +1,14 @@
 """YAML file of `name: value` lines."""
 
-from collections.abc import Collection
+import json
+import re
+import stat
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge.contract.bundle import open_atomic
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.contract.tables import read_text
@@ -13,6 +18,8 @@ _MOST_BYTES = 1_000_000
 _MOST_DEPTH = 20
 _NOTHING = ("", "~", "null", "Null", "NULL")
 """What YAML writes where there is no value."""
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+"""Text that needs no quotes, as far as `read_settings` is concerned, which guesses nothing."""
 
 
 def read_settings(path: Path, known: Collection[str]) -> dict[str, Any]:
@@ -29,6 +36,65 @@ def read_settings(path: Path, known: Collection[str]) -> dict[str, Any]:
         name: None if value in _NOTHING else value
         for name, value in _table(path, yaml.BaseLoader, known).items()
     }
+
+
+def write_settings(path: Path, changes: Mapping[str, str | None], known: Collection[str]) -> None:
+    """Change some lines of a file in one step; its other lines, comments and rights stay.
+
+    Args:
+        path: the file; made if there is none.
+        changes: text by name; None takes a line away.
+        known: the names that there are.
+
+    Raises:
+        ConfigError: it is a link, or written so that the lines can't be changed one by one.
+        OSError: it can't be written.
+    """
+    if path.is_symlink():
+        raise ConfigError(f"{path}: is a link; expected a file: change it where it lies")
+    there = path.exists()
+    wanted = {**(read_settings(path, known) if there else {}), **changes}
+    lines = _with(read_text(path, most_bytes=_MOST_BYTES) if there else "", changes)
+    with open_atomic(path) as file:
+        file.write(lines.encode())
+        file.flush()
+        new = Path(file.name)
+        if there:
+            new.chmod(stat.S_IMODE(path.stat().st_mode))
+        if _set_in(new, known) != {name: text for name, text in wanted.items() if text is not None}:
+            raise ConfigError(f"{path}: its lines can't be told apart; change it by hand")
+
+
+def _set_in(path: Path, known: Collection[str]) -> Mapping[str, Any] | None:
+    """The values of a file; None where it can't be read."""
+    with suppress(ConfigError):
+        found = read_settings(path, known)
+        return {name: value for name, value in found.items() if value is not None}
+    return None
+
+
+def _with(text: str, changes: Mapping[str, str | None]) -> str:
+    """A text whose lines of some names are others; those that lack come last."""
+    lines, named = text.removesuffix("\n").split("\n") if text else [], dict[str, int]()
+    for place, line in enumerate(lines):
+        name, colon, _ = line.partition(":")
+        if colon and name.strip("\"'") in changes:
+            named[name.strip("\"'")] = place
+    for name, value in changes.items():
+        line = "" if value is None else f"{name}: {_quoted(value)}"
+        if name in named:
+            lines[named[name]] = line
+        elif value is not None:
+            lines.append(line)
+    gone = {named[name] for name, value in changes.items() if value is None and name in named}
+    return "".join(f"{line}\n" for place, line in enumerate(lines) if place not in gone)
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value) and value not in _NOTHING:
+        return value
+    written = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)
 
 
 def read_yaml(path: Path, known: Collection[str] | None = None) -> dict[str, Any]:

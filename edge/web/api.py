@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from edge.contract.errors import ConfigError
 from edge.records import statistics
+from edge.records.comments import comment, comments
 from edge.records.detection import Detection, Rejection
 from edge.records.inbox import UNREVIEWED, VERDICTS
 from edge.records.numbers import number_of
@@ -101,12 +102,16 @@ def record(request: Request) -> Response:
 
 
 async def review(request: Request) -> Response:
-    """A person's verdict on a record: confirmed, rejected or unreviewed; `species` if another."""
+    """A person's verdict: confirmed, rejected or unreviewed; `species` if another; `comment`."""
     body = await json_body(request)
-    verdict, name = body.get("verdict"), body.get("species")
-    if verdict not in VERDICTS or not isinstance(name, str | None):
-        raise ConfigError(f"verdict: expected one of {', '.join(VERDICTS)}; species: a name")
-    answer = await run_in_threadpool(_reviewed, request, str(verdict), name)
+    verdict, name, text = body.get("verdict"), body.get("species"), body.get("comment", "")
+    if verdict not in VERDICTS or not isinstance(name, str | None) or not isinstance(text, str):
+        raise ConfigError(
+            f"verdict: expected one of {', '.join(VERDICTS)}; species: a name; comment: a text"
+        )
+    answer = await run_in_threadpool(
+        _reviewed, request, verdict=str(verdict), name=name, text=text.strip()
+    )
     return JSONResponse(answer)
 
 
@@ -177,13 +182,16 @@ def _told(
     request: Request, records: RecordReader, told: Sequence[Detection]
 ) -> list[dict[str, Any]]:
     """Records as `--json` tells them, with their whole number and verdict."""
-    verdicts = records.verdicts([record.id for record in told])
+    ids, station = [record.id for record in told], station_of(request)
+    verdicts = records.verdicts(ids)
+    said = {} if is_guest(request) else comments(station.path, ids)
     return [
         {
             **_shown(record.to_dict(), is_guest(request)),
             "number": number_of(record.id),
             "verdict": verdict[0] if verdict else UNREVIEWED,
             "verdict_note": verdict[1] if verdict else "",
+            "comments": [words.text for words in said.get(record.id, ())],
         }
         for record, verdict in zip(told, verdicts, strict=True)
     ]
@@ -228,10 +236,12 @@ def _of(held: Detection | Rejection) -> Detection:
     return held.candidate if isinstance(held, Rejection) else held
 
 
-def _reviewed(request: Request, verdict: str, name: str | None) -> dict[str, object]:
+def _reviewed(request: Request, verdict: str, name: str | None, text: str) -> dict[str, object]:
     station = station_of(request)
     with station.records() as records:
         held = _of(_held(request, records))
+    if text:
+        comment(station.path, held.id, text)
     return leave_review(station, held, verdict, name)
 
 

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from edge.contract.errors import BirdlistenError, ConfigError
 from edge.web import api, birdnet_go, birdnet_go_system, session
+from edge.web.additions import AdditionDesk
 from edge.web.config import WebConfig
 from edge.web.events import EventHub
 from edge.web.guard import FAILURES, FAILURES_PER_S, Guard
@@ -61,6 +62,7 @@ def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> 
     app.state.station, app.state.config = StationView(station, bundle, config.language), config
     app.state.tokens, app.state.failures = tokens, failures
     app.state.events = EventHub(app.state.station, config)
+    app.state.additions = AdditionDesk(station, bundle)
     return app
 
 

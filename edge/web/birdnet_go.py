@@ -10,21 +10,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from edge.contract.errors import ConfigError
-from edge.records import statistics
+from edge.records.comments import comment
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED
 from edge.records.numbers import record_numbered
-from edge.records.query import species_named
 from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch, found, species_holding
 from edge.records.sources import sources
-from edge.system.days import span_ms, today
-from edge.web import media
+from edge.system.days import span_ms
+from edge.web import birdnet_go_analytics, media
 from edge.web.events import EventHub, Shapes
-from edge.web.parameters import day, first, json_body, share, whole
+from edge.web.parameters import day, first, json_body, share, species_ids, whole
 from edge.web.reviews import leave_review
 from edge.web.shapes import pending, shaper
 from edge.web.station import station_of
@@ -44,8 +43,7 @@ def routes() -> list[BaseRoute]:
         Route("/soundlevels/stream", levels),
         Route("/detections/{number:int}", detection),
         Route("/detections/{number:int}/review", review, methods=["POST"]),
-        Route("/analytics/species/daily", species_daily),
-        Route("/analytics/species/summary", species_summary),
+        Mount("/analytics", routes=birdnet_go_analytics.routes()),
         Route("/audio/{number:int}", audio),
         Route("/spectrogram/{number:int}", spectrogram),
         Route("/media/image/{name}", image),
@@ -88,41 +86,21 @@ def detection(request: Request) -> Response:
 
 
 async def review(request: Request) -> Response:
-    """A person's verdict on a record; `verified` is correct, false_positive or unverified.
+    """A person's verdict on a record, a comment on it, or both.
 
-    Locking a record or ignoring its species is refused: there is neither here.
+    `verified` is correct, false_positive or unverified. Locking a record or ignoring its species is
+    refused: there is neither here.
     """
     body = await json_body(request)
-    said = body.get("verified")
-    if said not in _VERDICTS:
+    said, text = body.get("verified"), body.get("comment") or ""
+    if said not in (_VERDICTS if not text else (*_VERDICTS, None, "")):
         raise ConfigError(f"verified: expected one of {', '.join(_VERDICTS)}")
+    if not isinstance(text, str):
+        raise ConfigError("comment: expected a text")
     if body.get("lock_detection") or body.get("ignore_species"):
         raise ConfigError("lock_detection, ignore_species: neither is known here")
-    verdict = _VERDICTS[str(said)]
-    answer = await run_in_threadpool(_reviewed, request, verdict)
+    answer = await run_in_threadpool(_reviewed, request, _VERDICTS.get(str(said)), text.strip())
     return JSONResponse({"status": "success", **answer})
-
-
-def species_daily(request: Request) -> Response:
-    """The species of a day, which is today unless a date is given, by their hours."""
-    station = station_of(request)
-    wanted = day(request, "date") or today(station.zone)
-    limit = whole(request, "limit", _MOST, _MOST)
-    least = share(request, "min_confidence", "minConfidence")
-    with station.records() as records:
-        shape = shaper(request, records)
-        tallies = statistics.species_of_day(records, wanted, station.zone, least)
-        shown = tallies[: limit or None]
-        return JSONResponse([shape.day(tally, station.zone) for tally in shown])
-
-
-def species_summary(request: Request) -> Response:
-    """All species that were ever reported."""
-    station = station_of(request)
-    with station.records() as records:
-        shape = shaper(request, records)
-        tallies = statistics.species_of_all_time(records)
-        return JSONResponse([shape.total(tally, station.zone) for tally in tallies])
 
 
 def audio(request: Request) -> Response:
@@ -140,7 +118,7 @@ def spectrogram(request: Request) -> Response:
 def image(request: Request) -> Response:
     """The picture of a species, by a name of it."""
     with station_of(request).records() as records:
-        species = _species(records, request.path_params["name"])
+        species = species_ids(records, request.path_params["name"])
         return media.picture(station_of(request), records, species[0] if species else "")
 
 
@@ -165,7 +143,7 @@ def _search(request: Request, records: RecordReader) -> RecordSearch:
     begun, ended = day(request, "date", "start_date"), day(request, "date", "end_date")
     zone = station_of(request).zone
     name, text = first(request, "species"), first(request, "search")
-    species = None if name is None else _species(records, name)
+    species = None if name is None else species_ids(records, name)
     if text is not None:
         species = species_holding(records, text)
     source, said = first(request, "source"), first(request, "verified")
@@ -177,14 +155,6 @@ def _search(request: Request, records: RecordReader) -> RecordSearch:
         sources=None if source is None else _sources(records, source),
         verdict=None if said is None else _VERDICTS.get(said, said),
     )
-
-
-def _species(records: RecordReader, name: str) -> list[str]:
-    """Ids of the species of a name; none of one that was never reported here."""
-    try:
-        return species_named(records, name)
-    except ConfigError:
-        return []
 
 
 def _sources(records: RecordReader, wanted: str) -> list[str]:
@@ -200,8 +170,10 @@ def _record(request: Request, records: RecordReader) -> Detection:
     return held
 
 
-def _reviewed(request: Request, verdict: str) -> dict[str, object]:
+def _reviewed(request: Request, verdict: str | None, text: str) -> dict[str, object]:
     station = station_of(request)
     with station.records() as records:
         record = _record(request, records)
-    return leave_review(station, record, verdict)
+    if text:
+        comment(station.path, record.id, text)
+    return {} if verdict is None else leave_review(station, record, verdict)

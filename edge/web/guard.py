@@ -23,8 +23,9 @@ from edge.web.proxy import route_path
 from edge.web.tokens import COOKIE, KEEP, LOOK, Tokens
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN = ("/login", "/session")
-"""Paths that need no token: the way in. What is below /static needs none either."""
+OPEN = ("/login", "/session", "/offline")
+"""Paths that need no token: the way in, and the page of a browser that reaches nothing. What is
+below /static needs none either."""
 FAILURES_PER_S, FAILURES = 0.1, 20
 """Wrong tokens of an address: so many at once, and one in ten seconds."""
 _PROXIED = "this came through a proxy: `birdlisten web` needs --public-url for that"

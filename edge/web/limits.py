@@ -7,6 +7,7 @@ from collections import OrderedDict
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.web import uploads
 from edge.web.config import WebConfig
 
 MOST_BYTES = 65_536
@@ -70,6 +71,8 @@ class Limits:
             return await refusal(scope, receive, send)
         sender = _PatientSend(send)
         try:
+            if uploads.is_upload(scope):
+                return await self._app(scope, uploads.bounded(receive), sender)
             body = await _body(receive)
             if body is None:
                 refusal = JSONResponse({"error": f"more than {MOST_BYTES} bytes"}, 413)

@@ -8,6 +8,8 @@ from typing import Any
 from starlette.requests import Request
 
 from edge.contract.errors import ConfigError
+from edge.records.query import species_named
+from edge.records.reader import RecordReader
 
 _LONGEST = 200
 _MOST = 10_000_000
@@ -50,15 +52,30 @@ def day(request: Request, *names: str) -> date | None:
         ConfigError: it is none.
     """
     text = first(request, *names)
-    if text is None:
-        return None
+    return None if text is None else read_date(text, names[0])
+
+
+def read_date(text: str, name: str) -> date:
+    """A date such as 2026-05-01.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         found = date.fromisoformat(text)
     except ValueError:
         found = date.min
     if len(text) != len("2026-05-01") or not 1970 < found.year < 9999:
-        raise ConfigError(f"{names[0]}: {text!r}, expected a date such as 2026-05-01")
+        raise ConfigError(f"{name}: {text!r}, expected a date such as 2026-05-01")
     return found
+
+
+def species_ids(records: RecordReader, name: str) -> list[str]:
+    """Ids of the species of a name; none of one that was never reported here."""
+    try:
+        return species_named(records, name)
+    except ConfigError:
+        return []
 
 
 def first(request: Request, *names: str) -> str | None:

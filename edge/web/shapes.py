@@ -4,7 +4,7 @@ Where its server and its clients name a field differently, both names are there.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from starlette.requests import HTTPConnection
 
 from edge.contract.errors import ConfigError
+from edge.records.comments import Comment, comments
 from edge.records.detection import Detection, Picture
 from edge.records.inbox import CONFIRMED, REJECTED
 from edge.records.moments import first_of
@@ -20,6 +21,7 @@ from edge.records.numbers import number_of
 from edge.records.reader import RecordReader
 from edge.records.sources import SourceState, key_of
 from edge.records.statistics import SpeciesTally
+from edge.records.tally import SpeciesTotal
 from edge.system import clock
 from edge.system.days import local
 from edge.system.zone import named_zone
@@ -52,10 +54,15 @@ class Shaper:
 
     def detections(self, found: list[Detection]) -> list[dict[str, Any]]:
         """Records in their order."""
-        verdicts = self.records.verdicts([record.id for record in found])
+        ids = [record.id for record in found]
+        verdicts = self.records.verdicts(ids)
+        said = {} if self.guest else comments(self.station.path, ids)
         first = cache(lambda species: first_of(self.records, species))
         return [
-            self._detection(record, verdict and verdict[0], first(record.species_id))
+            {
+                **self._detection(record, verdict and verdict[0], first(record.species_id)),
+                "comments": [_comment(words) for words in said.get(record.id, ())],
+            }
             for record, verdict in zip(found, verdicts, strict=True)
         ]
 
@@ -79,6 +86,16 @@ class Shaper:
             "last_heard": _at(tally.last_ms, zone, "%Y-%m-%d %H:%M:%S"),
             "avg_confidence": round(tally.mean, 4),
             "max_confidence": tally.best,
+        }
+
+    def new(self, species: SpeciesTotal, first: date, records: int) -> dict[str, Any]:
+        """A species that was first heard within some days, with the count of its records there."""
+        return {
+            "scientific_name": species.scientific_name,
+            "common_name": species.common_name,
+            "first_heard_date": str(first),
+            "thumbnail_url": self._picture_url(species.scientific_name),
+            "count_in_period": records,
         }
 
     def source(self, state: SourceState, is_heard: bool) -> dict[str, Any]:
@@ -200,6 +217,11 @@ def _base(request: HTTPConnection) -> str:
 
 def _picture_url(base: str, scientific_name: str) -> str:
     return f"{base}/api/v2/media/image/{quote(scientific_name, safe='')}"
+
+
+def _comment(words: Comment) -> dict[str, Any]:
+    at = clock.iso_utc(words.said_at)
+    return {"id": words.number, "entry": words.text, "createdAt": at, "updatedAt": at}
 
 
 def _shown(source: str, guest: bool) -> str:

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.languages import names_in
-from edge.recognition.own_species import OwnSpecies, extended
+from edge.contract.manifest import FILE_NAME
+from edge.recognition.own_species import OwnSpecies, extended, own_tables
 from edge.records.reader import RecordReader, open_records
 from edge.system.zone import local_zone
 
@@ -44,21 +45,34 @@ class StationView:
         """The zone that days are counted in."""
         return local_zone()
 
-    @cached_property
+    @property
     def bundle(self) -> Bundle:
-        """The bundle with the station's own species; loaded when it is first asked for.
+        """The bundle with the station's own species; loaded anew when either has changed.
 
         Raises:
             BundleError: it can't be used.
         """
-        bundle = load_bundle(self.bundle_path).in_language(self.language)
-        manifest = bundle.manifest
-        own = OwnSpecies(self.path, manifest.space_id, manifest.embedding_dim)
-        return extended(bundle, own.load())
+        watched = (self.bundle_path / FILE_NAME, *own_tables(self.path))
+        return _loaded(self, tuple(map(_modified_ns, watched)))
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return names_in(self.bundle_path, self.language) if self.language else {}
+
+
+@lru_cache(maxsize=1)
+def _loaded(view: StationView, state: tuple[int, ...]) -> Bundle:
+    bundle = load_bundle(view.bundle_path).in_language(view.language)
+    manifest = bundle.manifest
+    own = OwnSpecies(view.path, manifest.space_id, manifest.embedding_dim)
+    return extended(bundle, own.load())
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def station_of(request: HTTPConnection) -> StationView:

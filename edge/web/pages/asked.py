@@ -5,7 +5,7 @@ from datetime import date, datetime, tzinfo
 from starlette.datastructures import QueryParams
 
 from edge.contract.errors import ConfigError
-from edge.records.browsing import RecordFilter
+from edge.records.search import RecordSearch
 from edge.system.days import epoch_ms, span_ms, today
 
 _FIRST, _LAST = date(1990, 1, 1), date(2200, 1, 1)
@@ -35,16 +35,16 @@ def read_day(text: str, name: str) -> date:
     return found
 
 
-def filter_asked(query: QueryParams, zone: tzinfo) -> RecordFilter:
+def filter_asked(query: QueryParams, zone: tzinfo) -> RecordSearch:
     """The filter of an address.
 
     Raises:
         ConfigError: a part of it can't be read.
     """
-    return RecordFilter(
+    return RecordSearch(
         since_ms=_moment(query.get("from"), "from", zone, 0),
         until_ms=_moment(query.get("to"), "to", zone, 1),
-        species=query.get("species") or None,
+        species=[query["species"]] if query.get("species") else None,
         least=_share(query.get("least")),
         verdict=query.get("verdict") or None,
         has_clip=bool(query.get("clip")),
@@ -65,10 +65,10 @@ def _moment(text: str | None, name: str, zone: tzinfo, end: int) -> int | None:
     return epoch_ms(moment.replace(tzinfo=moment.tzinfo or zone))
 
 
-def _share(text: str | None) -> float | None:
+def _share(text: str | None) -> float:
     """Hundredths as a share of 1."""
     if not text:
-        return None
+        return 0.0
     try:
         number = float(text)
     except ValueError:

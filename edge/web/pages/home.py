@@ -3,10 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from edge.records.browsing import RecordFilter, browse
+from edge.records.browsing import browse
 from edge.records.live_file import heard_now, live_states
 from edge.records.live_state import HeardNow, LiveState
+from edge.records.search import RecordSearch
 from edge.system.days import today
+from edge.web.guard import is_guest
 from edge.web.pages.asked import day_asked
 from edge.web.pages.day import day_view
 from edge.web.pages.pictures import picture_view
@@ -46,13 +48,14 @@ def _home(request: Request, template: str) -> Response:
     zone = station.zone
     day = day_asked(request.query_params, "day", zone)
     with station.records() as reader:
-        newest = browse(reader, RecordFilter(), most=_CARDS).records
+        newest = browse(reader, RecordSearch(), most=_CARDS).records
         return page(
             request,
             template,
             title="Now" if day == today(zone) else f"{day:%A}, {day.day} {day:%B %Y}",
             is_today=day == today(zone),
             view=day_view(reader, day, zone),
+            may_take=not is_guest(request),
             cards=matches(station, reader, newest),
             hearing=_hearing(station),
             has_spectrogram=any(_shows(state) for state in live_states(station.path)),

@@ -7,12 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge.contract.errors import ConfigError
-from edge.records.browsing import PagePlace, RecordFilter, browse
+from edge.records.browsing import PagePlace, browse
 from edge.records.inbox import VERDICTS
 from edge.records.reader import RecordReader
+from edge.records.search import RecordSearch
 from edge.records.tally import FOREVER_MS, SpeciesTotal, count, totals
 from edge.system.days import QUARTER_MS
+from edge.web.guard import is_guest
 from edge.web.pages.asked import filter_asked
+from edge.web.pages.download import CHOICES
 from edge.web.pages.rendering import page
 from edge.web.pages.views import MatchView, SpeciesName, matches, named
 from edge.web.station import station_of
@@ -23,7 +26,7 @@ _FIELDS = ("species", "from", "to", "least", "verdict", "clip")
 def show_records(request: Request) -> Response:
     """Records of a filter, a page at a time."""
     station, query = station_of(request), request.query_params
-    problem, wanted = "", RecordFilter()
+    problem, wanted = "", RecordSearch()
     try:
         wanted = filter_asked(query, station.zone)
         after = PagePlace.read(query["after"]) if query.get("after") else None
@@ -47,6 +50,7 @@ def show_records(request: Request) -> Response:
             newest=urlencode(kept),
             species_names=_names(every),
             verdicts=VERDICTS,
+            forms={} if is_guest(request) else CHOICES,
         )
 
 
@@ -61,15 +65,15 @@ def _names(every: list[SpeciesTotal]) -> list[SpeciesName]:
     return sorted(found, key=lambda species: species.common.casefold())
 
 
-def _number(reader: RecordReader, wanted: RecordFilter, every: list[SpeciesTotal]) -> int | None:
+def _number(reader: RecordReader, wanted: RecordSearch, every: list[SpeciesTotal]) -> int | None:
     """The count of a filter's records, where tallies know it."""
-    if wanted.least is not None or wanted.verdict or wanted.has_clip:
+    if not wanted.is_tallied:
         return None
     since_ms, until_ms = wanted.since_ms, wanted.until_ms
     if any(bound is not None and bound % QUARTER_MS for bound in (since_ms, until_ms)):
         return None
     if not wanted.is_by_time:
-        asked = [s for s in every if wanted.species in (None, s.species_id)]
+        asked = [s for s in every if wanted.species is None or s.species_id in wanted.species]
         return sum(species.records for species in asked)
-    species = None if wanted.species is None else [wanted.species]
-    return count(reader, since_ms or 0, FOREVER_MS if until_ms is None else until_ms, species)
+    ended_ms = FOREVER_MS if until_ms is None else until_ms
+    return count(reader, since_ms or 0, ended_ms, wanted.species)

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from edge.contract.taxonomy import slug
 from edge.contract.text import visible
 from edge.records.browsing import exactly, unreported_around
+from edge.records.comments import comment, comments
 from edge.records.detection import Candidate, Detection
 from edge.records.reader import RecordReader
 from edge.system import clock
 from edge.system.days import local
 from edge.web.files import clip_file
+from edge.web.guard import is_guest
 from edge.web.pages.pictures import PictureView, picture_view
-from edge.web.pages.rendering import page
+from edge.web.pages.rendering import page, root_of
 from edge.web.pages.shown import shown_picture
 from edge.web.pages.verdicts import told_of
 from edge.web.pages.views import MatchView, SpeciesName, matches, named, percent
@@ -62,6 +64,7 @@ def show_record(request: Request) -> Response:
             around=_around(station, reader, match.record),
             sound=sound(station, match.record),
             told=told_of(request, match),
+            comments=[] if is_guest(request) else _comments(station, match.record),
         )
 
 
@@ -86,6 +89,22 @@ def sound(station: StationView, record: Detection) -> dict[str, object] | None:
         "spectrogram": f"spectrogram/{record.id}",
         "words": f"Spectrogram of {visible(record.common_name)}, {length_s:.1f} s, up to 14 kHz",
     }
+
+
+def take_comment(request: Request, form: dict[str, str]) -> Response:
+    """Keep a person's words on a record; leads back to it."""
+    station, record_id = station_of(request), request.path_params["id"]
+    with station.records() as reader:
+        if exactly(reader, record_id) is None:
+            return missing(request)
+    if text := form.get("comment", "").strip():
+        comment(station.path, record_id, text)
+    return RedirectResponse(f"{root_of(request)}records/{record_id}", 303)
+
+
+def _comments(station: StationView, record: Detection) -> list[tuple[datetime, str]]:
+    said = comments(station.path, [record.id]).get(record.id, [])
+    return [(local(words.said_at, station.zone), visible(words.text)) for words in said]
 
 
 def _pictures(station: StationView, record: Detection) -> list[PictureView]:

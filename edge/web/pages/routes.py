@@ -6,7 +6,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from edge.web.pages import about, activity, home, listing, media, pictures, record, shell, species
+from edge.web.pages.adding import show_adding, take_addition, undo_addition
+from edge.web.pages.download import show_download
 from edge.web.pages.review import show_review, take_review
+from edge.web.pages.settings import show_settings, take_settings
 
 
 def routes() -> list[BaseRoute]:
@@ -18,9 +21,16 @@ def routes() -> list[BaseRoute]:
         Route("/columns", home.show_columns),
         Route("/species", species.show_list),
         Route("/species/{id}", species.show_species),
+        Route("/species/{id}/undo", undo_addition, methods=["POST"]),
+        Route("/add", show_adding),
+        Route("/add", take_addition, methods=["POST"]),
+        Route("/settings", show_settings),
+        Route("/settings", _settings, methods=["POST"]),
+        Route("/download", show_download),
         Route("/records", listing.show_records),
         Route("/records/{id}", record.show_record),
         Route("/records/{id}/review", _review, methods=["POST"]),
+        Route("/records/{id}/comment", _comment, methods=["POST"]),
         Route("/clip/{id}", media.show_clip),
         Route("/spectrogram/{id}", media.show_spectrogram),
         Route("/picture/{path:path}", pictures.show_picture),
@@ -28,11 +38,23 @@ def routes() -> list[BaseRoute]:
         Route("/review", show_review),
         Route("/about", about.show_about),
         Route("/login", shell.show_login),
+        Route("/offline", shell.show_offline),
         Route("/manifest.webmanifest", shell.show_manifest),
         Route("/worker.js", shell.show_worker),
     ]
 
 
 async def _review(request: Request) -> Response:
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    return await run_in_threadpool(take_review, request, form)
+    return await run_in_threadpool(take_review, request, await _form(request))
+
+
+async def _comment(request: Request) -> Response:
+    return await run_in_threadpool(record.take_comment, request, await _form(request))
+
+
+async def _settings(request: Request) -> Response:
+    return await run_in_threadpool(take_settings, request, await _form(request))
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return {name: str(value) for name, value in (await request.form()).items()}

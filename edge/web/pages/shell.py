@@ -17,6 +17,11 @@ def show_login(request: Request) -> Response:
     return page(request, "login", 401 if is_wrong else 200, title="Login", is_wrong=is_wrong)
 
 
+def show_offline(request: Request) -> Response:
+    """The page that a browser keeps for when the station can't be reached; it tells nothing."""
+    return page(request, "offline", title="Not connected")
+
+
 def show_problem(request: Request, status: int, problem: str) -> Response:
     """The page that says what is wrong, such as that no record was kept yet."""
     title = "Nothing here yet" if status == _NOT_YET else "This did not work"

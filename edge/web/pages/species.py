@@ -8,12 +8,14 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge.records.browsing import RecordFilter, browse
+from edge.records.browsing import browse
 from edge.records.detection import Picture
 from edge.records.moments import first_of, last_of
 from edge.records.reader import RecordReader
+from edge.records.search import RecordSearch
 from edge.records.tally import SpeciesTotal, hours, totals
 from edge.system.days import local, span_ms, today
+from edge.web.pages.adding import added_species, told_of_undo
 from edge.web.pages.charts import HOURS, Bar, bars, weeks
 from edge.web.pages.pictures import PictureView, picture_view
 from edge.web.pages.record import missing
@@ -88,7 +90,7 @@ def show_species(request: Request) -> Response:
         name = named(*found[:3]) if found else _known(station, species_id)
         if name is None:
             return missing(request)
-        records = browse(reader, RecordFilter(species=species_id), most=_RECENT).records
+        records = browse(reader, RecordSearch(species=[species_id]), most=_RECENT).records
         recent = matches(station, reader, records)
         return page(
             request,
@@ -99,6 +101,8 @@ def show_species(request: Request) -> Response:
             pictures=_pictures(station, name, recent),
             history=_history(reader, species_id, station.zone),
             recent=recent,
+            has_added=added_species(station, species_id) is not None,
+            undone=told_of_undo(request),
             links=[(label, start + quote(name.scientific)) for label, start in _LINKS.items()],
         )
 
@@ -113,7 +117,7 @@ def _known(station: StationView, species_id: str) -> SpeciesName | None:
 
 def _card(station: StationView, reader: RecordReader, species: SpeciesTotal) -> SpeciesCard:
     last_ms = last_of(reader, species.species_id)
-    newest = browse(reader, RecordFilter(species=species.species_id), most=1).records
+    newest = browse(reader, RecordSearch(species=[species.species_id]), most=1).records
     pictures: Iterable[Picture] = newest[0].pictures if newest else ()
     return SpeciesCard(
         name=named(*species[:3]),

@@ -35,7 +35,7 @@ const health = document.getElementById("health");
 whileSeen(10, async () => {
   const text = await fetched("health");
   if (text === null) {
-    health.innerHTML = '<p class="pulse bad"><b>This page can\'t reach the station</b></p>';
+    health.innerHTML = '<p class="pulse bad"><b>Not connected: this page can\'t reach the station</b></p>';
   } else if (text.trim() !== health.innerHTML.trim()) {
     health.innerHTML = text;
   }

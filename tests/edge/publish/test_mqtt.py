@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.contract.errors import ConfigError
 from edge.publish.broker import Broker, read_broker
 from edge.publish.courier import Courier
 from edge.publish.crew import Crew
@@ -255,6 +256,37 @@ def test_tls_is_checked_against_the_certificate_that_is_named(tmp_path, recorder
         MqttLink(read_broker(url, ca=str(certificate)), Message("x", "y")).close()
         with pytest.raises(Undelivered, match="certificate"):
             MqttLink(read_broker(url), Message("x", "y"))
+    finally:
+        broker.kill()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+# As above.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_that_asks_for_a_certificate_is_shown_ours(tmp_path, recorder):
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    ours, theirs = tmp_path / "ours.pem", tmp_path / "theirs.pem"
+    for file in (ours, theirs):
+        key, certificate = tmp_path / "key", tmp_path / "certificate"
+        run = [*make, *names, "-keyout", key, "-out", certificate]
+        subprocess.run(run, check=True, capture_output=True)
+        file.write_bytes(key.read_bytes() + certificate.read_bytes())
+    checked = ("require_certificate true", f"cafile {ours}")
+    broker = Mosquitto(tmp_path, f"certfile {theirs}", f"keyfile {theirs}", *checked).start()
+    try:
+        url = f"mqtts://localhost:{broker.port}"
+        with pytest.raises(ConfigError, match="chmod 600"):
+            read_broker(url, ca=str(theirs), cert=str(ours))
+        ours.chmod(0o600)
+        MqttLink(read_broker(url, ca=str(theirs), cert=str(ours)), Message("x", "y")).close()
+        with pytest.raises(Undelivered):
+            MqttLink(read_broker(url, ca=str(theirs)), Message("x", "y"))
+        with pytest.raises(ConfigError, match="is for TLS only"):
+            read_broker("mqtt://localhost", cert=str(ours))
+        certificate.chmod(0o600)
+        with pytest.raises(ConfigError, match="expected a certificate and its key"):
+            MqttLink(read_broker(url, ca=str(theirs), cert=str(certificate)), Message("x", "y"))
     finally:
         broker.kill()
 

@@ -167,3 +167,79 @@ def test_a_review_waits_in_the_inbox_and_is_told_at_once(station):
     assert [(review.record, review.verdict) for review in waiting(station)] == [
         (heard(2, None, "parus_major").id, "rejected")
     ]
+
+
+def test_comments_are_kept_and_told_to_those_who_have_a_token(station):
+    number = number_of(heard(2, None, "parus_major").id)
+    with served(station) as server:
+        url = f"{server.url}/api/v2/detections/{number}"
+        said = {"verified": "correct", "comment": " a <b>\u2028 🐦 "}
+        httpx.post(f"{url}/review", json=said)
+        alone = httpx.post(f"{url}/review", json={"comment": "y" * 2000, "verified": ""})
+        assert alone.status_code == 200
+        assert httpx.post(f"{url}/review", json={"comment": 7}).status_code == 400
+        told = httpx.get(url).json()
+        assert told["verified"] == "correct"
+        assert [words["entry"] for words in told["comments"]] == ["a <b>\u2028 🐦", "y" * 1000]
+        assert [words["id"] for words in told["comments"]] == [1, 2]
+        page = httpx.get(f"{server.url}/records/{told['uuid']}").text
+        assert "a &lt;b&gt;" in page
+    with served(station, WebConfig(port=0, public_url="https://x.org", guests=True)) as server:
+        url = f"{server.url}/api/v2/detections/{number}"
+        assert httpx.get(url).json()["comments"] == []
+    (station / "comments.jsonl").write_bytes(b"\xff\n[]\n{}\n")
+    with served(station) as server:
+        assert httpx.get(f"{server.url}/api/v2/detections/{number}").json()["comments"] == []
+
+
+def test_analytics_count_days_hours_and_species(station, monkeypatch):
+    """Of a night in which clocks are set: what is counted by hand is counted here."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    store = Store(station)
+    moments = ("2026-03-28T22:30:00.000Z", "2026-03-28T23:10:00.000Z", "2026-03-29T01:10:00.000Z")
+    store.write_all([heard(20 + n, at, "cuculus_canorus") for n, at in enumerate(moments)])
+    store.write(heard(30, moments[2], "strix_aluco"))
+    store.close()
+    span = {"start_date": "2026-03-28", "end_date": "2026-03-29"}
+    with served(station) as server, httpx.Client(base_url=f"{server.url}/api/v2/analytics") as api:
+        days = api.get("/time/daily", params=span).json()
+        assert (days["total"], days["data"]) == (
+            4,
+            [{"date": "2026-03-28", "count": 1}, {"date": "2026-03-29", "count": 3}],
+        )
+        cuckoo = api.get("/time/daily", params={**span, "species": "Common Cuckoo"}).json()
+        assert (cuckoo["total"], cuckoo["species"]) == (3, "Common Cuckoo")
+        kinds = api.get("/species/diversity", params=span).json()
+        assert [entry["unique_species"] for entry in kinds["data"]] == [1, 2]
+        assert kinds["max_diversity"] == 2
+        hours = {
+            entry["hour"]: entry["count"]
+            for entry in api.get("/time/distribution/hourly", params=span).json()
+        }
+        assert (len(hours), hours[23], hours[0], hours[3]) == (24, 1, 1, 2)
+        asked = {"date": "2026-03-29", "species": "Cuculus canorus"}
+        hourly = api.get("/time/hourly", params=asked).json()
+        assert (hourly["total"], hourly["counts"][0], hourly["counts"][3]) == (2, 1, 1)
+        new = api.get("/species/detections/new", params=span).json()
+        found = [(entry["scientific_name"], entry["count_in_period"]) for entry in new]
+        assert found == [("Strix aluco", 1), ("Cuculus canorus", 3)]
+        assert {entry["first_heard_date"] for entry in new} == {"2026-03-28", "2026-03-29"}
+        summary = api.get("/species/summary", params=span).json()
+        assert {entry["common_name"]: entry["count"] for entry in summary} == {
+            "Common Cuckoo": 3,
+            "Tawny Owl": 1,
+        }
+        batch = api.get("/species/daily/batch", params={"dates": "2026-03-28,2026-03-29"}).json()
+        assert {day: len(species) for day, species in batch.items()} == {
+            "2026-03-28": 1,
+            "2026-03-29": 2,
+        }
+        for wrong in (
+            "/time/daily",
+            "/species/diversity?start_date=2026-03-29&end_date=2026-03-28",
+            "/time/hourly?date=2026-03-29",
+            "/species/daily/batch?dates=0001-01-01",
+            "/species/daily/batch",
+            "/time/daily?start_date=1971-01-01&end_date=9998-12-31",
+        ):
+            assert api.get(wrong).status_code == 400, wrong

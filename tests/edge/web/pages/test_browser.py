@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 PATIENCE_MS = 120_000
 ONE = "01990000-0000-7000-8000-000000000000"
 ROUTES = ("", "species", "species/strix_aluco", "records", f"records/{ONE}", "activity", "review")
+FORMS = ("add", "settings", "offline")
 LOOKS = (("light", 1200), ("dark", 390), ("dark", 1200), ("light", 320))
 
 
@@ -57,9 +58,10 @@ def station(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def served(app) -> Iterator[str]:
+def served(app, port: int = 0) -> Iterator[str]:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run)
@@ -110,7 +112,7 @@ def test_no_page_has_a_barrier(station: Path, browser, theme: str, width: int) -
     with served(create_app(station, DEMO_BUNDLE)) as address:
         page, wrong = opened(browser, theme, width)
         barriers = []
-        for route in ROUTES:
+        for route in ROUTES + FORMS * ((theme, width) in LOOKS[:2]):
             page.goto(address + route)
             barriers += violations(page)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -137,6 +139,60 @@ def test_all_works_below_a_path(station: Path, browser) -> None:
         assert "/x/y/species/" in page.url
         page.close()
     assert wrong == []
+
+
+def test_without_the_station_the_shell_says_so_and_comes_back(station: Path, browser) -> None:
+    app = create_app(station, DEMO_BUNDLE)
+    with served(app) as address:
+        page, _ = opened(browser)
+        page.goto(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        port = int(address.rstrip("/").rpartition(":")[2])
+    for path in ("", "species/strix_aluco"):
+        page.goto(address + path)
+        assert page.inner_text("h1") == "Not connected"
+        assert "can't be reached" in page.inner_text("main")
+        assert page.evaluate("getComputedStyle(document.body).marginTop") == "0px"
+        assert violations(page) == []
+    with served(app, port):
+        page.wait_for_url("**/species/strix_aluco")
+        assert page.inner_text("h1") == "Tawny Owl"
+    page.close()
+
+
+def test_files_are_dropped_and_settings_saved_by_keyboard(station: Path, browser) -> None:
+    with served(create_app(station, DEMO_BUNDLE)) as address:
+        page, wrong = opened(browser)
+        page.goto(f"{address}add")
+        page.evaluate("""() => {
+            const given = new DataTransfer();
+            given.items.add(new File(["x"], "owl.jpg"));
+            const told = { dataTransfer: given, bubbles: true, cancelable: true };
+            document.getElementById("drop").dispatchEvent(new DragEvent("drop", told));
+        }""")
+        assert "owl.jpg" in page.inner_text("#chosen")
+        assert page.evaluate("document.getElementById('files').files.length") == 1
+        page.goto(f"{address}settings")
+        page.focus("#s-threshold")
+        page.keyboard.type("0.7")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".told")
+        assert "Saved: Threshold" in page.inner_text(".told")
+        page.close()
+    assert (station / "config.yaml").read_text() == "threshold: 0.7\n"
+    assert wrong == []
+
+
+def test_a_page_is_light(station: Path, browser) -> None:
+    with served(create_app(station, DEMO_BUNDLE)) as address:
+        page, _ = opened(browser)
+        for route in ("", "records", *FORMS):
+            page.goto(address + route)
+            bytes_of = page.evaluate("""() => performance.getEntries()
+                .filter((entry) => entry.encodedBodySize && !entry.name.includes("/picture/"))
+                .reduce((sum, entry) => sum + entry.encodedBodySize, 0)""")
+            assert 5_000 < bytes_of < 300_000, route
+        page.close()
 
 
 def test_keys_review_and_take_back(station: Path, browser) -> None:

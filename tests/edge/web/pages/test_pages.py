@@ -16,10 +16,13 @@ pytest.importorskip("httpx")
 from starlette.testclient import TestClient
 
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
-from edge.records.browsing import PAGE, RecordFilter, browse
+from edge.records.browsing import PAGE, browse
 from edge.records.detection import Detection, Picture
+from edge.records.inbox import leave
 from edge.records.migrations import MIGRATIONS
 from edge.records.reader import open_records
+from edge.records.search import RecordSearch
+from edge.records.search import found as find
 from edge.records.store import Store
 from edge.records.tally import totals
 from edge.web.app import create_app
@@ -107,22 +110,28 @@ def test_all_records_are_paged_through_once_and_in_order(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("wanted", "fits"),
     [
-        (RecordFilter(species="strix_aluco"), lambda r: r.species_id == "strix_aluco"),
-        (RecordFilter(least=0.8), lambda r: r.probability >= 0.8),
-        (RecordFilter(has_clip=True), lambda r: r.clip is not None),
-        (RecordFilter(verdict="confirmed"), lambda r: int(r.id[-12:]) % 7 == 0),
-        (RecordFilter(verdict="unreviewed"), lambda r: int(r.id[-12:]) % 7),
+        (RecordSearch(species=["strix_aluco"]), lambda r: r.species_id == "strix_aluco"),
+        (RecordSearch(least=0.8), lambda r: r.probability >= 0.8),
+        (RecordSearch(has_clip=True), lambda r: r.clip is not None),
+        (RecordSearch(verdict="confirmed"), lambda r: int(r.id[-12:]) % 7 == 0),
+        (RecordSearch(verdict="unreviewed"), lambda r: int(r.id[-12:]) % 7),
+        (RecordSearch(verdict="rejected", species=["strix_aluco"]), lambda r: False),
     ],
 )
-def test_a_filter_finds_what_fits(tmp_path: Path, wanted: RecordFilter, fits) -> None:
+def test_a_filter_finds_what_fits(tmp_path: Path, wanted: RecordSearch, fits) -> None:
     records = random_records(7)
     station = make_station(tmp_path / "station", records)
     store = Store(station)
     for record in records[::7]:
         store.review(record.id, "confirmed", record.species_id)
     store.close()
+    leave(station, records[0].id, None)  # which wait to be taken up
+    leave(station, records[1].id, "confirmed")
+    moved = {records[0].id: wanted.verdict == "unreviewed"} if wanted.verdict else {}
+    moved |= {records[1].id: wanted.verdict == "confirmed"} if wanted.verdict else {}
     found, after = list[str](), None
     with open_records(station) as reader:
+        by_number = find(reader, wanted, limit=1000)
         while True:
             page = browse(reader, wanted, after)
             assert len(page.records) <= PAGE
@@ -130,7 +139,10 @@ def test_a_filter_finds_what_fits(tmp_path: Path, wanted: RecordFilter, fits) ->
             after = page.following
             if after is None:
                 break
-    assert sorted(found) == sorted(record.id for record in records if fits(record))
+    expected = [record.id for record in records if moved.get(record.id, fits(record))]
+    assert sorted(found) == sorted(expected)
+    assert sorted(record.id for record in by_number.records) == sorted(expected)
+    assert by_number.total == len(expected)
 
 
 def test_tallies_follow_what_is_heard_anew_and_are_counted_where_they_lack(tmp_path: Path) -> None:
@@ -151,7 +163,7 @@ def test_no_question_reads_all_records(tmp_path: Path) -> None:
     with open_records(station) as reader:
         asked = list[str]()
         reader.database.set_trace_callback(asked.append)
-        for wanted in (RecordFilter(), RecordFilter(species="strix_aluco", verdict="confirmed")):
+        for wanted in (RecordSearch(), RecordSearch(species=["strix_aluco"], verdict="confirmed")):
             browse(reader, wanted)
         totals(reader)
         reader.database.set_trace_callback(None)
