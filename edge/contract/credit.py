@@ -23,8 +23,8 @@ _RIGHTS = re.compile(
 )
 _ADDRESS = re.compile(r"[(\[<]?\b[\w.+-]+\s?(@|\[at\]|\(at\))\s?[\w-]+(\.[\w-]+)+\b[)\]>]?", re.I)
 _LETTER = re.compile(
-    r"[\s(.,;:\u2013-]*\b(I'd|I would|please|kindly|if you|(contact|e-?mail|mail|write)( to)? me)\b.*$"
-    r"|\s+(Canon|Nikon|Sony)\s+[A-Z0-9].*$",
+    r"[\s(.,;:\u2013-]*\b(I'd|I would|please|kindly|if you"
+    r"|(contact|e-?mail|mail|write)( to)? me)\b.*$|\s+(Canon|Nikon|Sony)\s+[A-Z0-9].*$",
     re.I,
 )
 """What an author asks of the reader, or has photographed with."""
