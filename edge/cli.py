@@ -169,6 +169,14 @@ def _species(args: argparse.Namespace, settings: Settings) -> int:
     return remove(settings, args.name, args.undo)
 
 
+def _gallery(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.gallery import gallery
+
+    own = set(NOT_SETTINGS) - {"command", "config", "action"}
+    given = {name: value for name, value in vars(args).items() if name in own}
+    return gallery(settings, args.action, given)
+
+
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.bench import bench
 
@@ -228,6 +236,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "reject": _reject,
     "learn-background": _learn_background,
     "species": _species,
+    "gallery": _gallery,
     "doctor": _doctor,
     "service": _service,
     "web": _web,

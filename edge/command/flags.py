@@ -182,6 +182,7 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "reject": _STATION,
     "learn-background": (source_flags, *_PASSES, *_STATION),
     "species": (json_flag, *_STATION),
+    "gallery": (),
     "devices": (backend_flag, json_flag, *_STATION),
     "doctor": (device_flags, encoder_flags, json_flag, *_STATION),
     "bench": (encoder_flags, hop_flag, json_flag, *_STATION),
