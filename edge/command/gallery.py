@@ -25,6 +25,13 @@ def _info(settings: Settings, given: Given) -> int:
     return info(settings)
 
 
+def _pictures(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_pictures import FetchRequest, fetch_pictures
+
+    return fetch_pictures(settings, FetchRequest(**given))
+
+
 ACTIONS: dict[str, Callable[[Settings, Given], int]] = {
     "info": _info,
+    "pictures": _pictures,
 }

@@ -9,7 +9,7 @@ from edge.command.flags import bundle_flag, json_flag, station_flags, talk_flags
 from edge.command.parser import Parser
 
 USUAL_ACTION = "info"
-GALLERY_ONLY = ("sources", "others", "target", "keep", "sheet", "dry_run", "tower_file")
+GALLERY_ONLY = ("sources", "others", "target", "keep", "sheet", "dry_run", "tower_file", "contact")
 """Arguments that are no settings; those that other commands have, too, aren't named again."""
 _SETTINGS = (json_flag, bundle_flag, station_flags, talk_flags)
 _SOURCES = "folders with one a species, manifest.csv and what it names, or pictures with --species"
@@ -33,6 +33,12 @@ def _info(parser: Parser) -> None:
     """Nothing but settings."""
 
 
+def _pictures(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--contact", metavar="ADDRESS", help="of whoever asks, which the sites want to know")
+    add("--again", action="store_true", help="those, too, that were refused before")
+
+
 @dataclass(frozen=True)
 class GalleryAction:
     """An action, as the command line has it."""
@@ -43,6 +49,7 @@ class GalleryAction:
 
 ACTIONS: dict[str, GalleryAction] = {
     "info": GalleryAction("species, pictures, credits and image tower of a bundle", _info),
+    "pictures": GalleryAction("fetch those that are elsewhere, small, to the station", _pictures),
 }
 """What can be done to a gallery; each has its function in `edge.command.gallery`."""
 

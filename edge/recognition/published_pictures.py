@@ -92,9 +92,13 @@ class PublishedPictures:
             for way in ("normalized", "redirects")
             for entry in answer.get(way, ())
         }
-        told = {page["title"]: page["imageinfo"][0] for page in _pages(answer)}
-        titles = {name: _followed(f"File:{name}", renamed) for name in names}
-        return {name: _of_commons(told[title]) for name, title in titles.items() if title in told}
+        pages = {page["title"]: page for page in answer["pages"]}
+        held = {name: pages[_followed(f"File:{name}", renamed)] for name in names}
+        return {
+            name: _of_commons(page["imageinfo"][0])
+            for name, page in held.items()
+            if page.get("imageinfo")
+        }
 
     def _observations(self, numbers: Sequence[str]) -> dict[str, Published]:
         asked = urlencode({"id": ",".join(numbers), "per_page": len(numbers)})
@@ -117,10 +121,6 @@ class PublishedPictures:
             raise WebError(f"{url}: expected JSON, found {content[:40]!r}") from error
 
 
-def _pages(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (page for page in answer["pages"] if page.get("imageinfo"))
-
-
 def _followed(title: str, renamed: dict[str, str]) -> str:
     """The title that a page goes by now; names are put in order first, then redirected."""
     for _ in range(3):
@@ -129,7 +129,7 @@ def _followed(title: str, renamed: dict[str, str]) -> str:
 
 
 def _of_commons(told: dict[str, Any]) -> Published:
-    about = told["extmetadata"]
+    about = told.get("extmetadata", {})
     licences = (str(about[name]["value"]) for name in _LICENCES if name in about)
     author = about.get("Artist", {}).get("value", "")
     return Published(str(told.get("thumburl") or told["url"]), str(author), tuple(licences))

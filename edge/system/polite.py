@@ -102,12 +102,12 @@ class PoliteClient:
             if target is None:
                 return content
             url = urljoin(url, target)
-        raise GoneError(f"{url}: redirected more than {_MOST_REDIRECTS} times")
+        raise GoneError(f"{_shown(url)}: redirected more than {_MOST_REDIRECTS} times")
 
     def _host(self, url: str) -> _Host:
         parts = urlsplit(url)
         if parts.scheme not in _SCHEMES or not parts.hostname:
-            raise GoneError(f"{url}: expected http:// or https://")
+            raise GoneError(f"{_shown(url)}: expected http:// or https://")
         host = self._hosts.setdefault(parts.netloc, _Host())
         if host.faults >= _MOST_FAULTS:
             raise SiteError(f"{parts.netloc} refuses again and again; try later")
@@ -133,7 +133,7 @@ class PoliteClient:
                 host.faults = _MOST_FAULTS
                 raise SiteError(f"{urlsplit(url).netloc} asks to wait {pause:.0f} s; try later")
             host.free_at = max(host.free_at, time.monotonic() + pause)
-            _LOG.debug("%s: asked again in %.0f s", url, pause)
+            _LOG.debug("%s: asked again in %.0f s", _shown(url), pause)
         raise AssertionError("the last attempt ends it")
 
     def _wait(self, host: _Host) -> None:
@@ -160,9 +160,9 @@ class PoliteClient:
         while chunk := answer.read1(_CHUNK):
             content += chunk
             if len(content) > most_bytes:
-                raise GoneError(f"{url}: more than {most_bytes} bytes")
+                raise GoneError(f"{_shown(url)}: more than {most_bytes} bytes")
             if time.monotonic() > end:
-                raise WebError(f"{url}: takes longer than {self.manner.whole_s:.0f} s")
+                raise WebError(f"{_shown(url)}: takes longer than {self.manner.whole_s:.0f} s")
         told = answer.headers.get("Content-Length", "")
         if told.isdigit() and len(content) < int(told):
             raise ConnectionError(f"cut short: {len(content)} of {told} bytes")
@@ -181,8 +181,8 @@ _OPENER = urllib.request.build_opener(_Stay)
 
 def _refusal(url: str, code: int) -> WebError:
     if code in (404, 410):
-        return GoneError(f"{url}: not there ({code})")
-    return WebError(f"{url}: refused ({code})")
+        return GoneError(f"{_shown(url)}: not there ({code})")
+    return WebError(f"{_shown(url)}: refused ({code})")
 
 
 def _as_web_error(url: str, error: Exception) -> WebError:
@@ -190,7 +190,12 @@ def _as_web_error(url: str, error: Exception) -> WebError:
         return error
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     told = in_words(cause) if isinstance(cause, BaseException) else str(cause)
-    return WebError(f"{url}: {told or 'no answer'}")
+    return WebError(f"{_shown(url)}: {told or 'no answer'}")
+
+
+def _shown(url: str) -> str:
+    """An address without what is asked there."""
+    return url.partition("?")[0]
 
 
 def _seconds(text: str | None) -> float | None:
