@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.languages import names_in
 from edge.recognition.own_species import OwnSpecies, extended
+from edge.records.picture_files import PictureFiles
 from edge.records.reader import RecordReader, open_records
 from edge.system.zone import local_zone
 
@@ -38,6 +39,11 @@ class StationView:
         """
         with open_records(self.path, self._names) as records:
             yield records
+
+    @property
+    def pictures(self) -> PictureFiles:
+        """The pictures that are here."""
+        return PictureFiles(self.bundle_path, self.path)
 
     @property
     def zone(self) -> tzinfo:
