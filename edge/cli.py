@@ -67,14 +67,17 @@ def _rematch(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.command.identify import identify, recordings, to_json, to_text
+    from edge.command.identify import identify_shown, recordings, to_json, to_text
     from edge.command.opening import open_recognizer
+    from edge.command.picture_show import drawer
 
-    recognizer = open_recognizer(settings)
+    recognizer, draw = open_recognizer(settings), drawer(settings)
     failed = 0
     for file in recordings(args.files):
-        record = identify(file, recognizer, args.top)
+        record, pictures = identify_shown(file, recognizer, args.top)
         say(to_json(record) if settings.json else to_text(record))
+        if draw and (drawing := draw(pictures)):
+            print(drawing, flush=True)
         if "error" in record:
             failed += 1
             complain(record["error"])

@@ -18,6 +18,7 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
         "--watch", action="store_true", help="a folder: go on with the files that come"
     )
     listen.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _show_flag(listen)
     _again_flag(listen)
     _add_analyze_flags(add("analyze"))
     _add_table_flags(rematch := add("rematch"))
@@ -25,7 +26,8 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
     files = add("identify")
     files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
-    add("demo")
+    _show_flag(files)
+    _show_flag(add("demo"))
 
 
 def path_or_url(text: str) -> Path | str:
@@ -42,6 +44,7 @@ def _add_analyze_flags(analyze: Parser) -> None:
     own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
     own("--ray", metavar="ADDRESS", help="hear by a Ray cluster: auto, local, ray://HOST:10001")
     own("--explain", action="store_true", help="what speaks for every record")
+    _show_flag(analyze)
     _again_flag(analyze)
 
 
@@ -54,6 +57,11 @@ def _add_table_flags(command: Parser) -> None:
         help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
     )
     own("--combine", action="store_true", help="one table of all recordings, too")
+
+
+def _show_flag(command: Parser) -> None:
+    text = "draw the picture of a match, in a terminal that can"
+    command.add_argument("--show", action="store_true", help=text)
 
 
 def _again_flag(command: Parser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.contract.arrays import Float16s, Float32s
 from edge.contract.errors import BundleError, MissingPackageError, PictureError
@@ -113,6 +114,18 @@ def prepared(image: "Image", spec: PictureSpec) -> Float32s:
     pixels = np.asarray(square, np.float32) / np.float32(255)
     mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+
+
+def pixels(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """A picture within a width and a height, uint8[height, width, 3].
+
+    Raises:
+        PictureError: it can't be read.
+    """
+    image = open_picture(path)
+    scale = min(width / image.width, height / image.height)
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return np.asarray(image.resize(size), np.uint8)
 
 
 def thumbnail(image: "Image") -> bytes:
