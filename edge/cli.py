@@ -122,6 +122,12 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
     return export(settings, ExportRequest(**_given(args, ExportRequest)))
 
 
+def _search(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.retrieval import SearchRequest, search
+
+    return search(settings, SearchRequest(**_given(args, SearchRequest)))
+
+
 def _import(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.import_birdnet_pi import import_birdnet_pi
 
@@ -230,6 +236,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "bench": _bench,
     "today": _today,
     "records": _records,
+    "search": _search,
     "report": _report,
     "export": _export,
     "import": _import,

@@ -30,6 +30,7 @@ NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
+    *("folder", "picture", "text", "sound"),
     *("paths", "output", "form", "combine", "again", "jobs", "ray", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
     *("host", "port", "public_url", "guests", "names", "proxies"),
@@ -52,6 +53,7 @@ PURPOSES = {
     "look back, and teach": {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
+        "search": "which kept sound fits a picture, a name or another sound",
         "report": "a day or a week as one page of HTML, with pictures",
         "export": "confirmed records as checklists for eBird; clips that tell their species",
         "import": "the records of a BirdNET-Pi go on here",

@@ -173,6 +173,7 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "demo": (*_REPORTS, *_STATION),
     "today": (json_flag, *_STATION),
     "records": (json_flag, *_STATION),
+    "search": (encoder_flags, json_flag, threads_flag, *_STATION),
     "report": _STATION,
     "export": (place_flags, *_STATION),
     "import": (time_zone_flag, *_STATION),

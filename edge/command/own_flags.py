@@ -96,6 +96,7 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
     """Those that look back."""
     today, records = add("today"), add("records").add_argument
     today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
+    _add_search_flags(add("search"))
     page = add("report").add_argument
     page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
     exports = add("export").add_argument
@@ -119,6 +120,17 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
     records("--species", dest="named", metavar="NAME", help="of that one")
     records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
+
+
+def _add_search_flags(search: Parser) -> None:
+    own = search.add_argument
+    text = "output of analyze --keep-embeddings (default: the station)"
+    own("folder", nargs="?", type=Path, metavar="DIR", help=text)
+    search.set_defaults(folder=None)
+    own("--picture", type=Path, metavar="FILE", help="a photograph (needs Pillow)")
+    own("--text", metavar="NAMES", help="of species, genera, families or orders, in any language")
+    own("--sound", type=Path, metavar="FILE", help="a recording")
+    own("--top", type=positive, metavar="N", help="how many are found (default 10)")
 
 
 def add_review_commands(add: Callable[[str], Parser]) -> None:
