@@ -68,14 +68,17 @@ def _rematch(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _identify(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.command.identify import identify, recordings, to_json, to_text
+    from edge.command.identify import identify_shown, recordings, to_json, to_text
     from edge.command.opening import open_recognizer
+    from edge.command.picture_show import drawer
 
-    recognizer = open_recognizer(settings)
+    recognizer, draw = open_recognizer(settings), drawer(settings)
     failed = 0
     for file in recordings(args.files):
-        record = identify(file, recognizer, args.top)
+        record, pictures = identify_shown(file, recognizer, args.top)
         say(to_json(record) if settings.json else to_text(record))
+        if draw and (drawing := draw(pictures)):
+            print(drawing, flush=True)
         if "error" in record:
             failed += 1
             complain(record["error"])
@@ -118,6 +121,12 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 
     export = export_clips if args.form_of == "clips" else export_ebird
     return export(settings, ExportRequest(**_given(args, ExportRequest)))
+
+
+def _search(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.retrieval import SearchRequest, search
+
+    return search(settings, SearchRequest(**_given(args, SearchRequest)))
 
 
 def _import(args: argparse.Namespace, settings: Settings) -> int:
@@ -170,6 +179,14 @@ def _species(args: argparse.Namespace, settings: Settings) -> int:
     return remove(settings, args.name, args.undo)
 
 
+def _gallery(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.gallery import gallery
+
+    own = set(NOT_SETTINGS) - {"command", "config", "action"}
+    given = {name: value for name, value in vars(args).items() if name in own}
+    return gallery(settings, args.action, given)
+
+
 def _bench(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.bench import bench
 
@@ -220,6 +237,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "bench": _bench,
     "today": _today,
     "records": _records,
+    "search": _search,
     "report": _report,
     "export": _export,
     "import": _import,
@@ -229,6 +247,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "reject": _reject,
     "learn-background": _learn_background,
     "species": _species,
+    "gallery": _gallery,
     "doctor": _doctor,
     "service": _service,
     "web": _web,

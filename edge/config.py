@@ -100,6 +100,7 @@ class Settings:
     """Seconds between two windows; None takes the bundle's."""
     json: bool = False
     explain: bool = False
+    show: bool = False  # draw the picture of a match in the terminal
     quiet: bool = False
     verbose: bool = False
     device: str | None = None
@@ -109,8 +110,7 @@ class Settings:
     input: str | None = None
     watch: bool = False
     """Of a folder: go on with the files that come."""
-    rate: int = 48_000
-    """Hertz of raw PCM on stdin."""
+    rate: int = 48_000  # hertz of raw PCM on stdin
     channel: str = "mix"
     """Of recordings: mix, left, right, each, or a number from 1."""
     time_zone: str | None = None

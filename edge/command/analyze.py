@@ -18,6 +18,7 @@ from edge.analysis.ray_pool import RayPool
 from edge.analysis.recording_file import FileState, RecordingFile
 from edge.command.language import names_of
 from edge.command.opening import keep_none
+from edge.command.picture_show import drawer, picture_files
 from edge.command.worker import open_analyst
 from edge.config import Settings, hop_samples
 from edge.contract.errors import ConfigError
@@ -103,7 +104,14 @@ class AnalysisRun:
             self._archive = stack.enter_context(open_archive(folder, manner, names_of(settings)))
         if output is None or settings.json:
             outlet = stack.enter_context(Outlet(sys.stdout, patient=True))
-            sink = RecordSink(keep_none, outlet.write, settings.json, settings.explain)
+            sink = RecordSink(
+                keep_none,
+                outlet.write,
+                as_json=settings.json,
+                explain=settings.explain,
+                files=picture_files(settings),
+                draw=drawer(settings),
+            )
             self._show = partial(_show, sink, outlet)
 
     def hear(self, files: Sequence[RecordingFile]) -> None:

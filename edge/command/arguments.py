@@ -3,11 +3,18 @@
 import argparse
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.command.flags import FLAGS
+from edge.command.gallery_flags import ACTIONS as GALLERY_ACTIONS
+from edge.command.gallery_flags import (
+    GALLERY_ONLY,
+    USUAL_ACTION,
+    actions_help,
+    add_gallery_command,
+)
 from edge.command.own_flags import (
     add_hearing_commands,
     add_machine_commands,
@@ -23,11 +30,14 @@ NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
+    *("folder", "picture", "text", "sound"),
     *("paths", "output", "form", "combine", "again", "jobs", "ray", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
     *("host", "port", "public_url", "guests", "names", "proxies"),
+    *GALLERY_ONLY,
 )
 """What is asked of one command only."""
+_Subparsers = argparse._SubParsersAction
 _DESCRIPTION = "A field recorder hears a bird and shows its picture."
 _EPILOG = """`listen` is the default command: birdlisten --device 0
 Of recordings it is `analyze`: birdlisten song.wav, birdlisten FOLDER
@@ -43,6 +53,7 @@ PURPOSES = {
     "look back, and teach": {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
+        "search": "which kept sound fits a picture, a name or another sound",
         "report": "a day or a week as one page of HTML, with pictures",
         "export": "confirmed records as checklists for eBird; clips that tell their species",
         "import": "the records of a BirdNET-Pi go on here",
@@ -51,6 +62,7 @@ PURPOSES = {
         "reject": "a record was wrong: its sound becomes background",
         "learn-background": "learn what this site sounds like when no bird sings",
         "species": "add a bird by pictures and sounds, list the station's own, remove one",
+        "gallery": "the pictures of a bundle: add, remove, join, compare, check, choose",
     },
     "set up a recorder": {
         "devices": "list the input devices, and what each can do",
@@ -90,13 +102,24 @@ def _with_command(
         return ["listen", *arguments]
     word = arguments[place]
     if word in commands:
-        return [word, *arguments[:place], *arguments[place + 1 :]]
+        rest = [*arguments[:place], *arguments[place + 1 :]]
+        return [word, *(_with_action(rest, needs_value) if word == "gallery" else rest)]
     if Path(word).exists() or Path(word).suffix.lower() in SUFFIXES or os.sep in word:
         return ["analyze", *arguments]
     raise ConfigError(
         f"{word!r} is no command, and no recording here{nearest(word, commands)} "
         "(see birdlisten --help)"
     )
+
+
+def _with_action(arguments: list[str], needs_value: Mapping[str, bool]) -> list[str]:
+    """The action on the gallery first, wherever it stood, or the usual one."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        return arguments
+    place = _first_word(arguments, GALLERY_ACTIONS, needs_value)
+    if place is None:
+        return [USUAL_ACTION, *arguments]
+    return [arguments[place], *arguments[:place], *arguments[place + 1 :]]
 
 
 def _first_word(
@@ -117,16 +140,21 @@ def _first_word(
 
 def _flags_with_value(parser: argparse.ArgumentParser) -> dict[str, bool]:
     """Flags of any command that another argument belongs to: always, or if one is there."""
-    (commands,) = (
-        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
     return {
         flag: action.nargs != argparse.OPTIONAL
-        for command in commands.choices.values()
+        for command in _all_below(parser)
         for action in command._actions
         for flag in action.option_strings
         if action.nargs != 0
     }
+
+
+def _all_below(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of all commands, and of their actions."""
+    for action in parser._actions:
+        for command in action.choices.values() if isinstance(action, _Subparsers) else ():
+            yield command
+            yield from _all_below(command)
 
 
 def _parser() -> Parser:
@@ -161,6 +189,7 @@ def _parser() -> Parser:
         add_records_commands,
         add_review_commands,
         add_machine_commands,
+        add_gallery_command,
     ):
         group(add)
     for name, command in commands.choices.items():
@@ -172,6 +201,8 @@ def _not_here(name: str, command: argparse.ArgumentParser) -> str | None:
     """The flags of hearing that a command has no use for."""
     if name == "service":
         return "All flags but --user are those of `listen`, for install and show."
+    if name == "gallery":
+        return actions_help()
     hearing = Parser(add_help=False)
     for group in FLAGS["demo"]:
         group(hearing)

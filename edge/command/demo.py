@@ -7,12 +7,14 @@ from pathlib import Path
 
 from edge.analysis.analyst import Analyst
 from edge.analysis.recording_file import RecordingFile
-from edge.command.opening import open_listener, open_recognizer
+from edge.command.opening import keep_none, open_listener, open_recognizer
+from edge.command.picture_show import drawer, picture_files
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import BundleError
 from edge.contract.tables import read_table
 from edge.records.detection import Detection, Record
+from edge.records.sink import RecordSink
 from edge.system.outlet import Outlet
 
 _LOG = logging.getLogger(__name__)
@@ -32,11 +34,18 @@ def demo(settings: Settings) -> int:
     found: set[str] = set()
 
     with Outlet(sys.stdout, patient=True) as outlet:
+        sink = RecordSink(
+            keep_none,
+            outlet.write,
+            as_json=settings.json,
+            files=picture_files(settings),
+            draw=drawer(settings),
+        )
 
         def show(record: Record) -> None:
             if isinstance(record, Detection):
                 found.add(record.scientific_name)
-                outlet.write(record.to_line(settings.json))
+                sink([record])
 
         analyst = Analyst(settings, listener)
         fault = analyst.analyse(RecordingFile(chorus, str(chorus), None, None), show).fault

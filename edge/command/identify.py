@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.contract.arrays import Float32s, Float64s, Places
 from edge.contract.errors import AudioError
+from edge.contract.gallery import GalleryRow
 from edge.contract.text import json_line
 from edge.recognition.encoder import BATCH
 from edge.recognition.recognizer import Recognizer, WindowScores
@@ -36,13 +37,22 @@ def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
     Species rank by the maximum over windows of the species score; gated windows count only if
     there are no others.
     """
+    return identify_shown(path, recognizer, top)[0]
+
+
+def identify_shown(
+    path: Path, recognizer: Recognizer, top: int
+) -> tuple[dict[str, Any], list[GalleryRow]]:
+    """The same, and the pictures of the best species that are nearest to where it is best."""
     source = redacted(str(path))
     try:
         best = _best_windows(path, recognizer)
     except Exception as error:  # whatever it is, it is of this file, and others are left
         told = str(error) if isinstance(error, AudioError) else f"{path}: {reason(error)}"
-        return {"source": source, "error": redacted_text(told, str(path))}
-    return {"source": source, "top": [] if best is None else best.top(recognizer, top)}
+        return {"source": source, "error": redacted_text(told, str(path))}, []
+    if best is None:
+        return {"source": source, "top": []}, []
+    return {"source": source, "top": best.top(recognizer, top)}, best.pictures(recognizer)
 
 
 def to_text(record: dict[str, Any]) -> str:
@@ -70,12 +80,20 @@ class _BestWindows:
     probability: Float64s | None
     start_sample: Places
     """int[species], as the others."""
+    best: WindowScores
+    """The window with the best score of all."""
 
     @classmethod
     def of(cls, scores: WindowScores) -> "_BestWindows":
         """Those of the first window."""
         start = np.full(len(scores.score), scores.start_sample)
-        return cls(scores.score, scores.similarity, scores.probability, start)
+        return cls(
+            score=scores.score,
+            similarity=scores.similarity,
+            probability=scores.probability,
+            start_sample=start,
+            best=scores,
+        )
 
     def or_better(self, scores: WindowScores) -> "_BestWindows":
         """Those with one more window."""
@@ -88,7 +106,13 @@ class _BestWindows:
             similarity=np.where(better, other.similarity, self.similarity),
             probability=sure,
             start_sample=np.where(better, other.start_sample, self.start_sample),
+            best=scores if scores.score.max() > self.best.score.max() else self.best,
         )
+
+    def pictures(self, recognizer: Recognizer) -> list[GalleryRow]:
+        """Pictures of the best species, those nearest to its best window first."""
+        match = recognizer.match(self.best, int(self.score.argmax()))
+        return [row for row, _ in match.pictures]
 
     def top(self, recognizer: Recognizer, count: int) -> list[dict[str, Any]]:
         """Entries of the best species."""

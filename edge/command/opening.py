@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from edge.command.bench_choice import read_choice
+from edge.command.picture_show import drawer, picture_files
 from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.coordinates import Coordinates
@@ -154,7 +155,12 @@ def open_records(
         outlet = stack.enter_context(Outlet(sys.stdout, patient=files))
         above = CLEAR if shows_status(settings) else ""
         sink = RecordSink(
-            keep, lambda line: outlet.write(f"{above}{line}"), settings.json, settings.explain
+            keep,
+            lambda line: outlet.write(f"{above}{line}"),
+            as_json=settings.json,
+            explain=settings.explain,
+            files=picture_files(settings),
+            draw=drawer(settings),
         )
         with Writer(sink, urgent=is_reported) as records:
             yield records, outlet

@@ -18,6 +18,7 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
         "--watch", action="store_true", help="a folder: go on with the files that come"
     )
     listen.add_argument("--explain", action="store_true", help="what speaks for every record")
+    _show_flag(listen)
     _again_flag(listen)
     _add_analyze_flags(add("analyze"))
     _add_table_flags(rematch := add("rematch"))
@@ -25,7 +26,8 @@ def add_hearing_commands(add: Callable[[str], Parser]) -> None:
     files = add("identify")
     files.add_argument("files", nargs="+", type=Path, metavar="PATH", help="files, or folders")
     files.add_argument("--top", type=positive, default=5, help="species a file (default 5)")
-    add("demo")
+    _show_flag(files)
+    _show_flag(add("demo"))
 
 
 def path_or_url(text: str) -> Path | str:
@@ -42,6 +44,7 @@ def _add_analyze_flags(analyze: Parser) -> None:
     own("--jobs", type=positive, metavar="N", help="worker processes (default: one a core)")
     own("--ray", metavar="ADDRESS", help="hear by a Ray cluster: auto, local, ray://HOST:10001")
     own("--explain", action="store_true", help="what speaks for every record")
+    _show_flag(analyze)
     _again_flag(analyze)
 
 
@@ -54,6 +57,11 @@ def _add_table_flags(command: Parser) -> None:
         help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
     )
     own("--combine", action="store_true", help="one table of all recordings, too")
+
+
+def _show_flag(command: Parser) -> None:
+    text = "draw the picture of a match, in a terminal that can"
+    command.add_argument("--show", action="store_true", help=text)
 
 
 def _again_flag(command: Parser) -> None:
@@ -88,6 +96,7 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
     """Those that look back."""
     today, records = add("today"), add("records").add_argument
     today.add_argument("day", nargs="?", metavar="DATE", help="default today; or yesterday")
+    _add_search_flags(add("search"))
     page = add("report").add_argument
     page("--output", type=Path, required=True, metavar="FILE", help="the page, such as week.html")
     exports = add("export").add_argument
@@ -111,6 +120,17 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
     records("--species", dest="named", metavar="NAME", help="of that one")
     records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
+
+
+def _add_search_flags(search: Parser) -> None:
+    own = search.add_argument
+    text = "output of analyze --keep-embeddings (default: the station)"
+    own("folder", nargs="?", type=Path, metavar="DIR", help=text)
+    search.set_defaults(folder=None)
+    own("--picture", type=Path, metavar="FILE", help="a photograph (needs Pillow)")
+    own("--text", metavar="NAMES", help="of species, genera, families or orders, in any language")
+    own("--sound", type=Path, metavar="FILE", help="a recording")
+    own("--top", type=positive, metavar="N", help="how many are found (default 10)")
 
 
 def add_review_commands(add: Callable[[str], Parser]) -> None:

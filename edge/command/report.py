@@ -8,9 +8,8 @@ from edge.command.language import names_of
 from edge.command.records import RecordsRequest, selection_of
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
-from edge.contract.errors import PathError
-from edge.contract.paths import inside
 from edge.records.detection import Picture
+from edge.records.picture_files import PictureFiles
 from edge.records.reader import open_records, told
 from edge.report.health import listening_health
 from edge.report.page import to_page
@@ -43,7 +42,7 @@ def report(settings: Settings, request: ReportRequest) -> int:
     """
     day = request.day or (None if request.week else "today")
     selection = selection_of(RecordsRequest(day=day, week=request.week))
-    folders = [settings.bundle_path, settings.station_path]
+    files = PictureFiles(settings.bundle_path, settings.station_path)
     with open_records(settings.station_path, names_of(settings)) as records:
         species = summarise(records, selection, local_zone())
         health = listening_health(records, selection, clock.now_ms())
@@ -53,7 +52,7 @@ def report(settings: Settings, request: ReportRequest) -> int:
         f"Birds of {span}",
         species,
         health=health,
-        picture=lambda picture: _jpeg(picture, folders),
+        picture=lambda picture: _jpeg(picture, files),
         made=made,
     )
     with told(request.output):
@@ -63,11 +62,10 @@ def report(settings: Settings, request: ReportRequest) -> int:
     return 0
 
 
-def _jpeg(picture: Picture, folders: list[Path]) -> bytes | None:
-    """The picture's file, where the bundle or the station has it."""
-    for folder in folders if picture.file else ():
-        with suppress(PathError, OSError):
-            path = inside(folder, *str(picture.file).split("/"))
-            if path.stat().st_size <= _MOST_BYTES:
-                return path.read_bytes()
+def _jpeg(picture: Picture, files: PictureFiles) -> bytes | None:
+    """The picture's file, where it is here."""
+    with suppress(OSError):
+        path = files.path(picture)
+        if path and path.stat().st_size <= _MOST_BYTES:
+            return path.read_bytes()
     return None

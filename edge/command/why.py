@@ -3,6 +3,7 @@
 import sys
 
 from edge.command.language import names_of
+from edge.command.picture_show import picture_files
 from edge.config import Settings
 from edge.contract.text import json_line
 from edge.records.detection import Detection, Rejection
@@ -19,6 +20,7 @@ def why(part: str | None, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
+    files = picture_files(settings)
     with open_records(settings.station_path, names_of(settings)) as records:
         found = [records.find(part)] if part else records.last(_LISTED)
         parts = [_parts(entry) for entry in found]
@@ -26,7 +28,7 @@ def why(part: str | None, settings: Settings) -> int:
     for (candidate, reason), review in zip(parts, reviews, strict=True):
         if settings.json:
             notes = {"rejected": reason, "review": review and review[0]}
-            print(json_line({**candidate.to_dict(), **notes}))
+            print(json_line({**candidate.to_dict(files), **notes}))
         elif part:
             print(explained(candidate, reason, review))
         else:

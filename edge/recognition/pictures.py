@@ -1,11 +1,13 @@
 """Pictures to rows of the gallery, by the teacher's image tower; needs Pillow."""
 
 import io
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.contract.arrays import Float16s, Float32s
 from edge.contract.errors import BundleError, MissingPackageError, PictureError
@@ -73,16 +75,37 @@ def open_picture(path: Path) -> "Image":
         PictureError: unreadable, neither JPEG nor PNG, absurdly large, or a few pixels.
         MissingPackageError: Pillow is not installed.
     """
+    return _opened(path, str(path))
+
+
+def read_picture(content: bytes, name: str) -> "Image":
+    """The same of a picture that isn't in a file; `name` tells of it in errors."""
+    return _opened(io.BytesIO(content), name)
+
+
+def check_pillow() -> None:
+    """Tell before anything is done that pictures can't be opened here.
+
+    Raises:
+        MissingPackageError: Pillow is not installed.
+    """
+    _pillow()
+
+
+def _opened(file: Path | io.BytesIO, name: str) -> "Image":
     pillow = _pillow()
+    bombs = (pillow.Image.DecompressionBombWarning, pillow.Image.DecompressionBombError)
     try:
-        with pillow.Image.open(path, formats=_FORMATS) as image:
-            _check_size(path, image)
-            upright: Image = pillow.ImageOps.exif_transpose(image).convert("RGB")
-            return upright
-    except (OSError, SyntaxError, ValueError, pillow.Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", bombs[0])
+            with pillow.Image.open(file, formats=_FORMATS) as image:
+                _check_size(name, image)
+                upright: Image = pillow.ImageOps.exif_transpose(image).convert("RGB")
+                return upright
+    except (OSError, SyntaxError, ValueError, *bombs) as error:
         if isinstance(error, PictureError):
             raise
-        raise PictureError(f"{path}: not readable as a picture ({error})") from error
+        raise PictureError(f"{name}: not readable as a picture ({error})") from error
 
 
 def prepared(image: "Image", spec: PictureSpec) -> Float32s:
@@ -91,6 +114,18 @@ def prepared(image: "Image", spec: PictureSpec) -> Float32s:
     pixels = np.asarray(square, np.float32) / np.float32(255)
     mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+
+
+def pixels(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """A picture within a width and a height, uint8[height, width, 3].
+
+    Raises:
+        PictureError: it can't be read.
+    """
+    image = open_picture(path)
+    scale = min(width / image.width, height / image.height)
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return np.asarray(image.resize(size), np.uint8)
 
 
 def thumbnail(image: "Image") -> bytes:
@@ -126,12 +161,12 @@ def _padded(image: "Image", size: int, resample: Any) -> "Image":
     return square
 
 
-def _check_size(path: Path, image: "Image") -> None:
+def _check_size(name: str, image: "Image") -> None:
     width, height = image.size
     if width * height > _MOST_PIXELS:
-        raise PictureError(f"{path}: {width} x {height} pixels, more than {_MOST_PIXELS} in all")
+        raise PictureError(f"{name}: {width} x {height} pixels, more than {_MOST_PIXELS} in all")
     if min(width, height) < _LEAST_SIDE:
-        raise PictureError(f"{path}: {width} x {height} pixels, expected {_LEAST_SIDE} each way")
+        raise PictureError(f"{name}: {width} x {height} pixels, expected {_LEAST_SIDE} each way")
 
 
 def _pillow() -> Any:

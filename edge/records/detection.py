@@ -8,14 +8,15 @@ from typing import Any
 from edge.contract.arrays import Float16s, Int16s
 from edge.contract.errors import ConfigError
 from edge.contract.text import cells, json_line, shortened, visible
+from edge.records.picture_files import PictureFiles
 from edge.system import clock
-from edge.system.terminal import has_colour, terminal_columns
+from edge.system.terminal import file_address, has_colour, has_links, linked, terminal_columns
 from edge.system.zone import named_zone
 
 SCHEMA = 1
 OF_RECORDINGS = ("root", "volume", "channel", "latitude", "longitude")
 """Fields that only a record of a file has, as far as they are known."""
-NO_PICTURE = "(no picture yet)"
+NO_PICTURE, _LINK = "(no picture yet)", "picture"
 _GREEN, _BOLD, _DIM, _RESET = "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -87,13 +88,21 @@ class Detection:
         """Probability, or cosine where the bundle isn't calibrated."""
         return self.similarity if self.probability is None else self.probability
 
-    def to_json(self) -> str:
+    def to_json(self, files: PictureFiles | None = None) -> str:
         """One line."""
-        return json_line(self.to_dict())
+        return json_line(self.to_dict(files))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as they are told: those of recordings only where they are known."""
+    def to_dict(self, files: PictureFiles | None = None) -> dict[str, Any]:
+        """The fields as they are told: those of recordings only where they are known.
+
+        Args:
+            files: of the pictures, each of which then has an absolute `path`, null if it isn't
+                here; None where it is told to others.
+        """
         record: dict[str, Any] = {"schema": self.schema, **asdict(self)}
+        for picture, told in zip(self.pictures, record["pictures"], strict=True):
+            if files is not None:
+                told["path"] = None if (path := files.path(picture)) is None else str(path)
         unsaid = [name for name in OF_RECORDINGS if record[name] is None]
         unsaid += [] if self.root else ["volume"]  # it tells folders apart
         return {name: value for name, value in record.items() if name not in unsaid}
@@ -108,25 +117,30 @@ class Detection:
         except ConfigError:
             return moment
 
-    def to_line(self, as_json: bool) -> str:
+    def to_line(self, as_json: bool, files: PictureFiles | None = None) -> str:
         """The line for stdout: JSON, or words; on a terminal in colour and no wider than that."""
         if as_json:
-            return self.to_json()
-        return self.to_text(has_colour(), terminal_columns(sys.stdout))
+            return self.to_json(files)
+        return self.to_text(has_colour(), terminal_columns(sys.stdout), files)
 
-    def to_text(self, colour: bool = False, columns: int | None = None) -> str:
-        """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  pictures/x.jpg  (author, licence)`.
+    def to_text(
+        self, colour: bool = False, columns: int | None = None, files: PictureFiles | None = None
+    ) -> str:
+        """`04:31:07  Common Cuckoo (Cuculus canorus)  0.93  /x/pictures/x.jpg  (author, licence)`.
 
         Args:
             colour: with control sequences.
             columns: at most, where credit and picture are left out first; None: all of it.
+            files: of the pictures; None names a picture by its place in the bundle.
         """
         common, scientific = visible(self.common_name), visible(self.scientific_name)
         moment, sure = visible(self._moment()), f"{self.confidence:.2f}"
-        shown, credit = map(visible, self._picture())
+        link, shown, credit = self._picture(files, colour and has_links())
         if columns is not None:
             room = columns - cells(f"{moment}  {common} ({scientific})  {sure}")
             shown, credit = _within(room, shown, credit)
+            if link and not shown:
+                shown, credit = _within(room, _LINK, credit)
             if room < 0:
                 scientific = ""
                 common = shortened(common, columns - cells(f"{moment}    {sure}"))
@@ -137,7 +151,7 @@ class Detection:
             f"{_DIM}{moment}{_RESET}",
             f"{_BOLD}{common}{_RESET}{name}",
             f"{_GREEN}{sure}{_RESET}",
-            shown,
+            linked(shown, link) if shown and link else shown,
             credit and f"{_DIM}{credit}{_RESET}",
         )
         return "  ".join(filter(None, styled))
@@ -152,11 +166,16 @@ class Detection:
         seen = datetime.fromtimestamp(clock.milliseconds(self.detected_at) / 1000)
         return seen.strftime("%H:%M:%S")
 
-    def _picture(self) -> tuple[str, str]:
+    def _picture(self, files: PictureFiles | None, links: bool) -> tuple[str | None, str, str]:
+        """Address that is linked, the text that is shown for it, and the credit."""
         if not self.pictures:
-            return NO_PICTURE, ""
+            return None, NO_PICTURE, ""
         best = self.pictures[0]
-        return best.file or best.url or NO_PICTURE, f"({best.author}, {best.licence})"
+        credit = visible(f"({best.author}, {best.licence})")
+        if path := files and files.path(best):
+            text = visible(path.name if links else path)
+            return file_address(path) if links else None, text, credit
+        return None, visible(best.file or best.url or NO_PICTURE), credit
 
 
 def _within(room: int, shown: str, credit: str) -> tuple[str, str]:

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from edge.records.detection import ClipKept, Detection, Record, Rejection
+from edge.records.detection import ClipKept, Detection, Picture, Record, Rejection
 from edge.records.explanation import explained
+from edge.records.picture_files import PictureFiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -18,6 +19,8 @@ class RecordSink:
         as_json: one JSON object a line, or a line for a person.
         explain: say what speaks for every record and against every candidate, not only in the
             debug log.
+        files: of the pictures that lines name.
+        draw: gives what draws the pictures of a detection, to follow its line.
     """
 
     def __init__(
@@ -26,7 +29,10 @@ class RecordSink:
         show: Callable[[str], None],
         as_json: bool,
         explain: bool = False,
+        files: PictureFiles | None = None,
+        draw: Callable[[Sequence[Picture]], str | None] | None = None,
     ) -> None:
+        self._files, self._draw = files, draw
         self._keep, self._show, self._as_json = keep, show, as_json
         self._level = logging.INFO if explain else logging.DEBUG
 
@@ -35,7 +41,9 @@ class RecordSink:
         self._keep(records)
         for record in records:
             if isinstance(record, Detection):
-                self._show(record.to_line(self._as_json))
+                self._show(record.to_line(self._as_json, self._files))
+                if self._draw and (drawing := self._draw(record.pictures)):
+                    self._show(drawing)
                 self._explain(record)
             elif isinstance(record, Rejection):
                 self._explain(record.candidate, record.reason)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from html import escape
 
+from edge.contract.picture_source import picture_page
 from edge.contract.text import counted
 from edge.records.detection import Picture
 from edge.report.health import ListeningHealth, to_strips
@@ -127,5 +128,6 @@ def _picture(summary: SpeciesSummary, picture: Callable[[Picture], bytes | None]
         name = escape(summary.common_name, quote=True)
         return f'<img alt="{name}" src="data:image/jpeg;base64,{data}">{credit}'
     if shown.url and shown.url.startswith(("https://", "http://")):
-        return f'<small><a href="{escape(shown.url, quote=True)}">picture</a></small>{credit}'
+        page = escape(picture_page(shown.url), quote=True)
+        return f'<small><a href="{page}">picture</a></small>{credit}'
     return ""

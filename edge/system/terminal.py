@@ -4,13 +4,19 @@ import io
 import logging
 import os
 import sys
+from pathlib import Path
+from socket import gethostname
 from types import TracebackType
 from typing import TextIO
+from urllib.parse import quote
 
 from edge.contract.text import shortened, visible
 from edge.system.redaction import redacted_urls
 
 _MARK = "birdlisten: "
+_LEAST_VTE = 5000
+"""Version of GNOME Terminal's engine, the first with links."""
+_LINKING = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "mintty")
 _Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -61,6 +67,28 @@ class LineFormatter(logging.Formatter):
 def has_colour() -> bool:
     """True if stdout is a terminal whose user has nothing against colours (no-color.org)."""
     return sys.stdout.isatty() and is_able() and not os.environ.get("NO_COLOR")
+
+
+def has_links() -> bool:
+    """True of terminals that are known to have links (OSC 8); others might show their codes."""
+    environ = os.environ
+    vte, program = environ.get("VTE_VERSION", ""), environ.get("TERM_PROGRAM", "")
+    return (
+        (vte.isdigit() and int(vte) >= _LEAST_VTE)
+        or program in _LINKING
+        or any(environ.get(name) for name in ("KITTY_WINDOW_ID", "WT_SESSION", "KONSOLE_VERSION"))
+        or environ.get("TERM", "").startswith(("xterm-kitty", "xterm-ghostty", "foot", "alacritty"))
+    )
+
+
+def linked(text: str, address: str) -> str:
+    """A text that leads to an address (OSC 8)."""
+    return f"\033]8;;{address}\033\\{text}\033]8;;\033\\"
+
+
+def file_address(path: Path) -> str:
+    """The address of a file, with the host that it lies on: a terminal may be elsewhere."""
+    return path.absolute().as_uri().replace("file://", f"file://{quote(gethostname())}", 1)
 
 
 def is_able() -> bool:

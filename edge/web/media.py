@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from edge.records.detection import Detection, Picture
 from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch, found
-from edge.web.files import clip_file, file_below, sent, spectrogram_of
+from edge.web.files import clip_file, sent, spectrogram_of
 from edge.web.station import StationView
 
 _RECORDS = 20
@@ -51,7 +51,7 @@ def picture_here(station: StationView, pictures: Sequence[Picture]) -> Picture |
 
 def picture_file(station: StationView, picture: Picture) -> Path | None:
     """The file of a picture in the bundle or the station; None if only its URL is known."""
-    return file_below(station.bundle_path, picture.file) or file_below(station.path, picture.file)
+    return station.pictures.path(picture)
 
 
 def _answer(path: Path | None) -> Response:

@@ -13,6 +13,7 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.languages import names_in
 from edge.contract.manifest import FILE_NAME
 from edge.recognition.own_species import OwnSpecies, extended, own_tables
+from edge.records.picture_files import PictureFiles
 from edge.records.reader import RecordReader, open_records
 from edge.system.zone import local_zone
 
@@ -39,6 +40,11 @@ class StationView:
         """
         with open_records(self.path, self._names) as records:
             yield records
+
+    @property
+    def pictures(self) -> PictureFiles:
+        """The pictures that are here."""
+        return PictureFiles(self.bundle_path, self.path)
 
     @property
     def zone(self) -> tzinfo:

@@ -9,6 +9,8 @@ import pytest
 from edge.cli import main
 from edge.config import PACKAGED_BUNDLE, Settings
 from edge.contract.bundle import load_bundle
+from edge.contract.credit import author_name
+from edge.contract.picture_source import picture_page
 from tests.support import ROOT
 
 NOTICE = (ROOT / "NOTICE").read_text(encoding="utf-8")
@@ -42,9 +44,14 @@ def test_no_picture_is_shipped_but_each_is_found_and_credited(starter):
     for row in starter.gallery.table:
         assert row.picture == ""
         assert re.match(r"https?://", row.url)
-        assert row.author
-        assert row.author.split(",")[0] in NOTICE
+        assert row.author == author_name(row.author), "a name, and nothing else"
+        assert f"{row.author} | {picture_page(row.url)}" in NOTICE
         assert row.licence
+
+
+def test_an_address_is_a_pictures_where_the_whole_name_of_its_file_is_known(starter):
+    images = [row for row in starter.gallery.table if "/Special:FilePath/" in row.url]
+    assert len(starter.gallery.table) - len(images) == 2
 
 
 def test_it_says_whose_it_is_and_how_good_its_recipe_was(starter):

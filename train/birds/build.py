@@ -19,11 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.command.parser import Parser
+from edge.contract.credit import author_name
 from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
 from gallery.data.dataset import REQUIRED, UNLABELLED
 from train.birds.archive import ArchiveRow, read_archive, read_taxonomy
-from train.birds.commons_links import page
+from train.birds.commons_links import address
 from train.birds.folds import FOLDS, OTHERS, TEST, TRAIN, UNSEEN, base, split
 
 HEARD = "heard.txt"
@@ -96,10 +97,10 @@ def _entry(folder: Path, split_name: str, row: ArchiveRow) -> dict[str, str]:
         "common_name": row.common_name,
         "split": split_name,
         "licence": row.licence,
-        "attribution": row.attribution,
+        "attribution": author_name(row.attribution) if row.kind == "image" else row.attribution,
         "set": row.set_name,
         "author": row.author,
-        "url": page(row.attribution),
+        "url": address(row.attribution),
     }
 
 

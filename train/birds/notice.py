@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
+from edge.contract.picture_source import picture_page
 from edge.contract.tables import read_table
 from gallery.command import run
 from gallery.data.dataset import REQUIRED, UNLABELLED
@@ -53,8 +54,8 @@ def _nameless(row: dict[str, str]) -> str:
 
 
 def _whose(row: dict[str, str]) -> str:
-    attribution = " ".join(row["attribution"].split())
-    return attribution if row["url"] in attribution else f"{attribution} | {row['url']}"
+    attribution, page = " ".join(row["attribution"].split()), picture_page(row["url"])
+    return attribution if page in attribution else f"{attribution} | {page}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,18 +1,16 @@
 """Pictures of birds on a page: a file of the bundle or the station, else a link; with credit."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from edge.contract.picture_source import picture_page
 from edge.contract.text import visible
 from edge.records.detection import Picture
-from edge.web.files import file_below, sent
+from edge.web.files import sent
 from edge.web.station import StationView, station_of
 
-_FOLDERS = {"pictures": ("pictures",), "overlay": ("overlay", "pictures")}
-"""Places of pictures in a bundle, and in a station: nothing else is handed out."""
 _TINTS = 6
 """Colours of a stand-in."""
 
@@ -46,9 +44,10 @@ def picture_view(
     tint = sum(map(ord, scientific_name)) % _TINTS
     if picture is None:
         return PictureView(source=None, link=None, credit="", initials=initials, tint=tint)
-    url = picture.url or ""
+    url = picture_page(picture.url or "")
+    place = station.pictures.place(picture)
     return PictureView(
-        source=_source(station, picture.file),
+        source=None if place is None else f"picture/{place}",
         link=url if url.startswith(("https://", "http://")) else None,
         credit=visible(", ".join(filter(None, (picture.author, picture.licence)))),
         initials=initials,
@@ -59,20 +58,7 @@ def picture_view(
 
 def show_picture(request: Request) -> Response:
     """A picture's file."""
-    path = picture_path(station_of(request), request.path_params["path"])
+    path = station_of(request).pictures.at(request.path_params["path"])
     if path is None:
         return PlainTextResponse("no such picture", 404)
     return sent(path)
-
-
-def picture_path(station: StationView, file: str) -> Path | None:
-    """The file of a picture, as records and galleries name it; None if it isn't here."""
-    *folders, _ = file.split("/")
-    root = station.bundle_path if folders[:1] == ["pictures"] else station.path
-    if tuple(folders) != _FOLDERS.get("".join(folders[:1])):
-        return None
-    return file_below(root, file)
-
-
-def _source(station: StationView, file: str | None) -> str | None:
-    return None if file is None or picture_path(station, file) is None else f"picture/{file}"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.contract.picture_source import picture_source
 from edge.records.detection import Listened, Picture
+from edge.records.picture_files import fetched_place
 from edge.records.store import Store
 from tests.support.factories import detection
 
@@ -121,6 +123,27 @@ def test_a_picture_never_leads_out_of_the_bundle(birdlisten, tmp_path: Path, mon
     where = ("--output", output, "--station", tmp_path / "station")
     assert birdlisten("report", "--day", "2026-05-01", *where).code == 0
     assert Page(output.read_text()).images == []
+
+
+def test_a_picture_that_was_fetched_is_in_the_page(birdlisten, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    url = "https://commons.wikimedia.org/wiki/Special:FilePath/Owl.jpg?width=330"
+    source = picture_source(url)
+    assert source is not None
+    output, station = tmp_path / "day.html", tmp_path / "station"
+    store = Store(station)
+    shown = Picture(None, url, "Ann Author", "CC0", 0.7)
+    store.write(detection(detected_at="2026-05-01T04:30:00.000Z", pictures=(shown,)))
+    store.close()
+    where = ("--output", output, "--station", station)
+    assert birdlisten("report", "--day", "2026-05-01", *where).code == 0
+    assert Page(output.read_text()).links == ["https://commons.wikimedia.org/wiki/File:Owl.jpg"]
+    (station / "fetched").mkdir()
+    (station / fetched_place(source)).write_bytes(b"jpeg")
+    assert birdlisten("report", "--day", "2026-05-01", *where).code == 0
+    page = Page(output.read_text())
+    assert [image["src"] for image in page.images] == ["data:image/jpeg;base64,anBlZw=="]
+    assert "Ann Author, CC0" in page.texts
 
 
 def test_records_of_a_clock_that_was_not_set_are_told(birdlisten, tmp_path, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from gallery.data.dataset import read_dataset
 from tests.support import ROOT
 from train.birds.archive import COLUMNS, SETS, ArchiveRow, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
-from train.birds.commons_links import page
+from train.birds.commons_links import address
 from train.birds.folds import FOLDS, base, reserved, split, unseen_species
 
 ARCHIVE = ROOT.parent / "shared" / "birds"
@@ -134,27 +134,33 @@ def test_clips_of_one_background_recording_have_one_author():
     assert rows[0].author == rows[1].author == "17367"
 
 
+COMMONS = "https://commons.wikimedia.org/wiki"
+UPLOADED = "https://upload.wikimedia.org/wikipedia/commons/7/73"
+
+
 @pytest.mark.parametrize(
     ("attribution", "url"),
     [
         (
             "Jerzy Strzelecki, Wikimedia Commons File:Accipiter gentilis02(js), Lodz(Poland).jpg",
-            "https://commons.wikimedia.org/wiki/File:Accipiter_gentilis02(js),_Lodz(Poland).jpg",
+            f"{COMMONS}/Special:FilePath/Accipiter_gentilis02(js),_Lodz(Poland).jpg?width=330",
         ),
         (
-            "Cephas, https://upload.wikimedia.org/wikipedia/commons/8/89/Junco_hyemalis_UL_09.jpg",
-            "https://commons.wikimedia.org/wiki/File:Junco_hyemalis_UL_09.jpg",
+            f"Greg Hume, {UPLOADED}/AmericanKestrel02.jpg",
+            f"{COMMONS}/Special:FilePath/AmericanKestrel02.jpg?width=330",
         ),
         (
             "Mdf, https://commons.wikimedia.org/wiki/File:Grus_grus_%28x%29.jpg",
-            "https://commons.wikimedia.org/wiki/File:Grus_grus_(x).jpg",
+            f"{COMMONS}/Special:FilePath/Grus_grus_(x).jpg?width=330",
         ),
+        # A name that was cut off: its place on Wikimedia's disks is that of the whole one.
+        (f"Greg Hume, {UPLOADED}/AmericanKes", f"{COMMONS}/File:AmericanKes"),
         ("A B, XC1, https://xeno-canto.org/1", "https://xeno-canto.org/1"),
         ("nobody", ""),
     ],
 )
-def test_a_pictures_page_is_derived_from_its_attribution(attribution, url):
-    assert page(attribution) == url
+def test_the_address_of_a_picture_is_derived_from_its_attribution(attribution, url):
+    assert address(attribution) == url
 
 
 def test_ranks_come_from_the_genus(tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from html import unescape
 from pathlib import Path
@@ -16,10 +17,12 @@ pytest.importorskip("httpx")
 from starlette.testclient import TestClient
 
 from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
+from edge.contract.picture_source import picture_source
 from edge.records.browsing import PAGE, browse
 from edge.records.detection import Detection, Picture
 from edge.records.inbox import leave
 from edge.records.migrations import MIGRATIONS
+from edge.records.picture_files import fetched_place
 from edge.records.reader import open_records
 from edge.records.search import RecordSearch
 from edge.records.search import found as find
@@ -236,6 +239,23 @@ def test_only_pictures_are_handed_out(tmp_path: Path) -> None:
     assert page.get("/picture/pictures/cuculus_canorus_02.jpg").status_code == 200
     for path in ("birdlisten.db", "pictures/../manifest.json", "clips/x.png", "overlay/a.jpg"):
         assert page.get(f"/picture/{path}").status_code == 404
+
+
+def test_a_picture_that_was_fetched_is_shown_everywhere(tmp_path: Path) -> None:
+    url = "https://commons.wikimedia.org/wiki/File:Owl.jpg"
+    source = picture_source(url)
+    assert source is not None
+    (record,) = random_records(1, 1)
+    shown = (Picture(None, url, "Ann Author", "CC0", 0.7),)
+    station = make_station(tmp_path / "station", [replace(record, pictures=shown)])
+    page, place = client(station), fetched_place(source)
+    api = f"/api/birdlisten/1/species/{record.species_id}/picture"
+    assert page.get(f"/picture/{place}").status_code == page.get(api).status_code == 404
+    (station / "fetched").mkdir()
+    (station / place).write_bytes(b"jpeg")
+    for address in (f"records/{record.id}", "records"):
+        assert f'picture/{place}"' in page.get(f"/{address}").text
+    assert page.get(f"/picture/{place}").content == page.get(api).content == b"jpeg"
 
 
 def test_every_picture_has_a_credit(tmp_path: Path) -> None:
