@@ -25,6 +25,34 @@ def _info(settings: Settings, given: Given) -> int:
     return info(settings)
 
 
+def _add(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_add import PicturesRequest, add
+
+    return add(settings, PicturesRequest(**given))
+
+
+def _replace(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_add import PicturesRequest, replace_pictures
+
+    return replace_pictures(settings, PicturesRequest(**given))
+
+
+def _remove(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_remove import RemovalRequest, remove
+
+    return remove(settings, RemovalRequest(**given))
+
+
+def _tower(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_tower import install
+
+    return install(settings, given["tower_file"])
+
+
 ACTIONS: dict[str, Callable[[Settings, Given], int]] = {
     "info": _info,
+    "add": _add,
+    "remove": _remove,
+    "replace": _replace,
+    "tower": _tower,
 }

@@ -33,6 +33,18 @@ def _info(parser: Parser) -> None:
     """Nothing but settings."""
 
 
+def _remove(parser: Parser) -> None:
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="species whose pictures go")
+    add("--pictures", nargs="+", metavar="FILE|URL", help="single ones, as the table has them")
+    _output(parser)
+
+
+def _tower(parser: Parser) -> None:
+    add = parser.add_argument
+    add("tower_file", type=Path, metavar="FILE", help="that was made with the bundle")
+
+
 @dataclass(frozen=True)
 class GalleryAction:
     """An action, as the command line has it."""
@@ -43,6 +55,10 @@ class GalleryAction:
 
 ACTIONS: dict[str, GalleryAction] = {
     "info": GalleryAction("species, pictures, credits and image tower of a bundle", _info),
+    "add": GalleryAction("add pictures; none goes, and none comes twice", _sources),
+    "remove": GalleryAction("remove the pictures of species, or single ones", _remove),
+    "replace": GalleryAction("the same, for all that their species have", _sources),
+    "tower": GalleryAction("install an image tower that lies apart from its bundle", _tower),
 }
 """What can be done to a gallery; each has its function in `edge.command.gallery`."""
 
