@@ -43,6 +43,30 @@ def _remove(settings: Settings, given: Given) -> int:
     return remove(settings, RemovalRequest(**given))
 
 
+def _merge(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_merge import JoinRequest, merge
+
+    return merge(settings, JoinRequest(**given))
+
+
+def _diff(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_merge import JoinRequest, diff
+
+    return diff(settings, JoinRequest(**given))
+
+
+def _check(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_check import check
+
+    return check(settings, given.get("sheet"))
+
+
+def _choose(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_choose import ChoiceRequest, choose
+
+    return choose(settings, ChoiceRequest(**given))
+
+
 def _tower(settings: Settings, given: Given) -> int:
     from edge.command.gallery_tower import install
 
@@ -54,5 +78,9 @@ ACTIONS: dict[str, Callable[[Settings, Given], int]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,
+    "merge": _merge,
+    "diff": _diff,
+    "check": _check,
+    "choose": _choose,
     "tower": _tower,
 }

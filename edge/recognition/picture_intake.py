@@ -46,7 +46,7 @@ class PictureIntake:
         """Take a picture in if it is NEW; the SAME, or a NEAR duplicate, is not."""
         held = self._of(species_id)
         rows = np.concatenate([held.rows, held.new]) if held.new else held.rows
-        if len(rows) and (_wide(rows) @ _wide(picture.row)).max() >= self._same:
+        if len(rows) and (unit(rows) @ unit(picture.row)).max() >= self._same:
             return SAME
         if held.looks and near(looks_of(held.looks), picture.look).any():
             return NEAR
@@ -76,7 +76,7 @@ def same_cosine(manifest: Manifest) -> float:
     return min(EXACT, 1 - 2 * (1 - least))
 
 
-def _wide(rows: Floats) -> Float32s:
+def unit(rows: Floats) -> Float32s:
     """Rows in float32, of length 1 again after their rounding."""
     wide = rows.astype(np.float32)
     unit: Float32s = wide / np.linalg.norm(wide, axis=-1, keepdims=True)
