@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,7 @@ from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.text import counted, json_line
 from edge.recognition.picture_cache import PictureRow
 from edge.recognition.picture_intake import NEAR, NEW, SAME, PictureIntake, same_cosine
-from edge.recognition.picture_rows import PictureRows, bundle_rows
-from edge.recognition.pictures import difference_hash, open_picture
+from edge.recognition.picture_rows import PictureRows, bundle_rows, looks_in
 from edge.recognition.tower_file import check_tower
 from edge.system.progress import ProgressBar
 from edge.system.terminal import say
@@ -97,7 +97,7 @@ def _read(
     rows = bundle_rows(bundle.path, bundle.manifest)
     intake = PictureIntake(
         compared,
-        looks=lambda species: _looks(bundle.path, compared, species),
+        looks=partial(looks_in, bundle.path, compared),
         same=same_cosine(bundle.manifest),
     )
     names = FreeNames(row.picture for row in bundle.gallery.table)
@@ -163,17 +163,6 @@ def _entry(source: SourcePicture, name: str) -> GalleryRow:
         author=source.author,
         licence=source.licence,
     )
-
-
-def _looks(folder: Path, gallery: Gallery, species_id: str) -> Iterator[bytes]:
-    """Difference hashes of a species' thumbnails, of those that are there."""
-    for place in gallery.members.get(species_id, ()):
-        picture = gallery.table[place].picture
-        if picture and (folder / PICTURES / picture).is_file():
-            try:
-                yield difference_hash(open_picture(folder / PICTURES / picture))
-            except PictureError as error:
-                _LOG.debug("%s", error)
 
 
 def _write(bundle: Bundle, taken: Taken, gone: Sequence[int]) -> None:

@@ -6,8 +6,7 @@ written in part is cut off when it is opened next: an interrupted build goes on 
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +40,8 @@ class PictureCache:
     """Rows of pictures by a tower.
 
     Args:
-        path: of the file, made if need be; None keeps nothing.
+        path: of the file, made if need be; None, or one that can't be written, keeps nothing
+            beyond this run.
         dim: of the rows.
     """
 
@@ -50,18 +50,24 @@ class PictureCache:
             [("key", "u1", KEY_BYTES), ("look", "u1", LOOK_BYTES), ("row", "<f2", dim)]
         )
         self._places: dict[bytes, int] = {}
+        self._held: dict[bytes, PictureRow] = {}
+        """Those of this run, where nothing can be kept."""
         self._file: int | None = None
-        if path is not None:
-            with self._dispensable():
+        self._full = False
+        try:
+            if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
                 self._read()
+        except OSError as error:
+            _LOG.debug("no cache of pictures: %s", error)
+            self.close()
 
     def get(self, key: bytes) -> PictureRow | None:
         """The row of a picture that was embedded before, unless it is damaged."""
         place = self._places.get(key)
         if place is None or self._file is None:
-            return None
+            return self._held.get(key)
         size = self._form.itemsize
         record = np.frombuffer(os.pread(self._file, size, place * size), self._form)
         try:
@@ -71,31 +77,41 @@ class PictureCache:
         return PictureRow(key, record["look"][0].tobytes(), record["row"][0])
 
     def put(self, pictures: Sequence[PictureRow]) -> None:
-        """Keep rows, all or none of which survive if the program is killed now."""
-        if self._file is None or not pictures:
-            return
+        """Keep rows, in one step: if the program is killed now, all of them or none is there."""
+        places = self._written(pictures)
+        if places is None:
+            self._held |= {picture.key: picture for picture in pictures}
+        else:
+            keys = (picture.key for picture in pictures)
+            self._places |= dict(zip(keys, places, strict=True))
+
+    def _written(self, pictures: Sequence[PictureRow]) -> range | None:
+        """Places of rows in the file; None if they could not be written, or others came between."""
         records = np.zeros(len(pictures), self._form)
         for record, picture in zip(records, pictures, strict=True):
             record["key"] = np.frombuffer(picture.key, np.uint8)
             record["look"] = np.frombuffer(picture.look, np.uint8)
             record["row"] = picture.row
-        with self._dispensable():
-            os.write(self._file, records.tobytes())
+        if self._file is None or self._full:
+            return None
+        content = records.tobytes()
+        try:
+            whole = os.write(self._file, content) == len(content)
+        except OSError as error:
+            _LOG.debug("no picture is kept any more: %s", error)
+            whole = False
+        self._full = not whole
+        begin = os.fstat(self._file).st_size - len(content)
+        if not whole or os.pread(self._file, len(content), begin) != content:
+            return None
+        first = begin // self._form.itemsize
+        return range(first, first + len(pictures))
 
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-    @contextmanager
-    def _dispensable(self) -> Iterator[None]:
-        """Go on without a cache where the disk is full, or may not be written to."""
-        try:
-            yield
-        except OSError as error:
-            _LOG.debug("no cache of pictures: %s", error)
-            self.close()
 
     def _read(self) -> None:
         """Note the places of all whole records, and cut off what is behind them."""

@@ -13,6 +13,8 @@ from edge.recognition.picture_cache import PictureRow
 
 EXACT = 0.9999
 """Cosine from which two pictures of a species are one, but for the rounding of their rows."""
+_ALIKE = 0.995
+"""Cosine from which they are if they look the same, too: rows in bfloat16 come near to that."""
 _LEAST = 0.9
 NEW, SAME, NEAR = "new", "same", "near"
 
@@ -43,16 +45,16 @@ class PictureIntake:
         self._held: dict[str, _Held] = {}
 
     def take(self, species_id: str, picture: PictureRow) -> str:
-        """Take a picture in if it is NEW; the SAME, or a NEAR duplicate, is not."""
+        """Tell if a picture is NEW, the SAME as one that is there, or a NEAR duplicate of one."""
         held = self._of(species_id)
         rows = np.concatenate([held.rows, held.new]) if held.new else held.rows
-        if len(rows) and (unit(rows) @ unit(picture.row)).max() >= self._same:
+        is_near = bool(held.looks) and near(looks_of(held.looks), picture.look).any()
+        least = min(self._same, _ALIKE) if is_near else self._same
+        if len(rows) and (unit(rows) @ unit(picture.row)).max() >= least:
             return SAME
-        if held.looks and near(looks_of(held.looks), picture.look).any():
-            return NEAR
         held.new.append(picture.row)
         held.looks.append(picture.look)
-        return NEW
+        return NEAR if is_near else NEW
 
     def _of(self, species_id: str) -> _Held:
         if species_id not in self._held:

@@ -1,14 +1,18 @@
 """Embedding of picture files, each once: what the tower has seen before comes from the cache."""
 
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edge.contract.editing import PICTURES
 from edge.contract.errors import PictureError, in_words
+from edge.contract.gallery import Gallery
 from edge.contract.manifest import IMAGE_ENCODER, Manifest
 from edge.recognition.picture_cache import PictureCache, PictureRow, cache_path
 from edge.recognition.pictures import PictureEncoder, difference_hash, open_picture, thumbnail
 
+_LOG = logging.getLogger(__name__)
 _PART = 1 << 20
 _TOLD = 16
 """Characters of a hash that tell one from others."""
@@ -49,6 +53,17 @@ def bundle_rows(folder: Path, manifest: Manifest) -> PictureRows:
     name = "none" if entry is None else f"{IMAGE_ENCODER}-{entry.sha256[:_TOLD]}"
     cache = PictureCache(cache_path(name), manifest.embedding_dim)
     return PictureRows(lambda: PictureEncoder(folder, manifest), cache)
+
+
+def looks_in(folder: Path, gallery: Gallery, species_id: str) -> Iterator[bytes]:
+    """Difference hashes of a species' thumbnails in a bundle, of those that are there."""
+    for place in gallery.members.get(species_id, ()):
+        picture = gallery.table[place].picture
+        if picture and (folder / PICTURES / picture).is_file():
+            try:
+                yield difference_hash(open_picture(folder / PICTURES / picture))
+            except PictureError as error:
+                _LOG.debug("%s", error)
 
 
 def file_key(path: Path) -> bytes:
