@@ -16,6 +16,7 @@ from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.data.corpora import CORPORA, open_dataset  # noqa: E402
 from gallery.data.ranks import bird, named, thing  # noqa: E402
+from gallery.data.synonyms import aligned  # noqa: E402
 from gallery.records import read_records  # noqa: E402
 from gallery.templates import sentence  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
@@ -151,6 +152,21 @@ def test_ssw60(tmp_path):
     mallard = open_dataset(f"ssw60:{tmp_path}").taxonomy.species[0]
     ranks = "Animalia Chordata Aves Anseriformes Anatidae Anas platyrhynchos"
     assert sentence("taxon", mallard) == f"a photo of {ranks}."
+
+
+def test_ssw60_and_inat21_meet_by_the_label_that_one_has_of_the_other(tmp_path):
+    taxon = {"label": 0, "inat2021_label": 7, "common_name": "A Tit", "family": "", "order": ""}
+    table(tmp_path / "taxa.csv", {**taxon, "scientific_name": "Nomen vetus"})
+    table(tmp_path / "audio_ml.csv", {"asset_id": 1, "label": 0, "split": "test"})
+    sound(tmp_path / "audio_ml/1.wav")
+    inaturalist(tmp_path, "train", "image", "train/7/one.jpg")
+    photo(tmp_path / "train/7/one.jpg")
+    pictures = open_dataset(f"inat21:{tmp_path}")
+    heard = aligned(open_dataset(f"ssw60:{tmp_path}"), pictures.taxonomy, pictures.keys)
+    assert (heard.items[0].species_id, heard.items[0].url) == (
+        "parus_major",
+        "https://macaulaylibrary.org/asset/1",
+    )
 
 
 CLIP = {
