@@ -88,14 +88,8 @@ class Fetching:
             for batch in self.sites.batches(list(wanted)):
                 self._batch(batch, wanted=wanted, ledger=ledger, bar=bar)
         here = len(table) - len(absent) + self.fetched
-        _LOG.info(
-            "%d fetched, %d refused, %d failed; %d of %s are here",
-            self.fetched,
-            self.refused,
-            self.failed,
-            here,
-            counted(len(table), "picture"),
-        )
+        done = f"{self.fetched} fetched, {self.refused} refused, {self.failed} failed"
+        _LOG.info("%s; %d of %s are here", done, here, counted(len(table), "picture"))
         if self.failed:
             _LOG.error("what failed is fetched by the same command, later")
         return 1 if self.failed else 0
@@ -157,7 +151,7 @@ class Fetching:
 
 
 class FetchLedger:
-    """What was fetched, and what is not to be shown.
+    """Ledger of what was fetched, and of what is not to be shown.
 
     Args:
         folder: of the fetched pictures.
@@ -215,7 +209,7 @@ def _wanted(rows: Sequence[GalleryRow], refused: Sequence[str] | set[str]) -> tu
 
 
 def _mismatch(row: GalleryRow, found: Published) -> str:
-    """What the site says otherwise than the gallery's table; empty if nothing."""
+    """A contradiction of site and gallery in licence or author; empty if there is none."""
     if not any(is_same_licence(row.licence, licence) for licence in found.licences):
         now = " or ".join(found.licences) or "no open licence"
         return f"its licence is {now}, the gallery has {row.licence}"

@@ -57,7 +57,7 @@ class PoliteManner:
 
 @dataclass
 class _Host:
-    """What is known of a host."""
+    """State of a host."""
 
     free_at: float = 0.0
     """No request before, by the monotonic clock."""
@@ -114,7 +114,7 @@ class PoliteClient:
         return host
 
     def _patiently(self, url: str, host: _Host, most_bytes: int) -> tuple[str | None, bytes]:
-        """Where an address leads to, or its content; asked again after a passing fault."""
+        """The target of an address, or its content; asked again after a passing fault."""
         for attempt in range(1, _ATTEMPTS + 1):
             self._wait(host)
             last = attempt == _ATTEMPTS
