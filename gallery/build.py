@@ -4,30 +4,37 @@ python -m gallery.build BUNDLE --pictures DIR [--replace] [--teacher NAME] [--sp
                                [--limit N] [--no-bytes]
 
 BUNDLE comes from `python -m export.onnx`. Pictures are added to those that it has; one that it has
-already is left out. With --replace its gallery is these pictures and no other. The teacher must be
-the one the encoder was distilled from: the embedding spaces are compared by hash.
+already is left out. What was embedded before, also by a build that was killed, is not embedded
+again: rows are kept in the user's cache (birdlisten/pictures). With --replace its gallery is these
+pictures and no other. The teacher must be the one the encoder was distilled from: the embedding
+spaces are compared by hash.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.command.parser import Parser, positive
-from edge.contract.arrays import Embeddings, Flags
-from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
+from edge.contract.arrays import Float16s
+from edge.contract.bundle import load_bundle
+from edge.contract.editing import PICTURES, editing, joined, put_gallery
 from edge.contract.errors import BundleError
-from edge.contract.gallery import Gallery, GalleryRow
+from edge.contract.gallery import Gallery
 from edge.contract.manifest import Manifest, load_manifest
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
+from edge.recognition.picture_intake import NEAR, SAME, PictureIntake
+from edge.recognition.picture_rows import looks_in
 from gallery.command import run
+from gallery.embedding import embedded, open_cache
 from gallery.known import check_folder
-from gallery.records import PictureRecord, read_pictures, read_records
+from gallery.records import PictureRecord, read_records
 from gallery.thumbnails import Links, Thumbnails
 
 if TYPE_CHECKING:  # it loads for seconds, and a wrong argument is to be refused before
@@ -46,11 +53,15 @@ class Built:
     known: int
     """Pictures that the bundle had already."""
     removed: int
+    near: int
+    """Added pictures that are nearly the same as another of their species."""
 
     def __str__(self) -> str:
         told = [f"{self.added} pictures added"]
         told += [f"{self.known} were there already"] if self.known else []
         told += [f"{self.removed} removed"] if self.removed else []
+        more = "near duplicates among them: birdlisten gallery check names all"
+        told += [f"{self.near} {more}"] if self.near else []
         return ", ".join(told)
 
 
@@ -96,30 +107,44 @@ def build(
             f"{bundle}: its encoder hears in space {manifest.space_id:.12}, the teacher "
             f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
         )
-    from tqdm import tqdm
+    with editing(bundle):
+        return _built(bundle, manifest, records, teacher, choice)
 
+
+def _built(
+    bundle: Path,
+    manifest: Manifest,
+    records: Sequence[PictureRecord],
+    teacher: "Teacher",
+    choice: PictureChoice,
+) -> Built:
     had = _gallery(bundle, manifest)
     before = _empty(manifest) if choice.replace else had
     taken = {row.picture for row in before.table}
     table = Thumbnails(bundle / ".pictures-new", taken) if choice.thumbnails else Links()
-    opened = read_pictures(tqdm(records, "pictures", disable=None))
-    rows = teacher.embed_images(table.add(*picture) for picture in opened)
-    new = _new(before, rows, table.rows)
-    gallery = _joined(before, rows[new], [table.rows[n] for n in np.flatnonzero(new)])
-    shown = bundle / "pictures"
-    contents = {"gallery.rows": npy_bytes(gallery.rows), "gallery.table": gallery.table_csv()}
+    looks = partial(looks_in, bundle, before)
+    intake, rows, fates = PictureIntake(before, looks, _SAME), list[Float16s](), Counter[str]()
+    for record, picture in embedded(records, teacher, open_cache(teacher), table.note):
+        fate = intake.take(record.species_id, picture)
+        fates[fate] += 1
+        if fate != SAME:
+            table.add(record, picture.key)
+            rows.append(picture.row)
+    new = np.array(rows, np.float16).reshape(-1, manifest.embedding_dim)
+    gallery = joined(before, new, table.rows)
+    shown = bundle / PICTURES
     if choice.replace:
-        written = write_bundle(bundle, manifest, contents)
+        written = put_gallery(bundle, manifest, gallery)
         table.replace(shown)
     else:
-        table.join(shown, [row.picture for row in gallery.table[len(before.table) :]])
-        written = write_bundle(bundle, manifest, contents)
-    added = int(new.sum())
+        table.join(shown)
+        written = put_gallery(bundle, manifest, gallery)
     return Built(
         manifest=written,
-        added=added,
-        known=len(new) - added,
+        added=len(new),
+        known=fates[SAME],
         removed=len(had.table) if choice.replace else 0,
+        near=fates[NEAR],
     )
 
 
@@ -137,23 +162,6 @@ def _gallery(bundle: Path, manifest: Manifest) -> Gallery:
 
 def _empty(manifest: Manifest) -> Gallery:
     return Gallery(np.empty((0, manifest.embedding_dim), np.float16), ())
-
-
-def _new(before: Gallery, rows: Embeddings, table: Sequence[GalleryRow]) -> Flags:
-    """True for a row whose picture neither the gallery holds nor a row before it."""
-    known = {species: [*before.rows[own]] for species, own in before.members.items()}
-    new = np.zeros(len(rows), bool)
-    for number, (row, entry) in enumerate(zip(rows, table, strict=True)):
-        same = known.setdefault(entry.species_id, [])
-        if not same or (np.array(same, np.float32) @ row).max() < _SAME:
-            same.append(row.astype(np.float16))
-            new[number] = True
-    return new
-
-
-def _joined(before: Gallery, rows: Embeddings, table: Sequence[GalleryRow]) -> Gallery:
-    joined = np.concatenate([before.rows, rows.astype(np.float16)])
-    return Gallery(joined, (*before.table, *table))
 
 
 def _limited(records: list[PictureRecord], limit: int | None) -> list[PictureRecord]:

@@ -45,15 +45,26 @@ class Teacher:
     space_id: str
     """sha256 over image and text weights and the preprocessing."""
 
-    @torch.inference_mode()
     def embed_images(self, images: Iterable[Image.Image]) -> Embeddings:
         """Embed RGB pictures as they come: float32[n, dim], unit rows."""
         waiting, rows = iter(images), []
-        with ThreadPoolExecutor() as pool, self._half():
+        with ThreadPoolExecutor() as pool:
             while chunk := list(islice(waiting, _BATCH)):
-                batch = torch.stack(list(pool.map(self.preprocess, chunk))).to(self._device)
-                rows.append(self.model.encode_image(batch, normalize=True).float().cpu())
-        return torch.cat(rows).numpy()
+                rows.append(self.embed_batch(list(pool.map(self.prepare, chunk))))
+        return np.concatenate(rows)
+
+    def prepare(self, image: Image.Image) -> torch.Tensor:
+        """A picture in RGB as the tower is fed it, float32[3, size, size]."""
+        return self.preprocess(image)
+
+    @torch.inference_mode()
+    def embed_batch(self, planes: Sequence[torch.Tensor]) -> Embeddings:
+        """Embed prepared pictures at once: float32[n, dim], unit rows."""
+        with self._half():
+            batch = torch.stack(list(planes)).to(self._device)
+            rows: torch.Tensor = self.model.encode_image(batch, normalize=True).float().cpu()
+        found: Embeddings = rows.numpy()
+        return found
 
     def embed_pictures(self, records: Iterable[P]) -> tuple[list[P], Embeddings]:
         """Open and embed files: those that are readable, and their rows.
@@ -83,9 +94,28 @@ class Teacher:
         device: torch.device = next(self.model.parameters()).device
         return device
 
+    @property
+    def dim(self) -> int:
+        """Dimension of the space."""
+        size = self.model.visual.image_size
+        height, width = size if isinstance(size, tuple) else (size, size)
+        with torch.inference_mode():
+            return int(self.model.encode_image(self._blank(height, width)).shape[1])
+
+    @property
+    def arithmetic(self) -> str:
+        """Arithmetic of the pictures' rows here: `fp32`, or half of that on a GPU."""
+        if self._device.type != "cuda":
+            return "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+    def _blank(self, height: int, width: int) -> torch.Tensor:
+        return torch.zeros(1, 3, height, width, device=self._device)
+
     def _half(self) -> torch.autocast:
-        """CLIP's own half precision for pictures, on a GPU."""
-        return torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda")
+        """Half precision for pictures, on a GPU: bfloat16, whose range no large tower leaves."""
+        kind = torch.bfloat16 if self.arithmetic == "bf16" else torch.float16
+        return torch.autocast("cuda", kind, enabled=self.arithmetic != "fp32")
 
     def anchors(self, species: Sequence[Species]) -> Embeddings:
         """Text anchors, float32[templates, species, dim] in the order of `TEMPLATES`."""

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.contract.bundle import write_atomic
 from edge.contract.gallery import GalleryRow
-from edge.recognition.pictures import thumbnail
+from edge.recognition.pictures import open_picture, thumbnail
 from gallery.records import PictureRecord
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class Links:
     def __init__(self) -> None:
         self.rows: list[GalleryRow] = []
 
-    def add(self, record: PictureRecord, image: "Image.Image") -> "Image.Image":
-        """Note one picture and hand it on."""
-        self.rows.append(_entry(record, ""))
-        return image
+    def note(self, key: bytes, image: "Image.Image") -> None:
+        """Ship nothing of a picture."""
 
-    def join(self, folder: Path, kept: Collection[str]) -> None:
+    def add(self, record: PictureRecord, key: bytes) -> None:
+        """Note one picture."""
+        self.rows.append(_entry(record, ""))
+
+    def join(self, folder: Path) -> None:
         """Leave the pictures of the earlier gallery as they are."""
 
     def replace(self, folder: Path) -> None:
@@ -34,38 +37,51 @@ class Links:
 
 
 class Thumbnails:
-    """Writes `species_id_NN.jpg` for each picture as it passes, and keeps the table.
+    """Writes `species_id_NN.jpg` for each picture that is added, and keeps the table.
 
     Args:
-        folder: written afresh; `join` or `replace` puts its files in their place.
+        folder: of thumbnails by the hash of their pictures' files; an interrupted build finds
+            those again that it has made. `join` or `replace` puts them in their place.
         taken: names that are given already.
     """
 
     def __init__(self, folder: Path, taken: Collection[str] = ()) -> None:
         self._folder, self._taken = folder, taken
         self._count: Counter[str] = Counter()
+        self._keys: dict[str, bytes] = {}
         self.rows: list[GalleryRow] = []
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, record: PictureRecord, image: "Image.Image") -> "Image.Image":
-        """Write one thumbnail and hand the picture on."""
+    def note(self, key: bytes, image: "Image.Image") -> None:
+        """Keep the thumbnail of a picture that is open."""
+        write_atomic(self._file(key), thumbnail(image))
+
+    def add(self, record: PictureRecord, key: bytes) -> None:
+        """Add one picture, by the hash of its file.
+
+        Raises:
+            PictureError: it was embedded before, and can't be opened any more.
+        """
+        if not self._file(key).is_file():
+            self.note(key, open_picture(record.path))
         name = self._next(record.species_id)
-        (self._folder / name).write_bytes(thumbnail(image))
+        self._keys[name] = key
         self.rows.append(_entry(record, name))
-        return image
 
-    def join(self, folder: Path, kept: Collection[str]) -> None:
-        """Put some of the new thumbnails beside a folder's own."""
+    def join(self, folder: Path) -> None:
+        """Put the thumbnails of what was added beside a folder's own."""
         folder.mkdir(exist_ok=True)
-        for name in kept:
-            (self._folder / name).replace(folder / name)
+        for name, key in self._keys.items():
+            shutil.copyfile(self._file(key), folder / name)
         shutil.rmtree(self._folder)
 
     def replace(self, folder: Path) -> None:
-        """Replace a folder of thumbnails by the new one."""
+        """Replace a folder of thumbnails by those of what was added."""
         shutil.rmtree(folder, ignore_errors=True)
-        self._folder.rename(folder)
+        self.join(folder)
+
+    def _file(self, key: bytes) -> Path:
+        return self._folder / f"{key.hex()}.jpg"
 
     def _next(self, species_id: str) -> str:
         while True:

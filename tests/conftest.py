@@ -34,6 +34,14 @@ def _listening_to_the_aviary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIRDLISTEN_BUNDLE", str(DEMO_BUNDLE))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pictures that tests embed are kept away from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _loggers_as_found() -> Iterator[None]:
     """Commands that run within the test process set levels, and a handler of the root logger."""

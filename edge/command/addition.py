@@ -24,8 +24,11 @@ from edge.contract.text import counted
 from edge.decision.naming import find_species, is_known, new_species
 from edge.recognition.doubts import default_threshold
 from edge.recognition.own_species import NewPicture, StationPicture, is_listened_for
-from edge.recognition.pictures import SUFFIXES, PictureEncoder, open_picture, thumbnail
+from edge.recognition.picture_intake import NEW, PictureIntake, same_cosine
+from edge.recognition.picture_rows import bundle_rows
+from edge.recognition.pictures import SUFFIXES
 from edge.recognition.songs import Song, read_song
+from edge.recognition.tower_file import check_tower
 from edge.source.tree import find_recordings
 from edge.system import clock
 from edge.system.terminal import say
@@ -33,8 +36,6 @@ from edge.system.terminal import say
 _LOG = logging.getLogger(__name__)
 LABEL = "add-"
 """Beginning of the labels of additions."""
-_SAME = 0.9999
-"""Cosine from which two pictures are one."""
 T = TypeVar("T")
 
 
@@ -136,21 +137,18 @@ def _new_pictures(
     bundle: Bundle, species: Species, files: Sequence[Path], request: SpeciesRequest
 ) -> list[NewPicture]:
     """Pictures that the species has not got yet."""
-    tower = PictureEncoder(bundle.path, bundle.manifest)
-    rows = [
-        bundle.gallery.rows[place] for place in bundle.gallery.members.get(species.species_id, ())
-    ]
+    check_tower(bundle.path, bundle.manifest)
+    intake = PictureIntake(bundle.gallery, lambda species_id: (), same_cosine(bundle.manifest))
+    rows = bundle_rows(bundle.path, bundle.manifest)
     names = _free_names(species.species_id, {row.picture for row in bundle.gallery.table})
     credit = {"author": request.author or "unknown", "licence": request.licence or "unknown"}
     new: list[NewPicture] = []
-    for image in _usable(files, open_picture):
-        row = tower.embed([image])[0]
-        if any(np.dot(row.astype(np.float32), other.astype(np.float32)) >= _SAME for other in rows):
+    for picture, small in _usable(files, rows.read):
+        if intake.take(species.species_id, picture) != NEW:
             _LOG.error("a picture of %s that is there already; skipped", species.scientific_name)
             continue
-        rows.append(row)
         origin = StationPicture(species.species_id, picture=next(names), url="", **credit)
-        new.append(NewPicture(origin, thumbnail(image), row))
+        new.append(NewPicture(origin, small(), picture.row))
     return new
 
 

@@ -7,6 +7,7 @@ from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.manifest import IMAGE_ENCODER
 from edge.contract.text import counted, json_line
+from edge.recognition.tower_file import find_tower
 from edge.system.terminal import say, say_row
 
 _SHOWN = 5
@@ -66,8 +67,17 @@ def facts_of(bundle: Bundle) -> GalleryFacts:
         thumbnails=sum(bool(row.picture) for row in table),
         uncredited=sum(not row.author or not row.licence for row in table),
         licences=dict(licences.most_common()),
-        image_tower="in the bundle" if IMAGE_ENCODER in manifest.roles else "none",
+        image_tower=_tower(bundle),
     )
+
+
+def _tower(bundle: Bundle) -> str:
+    entry = bundle.manifest.tower
+    if entry is None:
+        return "none"
+    if IMAGE_ENCODER in bundle.manifest.roles:
+        return "in the bundle"
+    return str(find_tower(bundle.path, entry) or f"{entry.file}, which is not installed")
 
 
 def _listed(licences: dict[str, int]) -> str:

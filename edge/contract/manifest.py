@@ -62,6 +62,8 @@ class Manifest:
     default_species_set: str = "all"
     image: PictureSpec | None = None
     """What `encoder.image` is fed; None without one."""
+    apart: dict[str, FileEntry] = field(default_factory=dict)
+    """Roles whose large files lie outside the bundle, wherever a user has put them."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -72,12 +74,19 @@ class Manifest:
                 f"default_species_set {self.default_species_set!r} is not one of "
                 f"{sorted(self.species_sets)}"
             )
-        if IMAGE_ENCODER in self.roles and self.image is None:
+        if strange := sorted({*self.apart} - {IMAGE_ENCODER}):
+            raise BundleError(f"apart: {strange[0]!r}, expected {IMAGE_ENCODER} only")
+        if self.tower is not None and self.image is None:
             raise BundleError(
                 f"{IMAGE_ENCODER}: the manifest's `image` does not say what it is fed"
             )
-        for role, entry in self.roles.items():
+        for role, entry in (*self.roles.items(), *self.apart.items()):
             _check_entry(role, entry, self.space_id)
+
+    @property
+    def tower(self) -> FileEntry | None:
+        """The file of the image tower, in the bundle or apart from it."""
+        return self.roles.get(IMAGE_ENCODER) or self.apart.get(IMAGE_ENCODER)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -87,8 +96,9 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         content = asdict(self)
-        if self.image is None:
-            del content["image"]
+        for name in ("image", "apart"):
+            if not content[name]:
+                del content[name]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -145,8 +155,11 @@ def _parse(content: dict[str, Any]) -> Manifest:
     known = {name: content[name] for name in get_type_hints(Manifest) if name in content}
     _check_object("", known, Manifest)
     _check_object("audio: ", known["audio"], AudioSpec)
-    for role, entry in known["roles"].items():
-        _check_object(f"{role}: ", entry, FileEntry)
+    known.setdefault("apart", {})
+    for part in ("roles", "apart"):
+        for role, entry in known[part].items():
+            _check_object(f"{role}: ", entry, FileEntry)
+        known[part] = {role: FileEntry(**entry) for role, entry in known[part].items()}
     if known.get("image") is not None:
         _check_object("image: ", known["image"], PictureSpec)
         known["image"] = PictureSpec.from_json(known["image"])
@@ -154,8 +167,7 @@ def _parse(content: dict[str, Any]) -> Manifest:
     if not is_plain_name(known["model_id"]):
         raise BundleError(f"model_id: {shown(known['model_id'])}, expected a hash")
     known |= {name: well_formed(known[name]) for name in _TEXTS}
-    roles = {role: FileEntry(**entry) for role, entry in known["roles"].items()}
-    return Manifest(**{**known, "audio": AudioSpec(**known["audio"]), "roles": roles})
+    return Manifest(**{**known, "audio": AudioSpec(**known["audio"])})
 
 
 def _check_object(place: str, content: Any, kind: type) -> None:

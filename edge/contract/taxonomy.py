@@ -1,6 +1,7 @@
 """The ordered table of species that every embedding, picture and detection refers to."""
 
 import csv
+import io
 import re
 import unicodedata
 from collections import Counter
@@ -110,10 +111,15 @@ class Taxonomy:
 
     def save(self, path: Path) -> None:
         """Write the table as CSV (UTF-8, LF)."""
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(species.line for species in self.species)
+        path.write_bytes(self.to_csv())
+
+    def to_csv(self) -> bytes:
+        """The table as CSV (UTF-8, LF)."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(species.line for species in self.species)
+        return text.getvalue().encode()
 
     @classmethod
     def load(cls, path: Path, local_names: LocalNames | None = None) -> "Taxonomy":

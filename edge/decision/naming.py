@@ -25,9 +25,7 @@ def find_species(taxonomy: Taxonomy, name: str) -> Species:
     Raises:
         ConfigError: there is none.
     """
-    names = _by_name(taxonomy)
-    if slug(name) not in names:
-        names = _in_all_languages(taxonomy) | names
+    names = species_by_name(taxonomy)
     if slug(name) not in names:
         raise ConfigError(f"{name!r}: no species of this bundle or station{_near(name, names)}")
     return names[slug(name)]
@@ -68,8 +66,12 @@ def _listed(line: str, names: Mapping[str, Species]) -> str | None:
 
 def is_known(taxonomy: Taxonomy, name: str) -> bool:
     """True if a species goes by a name."""
-    names = _by_name(taxonomy)
-    return slug(name) in names or slug(name) in _in_all_languages(taxonomy)
+    return slug(name) in species_by_name(taxonomy)
+
+
+def species_by_name(taxonomy: Taxonomy) -> Mapping[str, Species]:
+    """Species by their scientific and common names in all languages, as `slug` spells them."""
+    return _in_all_languages(taxonomy) | _by_name(taxonomy)
 
 
 def new_species(taxonomy: Taxonomy, name: str, common: str, family: str, order: str) -> Species:

@@ -4,17 +4,17 @@ import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.contract.arrays import Float16s, Float32s
-from edge.contract.errors import BundleError, MissingPackageError, PictureError
+from edge.contract.errors import BundleError, MissingPackageError, PictureError, in_words
 from edge.contract.manifest import IMAGE_ENCODER, Manifest
 from edge.contract.picture import PictureSpec
-from edge.contract.roles import read_role
 from edge.recognition.runtime import RuntimeOptions, open_session
+from edge.recognition.tower_file import tower_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,6 +25,12 @@ THUMBNAIL = 320
 _QUALITY = 85
 _FORMATS = ("JPEG", "PNG")
 _MOST_PIXELS, _LEAST_SIDE = 50_000_000, 16
+_LARGE_PIXELS = 16_000_000
+"""From here a JPEG is decoded at half the size, or less: no tower sees the difference."""
+_MOST_UNPACKED = 100_000_000
+"""Bytes that a picture may have in memory, besides twice its file's."""
+_LOOK = 8
+"""Side of the pattern of a difference hash."""
 
 
 class PictureEncoder:
@@ -39,13 +45,9 @@ class PictureEncoder:
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        if manifest.image is None:
-            raise BundleError(
-                f"{folder}: has no image tower, so no picture can be added here; "
-                "give sounds, or add one: python -m export.image_tower"
-            )
+        graph = tower_bytes(folder, manifest)
+        assert manifest.image is not None  # or the manifest would not name a tower
         self.spec, self._dim = manifest.image, manifest.embedding_dim
-        graph = read_role(folder, manifest, IMAGE_ENCODER)
         self._session = open_session(graph, RuntimeOptions("cpu", threads=0))
 
     def embed(self, images: Iterable["Image"]) -> Float16s:
@@ -75,12 +77,16 @@ def open_picture(path: Path) -> "Image":
         PictureError: unreadable, neither JPEG nor PNG, absurdly large, or a few pixels.
         MissingPackageError: Pillow is not installed.
     """
-    return _opened(path, str(path))
+    try:
+        with path.open("rb") as file:
+            return _opened(file, str(path), path.stat().st_size)
+    except OSError as error:
+        raise PictureError(f"{path}: not readable as a picture ({in_words(error)})") from error
 
 
 def read_picture(content: bytes, name: str) -> "Image":
     """The same of a picture that isn't in a file; `name` tells of it in errors."""
-    return _opened(io.BytesIO(content), name)
+    return _opened(io.BytesIO(content), name, len(content))
 
 
 def check_pillow() -> None:
@@ -92,20 +98,39 @@ def check_pillow() -> None:
     _pillow()
 
 
-def _opened(file: Path | io.BytesIO, name: str) -> "Image":
+def _opened(file: IO[bytes], name: str, held: int) -> "Image":
+    """A picture out of so many bytes."""
     pillow = _pillow()
-    bombs = (pillow.Image.DecompressionBombWarning, pillow.Image.DecompressionBombError)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", bombs[0])
-            with pillow.Image.open(file, formats=_FORMATS) as image:
-                _check_size(name, image)
-                upright: Image = pillow.ImageOps.exif_transpose(image).convert("RGB")
-                return upright
-    except (OSError, SyntaxError, ValueError, *bombs) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(f"{name}: not readable as a picture ({error})") from error
+        with pillow.Image.open(file, formats=_FORMATS) as image:
+            _check_size(name, image, held)
+            return _upright(image)
+    except PictureError:
+        raise
+    except Exception as error:  # damaged headers and tags end in errors of any kind
+        raise PictureError(f"{name}: not readable as a picture ({in_words(error)})") from error
+
+
+def _upright(image: "Image") -> "Image":
+    """A picture in RGB, as its camera was held."""
+    pillow = _pillow()
+    pillow.ImageOps.exif_transpose(image, in_place=True)
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def difference_hash(image: "Image") -> bytes:
+    """Pattern of light and dark by which a picture is known at any size, 16 bytes.
+
+    The signs of 8 x 8 differences from left to right, and of as many from top to bottom (dHash,
+    Krawetz 2013).
+    """
+    grey, side, smooth = image.convert("L"), _LOOK, _pillow().Image.Resampling.LANCZOS
+    across = np.asarray(grey.resize((side + 1, side), smooth))
+    down = np.asarray(grey.resize((side, side + 1), smooth))
+    signs = np.stack([across[:, 1:] > across[:, :-1], down[1:] > down[:-1]])
+    return np.packbits(signs).tobytes()
 
 
 def prepared(image: "Image", spec: PictureSpec) -> Float32s:
@@ -161,12 +186,19 @@ def _padded(image: "Image", size: int, resample: Any) -> "Image":
     return square
 
 
-def _check_size(name: str, image: "Image") -> None:
+def _check_size(name: str, image: "Image", held: int) -> None:
+    """Refuse what is no photograph by its size, and what unpacks to far more than it holds."""
     width, height = image.size
     if width * height > _MOST_PIXELS:
         raise PictureError(f"{name}: {width} x {height} pixels, more than {_MOST_PIXELS} in all")
     if min(width, height) < _LEAST_SIDE:
         raise PictureError(f"{name}: {width} x {height} pixels, expected {_LEAST_SIDE} each way")
+    if width * height > _LARGE_PIXELS:
+        image.draft("RGB", (width // 2, height // 2))
+    width, height = image.size
+    unpacked, most = 3 * width * height, _MOST_UNPACKED + 2 * held
+    if unpacked > most:
+        raise PictureError(f"{name}: unpacks to {unpacked} bytes, expected {most} at most")
 
 
 def _pillow() -> Any:
@@ -175,4 +207,7 @@ def _pillow() -> Any:
         import PIL.ImageOps
     except ImportError as error:
         raise MissingPackageError("pictures need: pip install 'birdlisten[pictures]'") from error
+    # It would warn of what is refused here, and of tags that nobody reads.
+    PIL.Image.MAX_IMAGE_PIXELS = None
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     return PIL

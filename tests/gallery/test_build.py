@@ -1,8 +1,10 @@
 """A gallery grows by what is added, and loses nothing unless that is asked for."""
 
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,12 +25,27 @@ class Eye:
     space_id: str
     dim: int
     name: str = "an eye"
+    arithmetic: str = "fp32"
+    seen: list = field(default_factory=list)
+    """Sizes of the batches that were embedded."""
+    patience: int = 1000
+    """Batches until it is killed."""
 
-    def embed_images(self, images):
-        colours = [np.asarray(image).reshape(-1, 3).mean(axis=0) / 255 for image in images]
+    def prepare(self, image):
+        return np.asarray(image).reshape(-1, 3).mean(axis=0) / 255
+
+    def embed_batch(self, colours):
+        if len(self.seen) == self.patience:
+            raise KeyboardInterrupt
+        self.seen.append(len(colours))
         rows = np.zeros((len(colours), self.dim), np.float32)
         rows[:, :3] = np.array(colours) + 0.01
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -79,6 +96,57 @@ def test_a_picture_that_is_there_already_is_not_added_again(bundle_copy, eye, tm
     built = build(bundle_copy.path, folder, eye)
     assert (built.added, built.known, built.removed) == (1, 2, 0)
     assert rows_of(bundle_copy.path)[:-1] == before
+
+
+def many(folder, count):
+    """A folder of pictures, all of other colours."""
+    colours = np.random.default_rng(0).integers(0, 256, (count, 3))
+    return pictured(folder, TIT, *("#" + bytes(colour).hex() for colour in colours.astype("u1")))
+
+
+def test_a_killed_build_goes_on_and_ends_as_if_nothing_had_been(bundle_copy, tmp_path, eye):
+    folder, other = many(tmp_path / "new", 150), tmp_path / "other"
+    shutil.copytree(bundle_copy.path, other)
+    killed, goes_on, alone = (replace(eye(), seen=[], patience=most) for most in (1, 9, 9))
+    with pytest.raises(KeyboardInterrupt):
+        build(bundle_copy.path, folder, lambda: killed)
+    build(bundle_copy.path, folder, lambda: goes_on)
+    assert (killed.seen, goes_on.seen) == ([64], [64, 22])
+    shutil.rmtree(tmp_path / "cache")
+    build(other, folder, lambda: alone)
+    assert alone.seen == [64, 64, 22]
+    assert rows_of(bundle_copy.path) == rows_of(other)
+    for name in (row.picture for row, _ in rows_of(other)[-150:]):
+        paths = (path / "pictures" / name for path in (bundle_copy.path, other))
+        assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_only_new_pictures_are_embedded(bundle_copy, tmp_path, eye):
+    folder = many(tmp_path / "new", 5)
+    build(bundle_copy.path, folder, eye)
+    Image.new("RGB", (16, 16), "lime").save(folder / "Parus_major" / "0.png")
+    again = eye()
+    assert (
+        str(build(bundle_copy.path, folder, lambda: again))
+        == "1 pictures added, 5 were there already"
+    )
+    assert again.seen == [1]
+
+
+def test_a_damaged_or_absent_cache_costs_no_picture(bundle_copy, tmp_path, eye, monkeypatch):
+    folder = many(tmp_path / "new", 5)
+    build(bundle_copy.path, folder, eye)
+    before = rows_of(bundle_copy.path)
+    (cache,) = (tmp_path / "cache").rglob("*.rows")
+    content = bytearray(cache.read_bytes())
+    content[60:90] = b"\xff" * 30
+    cache.write_bytes(content[:-7])
+    for home in (tmp_path / "cache", Path("/dev/null")):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+        build(bundle_copy.path, folder, eye, PictureChoice(replace=True))
+        assert [bytes_ for _, bytes_ in rows_of(bundle_copy.path)] == [
+            bytes_ for _, bytes_ in before[-5:]
+        ]
 
 
 def test_what_replaces_says_how_many_go(bundle_copy, eye, tmp_path):

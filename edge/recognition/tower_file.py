@@ -1,0 +1,97 @@
+"""The image tower's file: in the bundle, or apart from it where it is many times the bundle.
+
+A manifest names one that lies apart with size and hash. It is looked for beside the bundle's files,
+then in the folder `towers` of the user's data, where all bundles of a teacher share it.
+"""
+
+import hashlib
+from pathlib import Path
+
+from edge.contract.bundle import open_atomic
+from edge.contract.errors import BundleError, in_words
+from edge.contract.manifest import IMAGE_ENCODER, FileEntry, Manifest
+from edge.contract.roles import read_role
+from edge.system.folders import data_folder, user_folder
+
+FOLDER = "towers"
+_PART = 1 << 20
+
+
+def check_tower(folder: Path, manifest: Manifest) -> None:
+    """See that a bundle has an image tower, and that its file is there.
+
+    Raises:
+        BundleError: it has none, or its file is not here.
+    """
+    if manifest.tower is None:
+        raise BundleError(
+            f"{folder}: has no image tower, so no picture can be added here; "
+            "give sounds, or add one: python -m export.image_tower"
+        )
+    if IMAGE_ENCODER not in manifest.roles and find_tower(folder, manifest.tower) is None:
+        entry = manifest.tower
+        raise BundleError(
+            f"{folder}: its image tower is a file of its own, {entry.file} ({entry.bytes} bytes), "
+            "which is not here; install it: birdlisten gallery tower FILE"
+        )
+
+
+def tower_bytes(folder: Path, manifest: Manifest) -> bytes:
+    """The checked ONNX graph of a bundle's image tower.
+
+    Raises:
+        BundleError: it has none, its file is not here, or it is damaged.
+    """
+    check_tower(folder, manifest)
+    entry = manifest.apart.get(IMAGE_ENCODER)
+    file = find_tower(folder, entry) if entry else None
+    if entry is None or file is None:
+        return read_role(folder, manifest, IMAGE_ENCODER)
+    content = file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise BundleError(
+            f"{file}: has sha256 {found:.12}, expected {entry.sha256:.12}; "
+            "install it again: birdlisten gallery tower FILE"
+        )
+    return content
+
+
+def find_tower(folder: Path, entry: FileEntry) -> Path | None:
+    """The file of a tower that lies apart, of the right size; None if it is not here."""
+    own = user_folder("XDG_DATA_HOME", ".local/share")
+    for place in (folder, *([own / FOLDER] if own else [])):
+        file = place / entry.file
+        if file.is_file() and file.stat().st_size == entry.bytes:
+            return file
+    return None
+
+
+def install_tower(file: Path, entry: FileEntry) -> Path:
+    """Copy a tower's file to the user's data, once it is known to be the one.
+
+    Returns:
+        The copy.
+
+    Raises:
+        BundleError: it is another file, or can't be read.
+    """
+    try:
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise BundleError(f"{file}: has {size} bytes, the bundle's tower {entry.bytes}")
+        folder = data_folder() / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("rb") as source, open_atomic(folder / entry.file) as copy:
+            digest = hashlib.sha256()
+            while part := source.read(_PART):
+                digest.update(part)
+                copy.write(part)
+            if digest.hexdigest() != entry.sha256:
+                raise BundleError(
+                    f"{file}: has sha256 {digest.hexdigest():.12}, the bundle's tower "
+                    f"{entry.sha256:.12}; take the file that was made with the bundle"
+                )
+    except OSError as error:
+        raise BundleError(f"tower: {in_words(error)}") from error
+    return folder / entry.file
