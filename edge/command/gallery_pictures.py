@@ -16,7 +16,7 @@ from edge.command.opening import open_bundle
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
 from edge.contract.credit import author_name, is_same_author, is_same_licence
-from edge.contract.errors import ConfigError, PictureError
+from edge.contract.errors import ConfigError, PictureError, WebError
 from edge.contract.gallery import GalleryRow
 from edge.contract.picture_source import PictureSource, picture_source
 from edge.contract.text import counted, visible
@@ -25,7 +25,7 @@ from edge.recognition.published_pictures import Published, PublishedPictures
 from edge.records.picture_files import FETCHED, PictureFiles, fetched_place
 from edge.records.reader import told
 from edge.system import clock
-from edge.system.polite import GoneError, PoliteClient, PoliteManner, WebError
+from edge.system.polite import GoneError, PoliteClient, PoliteManner
 from edge.system.progress import ProgressBar
 
 _LOG = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from edge.contract.errors import WebError
 from edge.contract.picture_source import COMMONS, OBSERVATION, PHOTO, WIDTH, PictureSource
-from edge.system.polite import PoliteClient, WebError
+from edge.system.polite import PoliteClient
 
 _MOST_BYTES = 4_000_000
 """Of an answer."""
