@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from edge.config import Settings
-from edge.contract.errors import PictureError
+from edge.contract.errors import ConfigError, PictureError
 from edge.recognition.pictures import check_pillow, pixels
 from edge.records.picture_files import HasPicture, PictureFiles
 from edge.system.drawing import drawn, is_drawn, protocol
@@ -16,8 +16,11 @@ Draw = Callable[[Sequence[HasPicture]], str | None]
 
 
 def picture_files(settings: Settings) -> PictureFiles:
-    """The pictures of the bundle and the station."""
-    return PictureFiles(settings.bundle_path, settings.station_path)
+    """The pictures of the bundle, unless that isn't here, and the station."""
+    bundle = None
+    with suppress(ConfigError):
+        bundle = settings.bundle_path
+    return PictureFiles(bundle, settings.station_path)
 
 
 def drawer(settings: Settings) -> Draw | None:

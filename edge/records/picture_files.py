@@ -36,7 +36,8 @@ class HasPicture(Protocol):
 class PictureFiles:
     """The pictures that are here."""
 
-    bundle: Path
+    bundle: Path | None
+    """None: it isn't here."""
     station: Path
 
     def place(self, picture: HasPicture) -> str | None:
@@ -67,7 +68,7 @@ class PictureFiles:
         return None
 
     @property
-    def _roots(self) -> Mapping[str, Path]:
+    def _roots(self) -> Mapping[str, Path | None]:
         return {
             "pictures": self.bundle,
             "overlay/pictures": self.station,
