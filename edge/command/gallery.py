@@ -25,12 +25,6 @@ def _info(settings: Settings, given: Given) -> int:
     return info(settings)
 
 
-def _pictures(settings: Settings, given: Given) -> int:
-    from edge.command.gallery_pictures import FetchRequest, fetch_pictures
-
-    return fetch_pictures(settings, FetchRequest(**given))
-
-
 def _add(settings: Settings, given: Given) -> int:
     from edge.command.gallery_add import PicturesRequest, add
 
@@ -77,6 +71,12 @@ def _tower(settings: Settings, given: Given) -> int:
     from edge.command.gallery_tower import install
 
     return install(settings, given["tower_file"])
+
+
+def _pictures(settings: Settings, given: Given) -> int:
+    from edge.command.gallery_pictures import FetchRequest, fetch_pictures
+
+    return fetch_pictures(settings, FetchRequest(**given))
 
 
 ACTIONS: dict[str, Callable[[Settings, Given], int]] = {

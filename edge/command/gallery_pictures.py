@@ -16,7 +16,7 @@ from edge.command.opening import open_bundle
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
 from edge.contract.credit import author_name, is_same_author, is_same_licence
-from edge.contract.errors import ConfigError, PictureError
+from edge.contract.errors import ConfigError, PictureError, WebError
 from edge.contract.gallery import GalleryRow
 from edge.contract.picture_source import PictureSource, picture_source
 from edge.contract.text import counted, visible
@@ -25,7 +25,7 @@ from edge.recognition.published_pictures import Published, PublishedPictures
 from edge.records.picture_files import FETCHED, PictureFiles, fetched_place
 from edge.records.reader import told
 from edge.system import clock
-from edge.system.polite import GoneError, PoliteClient, PoliteManner, WebError
+from edge.system.polite import GoneError, PoliteClient, PoliteManner
 from edge.system.progress import ProgressBar
 
 _LOG = logging.getLogger(__name__)
@@ -88,14 +88,8 @@ class Fetching:
             for batch in self.sites.batches(list(wanted)):
                 self._batch(batch, wanted=wanted, ledger=ledger, bar=bar)
         here = len(table) - len(absent) + self.fetched
-        _LOG.info(
-            "%d fetched, %d refused, %d failed; %d of %s are here",
-            self.fetched,
-            self.refused,
-            self.failed,
-            here,
-            counted(len(table), "picture"),
-        )
+        done = f"{self.fetched} fetched, {self.refused} refused, {self.failed} failed"
+        _LOG.info("%s; %d of %s are here", done, here, counted(len(table), "picture"))
         if self.failed:
             _LOG.error("what failed is fetched by the same command, later")
         return 1 if self.failed else 0
@@ -157,7 +151,7 @@ class Fetching:
 
 
 class FetchLedger:
-    """What was fetched, and what is not to be shown.
+    """Ledger of what was fetched, and of what is not to be shown.
 
     Args:
         folder: of the fetched pictures.
@@ -215,7 +209,7 @@ def _wanted(rows: Sequence[GalleryRow], refused: Sequence[str] | set[str]) -> tu
 
 
 def _mismatch(row: GalleryRow, found: Published) -> str:
-    """What the site says otherwise than the gallery's table; empty if nothing."""
+    """A contradiction of site and gallery in licence or author; empty if there is none."""
     if not any(is_same_licence(row.licence, licence) for licence in found.licences):
         now = " or ".join(found.licences) or "no open licence"
         return f"its licence is {now}, the gallery has {row.licence}"

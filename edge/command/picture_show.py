@@ -6,18 +6,21 @@ from contextlib import suppress
 from functools import partial
 
 from edge.config import Settings
-from edge.contract.errors import PictureError
+from edge.contract.errors import ConfigError, PictureError
 from edge.recognition.pictures import check_pillow, pixels
-from edge.records.picture_files import Pictured, PictureFiles
+from edge.records.picture_files import HasPicture, PictureFiles
 from edge.system.drawing import drawn, is_drawn, protocol
 
-Draw = Callable[[Sequence[Pictured]], str | None]
+Draw = Callable[[Sequence[HasPicture]], str | None]
 """Draws the first of some pictures that is here; None if none is."""
 
 
 def picture_files(settings: Settings) -> PictureFiles:
-    """The pictures of the bundle and the station."""
-    return PictureFiles(settings.bundle_path, settings.station_path)
+    """The pictures of the bundle, unless that isn't here, and the station."""
+    bundle = None
+    with suppress(ConfigError):
+        bundle = settings.bundle_path
+    return PictureFiles(bundle, settings.station_path)
 
 
 def drawer(settings: Settings) -> Draw | None:
@@ -32,7 +35,7 @@ def drawer(settings: Settings) -> Draw | None:
     return partial(_draw, picture_files(settings), protocol(os.environ))
 
 
-def _draw(files: PictureFiles, way: str, pictures: Sequence[Pictured]) -> str | None:
+def _draw(files: PictureFiles, way: str, pictures: Sequence[HasPicture]) -> str | None:
     paths = (files.path(picture) for picture in pictures)
     path = next((path for path in paths if path), None)
     with suppress(PictureError, OSError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
 from edge.command.language import names_of
+from edge.command.picture_show import picture_files
 from edge.config import Settings
 from edge.contract.errors import ConfigError
 from edge.contract.text import counted, json_line, visible
@@ -48,7 +49,8 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
         StoreError: the station has no records.
         ConfigError: a date, a species or a form is unknown.
     """
-    forms = read_forms(request.form) if request.form else ["jsonl"] if settings.json else []
+    forms = read_forms(request.form) if request.form else []
+    files = picture_files(settings)
     if len(forms) > 1:
         raise ConfigError("format: one at a time goes to stdout")
     with open_records(settings.station_path, names_of(settings)) as records:
@@ -58,7 +60,10 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
             FORMS[forms[0]].write(rows, sys.stdout.buffer, Manner())
             return 0
         for row in rows:
-            say(listed(row.record, None, row.verdict, terminal_columns(sys.stdout)))
+            if settings.json:
+                say(row.record.to_json(files))
+            else:
+                say(listed(row.record, None, row.verdict, terminal_columns(sys.stdout)))
     return 0
 
 

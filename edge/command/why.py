@@ -30,7 +30,7 @@ def why(part: str | None, settings: Settings) -> int:
             notes = {"rejected": reason, "review": review and review[0]}
             print(json_line({**candidate.to_dict(files), **notes}))
         elif part:
-            print(explained(candidate, reason, review))
+            print(explained(candidate, reason, review, files))
         else:
             print(listed(candidate, reason, review, terminal_columns(sys.stdout)))
     return 0

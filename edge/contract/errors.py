@@ -9,6 +9,7 @@
   * DeviceError            a microphone that can't be used (also an OSError)
   * ServiceError           the service can't be installed or asked (also an OSError)
   * StoreError             the station's records can't be read or kept (also a RuntimeError)
+  * WebError               a web site that doesn't give what it is asked for (also an OSError)
   * PathError              a name that leads out of its folder (also a ValueError)
   * MissingPackageError    an optional package is not installed (also an ImportError)
 """
@@ -60,6 +61,10 @@ class DeviceError(BirdlistenError, OSError):
 
 class StoreError(BirdlistenError, RuntimeError):
     """The station's records can't be read or kept."""
+
+
+class WebError(BirdlistenError, OSError):
+    """A web site that doesn't give what it is asked for; asked later, it may."""
 
 
 class ServiceError(BirdlistenError, OSError):

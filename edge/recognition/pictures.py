@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,12 +77,16 @@ def open_picture(path: Path) -> "Image":
         PictureError: unreadable, neither JPEG nor PNG, absurdly large, or a few pixels.
         MissingPackageError: Pillow is not installed.
     """
-    return _opened(path, str(path))
+    try:
+        with path.open("rb") as file:
+            return _opened(file, str(path), path.stat().st_size)
+    except OSError as error:
+        raise PictureError(f"{path}: not readable as a picture ({in_words(error)})") from error
 
 
 def read_picture(content: bytes, name: str) -> "Image":
     """The same of a picture that isn't in a file; `name` tells of it in errors."""
-    return _opened(io.BytesIO(content), name)
+    return _opened(io.BytesIO(content), name, len(content))
 
 
 def check_pillow() -> None:
@@ -94,13 +98,14 @@ def check_pillow() -> None:
     _pillow()
 
 
-def _opened(file: Path | io.BytesIO, name: str) -> "Image":
+def _opened(file: IO[bytes], name: str, held: int) -> "Image":
+    """A picture out of so many bytes."""
+    pillow = _pillow()
     try:
-        with _pillow().Image.open(file, formats=_FORMATS) as image:
-            length = file.stat().st_size if isinstance(file, Path) else len(file.getbuffer())
-            _check_size(name, image, length)
+        with pillow.Image.open(file, formats=_FORMATS) as image:
+            _check_size(name, image, held)
             return _upright(image)
-    except (PictureError, MissingPackageError):
+    except PictureError:
         raise
     except Exception as error:  # damaged headers and tags end in errors of any kind
         raise PictureError(f"{name}: not readable as a picture ({in_words(error)})") from error
@@ -181,8 +186,8 @@ def _padded(image: "Image", size: int, resample: Any) -> "Image":
     return square
 
 
-def _check_size(name: str, image: "Image", length: int) -> None:
-    """Refuse what is no photograph by its size, and what unpacks to far more than its file."""
+def _check_size(name: str, image: "Image", held: int) -> None:
+    """Refuse what is no photograph by its size, and what unpacks to far more than it holds."""
     width, height = image.size
     if width * height > _MOST_PIXELS:
         raise PictureError(f"{name}: {width} x {height} pixels, more than {_MOST_PIXELS} in all")
@@ -191,7 +196,7 @@ def _check_size(name: str, image: "Image", length: int) -> None:
     if width * height > _LARGE_PIXELS:
         image.draft("RGB", (width // 2, height // 2))
     width, height = image.size
-    unpacked, most = 3 * width * height, _MOST_UNPACKED + 2 * length
+    unpacked, most = 3 * width * height, _MOST_UNPACKED + 2 * held
     if unpacked > most:
         raise PictureError(f"{name}: unpacks to {unpacked} bytes, expected {most} at most")
 

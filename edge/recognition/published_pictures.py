@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from edge.contract.errors import WebError
 from edge.contract.picture_source import COMMONS, OBSERVATION, PHOTO, WIDTH, PictureSource
-from edge.system.polite import PoliteClient, WebError
+from edge.system.polite import PoliteClient
 
 _MOST_BYTES = 4_000_000
 """Of an answer."""
 _AT_ONCE = {COMMONS: 20, OBSERVATION: 30, PHOTO: 1}
+_MOST_PARTS = 10
+_ABSENT = {"missing", "invalid"}
+"""Marks of a page that isn't there, or can't be."""
 _LICENCES = ("LicenseShortName", "License", "UsageTerms")
 """Names of one licence in what Commons tells."""
 
@@ -86,19 +90,29 @@ class PublishedPictures:
             "iiurlwidth": str(WIDTH),
             "titles": "|".join(f"File:{name}" for name in names),
         }
-        answer = self._json(f"{self._sites.commons}?{urlencode(asked)}")["query"]
-        renamed = {
-            entry["from"]: entry["to"]
-            for way in ("normalized", "redirects")
-            for entry in answer.get(way, ())
-        }
-        pages = {page["title"]: page for page in answer["pages"]}
+        renamed: dict[str, str] = {}
+        pages: dict[str, dict[str, Any]] = {}
+        for answer in self._answers(asked):
+            for way in ("normalized", "redirects"):
+                renamed |= {entry["from"]: entry["to"] for entry in answer.get(way, ())}
+            for page in answer["pages"]:
+                pages.setdefault(page["title"], {}).update(page)
         held = {name: pages[_followed(f"File:{name}", renamed)] for name in names}
         return {
             name: _of_commons(page["imageinfo"][0])
             for name, page in held.items()
-            if page.get("imageinfo")
+            if not page.keys() & _ABSENT
         }
+
+    def _answers(self, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """The parts of an answer: what is left is asked for with the marks that it was given."""
+        further: dict[str, str] = {}
+        for _ in range(_MOST_PARTS):
+            answer = self._json(f"{self._sites.commons}?{urlencode({**asked, **further})}")
+            yield answer["query"]
+            further = answer.get("continue", {})
+            if not further:
+                return
 
     def _observations(self, numbers: Sequence[str]) -> dict[str, Published]:
         asked = urlencode({"id": ",".join(numbers), "per_page": len(numbers)})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from edge.contract.text import cells, shortened, visible
 from edge.records.detection import NO_PICTURE, Detection, Picture
+from edge.records.picture_files import PictureFiles
 
 _SHOWN = 12
 """Characters of an id that tell it from others: its end, for it begins with the time."""
@@ -12,7 +13,10 @@ _LEAST_SOURCE = 8
 
 
 def explained(
-    record: Detection, reason: str | None = None, review: tuple[str, str] | None = None
+    record: Detection,
+    reason: str | None = None,
+    review: tuple[str, str] | None = None,
+    files: PictureFiles | None = None,
 ) -> str:
     """Explain a record in some lines.
 
@@ -20,8 +24,9 @@ def explained(
         record: what its record is, or would have been.
         reason: why it was not reported; None if it was.
         review: what a person said of it, and as what.
+        files: of the pictures; None names them by their places.
     """
-    return "\n".join(map(visible, _lines(record, reason, review)))
+    return "\n".join(map(visible, _lines(record, reason, review, files)))
 
 
 def listed(
@@ -50,7 +55,12 @@ def listed(
     return shortened(f"{before}{shortened(source, room)}{after}", columns)
 
 
-def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None) -> Iterator[str]:
+def _lines(
+    record: Detection,
+    reason: str | None,
+    review: tuple[str, str] | None,
+    files: PictureFiles | None,
+) -> Iterator[str]:
     told = "reported" if reason is None else f"not reported: {reason}"
     yield f"{record.common_name} ({record.scientific_name}), {told}"
     if review is not None:
@@ -61,14 +71,15 @@ def _lines(record: Detection, reason: str | None, review: tuple[str, str] | None
     yield f"  hits {record.hits} of {record.hits_needed} needed, {by}"
     sure = _sure(record.probability)
     yield f"  similarity {record.similarity:.3f}, score {record.score:.2f}, {sure}"
-    yield from map(_picture, record.pictures)
+    yield from (_picture(picture, files) for picture in record.pictures)
     yield "  the best species of the best window:"
     for rival in record.top:
         yield f"  {rival.score:8.2f}  {_sure(rival.probability)}  {rival.common_name}"
 
 
-def _picture(picture: Picture) -> str:
-    shown = picture.file or picture.url or NO_PICTURE
+def _picture(picture: Picture, files: PictureFiles | None) -> str:
+    here = files and files.path(picture)
+    shown = here or picture.file or picture.url or NO_PICTURE
     return f"  {picture.similarity:.3f}  {shown}  ({picture.author}, {picture.licence})"
 
 

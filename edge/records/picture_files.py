@@ -18,7 +18,7 @@ FETCHED = "fetched"
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-class Pictured(Protocol):
+class HasPicture(Protocol):
     """A picture of a record, or of a gallery's table."""
 
     @property
@@ -36,10 +36,11 @@ class Pictured(Protocol):
 class PictureFiles:
     """The pictures that are here."""
 
-    bundle: Path
+    bundle: Path | None
+    """None: it isn't here."""
     station: Path
 
-    def place(self, picture: Pictured) -> str | None:
+    def place(self, picture: HasPicture) -> str | None:
         """Place of a picture, as `at` takes it; None if it isn't here."""
         if picture.file and self.at(picture.file):
             return picture.file
@@ -47,7 +48,7 @@ class PictureFiles:
         fetched = source and fetched_place(source)
         return fetched if fetched and self.at(fetched) else None
 
-    def path(self, picture: Pictured) -> Path | None:
+    def path(self, picture: HasPicture) -> Path | None:
         """Absolute path of a picture; None if it isn't here."""
         place = self.place(picture)
         return None if place is None else self.at(place)
@@ -67,7 +68,7 @@ class PictureFiles:
         return None
 
     @property
-    def _roots(self) -> Mapping[str, Path]:
+    def _roots(self) -> Mapping[str, Path | None]:
         return {
             "pictures": self.bundle,
             "overlay/pictures": self.station,

@@ -50,7 +50,7 @@ class RecordSink:
 
     def _explain(self, record: Detection, reason: str | None = None) -> None:
         if _LOG.isEnabledFor(self._level):
-            for line in explained(record, reason).split("\n"):
+            for line in explained(record, reason, files=self._files).split("\n"):
                 _LOG.log(self._level, "%s", line)
 
 

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from edge.contract.errors import BirdlistenError, in_words
+from edge.contract.errors import WebError, in_words
 from edge.system import clock
 
 _LOG = logging.getLogger(__name__)
@@ -24,10 +24,6 @@ _SCHEMES = ("http", "https")
 _REDIRECTS, _AGAIN = (301, 302, 303, 307, 308), (429, 500, 502, 503, 504)
 _MOST_REDIRECTS, _ATTEMPTS, _MOST_FAULTS = 5, 3, 4
 _CHUNK = 65_536
-
-
-class WebError(BirdlistenError, OSError):
-    """A site that doesn't give what it is asked for; asked later, it may."""
 
 
 class GoneError(WebError):
@@ -57,7 +53,7 @@ class PoliteManner:
 
 @dataclass
 class _Host:
-    """What is known of a host."""
+    """State of a host."""
 
     free_at: float = 0.0
     """No request before, by the monotonic clock."""
@@ -114,7 +110,7 @@ class PoliteClient:
         return host
 
     def _patiently(self, url: str, host: _Host, most_bytes: int) -> tuple[str | None, bytes]:
-        """Where an address leads to, or its content; asked again after a passing fault."""
+        """The target of an address, or its content; asked again after a passing fault."""
         for attempt in range(1, _ATTEMPTS + 1):
             self._wait(host)
             last = attempt == _ATTEMPTS
@@ -125,9 +121,11 @@ class PoliteClient:
                     if last or error.code not in _AGAIN:
                         raise _refusal(url, error.code) from error
                     pause = _seconds(error.headers.get("Retry-After")) or 2.0**attempt
+            except WebError:
+                raise
             except (OSError, http.client.HTTPException, ValueError) as error:
-                if isinstance(error, WebError) or last:
-                    raise _as_web_error(url, error) from error
+                if last:
+                    raise _no_answer(url, error) from error
                 pause = 2.0**attempt
             if pause > self.manner.patience_s:
                 host.faults = _MOST_FAULTS
@@ -185,9 +183,7 @@ def _refusal(url: str, code: int) -> WebError:
     return WebError(f"{_shown(url)}: refused ({code})")
 
 
-def _as_web_error(url: str, error: Exception) -> WebError:
-    if isinstance(error, WebError):
-        return error
+def _no_answer(url: str, error: Exception) -> WebError:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     told = in_words(cause) if isinstance(cause, BaseException) else str(cause)
     return WebError(f"{_shown(url)}: {told or 'no answer'}")

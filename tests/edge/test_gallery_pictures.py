@@ -112,6 +112,13 @@ def test_a_file_that_was_renamed_is_found(fetch: Fetch) -> None:
     assert len(fetch.here) == 1
 
 
+def test_an_answer_that_comes_in_parts_is_read_to_its_end(fetch: Fetch) -> None:
+    fetch.sites.in_parts = True
+    fetch.run()
+    assert fetch.here == list(URLS)
+    assert fetch.sites.asked["/w/api.php"] == 2
+
+
 def test_a_photograph_is_asked_for_by_its_number(fetch: Fetch) -> None:
     fetch.table("https://inaturalist-open-data.s3.amazonaws.com/photos/7/original.jpeg")
     fetch.run()

@@ -87,6 +87,18 @@ def test_lines_are_for_people(birdlisten: Birdlisten, station: Path) -> None:
     assert "confirmed as cuculus_canorus" in second
 
 
+@pytest.mark.parametrize(("bundle", "is_here"), [("aviary", True), ("gone-elsewhere", False)])
+def test_json_says_where_pictures_lie_and_needs_no_bundle(
+    birdlisten: Birdlisten, station: Path, bundle: str, is_here: bool
+) -> None:
+    for command in (("records",), ("why",), ("why", "000000000004")):
+        ended = birdlisten(*command, "--station", station, "--bundle", bundle, "--json")
+        for told in ended.records():
+            path = told["pictures"][0]["path"]
+            assert (path is not None and Path(path).is_file()) is is_here
+    assert ended.code == 0
+
+
 def test_csv_has_the_frozen_columns(birdlisten: Birdlisten, station: Path) -> None:
     ended = birdlisten("records", "--format", "csv", "--station", station)
     rows = list(csv.DictReader(io.StringIO(ended.out)))

@@ -32,6 +32,8 @@ class Sites:
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     """Of Commons: Artist and LicenseShortName by title."""
     renamed: dict[str, str] = field(default_factory=dict)
+    in_parts: bool = False
+    """Commons tells of the last file of a question in a further answer."""
     photos: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of iNaturalist, by number."""
     replies: dict[str, Callable[[int], Reply]] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Sites:
         if parts.path in self.replies:
             return self.replies[parts.path](before)
         if parts.path == "/w/api.php":
-            return as_json(self._commons(parse_qs(parts.query)["titles"][0].split("|")))
+            return as_json(self._commons(parse_qs(parts.query)))
         if parts.path == "/v1/observations":
             numbers = parse_qs(parts.query)["id"][0].split(",")
             found = [
@@ -68,15 +70,20 @@ class Sites:
             return 200, {"Content-Type": "image/jpeg"}, jpeg()
         return 404, {}, b"not found"
 
-    def _commons(self, titles: list[str]) -> dict[str, Any]:
+    def _commons(self, asked: dict[str, list[str]]) -> dict[str, Any]:
+        titles = asked["titles"][0].split("|")
         spaced = {title: title.replace("_", " ") for title in titles if "_" in title}
         orders = [spaced.get(title, title) for title in titles]
         moved = {title: self.renamed[title] for title in orders if title in self.renamed}
-        query = {
+        query: dict[str, Any] = {
             "normalized": [{"fromencoded": False, "from": a, "to": b} for a, b in spaced.items()],
             "redirects": [{"from": a, "to": b} for a, b in moved.items()],
             "pages": [self._page(moved.get(title, title)) for title in orders],
         }
+        if self.in_parts and "iistart" not in asked:
+            del query["pages"][-1]["imageinfo"]
+            more = {"iistart": "2020", "continue": "||"}
+            return {"continue": more, "query": query}
         return {"batchcomplete": True, "query": query}
 
     def _page(self, title: str) -> dict[str, Any]:
