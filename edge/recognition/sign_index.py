@@ -13,7 +13,7 @@ from edge.recognition.rows import Rows
 
 LOOKED_AT = 200
 """Rows whose cosine is computed: they hold 98 % and more of the ten nearest in galleries drawn like
-the starter's pictures (scripts/bench/large_gallery.py --nearest)."""
+the starter's pictures (scripts/bench/nearest_rows.py)."""
 
 
 class SignIndex:
