@@ -3,8 +3,9 @@
 python scripts/bench/near_duplicates.py PICTURES [--changed 4] [--wrong 20] [--rounds 10]
 
 PICTURES is a folder of JPEG files, all of other photographs. Every n-th is saved anew, made
-smaller, brightened and cut, and its hash compared with the original's; so are all pairs. Pictures of the
-packaged bundle's gallery are filed under another of its species with six or more pictures.
+smaller, brightened and cut, and its hash compared with the original's; so are all pairs.
+Pictures of the packaged bundle's gallery are filed under another of its species, with six or more
+pictures.
 """
 
 import argparse
