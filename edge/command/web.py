@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from edge.command.language import names_of
 from edge.config import Settings
 from edge.contract.errors import MissingPackageError
+from edge.system.memory import return_what_is_freed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ def web(settings: Settings, request: WebRequest) -> int:
         ) from error
     given = {name: value for name, value in vars(request).items() if value is not None}
     names_of(settings)  # an unknown language is refused now, not with the first page
+    return_what_is_freed()
     config = WebConfig(**given, language=settings.language)
     serve(create_app(settings.station_path, settings.bundle_path, config), config)
     return 0

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -32,6 +33,8 @@ from edge.web.station import StationView
 from edge.web.tokens import read_tokens
 
 HERE = Path(__file__).parent
+_THREADS = 8
+"""That answer at a time."""
 
 
 def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> Starlette:
@@ -79,6 +82,8 @@ def _routes() -> list[BaseRoute]:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    # Each thread has a stack, and a cache of the database: on a small machine more are not faster.
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
     await app.state.events.close()
 
