@@ -37,13 +37,19 @@ _THREADS = 8
 """That answer at a time."""
 
 
-def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> Starlette:
+def create_app(
+    station: Path,
+    bundle: Path,
+    config: WebConfig | None = None,
+    additions: AdditionDesk | None = None,
+) -> Starlette:
     """The application over a station's folder and the bundle that it listens with.
 
     Args:
         station: its records are only read; reviews are left in its inbox.
         bundle: for names and pictures.
         config: where it is reached, and by whom.
+        additions: desk that outlives it; None: one of its own.
 
     Raises:
         StoreError: tokens are needed, and can't be read or made.
@@ -65,7 +71,7 @@ def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> 
     app.state.station, app.state.config = StationView(station, bundle, config.language), config
     app.state.tokens, app.state.failures = tokens, failures
     app.state.events = EventHub(app.state.station, config)
-    app.state.additions = AdditionDesk(station, bundle)
+    app.state.additions = additions or AdditionDesk(station, bundle)
     return app
 
 

@@ -14,11 +14,13 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
+from edge.config import PACKAGED_BUNDLE  # noqa: E402
 from edge.records.store import Store  # noqa: E402
 from edge.web import limits  # noqa: E402
 from edge.web import server as web_server  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
 from tests.support import ROOT  # noqa: E402
+from tests.support.broker import until  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
 
@@ -151,6 +153,34 @@ def test_the_command_serves_until_it_is_told_to_end(station, tmp_path) -> None:
     assert (process.returncode, out) == (0, b"")
     assert f"http://127.0.0.1:{port}/".encode() in err
     assert b"Traceback" not in err
+
+
+def test_a_page_follows_its_settings_and_survives_a_hangup(station) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    flags = ["--station", station, "--port", str(port), "--bundle", str(PACKAGED_BUNDLE)]
+    command = [sys.executable, "-m", "edge", "web", *flags]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+
+    def page() -> str:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/species").text
+        except httpx.TransportError:
+            return ""
+
+    try:
+        until(lambda: "Tawny Owl" in page())
+        (station / "config.yaml").write_text("language: de\n")
+        until(lambda: "Waldkauz" in page())
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        until(lambda: "Waldkauz" in page())
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        _, said = process.communicate()
+    assert process.returncode == 0
+    assert b"Traceback" not in said
 
 
 def test_an_address_that_is_taken_ends_in_one_line(station) -> None:
