@@ -16,7 +16,7 @@ httpx = pytest.importorskip("httpx")
 
 from edge.config import PACKAGED_BUNDLE  # noqa: E402
 from edge.records.store import Store  # noqa: E402
-from edge.web import limits  # noqa: E402
+from edge.web import limits, uploads  # noqa: E402
 from edge.web import server as web_server  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
 from tests.support import ROOT  # noqa: E402
@@ -55,6 +55,33 @@ def test_a_body_that_does_not_come_is_not_waited_for(station, monkeypatch) -> No
             b"Content-Length: 10\r\n\r\nx"
         )
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+UPLOAD = (
+    b"POST /add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+)
+
+
+def test_files_that_do_not_come_are_not_waited_for(station, monkeypatch) -> None:
+    monkeypatch.setattr(uploads, "_PART_S", 0.1)
+    with (
+        served(station) as server,
+        socket.create_connection((server.host, server.port), 60) as slow,
+    ):
+        slow.sendall(UPLOAD)
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+        assert httpx.get(f"{server.url}/api/v2/ping").status_code == 200
+
+
+def test_files_of_strangers_are_refused_unread(station) -> None:
+    config = WebConfig(port=0, public_url="https://example.org", guests=True)
+    with (
+        served(station, config) as server,
+        socket.create_connection((server.host, server.port), 60) as stranger,
+    ):
+        stranger.sendall(UPLOAD)
+        assert stranger.recv(100).startswith(b"HTTP/1.1 403")
 
 
 def test_a_body_that_is_too_long_is_refused(station) -> None:
