@@ -216,9 +216,11 @@ def _service(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _web(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.origin import SettingsOrigin
     from edge.command.web import WebRequest, web
 
-    return web(settings, WebRequest(**_given(args, WebRequest)))
+    origin = SettingsOrigin(_flags(args), args.config)
+    return web(settings, WebRequest(**_given(args, WebRequest)), origin)
 
 
 def _demo(args: argparse.Namespace, settings: Settings) -> int:

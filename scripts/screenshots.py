@@ -57,6 +57,8 @@ def pages(station: Path) -> dict[str, str]:
         "records": "records",
         "record": f"records/{record.id}",
         "activity": "activity",
+        "add": "add",
+        "settings": "settings",
         "review": "review",
         "about": "about",
     }

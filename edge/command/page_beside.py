@@ -1,6 +1,7 @@
 """The station's page beside a listener, in a process of its own that ends with it."""
 
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import IO
 
 from edge.config import Settings
 from edge.contract.errors import MissingPackageError, in_words
+from edge.service.announcement import announce
 from edge.system.address import host_and_port
 from edge.system.process import leashed, python_module
 
@@ -53,6 +55,8 @@ class PageBeside:
         if command == (self._keeper and self._keeper.command):
             return
         self.close()
+        if os.environ.get("NOTIFY_SOCKET"):  # as a service, which alone is announced
+            announce(settings.web)
         if command is not None:
             level = logging.ERROR if settings.quiet else logging.INFO
             self._keeper = _Keeper(command, level)

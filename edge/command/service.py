@@ -133,6 +133,7 @@ def install(
         restore(hidden, os.fsencode(secrets) or None, 0o600)
         restore(page, announced.encode() if announced and avahi.is_dir() else None, 0o644)
         write(file, os.fsencode(text), 0o644)
+        _hand_over(page, text)
         _make_writable(text)
         _systemctl("daemon-reload")
         _systemctl("enable", NAME)
@@ -166,18 +167,32 @@ def _ask_quietly(*arguments: str) -> None:
         subprocess.run(["systemctl", *arguments], capture_output=True)
 
 
+def _hand_over(page: Path, text: str) -> None:
+    """Let the service write the announcement of its page, whose port its settings may change."""
+    with suppress(OSError, LookupError, StopIteration):
+        _give(page, _user_of(text))
+
+
+def _user_of(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("User="))[5:]
+
+
+def _give(path: Path, user: str) -> None:
+    shutil.chown(path, int(user) if user.isdecimal() else user)
+
+
 def _make_writable(text: str) -> None:
     """Make the station's folder: the unit itself may not."""
     named = writable_folder(text)
     if named is None:
         return
-    user = next(line for line in text.splitlines() if line.startswith("User="))[5:]
+    user = _user_of(text)
     station = Path(named)
     if station.exists():
         return
     try:
         station.mkdir(parents=True)
-        shutil.chown(station, int(user) if user.isdecimal() else user)
+        _give(station, user)
     except (OSError, LookupError) as error:
         with suppress(OSError):
             station.rmdir()  # one of another owner would be of no use

@@ -3,11 +3,13 @@
 Phones and browsers that look for web servers find it there, at the recorder's name and `.local`.
 """
 
+import logging
 from pathlib import Path
 
-from edge.contract.errors import ConfigError
+from edge.contract.errors import ConfigError, in_words
 from edge.system.address import host_and_port, is_loopback
 
+_LOG = logging.getLogger(__name__)
 FOLDER = Path("/etc/avahi/services")
 NAME = "birdlisten.service"
 _UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -35,6 +37,25 @@ def announcement(page: str | None) -> str:
         return ""
     host, port = host_and_port("web", page)
     return "" if is_loopback(host) else _TEMPLATE.format(port=port)
+
+
+def announce(page: str | None, file: Path = FOLDER / NAME) -> None:
+    """Say in the file that `service install` has left how the page is reached now.
+
+    It is written in place, for its folder is root's; avahi looks at it anew. Empty, it announces
+    nothing. Whatever is in the way is told: it is no reason not to listen.
+    """
+    wanted = announcement(page)
+    try:
+        if file.read_text() != wanted:
+            file.write_text(wanted)
+            _LOG.info("web: announced anew in %s", file)
+    except FileNotFoundError:
+        if wanted and file.parent.is_dir():
+            _LOG.info("web: not announced; sudo birdlisten service install does that")
+    except OSError as error:
+        again = "sudo birdlisten service install writes it anew"
+        _LOG.warning("web: %s: %s; %s", file, in_words(error), again)
 
 
 def check_port(page: str | None) -> None:

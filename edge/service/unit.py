@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.service.announcement import FOLDER
+from edge.service.announcement import NAME as ANNOUNCED
+
 NAME = "birdlisten.service"
 ENVIRONMENT_NAME = "birdlisten.env"
 """File beside the unit that holds what only root and the listener may know."""
@@ -88,6 +91,7 @@ def unit_text(config: UnitConfig) -> str:
     # Variables are replaced in the arguments only (systemd.service(5)).
     command = [_quoted(program), *(_quoted(word.replace("$", "$$")) for word in arguments)]
     writable = f"ReadWritePaths={_quoted(config.station)}\n" if config.station else ""
+    writable += f"# Where the page is announced, if it is.\nReadWritePaths=-{FOLDER / ANNOUNCED}\n"
     named = config.environment
     return _TEMPLATE.format(
         command=" ".join(command),
@@ -101,7 +105,7 @@ def unit_text(config: UnitConfig) -> str:
 
 def writable_folder(text: str) -> str | None:
     """The station that a unit names; None is systemd's state directory."""
-    found = re.search(r'^ReadWritePaths="?(.*?)"?$', text, re.MULTILINE)
+    found = re.search(r'^ReadWritePaths="?(/.*?)"?$', text, re.MULTILINE)
     return re.sub(r"\\(.)", r"\1", found[1]).replace("%%", "%") if found else None
 
 

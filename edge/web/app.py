@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -32,15 +33,23 @@ from edge.web.station import StationView
 from edge.web.tokens import read_tokens
 
 HERE = Path(__file__).parent
+_THREADS = 8
+"""That answer at a time."""
 
 
-def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> Starlette:
+def create_app(
+    station: Path,
+    bundle: Path,
+    config: WebConfig | None = None,
+    additions: AdditionDesk | None = None,
+) -> Starlette:
     """The application over a station's folder and the bundle that it listens with.
 
     Args:
         station: its records are only read; reviews are left in its inbox.
         bundle: for names and pictures.
         config: where it is reached, and by whom.
+        additions: desk that outlives it; None: one of its own.
 
     Raises:
         StoreError: tokens are needed, and can't be read or made.
@@ -62,7 +71,7 @@ def create_app(station: Path, bundle: Path, config: WebConfig | None = None) -> 
     app.state.station, app.state.config = StationView(station, bundle, config.language), config
     app.state.tokens, app.state.failures = tokens, failures
     app.state.events = EventHub(app.state.station, config)
-    app.state.additions = AdditionDesk(station, bundle)
+    app.state.additions = additions or AdditionDesk(station, bundle)
     return app
 
 
@@ -79,6 +88,8 @@ def _routes() -> list[BaseRoute]:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    # Each thread has a stack, and a cache of the database: on a small machine more are not faster.
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
     await app.state.events.close()
 

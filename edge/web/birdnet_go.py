@@ -93,10 +93,10 @@ async def review(request: Request) -> Response:
     """
     body = await json_body(request)
     said, text = body.get("verified"), body.get("comment") or ""
-    if said not in (_VERDICTS if not text else (*_VERDICTS, None, "")):
+    if not isinstance(text, str) or not isinstance(said, str | None):
+        raise ConfigError("verified, comment: expected a text")
+    if said not in _VERDICTS and (said or not text):
         raise ConfigError(f"verified: expected one of {', '.join(_VERDICTS)}")
-    if not isinstance(text, str):
-        raise ConfigError("comment: expected a text")
     if body.get("lock_detection") or body.get("ignore_species"):
         raise ConfigError("lock_detection, ignore_species: neither is known here")
     answer = await run_in_threadpool(_reviewed, request, _VERDICTS.get(str(said)), text.strip())

@@ -1,8 +1,10 @@
 """The web server: uvicorn in a process of its own, patient with slow clients, not for ever."""
 
 import logging
+import signal
 import socket
 import sys
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -10,6 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.contract.errors import ConfigError, in_words
+from edge.system.steady import SteadyWatch
 from edge.web.config import WebConfig
 from edge.web.invitation import invite
 from edge.web.tokens import FILE_NAME
@@ -17,6 +20,8 @@ from edge.web.tokens import FILE_NAME
 _LOG = logging.getLogger(__name__)
 HEAD_S = 10.0
 """A request's head has come within twice that time, and the rest of an answer is taken."""
+_WATCHED = 10
+"""Ticks from one look at the settings' file to the next."""
 _CONNECTIONS, _HEAD_BYTES, _CLOSING_S = 200, 32_768, 3
 
 
@@ -47,6 +52,19 @@ class PatientProtocol(H11Protocol):
 class StreamingServer(uvicorn.Server):
     """Ends the streams of events before it waits for its clients."""
 
+    watch: SteadyWatch | None = None
+    is_to_begin_anew = False
+
+    def begin_anew(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """End, so that another takes its place."""
+        self.is_to_begin_anew = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, ten times a second, whether it shall end."""
+        if self.watch is not None and counter % _WATCHED == 0 and self.watch.changed():
+            self.begin_anew()
+        return await super().on_tick(counter) or self.is_to_begin_anew
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking requests, and finish those that are served."""
         application: Any = self.config.app
@@ -54,8 +72,16 @@ class StreamingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: Starlette, config: WebConfig) -> None:
+def serve(app: Starlette, config: WebConfig, watch: SteadyWatch | None = None) -> bool:
     """Serve until a signal ends it.
+
+    Args:
+        app: the application.
+        config: where it is reached.
+        watch: over the settings' file.
+
+    Returns:
+        True if it shall begin anew, with the settings as they are then.
 
     Raises:
         ConfigError: nothing can listen at that address.
@@ -66,7 +92,14 @@ def serve(app: Starlette, config: WebConfig) -> None:
         _LOG.info("web: the tokens are in %s", app.state.station.path / FILE_NAME)
     if sys.stderr.isatty():
         invite(config, listening.getsockname()[1], sys.stderr)
-    server_of(app).run(sockets=[listening])
+    server = server_of(app)
+    server.watch = watch
+    before = signal.signal(signal.SIGHUP, server.begin_anew)
+    try:
+        server.run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    return server.is_to_begin_anew
 
 
 def listen_at(config: WebConfig) -> socket.socket:

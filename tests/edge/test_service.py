@@ -13,7 +13,7 @@ from edge.cli import main
 from edge.command import service
 from edge.config import DEMO_BUNDLE
 from edge.contract.errors import ServiceError
-from edge.service.announcement import announcement
+from edge.service.announcement import announce, announcement
 from edge.service.unit import ENVIRONMENT_NAME, NAME, UnitConfig, unit_text
 
 HOSTILE = [
@@ -60,7 +60,7 @@ def test_the_unit_never_gives_up_and_is_watched(capsys) -> None:
 def test_a_station_of_ones_own_may_be_written(capsys, tmp_path: Path) -> None:
     unit = shown(capsys, "--station", str(tmp_path))
     assert f"ReadWritePaths={tmp_path}\n" in unit
-    assert "ReadWritePaths" not in shown(capsys)
+    assert "ReadWritePaths=/" not in shown(capsys)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
@@ -363,6 +363,33 @@ def test_a_failed_install_announces_nothing(systemctl: Path, tmp_path: Path, mon
     with pytest.raises(ServiceError, match="daemon-reload failed"):
         service.install("unit\n", tmp_path, announced=announcement("[::]:8080"), avahi=avahi)
     assert list(avahi.iterdir()) == []
+
+
+def test_another_address_is_announced_by_the_service_itself(tmp_path: Path, caplog) -> None:
+    caplog.set_level("INFO")
+    file = tmp_path / NAME
+    announce("0.0.0.0:8080", file)
+    assert not file.exists()
+    assert "service install" in caplog.text
+    file.write_text(announcement("0.0.0.0:8080"))
+    number = file.stat().st_ino
+    announce("0.0.0.0:9000", file)
+    assert (file.read_text(), file.stat().st_ino) == (announcement("0.0.0.0:9000"), number)
+    announce("127.0.0.1:9000", file)
+    assert file.read_text() == ""
+    file.unlink()
+    file.mkdir()
+    announce("0.0.0.0:8080", file)
+    assert "writes it anew" in caplog.text
+
+
+def test_the_service_may_write_its_announcement(systemctl: Path, tmp_path: Path) -> None:
+    avahi, text = tmp_path / "avahi", announcement("0.0.0.0:8080")
+    avahi.mkdir()
+    unit = unit_text(UnitConfig(["/bin/true"], getpass.getuser(), "/"))
+    assert f"ReadWritePaths=-/etc/avahi/services/{NAME}" in unit
+    service.install(unit, tmp_path, announced=text, avahi=avahi)
+    assert (avahi / NAME).owner() == getpass.getuser()
 
 
 def test_without_avahi_nothing_is_announced(systemctl: Path, tmp_path: Path) -> None:

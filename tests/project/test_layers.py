@@ -33,7 +33,7 @@ OPTIONAL = {
     "edge/report/parquet.py": {"pyarrow"},
 }
 """Packages that one module may import, and only when it is used."""
-ROOMS = {"edge/web/": {"starlette", "uvicorn", "jinja2", "itsdangerous", "segno"}}
+ROOMS = {"edge/web/": {"anyio", "starlette", "uvicorn", "jinja2", "itsdangerous", "segno"}}
 """Packages of a room, which one command opens, and only when it is used."""
 OPENED_BY = {"edge/web/": "edge/command/web.py"}
 FILES = sorted(

@@ -161,7 +161,12 @@ def test_a_review_waits_in_the_inbox_and_is_told_at_once(station):
         answer = httpx.post(f"{url}/review", json={"verified": "false_positive", "comment": "x"})
         assert (answer.status_code, answer.json()["taught"]) == (200, False)
         assert httpx.get(url).json()["verified"] == "false_positive"
-        for body in ({"verified": "maybe"}, {"verified": "correct", "lock_detection": True}, []):
+        for body in (
+            {"verified": "maybe"},
+            {"verified": {}},
+            {"verified": "correct", "lock_detection": True},
+            [],
+        ):
             assert httpx.post(f"{url}/review", json=body).status_code == 400
         assert httpx.post(f"{url[:-1]}/review", json={"verified": "correct"}).status_code == 404
     assert [(review.record, review.verdict) for review in waiting(station)] == [

@@ -14,11 +14,13 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
+from edge.config import PACKAGED_BUNDLE  # noqa: E402
 from edge.records.store import Store  # noqa: E402
-from edge.web import limits  # noqa: E402
+from edge.web import limits, uploads  # noqa: E402
 from edge.web import server as web_server  # noqa: E402
 from edge.web.config import WebConfig  # noqa: E402
 from tests.support import ROOT  # noqa: E402
+from tests.support.broker import until  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
 
@@ -53,6 +55,33 @@ def test_a_body_that_does_not_come_is_not_waited_for(station, monkeypatch) -> No
             b"Content-Length: 10\r\n\r\nx"
         )
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+UPLOAD = (
+    b"POST /add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+)
+
+
+def test_files_that_do_not_come_are_not_waited_for(station, monkeypatch) -> None:
+    monkeypatch.setattr(uploads, "_PART_S", 0.1)
+    with (
+        served(station) as server,
+        socket.create_connection((server.host, server.port), 60) as slow,
+    ):
+        slow.sendall(UPLOAD)
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+        assert httpx.get(f"{server.url}/api/v2/ping").status_code == 200
+
+
+def test_files_of_strangers_are_refused_unread(station) -> None:
+    config = WebConfig(port=0, public_url="https://example.org", guests=True)
+    with (
+        served(station, config) as server,
+        socket.create_connection((server.host, server.port), 60) as stranger,
+    ):
+        stranger.sendall(UPLOAD)
+        assert stranger.recv(100).startswith(b"HTTP/1.1 403")
 
 
 def test_a_body_that_is_too_long_is_refused(station) -> None:
@@ -151,6 +180,34 @@ def test_the_command_serves_until_it_is_told_to_end(station, tmp_path) -> None:
     assert (process.returncode, out) == (0, b"")
     assert f"http://127.0.0.1:{port}/".encode() in err
     assert b"Traceback" not in err
+
+
+def test_a_page_follows_its_settings_and_survives_a_hangup(station) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    flags = ["--station", station, "--port", str(port), "--bundle", str(PACKAGED_BUNDLE)]
+    command = [sys.executable, "-m", "edge", "web", *flags]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+
+    def page() -> str:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/species").text
+        except httpx.TransportError:
+            return ""
+
+    try:
+        until(lambda: "Tawny Owl" in page())
+        (station / "config.yaml").write_text("language: de\n")
+        until(lambda: "Waldkauz" in page())
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        until(lambda: "Waldkauz" in page())
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        _, said = process.communicate()
+    assert process.returncode == 0
+    assert b"Traceback" not in said
 
 
 def test_an_address_that_is_taken_ends_in_one_line(station) -> None:
