@@ -1,12 +1,7 @@
 """The teacher's image tower in a bundle, so that a recorder can add pictures by itself.
 
-<<<<<<< HEAD
 python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DATA] [--resize shortest|squash]
-                                    [--interpolation bicubic|bilinear] [--int8]
-=======
-python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DIR] [--resize shortest|squash]
                                     [--interpolation bicubic|bilinear] [--int8] [--apart FILE]
->>>>>>> gallery
 
 ONNX with FP16 weights, or with INT8 ones in half the size; the manifest says how a picture is
 prepared. It is compared with open_clip before it is written, on the pictures of DATA and on drawn
