@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-_MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|preupload|commit)/([^?/]+))?")
+_MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|preupload|commit|tree)/([^?/]+))?")
 _FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -74,7 +74,11 @@ class _Answer(BaseHTTPRequestHandler):
         if found := _FILE.fullmatch(self.path):
             repo, _, file = found.groups()
             self._send_file(file, hub.repos[repo][file])
-        elif (found := _MODEL.match(self.path)) and found[1] in hub.repos:
+        elif (found := _MODEL.match(self.path)) and found[2] == "tree":
+            stored = hub.repos[found[1]].items()
+            sizes = [{"type": "file", "path": p, "size": len(b), "oid": "0"} for p, b in stored]
+            self._send(sizes)
+        elif found and found[1] in hub.repos:
             commit = hub.commit(found[1])
             if found[3] not in (None, "main", commit):
                 self._send({}, 404, {"X-Error-Code": "RevisionNotFound"})
