@@ -1,7 +1,7 @@
 """Measurement of a distilled student: retrieval of the picture of what it hears.
 
 python -m train.evaluate [--checkpoint DIR] [--data DATA] [--pictures DATA] [--split test]
-    [--output FILE.json]
+    [--taxon Aves] [--output FILE.json]
 
 DATA is a folder of our own or KIND:FOLDER of a published corpus, such as ssw60:FOLDER; iNatSounds
 takes its pictures from inat21:FOLDER. Recordings are cut into windows as the listener cuts them; a
@@ -23,9 +23,10 @@ from edge.command.parser import Parser
 from edge.contract.arrays import Flags
 from edge.contract.errors import DatasetError
 from gallery.command import run
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import Dataset
+from gallery.data.synonyms import aligned
 from gallery.teacher import Teacher, load_teacher
-from train.data.corpora import open_dataset
-from train.data.dataset import Dataset
 from train.distillation.taxonomic_distance import rank_hits
 from train.engine.loop import choose_device
 from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods
@@ -54,7 +55,7 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint_path: Path, data: str, split: str = "test", pictures: str = ""
+    checkpoint_path: Path, data: str, split: str = "test", pictures: str = "", taxon: str = ""
 ) -> Evaluation:
     """All methods on all tasks, seen and unseen species apart.
 
@@ -63,14 +64,18 @@ def evaluate(
         data: recordings, a folder or KIND:FOLDER; and pictures unless these are elsewhere.
         split: of both.
         pictures: where the pictures are, if not in `data`.
+        taxon: only species of it; empty takes all.
 
     Raises:
         DatasetError: checkpoint, data sets or models can't be used.
     """
-    checkpoint, dataset = load_checkpoint(checkpoint_path), open_dataset(data)
+    opened, pictured = _opened(data, pictures, taxon)
+    asked_items(opened, split)  # which is refused before a model is loaded
+    checkpoint = load_checkpoint(checkpoint_path)
+    dataset = aligned(opened, checkpoint.taxonomy)
+    pictured = aligned(pictured, dataset.taxonomy, dataset.keys)
     checkpoint.student.to(choose_device("auto"))
     recordings = load_recordings(asked_items(dataset, split), checkpoint.input_spec, CACHE)
-    pictured = open_dataset(pictures) if pictures else dataset
     teacher = _teacher(checkpoint)
     protocol = make_protocol(
         dataset, pictured=pictured, split=split, recordings=recordings, teacher=teacher, cache=CACHE
@@ -106,6 +111,12 @@ def evaluate(
         "rows": rows,
     }
     return Evaluation(report, protocol, embedded[DISTILLED][0], asked[DISTILLED])
+
+
+def _opened(data: str, pictures: str, taxon: str) -> tuple[Dataset, Dataset]:
+    """Recordings, and pictures."""
+    opened = open_dataset(data, taxon)
+    return opened, open_dataset(pictures, taxon) if pictures else opened
 
 
 def background_of(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
@@ -151,12 +162,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", default="data/aviary", help="a folder, or KIND:FOLDER")
     parser.add_argument("--pictures", default="", help="where the pictures are, if not in DATA")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--taxon", default="", help="only species of it, such as Aves")
     parser.add_argument("--output", type=Path, help="default: evaluation.json in the checkpoint")
     args = parser.parse_args(argv)
 
     def command() -> None:
         checkpoint = args.checkpoint or newest_run()
-        found = evaluate(checkpoint, args.data, args.split, args.pictures)
+        found = evaluate(checkpoint, args.data, args.split, args.pictures, args.taxon)
         output = args.output or checkpoint / "evaluation.json"
         output.write_text(json.dumps(found.report, indent=2) + "\n", encoding="utf-8")
         table = to_markdown(found.report)

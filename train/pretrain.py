@@ -14,8 +14,8 @@ from pathlib import Path
 from edge.command.parser import Parser
 from edge.contract.errors import ConfigError
 from gallery.command import run
+from gallery.data.corpora import open_dataset
 from train.config import PretrainConfig, add_config_flags, load_config
-from train.data.corpora import open_dataset
 from train.engine.loop import seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
 from train.pretraining.audio_text import pretrain_student
@@ -43,7 +43,7 @@ def pretrain(
     Raises:
         BirdlistenError: the data set can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     output = synthetic_name(Path(config.output), dataset)
     output.mkdir(parents=True, exist_ok=True)
     written = []

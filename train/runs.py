@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from edge.contract.errors import DatasetError
-from train.data.dataset import Dataset
+from gallery.data.dataset import Dataset
 
 RUNS = Path("runs")
 CACHE = RUNS / "cache"

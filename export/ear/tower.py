@@ -23,8 +23,8 @@ from export.ear.inheritance import BIRDNET, Activations, Inheritance, Layout, Vi
 from export.ear.pruning import fit_pointwise, fitted, prune
 from export.tflite.converter import convert
 from gallery.command import run
-from train.data.corpora import open_dataset
-from train.data.dataset import UNLABELLED, Dataset
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import UNLABELLED, Dataset
 from train.ears.labels import known_ids
 from train.ears.recipe import Recipe, locate
 from train.engine.loop import seed_everything

@@ -20,7 +20,7 @@ import soundfile
 from edge.config import PACKAGED_BUNDLE
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
-from train.data.dataset import read_dataset
+from gallery.data.dataset import read_dataset
 
 _RATE_HZ, _SECONDS, _PAUSE_S = 48_000, 3600, 3.0
 

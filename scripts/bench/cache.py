@@ -20,8 +20,8 @@ import torch
 
 from edge.contract.arrays import Array
 from edge.system.memory import keep_freed_memory
+from gallery.data.dataset import Item
 from train.birds.report import machine
-from train.data.dataset import Item
 from train.model.frontend import LogMelSpec
 from train.sound.cache import load_each
 from train.sound.cores import available_cores

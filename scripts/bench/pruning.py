@@ -26,10 +26,10 @@ from export.ear.inheritance import Inheritance
 from export.ear.tower import begin, draw_windows
 from export.graph import to_onnx
 from export.tflite.converter import convert
+from gallery.data.dataset import Item, read_dataset
 from train.birds.build import base_folder, fold_folder
 from train.birds.folds import OTHERS
 from train.birds.report import machine
-from train.data.dataset import Item, read_dataset
 from train.ears.labels import known_ids
 from train.ears.recipe import locate
 from train.engine.loop import seed_everything

@@ -22,9 +22,9 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import ClapAudioConfig
 
 from edge.contract.taxonomy import Species
+from gallery.data.dataset import Item
 from train.birds.report import machine
 from train.config import DistillConfig
-from train.data.dataset import Item
 from train.distillation.plan import count_flops
 from train.distillation.step import Distillation
 from train.engine.loop import LearningSchedule, Training, choose_device

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, MissingPackageError
 from edge.contract.tables import read_table
+from gallery.data.dataset import read_dataset
 from train.aviary.chance import generator
-from train.data.dataset import read_dataset
 from train.noise import build, calibration, creatures, modelled, shaped, things
 from train.noise.build import BackgroundConfig, backgrounds, main, makers
 from train.noise.speech import VOICES, available, speech

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 torch = pytest.importorskip("torch")
+from gallery.data.dataset import Item  # noqa: E402
 from tests.support import ROOT  # noqa: E402
-from train.data.dataset import Item  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.sound import cache, cores  # noqa: E402
 from train.sound.cache import file_key, load_each  # noqa: E402

@@ -15,8 +15,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
-from train.data.corpora import open_dataset  # noqa: E402
-from train.data.dataset import Dataset, read_dataset  # noqa: E402
+from gallery.data.corpora import open_dataset  # noqa: E402
+from gallery.data.dataset import Dataset, read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.distillation.taxonomic_distance import rank_hits  # noqa: E402
 from train.evaluate import evaluate, main  # noqa: E402

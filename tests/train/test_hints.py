@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from gallery.data.dataset import read_dataset  # noqa: E402
 from tests.support import ROOT  # noqa: E402
-from train.data.dataset import read_dataset  # noqa: E402
 from train.ears.network import EarNetwork, spectrogram  # noqa: E402
 from train.ears.recipe import Spectrogram, locate  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402

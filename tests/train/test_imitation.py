@@ -10,8 +10,8 @@ import soundfile
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from gallery.data.dataset import Item, read_dataset  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
-from train.data.dataset import Item, read_dataset  # noqa: E402
 from train.distill import _anchors_of, distill, prepare  # noqa: E402
 from train.distillation.step import Distillation  # noqa: E402
 from train.ears.network import EarOutputs  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
-from train.data.dataset import read_dataset  # noqa: E402
+from gallery.data.dataset import read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.distillation.large_student import LargeStudent, cut  # noqa: E402
 from train.distillation.losses import embedding_distillation  # noqa: E402

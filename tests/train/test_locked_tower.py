@@ -9,9 +9,9 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from edge.contract.errors import DatasetError  # noqa: E402
+from gallery.data.dataset import read_dataset  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from train.config import PretrainConfig  # noqa: E402
-from train.data.dataset import read_dataset  # noqa: E402
 from train.pretrain import pretrain  # noqa: E402
 
 

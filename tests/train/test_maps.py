@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from export.graph import to_onnx  # noqa: E402
+from gallery.data.dataset import read_dataset  # noqa: E402
 from tests.train.test_imitation import (  # noqa: E402, F401
     DIM,
     EAR,
@@ -20,7 +21,6 @@ from tests.train.test_imitation import (  # noqa: E402, F401
     ear,
     recordings,
 )
-from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.ears.network import EarMaps, EarNetwork  # noqa: E402
 from train.ears.recipe import locate  # noqa: E402

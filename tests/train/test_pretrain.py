@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 from transformers import ClapAudioConfig, ClapModel, ClapProcessor  # noqa: E402
 
 from edge.contract.errors import ConfigError  # noqa: E402
+from gallery.data.dataset import read_dataset  # noqa: E402
 from tests.support import ROOT  # noqa: E402
 from train.config import PretrainConfig, load_config  # noqa: E402
-from train.data.dataset import read_dataset  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402

@@ -7,8 +7,8 @@ import numpy as np  # noqa: E402
 
 from edge.contract.errors import ConfigError  # noqa: E402
 from export.onnx import export  # noqa: E402
+from gallery.data.corpora import open_dataset  # noqa: E402
 from train.config import DistillConfig  # noqa: E402
-from train.data.corpora import open_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
 from train.distillation.plan import plan  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402

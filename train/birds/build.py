@@ -21,10 +21,10 @@ from pathlib import Path
 from edge.command.parser import Parser
 from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
+from gallery.data.dataset import REQUIRED, UNLABELLED
 from train.birds.archive import ArchiveRow, read_archive, read_taxonomy
 from train.birds.commons_links import page
 from train.birds.folds import FOLDS, OTHERS, TEST, TRAIN, UNSEEN, base, split
-from train.data.dataset import REQUIRED, UNLABELLED
 
 HEARD = "heard.txt"
 COLUMNS = (*REQUIRED, "set", "author", "url")

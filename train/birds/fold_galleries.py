@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gallery.data.dataset import Dataset
 from gallery.teacher import Teacher, mean_anchors
 from train.birds.folds import TEST, TRAIN, UNSEEN
-from train.data.dataset import Dataset
 from train.measure.protocol import embed_labelled
 from train.measure.retrieval import LabelledEmbeddings
 

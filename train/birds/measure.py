@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge.contract.arrays import Embeddings, Flags
 from edge.contract.bundle import write_atomic
+from gallery.data.dataset import Dataset
 from gallery.teacher import load_teacher
 from train.birds.compare import Table
 from train.birds.crossval import STUDENTS, TEACHER, UPPER_BOUND_OF, StudentRow, student_folder
@@ -18,7 +19,6 @@ from train.birds.fold_galleries import ALL_NAMES, FoldGalleries, embed_scene
 from train.birds.folds import OTHERS, TEST, TRAIN, UNSEEN
 from train.birds.upper_bound import HintUpperBound, probe_hints
 from train.config import DistillConfig, renamed
-from train.data.dataset import Dataset
 from train.evaluate import background_of
 from train.measure.baselines import unit
 from train.measure.methods import OwnSpace

@@ -13,7 +13,7 @@ from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
 from edge.contract.tables import read_table
 from gallery.command import run
-from train.data.dataset import REQUIRED, UNLABELLED
+from gallery.data.dataset import REQUIRED, UNLABELLED
 
 LINE = "-" * 72
 _HEADINGS = {"audio": "Recordings", "image": "Pictures, of which only embeddings are shipped"}

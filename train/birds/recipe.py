@@ -17,6 +17,7 @@ from tqdm import tqdm
 from edge.command.parser import Parser
 from edge.contract.bundle import write_atomic
 from gallery.command import run
+from gallery.data.dataset import Dataset, read_dataset
 from gallery.teacher import load_teacher
 from train.birds.build import fold_folder
 from train.birds.compare import Table, summary
@@ -25,7 +26,6 @@ from train.birds.fold_galleries import ALL_NAMES, core_species, embed_scene
 from train.birds.folds import FOLDS
 from train.birds.measure import Fold, Measured, find_core, find_others, pooled
 from train.birds.report import TASKS
-from train.data.dataset import Dataset, read_dataset
 from train.model.checkpoint import load_checkpoint
 
 NAME = "starter"

@@ -22,6 +22,8 @@ from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
 from edge.system.machine import processor
 from gallery.command import run
+from gallery.data.dataset import Dataset, read_dataset
+from gallery.data.table import read_json
 from train.birds.build import fold_folder
 from train.birds.compare import differences, summary
 from train.birds.crossval import BASE, SECONDS, STUDENTS, student_folder
@@ -31,8 +33,6 @@ from train.birds.folds import FOLDS
 from train.birds.measure import SUPERVISED, UPPER_BOUND, Measured, measure_fold, pooled
 from train.birds.page import to_markdown
 from train.birds.size import NOTE as SIZE_NOTE
-from train.data.dataset import Dataset, read_dataset
-from train.data.table import read_json
 from train.measure.families import confusion, draw
 from train.model.checkpoint import META
 

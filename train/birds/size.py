@@ -26,10 +26,10 @@ from edge.contract.arrays import Float64s
 from edge.contract.bundle import write_atomic
 from edge.contract.tables import read_table
 from gallery.command import run
+from gallery.data.dataset import UNLABELLED, Dataset, Item, read_dataset
 from train.birds.build import base_folder
 from train.birds.crossval import CONFIGS
 from train.config import PretrainConfig, load_config
-from train.data.dataset import UNLABELLED, Dataset, Item, read_dataset
 from train.distillation.plan import count_flops
 from train.ears.recipe import locate
 from train.measure.metrics import bootstrap

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.contract.arrays import Embeddings
+from gallery.data.dataset import Item
 from train.config import DistillConfig
-from train.data.dataset import Item
 from train.distillation.losses import anchor_softmax
 from train.engine.loop import LearningSchedule, LogScale, fit, seed_everything
 from train.measure.probe import fit_probe

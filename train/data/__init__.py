@@ -1,1 +1,1 @@
-"""The corpora of the field, each in the layout that its authors publish."""
+"""The command that looks at a corpus before something is trained on it."""

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from edge.contract.errors import BirdlistenError
 from edge.source.recording import read_blocks
-from train.data.dataset import Dataset, Item
+from gallery.data.dataset import Dataset, Item
 
 COLUMNS = ("kind", "split", "files", "hours", "species", "unreadable", "licences")
 _CHUNK = 16
@@ -56,8 +56,8 @@ def check(item: Item) -> Checked:
 
 
 def to_text(rows: Iterable[Sequence[str]]) -> str:
-    """The table with aligned columns."""
-    table = [COLUMNS, *rows]
+    """Rows with aligned columns."""
+    table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
     return "\n".join(lines)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from edge.contract.errors import ConfigError, DatasetError
+from gallery.data.dataset import Dataset
 from train.config import DistillConfig
-from train.data.dataset import Dataset
 from train.model.checkpoint import Checkpoint
 from train.model.student import Student, StudentInit
 

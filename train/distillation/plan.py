@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from gallery.data.corpora import open_dataset
 from gallery.teacher import load_teacher
 from train.config import DistillConfig
-from train.data.corpora import open_dataset
 from train.distillation.beginning import begin_student, check_run
 from train.distillation.large_student import open_large_student
 from train.model.student import open_student
@@ -26,7 +26,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
     recordings = len(dataset.select("audio", "train", species))
     start = open_student(config.student, config.frontend)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.contract.arrays import Embeddings, Places
-from train.data.dataset import Dataset
+from gallery.data.dataset import Dataset
 from train.measure.protocol import Protocol, Task
 from train.measure.recordings import Recordings, load_recordings
 from train.measure.retrieval import PooledEmbeddings

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from edge.contract.arrays import Embeddings, Flags
 from edge.contract.errors import DatasetError
+from gallery.data.dataset import Dataset, Item
 from gallery.teacher import Teacher, mean_anchors
-from train.data.dataset import Dataset, Item
 from train.distillation.anchors import cached_anchors
 from train.measure.methods import SpeciesTexts
 from train.measure.recordings import Recordings

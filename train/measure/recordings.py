@@ -16,7 +16,7 @@ from edge.dsp.gate import GateConfig, passing
 from edge.recognition.background import thinned
 from edge.source.framing import frame_waveform
 from edge.source.recording import read_recording
-from train.data.dataset import Item
+from gallery.data.dataset import Item
 from train.measure.retrieval import PooledEmbeddings
 from train.model.frontend import InputSpec, LogMel
 from train.sound.cache import load_each

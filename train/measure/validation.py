@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.errors import DatasetError
-from train.data.dataset import Dataset
+from gallery.data.dataset import Dataset
 from train.measure.metrics import average_precision, class_average
 from train.measure.recordings import load_recordings
 from train.measure.retrieval import PooledEmbeddings, matches

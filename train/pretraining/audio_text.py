@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species
+from gallery.data.dataset import Dataset
 from train.config import PretrainConfig
-from train.data.dataset import Dataset
 from train.distillation.losses import multi_positive
 from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
 from train.model.clap import load_clap

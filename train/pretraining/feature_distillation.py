@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gallery.data.dataset import Dataset
 from train.config import PretrainConfig, to_dict
-from train.data.dataset import Dataset
 from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Snapshots

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
+from gallery.data.dataset import Dataset, Item
 from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
-from train.data.dataset import Dataset, Item
 from train.distillation.losses import multi_positive
 from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
 

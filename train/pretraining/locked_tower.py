@@ -15,9 +15,9 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge.contract.errors import DatasetError
+from gallery.data.dataset import Dataset
 from gallery.records import read_pictures
 from train.config import PretrainConfig
-from train.data.dataset import Dataset
 from train.distillation.losses import multi_positive
 from train.engine.loop import LearningSchedule, LogScale, choose_device, fit
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip, tokenize

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from edge.contract.arrays import Array
 from edge.contract.errors import AudioError
-from train.data.dataset import Item
+from gallery.data.dataset import Item
 from train.sound.cores import over_cores
 from train.sound.shards import Shards, ShardWriter
 

@@ -13,7 +13,7 @@ from edge.contract.arrays import Array
 from edge.contract.errors import DatasetError
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
-from train.data.dataset import Item
+from gallery.data.dataset import Item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
 

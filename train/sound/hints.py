@@ -18,7 +18,7 @@ from torch import Tensor
 from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
 from edge.source.recording import read_recording
-from train.data.dataset import Item
+from gallery.data.dataset import Item
 from train.ears.labels import known_ids
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate

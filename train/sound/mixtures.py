@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
-from train.data.dataset import Item
+from gallery.data.dataset import Item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import contents, load_each
 from train.sound.cores import over_cores

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import read_names
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import UNLABELLED, Dataset, Item
 from train.config import HeardConfig
-from train.data.corpora import open_dataset
-from train.data.dataset import UNLABELLED, Dataset, Item
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
 from train.sound.draws import Draws, make_draws

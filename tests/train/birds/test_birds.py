@@ -10,12 +10,12 @@ import pytest
 pytest.importorskip("torch")
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import read_names
+from gallery.data.dataset import read_dataset
 from tests.support import ROOT
 from train.birds.archive import COLUMNS, SETS, ArchiveRow, read_archive, read_taxonomy
 from train.birds.build import build, fold_folder
 from train.birds.commons_links import page
 from train.birds.folds import FOLDS, base, reserved, split, unseen_species
-from train.data.dataset import read_dataset
 
 ARCHIVE = ROOT.parent / "shared" / "birds"
 CORE = ("Parus major", "Turdus merula", "Pica pica", "Buteo buteo")
