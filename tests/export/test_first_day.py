@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("pyarrow")
-from edge.contract.bundle import load_bundle  # noqa: E402
-from edge.system.hub_bundle import fetched  # noqa: E402
-from tests.support.first_day import REPO, Day  # noqa: E402
-from tests.support.hub import Hub  # noqa: E402
+from edge.contract.bundle import load_bundle
+from edge.system.hub_bundle import fetched
+from tests.support.first_day import REPO, Day
+from tests.support.hub import Hub
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,9 @@ class Day:
             yield Stage(f"gallery from {kind}", "gallery.build", pictures)
         recordings = ("--recordings", corpus["ssw60"], "--split", "test")
         yield Stage(
-            "calibrate", "gallery.calibrate", (bundle, "--fuse", *recordings, "--background", str(noise))
+            "calibrate",
+            "gallery.calibrate",
+            (bundle, "--fuse", *recordings, "--background", str(noise)),
         )
         yield Stage("parity", "export.parity", (bundle, *recordings))
         run = ("--checkpoint", str(self.run))

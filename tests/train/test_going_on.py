@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from export.methods import Variants  # noqa: E402
 from export.onnx import export  # noqa: E402
-from export.variants import Variants  # noqa: E402
 from tests.support.corpora import inatsounds  # noqa: E402
 from tests.support.published_models import write_student, write_teacher  # noqa: E402
 from train.config import DistillConfig  # noqa: E402
