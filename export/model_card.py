@@ -141,7 +141,7 @@ def _front(subject: CardSubject, report: Mapping[str, Any] | None) -> str:
     return f"---\n{data.to_yaml()}\n---\n"
 
 
-def _hub_licence(licence: str) -> dict[str, str]:
+def _hub_licence(licence: str) -> dict[str, Any]:
     known = licence.lower().replace(" ", "-")
     if known in _LICENCES:
         return {"license": known}
@@ -161,8 +161,9 @@ def _origins(subject: CardSubject) -> Iterator[str]:
     yield f"teacher: {_name(manifest.teacher)}, its texts only; space `{manifest.space_id[:12]}`"
     for run in checkpoint.lineage:
         yield f"before: {run['dataset']} (run `{run['model_id'][:12]}`)"
-    seen, all_species = len(checkpoint.seen_species), len(checkpoint.taxonomy)
-    yield f"recordings: {checkpoint.dataset}; {seen} of its {all_species} species were heard"
+    species = len(checkpoint.taxonomy)
+    yield f"recordings: {checkpoint.dataset}; it knows {species} species by name"
+    yield f"heard in training, in these and before: {len(checkpoint.seen_species)} species"
     if learned := manifest.provenance.get("learned_from"):
         yield f"imitates: {', '.join(map(str, learned.values()))}"
     pictures = len(subject.bundle.gallery.table)
