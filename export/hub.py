@@ -118,7 +118,7 @@ def _opened(bundle_path: Path, run_path: Path) -> Bundle:
 
 
 def _copy_bundle(bundle: Bundle, folder: Path) -> None:
-    """Copy the files that manifest and gallery table name, and the encoders by their usual names."""
+    """Copy what manifest and gallery table name, and the encoders by their usual names, too."""
     manifest = bundle.manifest
     pictures = {row.file for row in bundle.gallery.table if row.file}
     named = {FILE_NAME, *(entry.file for entry in manifest.roles.values()), *pictures}
