@@ -20,7 +20,8 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import ConfigError, DatasetError, in_words
 from edge.contract.manifest import FILE_NAME
 from edge.contract.roles import read_role
-from edge.system.hub import HUB, read_name
+from edge.system.bundles import HUB
+from edge.system.hub import read_name
 from export.model_card import EVALUATION, CardSubject, model_card
 from gallery.command import run
 from train.model.checkpoint import ANCHORS, META, TAXONOMY, WEIGHTS, load_checkpoint, model_id

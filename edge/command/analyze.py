@@ -29,7 +29,7 @@ from edge.records.sink import RecordSink
 from edge.report.folder import TableFolder
 from edge.report.forms import read_forms
 from edge.report.row import Manner
-from edge.system.hub import HUB
+from edge.system.bundles import HUB
 from edge.system.outlet import Outlet
 from edge.system.progress import ProgressBar, in_short
 from edge.system.terminal import say

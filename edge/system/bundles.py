@@ -5,9 +5,9 @@ from pathlib import Path
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.system.folders import user_folder
-from edge.system.hub import HUB
-from edge.system.hub_bundle import fetched
 
+HUB = "hf:"
+"""What a name of the Hugging Face hub begins with."""
 PACKAGED = Path(__file__).parents[1] / "bundles"
 
 
@@ -19,6 +19,8 @@ def find_bundle(name: str) -> Path:
         BundleError: one of the hub that can't be fetched.
     """
     if name.startswith(HUB):
+        from edge.system.hub_bundle import fetched  # few need it, and each start would pay
+
         return fetched(name)
     plain = Path(name).name == name
     if not plain or Path(name).is_dir():

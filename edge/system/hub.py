@@ -21,9 +21,8 @@ from edge.contract.errors import (
     in_words,
 )
 from edge.contract.paths import is_plain_name
+from edge.system.bundles import HUB
 
-HUB = "hf:"
-"""What a name of the hub begins with."""
 _NAME = re.compile(rf"{HUB}([^/@]+)/([^/@]+)(?:@(\S+))?")
 _ANSWER_S = 15.0
 _CHATTY = ("httpx", "httpx2")
