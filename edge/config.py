@@ -11,12 +11,13 @@ from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.contract.values import Choice, ChoiceOrNumber, Kind, Number, Switch, Text, checked
+from edge.system.bundles import PACKAGED, find_bundle
 from edge.system.folders import user_folder
 from edge.system.yaml_file import read_settings
 
-PACKAGED_BUNDLE = Path(__file__).parent / "bundles" / "starter"
+PACKAGED_BUNDLE = PACKAGED / "starter"
 """Real birds."""
-DEMO_BUNDLE = Path(__file__).parent / "bundles" / "aviary"
+DEMO_BUNDLE = PACKAGED / "aviary"
 """Synthetic birds, with a chorus to play."""
 CHOICES = {
     "provider": ("auto", "cpu", "cuda", "tensorrt"),
@@ -72,7 +73,8 @@ class Settings:
     """
 
     bundle: str = str(PACKAGED_BUNDLE)
-    """A folder, or the name of a packaged bundle or of one in the user's data folder."""
+    """A folder, the name of a packaged bundle or of one in the user's data folder, or
+    hf:OWNER/NAME[@REVISION] of the Hugging Face hub."""
     language: str | None = None  # of the species' names
     species: str | None = None
     """Name of a species set, or a file with one scientific name a line."""
@@ -177,7 +179,11 @@ class Settings:
 
     @property
     def bundle_path(self) -> Path:
-        """The bundle's directory."""
+        """The bundle's directory; one of the hub is fetched if need be.
+
+        Raises:
+            BirdlistenError: a name that is nowhere, or can't be fetched.
+        """
         return find_bundle(self.bundle)
 
     @property
@@ -277,24 +283,3 @@ def hop_samples(settings: Settings, spec: AudioSpec) -> int:
             f"{spec.window_s:g} s"
         )
     return hop
-
-
-def find_bundle(name: str) -> Path:
-    """A folder, or for a plain name a packaged bundle or one of the user's.
-
-    Raises:
-        ConfigError: a plain name that is nowhere.
-    """
-    plain = Path(name).name == name
-    if not plain or Path(name).is_dir():
-        return Path(name)
-    own = user_folder("XDG_DATA_HOME", ".local/share")
-    folders = [PACKAGED_BUNDLE.parent, *([own / "bundles"] if own else [])]
-    for folder in folders:
-        if (folder / name).is_dir():
-            return folder / name
-    held = sorted(entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir())
-    raise ConfigError(
-        f"bundle: {name!r} is no folder here, and none of {', '.join(held)}{nearest(name, held)}"
-        f" (./scripts/ear {name} makes one of a ready network)"
-    )

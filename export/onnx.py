@@ -102,7 +102,7 @@ def _manifest(checkpoint: "Checkpoint", path: Path, output: Path, label: BundleL
         audio=checkpoint.audio,
         embedding_dim=checkpoint.dim,
         teacher=checkpoint.config["teacher"],
-        student=checkpoint.config["student"],
+        student=checkpoint.origin,
         provenance=_provenance(checkpoint, label),
         **_kept(output, checkpoint),
     )
@@ -149,6 +149,8 @@ def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:
         "synthetic": checkpoint.synthetic,
         "distillation": checkpoint.config,
     }
+    if checkpoint.lineage:
+        known["lineage"] = list(checkpoint.lineage)
     if hint := checkpoint.config.get("hint"):
         known["learned_from"] = _credit(hint)
     return known if label.figures is None else {**known, "figures": _read_figures(label.figures)}

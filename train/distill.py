@@ -23,7 +23,7 @@ from gallery.data.dataset import Dataset
 from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.config import DistillConfig, add_config_flags, load_config, to_dict
 from train.distillation.anchors import cached_anchors
-from train.distillation.beginning import begin_student
+from train.distillation.beginning import begin_student, check_run
 from train.distillation.imitation import Imitation
 from train.distillation.large_student import open_large_student
 from train.distillation.plan import plan, to_text
@@ -34,7 +34,7 @@ from train.engine.resume import KEPT, Snapshots
 from train.engine.stopping import EarlyStopping
 from train.measure.validation import SPLIT as VALIDATION
 from train.measure.validation import name_retrieval
-from train.model.checkpoint import Checkpoint, save_checkpoint
+from train.model.checkpoint import Checkpoint, descent, save_checkpoint
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
@@ -61,6 +61,8 @@ class Parts:
     sounds: TrainingSet
     student: Student
     imitation: Imitation | None
+    before: Checkpoint | None
+    """Run that the student goes on from."""
 
 
 def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
@@ -117,6 +119,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     check_unheard(config.student, config.held_out)
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
+    check_run(config, start, teacher.space_id, dataset)
     input_spec = start.input_spec(config.window_s)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
     sounds = load_sounds(
@@ -154,6 +157,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         sounds=sounds,
         student=student,
         imitation=imitation,
+        before=start.run,
     )
 
 
@@ -167,6 +171,7 @@ def _taught(
 
 def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
     taught = parts.imitation.licences if parts.imitation else ()
+    before = parts.before
     return Checkpoint(
         student=parts.student,
         frontend=parts.input_spec.frontend,
@@ -176,9 +181,12 @@ def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
         anchors=mean_anchors(parts.anchors),
         dataset=parts.dataset.name,
         synthetic=parts.dataset.synthetic,
-        licences=tuple(sorted({*parts.sounds.licences, *taught})),
+        licences=tuple(
+            sorted({*parts.sounds.licences, *taught, *(before.licences if before else ())})
+        ),
         seen_species=parts.sounds.seen_with(config.student),
         config={**to_dict(config), "output": ""},
+        lineage=descent(Path(config.student), before) if before else (),
     )
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from edge.records.sink import RecordSink
 from edge.report.folder import TableFolder
 from edge.report.forms import read_forms
 from edge.report.row import Manner
+from edge.system.bundles import HUB
 from edge.system.outlet import Outlet
 from edge.system.progress import ProgressBar, in_short
 from edge.system.terminal import say
@@ -87,6 +88,8 @@ class AnalysisRun:
     """One run through recordings."""
 
     def __init__(self, settings: Settings, request: AnalysisRequest) -> None:
+        if settings.bundle.startswith(HUB):  # what is fetched now is what all its workers hear with
+            settings = replace(settings, bundle=str(settings.bundle_path))
         self._settings, self._request = settings, request
         self._manifest = load_manifest(settings.bundle_path)
         self._archive: Archive | None = None

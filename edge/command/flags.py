@@ -84,7 +84,8 @@ def json_flag(parser: argparse._ActionsContainer) -> None:
 def bundle_flag(parser: argparse._ActionsContainer) -> None:
     """The bundle, and the language of its names."""
     add = parser.add_argument
-    add("--bundle", metavar="DIR", help="what to listen with (default: packaged)")
+    text = "what to listen with: a folder, a name, or hf:OWNER/NAME (default: packaged)"
+    add("--bundle", metavar="DIR", help=text)
     add("--language", metavar="CODE", help="of the species' names: de, fr, pt-br, ...")
 
 

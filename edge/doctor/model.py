@@ -21,8 +21,8 @@ _COMFORT = 0.8
 
 def check_bundle(settings: Settings) -> Iterator[Finding]:
     """Every file against its checksum; then how fast it hears, and on what."""
-    path = settings.bundle_path
     try:
+        path = settings.bundle_path
         bundle = load_bundle(path)
         for role in bundle.manifest.roles:
             read_role(path, bundle.manifest, role)

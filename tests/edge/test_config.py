@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from edge.config import DEMO_BUNDLE, Settings, find_bundle, resolve
+from edge.config import DEMO_BUNDLE, Settings, resolve
 from edge.contract.errors import ConfigError
+from edge.system.bundles import find_bundle
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ OPTIONAL = {
     "edge/publish/services.py": {"apprise"},
     "edge/recognition/pictures.py": {"PIL"},
     "edge/report/parquet.py": {"pyarrow"},
+    "edge/system/hub.py": {"huggingface_hub"},
 }
 """Packages that one module may import, and only when it is used."""
 ROOMS = {"edge/web/": {"anyio", "starlette", "uvicorn", "jinja2", "itsdangerous", "segno"}}

@@ -1,30 +1,90 @@
 """The student as a distillation begins with it."""
 
+import logging
 from collections.abc import Sequence
 
 from torch import Tensor
 
+from edge.contract.errors import ConfigError, DatasetError
+from gallery.data.dataset import Dataset
 from train.config import DistillConfig
+from train.model.checkpoint import Checkpoint
 from train.model.student import Student, StudentInit
+
+_LOG = logging.getLogger(__name__)
+
+
+def check_run(config: DistillConfig, start: StudentInit, space_id: str, dataset: Dataset) -> None:
+    """Refuse to go on with a run that doesn't fit; a student that is no run fits.
+
+    Args:
+        config: `student` and `teacher`, and the window, whose change is logged.
+        start: of the student.
+        space_id: of the teacher.
+        dataset: to learn by.
+
+    Raises:
+        ConfigError: the run's projection leads into another teacher's space.
+        DatasetError: the run heard the synthetic aviary, and is to hear real birds.
+    """
+    run = start.run
+    if run is None:
+        return
+    if run.space_id != space_id:
+        raise ConfigError(
+            f"student: {config.student} embeds in the space {run.space_id:.12}, {config.teacher} "
+            f"has {space_id:.12}; name the teacher that it learned from: "
+            f"teacher={run.config['teacher']}"
+        )
+    if run.synthetic and not dataset.synthetic:
+        raise DatasetError(
+            f"student: {config.student} was trained on the synthetic aviary, which never mixes "
+            f"with real birds ({dataset.path}); begin with another student"
+        )
+    if run.window_samples != start.input_spec(config.window_s).window_samples:
+        heard_s = run.window_samples / run.frontend.sample_rate_hz
+        _LOG.warning(
+            "%s hears windows of %g s; from now on %g s (window_s)",
+            config.student,
+            heard_s,
+            config.window_s,
+        )
 
 
 def begin_student(
     config: DistillConfig, start: StudentInit, species: Sequence[str], anchors: Tensor
 ) -> Student:
-    """The student with the projection that is configured.
+    """The student with the projection that is configured, or that of the run that it goes on from.
 
     Args:
         config: `projection_names`, `projection_hidden`, `freeze_tower`.
-        start: its tower.
+        start: its tower, or the run.
         species: ids.
         anchors: float32[species, dim], unit rows.
 
     Raises:
-        ConfigError: it is to tell names, and begins with no layer that does.
+        ConfigError: it is to tell names, and begins with no layer that does; or the run's
+            projection is another.
     """
-    if config.projection_names:
+    if config.projection_names and start.run is None:
         return start.naming_student(species, anchors, config.projection_hidden)
-    student = start.student(anchors.shape[1], config.projection_hidden)
+    student = (
+        start.student(anchors.shape[1], config.projection_hidden)
+        if start.run is None
+        else _student_of(start.run, config)
+    )
     if config.freeze_tower:
         student.freeze_tower()
+    return student
+
+
+def _student_of(run: Checkpoint, config: DistillConfig) -> Student:
+    """A run's student as it is; its projection isn't changed by a setting."""
+    student = run.student
+    asked, has = bool(config.projection_names), bool(student.projection_names)
+    if config.projection_hidden not in (0, student.projection_hidden) or asked > has:
+        raise ConfigError(
+            f"projection_hidden, projection_names: {config.student} has a projection of its own "
+            f"(hidden {student.projection_hidden}), which is gone on with; leave them out"
+        )
     return student

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gallery.data.corpora import open_dataset
 from gallery.teacher import load_teacher
 from train.config import DistillConfig
-from train.distillation.beginning import begin_student
+from train.distillation.beginning import begin_student, check_run
 from train.distillation.large_student import open_large_student
 from train.model.student import open_student
 from train.sound.training_set import left_out
@@ -31,6 +31,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     recordings = len(dataset.select("audio", "train", species))
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
+    check_run(config, start, teacher.space_id, dataset)
     dim = teacher.embed_texts(["a bird"]).shape[1]
     ids = dataset.taxonomy.ids
     student = begin_student(config, start, ids, torch.zeros(len(ids), dim)).train()

@@ -76,7 +76,7 @@ class OwnSpace:
         """A checkpoint's; None for a CNN, which has no text space."""
         if not isinstance(checkpoint.student.tower, ClapTower):
             return None
-        clap, processor = load_clap(checkpoint.config["student"])
+        clap, processor = load_clap(checkpoint.origin)
         device = next(checkpoint.student.parameters()).device
         return cls(clap.to(device), processor.tokenizer)
 

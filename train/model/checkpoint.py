@@ -15,6 +15,7 @@ from edge.contract.audio import AudioSpec
 from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
+from train.model.clap_layout import configs, from_clap, to_clap
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import Student, weights_bytes
 
@@ -45,6 +46,14 @@ class Checkpoint:
     """Ids of the species that the training recordings hold; the others are unseen."""
     config: dict[str, Any]
     """The DistillConfig, without the output's name."""
+    lineage: tuple[dict[str, Any], ...] = ()
+    """The distillations that this one went on from, oldest first, as `descent` tells them."""
+
+    @property
+    def origin(self) -> str:
+        """The student as its first distillation named it: a CLAP, a tower or a `cnn:`."""
+        first = self.lineage[0]["config"] if self.lineage else self.config
+        return str(first["student"])
 
     @property
     def dim(self) -> int:
@@ -70,7 +79,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / META).unlink(missing_ok=True)
-    write_atomic(path / WEIGHTS, weights_bytes(checkpoint.student.state_dict()))
+    write_atomic(path / WEIGHTS, weights_bytes(to_clap(checkpoint.student)))
+    for name, content in configs(checkpoint.student, checkpoint.input_spec).items():
+        if content:
+            write_atomic(path / name, content)
+        else:
+            (path / name).unlink(missing_ok=True)
     write_atomic(path / ANCHORS, npy_bytes(checkpoint.anchors))
     checkpoint.taxonomy.save(path / TAXONOMY)
     write_atomic(path / META, (json.dumps(_meta(checkpoint), indent=2) + "\n").encode())
@@ -87,12 +101,35 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         return _read(path)
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, SafetensorError) as error:
-        raise DatasetError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]})") from error
+        raise _damaged(path, error) from error
+
+
+def descent(path: Path, checkpoint: Checkpoint) -> tuple[dict[str, Any], ...]:
+    """The lineage of what goes on from a checkpoint."""
+    told = ("model_id", "dataset", "licences", "config")
+    values = (model_id(path), checkpoint.dataset, list(checkpoint.licences), checkpoint.config)
+    return (*checkpoint.lineage, dict(zip(told, values, strict=True)))
+
+
+def read_seen(path: Path) -> list[str]:
+    """Ids of the species that a checkpoint has heard.
+
+    Raises:
+        DatasetError: it can't be read.
+    """
+    try:
+        return list(json.loads((path / META).read_text(encoding="utf-8"))["heard"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 def model_id(path: Path) -> str:
     """sha256 of a checkpoint's weights file."""
     return hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+
+
+def _damaged(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]})")
 
 
 def _read(path: Path) -> Checkpoint:
@@ -104,7 +141,7 @@ def _read(path: Path) -> Checkpoint:
         projection_hidden=meta["projection_hidden"],
         projection_names=meta.get("projection_names", 0),
     )
-    student.load_state_dict(load_file(path / WEIGHTS))
+    student.load_state_dict(from_clap(load_file(path / WEIGHTS), student))
     student.train(False)
     return Checkpoint(
         student=student,
@@ -118,6 +155,7 @@ def _read(path: Path) -> Checkpoint:
         licences=tuple(meta["licences"]),
         seen_species=tuple(meta["heard"]),
         config=meta["config"],
+        lineage=tuple(meta.get("lineage", ())),
     )
 
 
@@ -132,6 +170,7 @@ def _meta(checkpoint: Checkpoint) -> dict[str, Any]:
         "window_samples": checkpoint.window_samples,
         "frontend": asdict(checkpoint.frontend),
         "config": checkpoint.config,
+        "lineage": checkpoint.lineage,
         "audio_config": checkpoint.student.audio_config,
         "projection_hidden": checkpoint.student.projection_hidden,
         "projection_names": checkpoint.student.projection_names,

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +18,9 @@ from edge.contract.errors import ConfigError, DatasetError
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMel, LogMelSpec
 from train.model.projection import NamesProjection, make_projection
+
+if TYPE_CHECKING:
+    from train.model.checkpoint import Checkpoint
 
 CNN = "cnn:"
 TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
@@ -46,7 +49,7 @@ class Student(nn.Module):
         super().__init__()
         from train.model.towers import make_tower
 
-        self.audio_config = audio_config
+        self.audio_config, self.dim = audio_config, dim
         self.tower, self.hidden = make_tower(audio_config)
         self.projection_hidden, self.projection_names = projection_hidden, projection_names
         self.projection = make_projection(self.hidden, dim, projection_hidden, projection_names)
@@ -122,6 +125,8 @@ class StudentInit:
     classifier: LabelLayer | None = None
     """That tells names by the features: of the ear whose layers the tower began with, or learned
     from an ear's belief."""
+    run: "Checkpoint | None" = None
+    """Distillation that is gone on with, its projection, too."""
 
     @property
     def has_local_features(self) -> bool:
@@ -201,7 +206,8 @@ def open_student(name: str, spec: LogMelSpec = _USUAL, local_features: int = 0) 
     """Find out what `student=NAME` means.
 
     Args:
-        name: a CLAP's folder or hub id, the folder of a tower, or `cnn:` and a name of timm's.
+        name: a CLAP's folder or hub id, the folder of a distilled run or of a tower, or `cnn:` and
+            a name of timm's.
         spec: front end of a `cnn:`; the others know their own.
         local_features: of a `cnn:`; see `train.model.towers.CnnTower`.
 
@@ -217,6 +223,12 @@ def open_student(name: str, spec: LogMelSpec = _USUAL, local_features: int = 0) 
         return StudentInit(cnn_config(name.removeprefix(CNN), local_features), spec)
     if (Path(name) / TOWER).is_file():
         return _read_tower(Path(name))
+    from train.model.checkpoint import META, load_checkpoint
+
+    if (Path(name) / META).is_file():
+        run = load_checkpoint(Path(name))
+        weights = run.student.tower.state_dict()
+        return StudentInit(run.student.audio_config, run.frontend, weights, run=run)
     clap, processor = load_clap(name)
     spec = LogMelSpec.from_extractor(processor.feature_extractor)
     return StudentInit(clap.config.audio_config.to_dict(), spec, clap.audio_model.state_dict())

@@ -15,6 +15,7 @@ from gallery.data.dataset import Dataset, Item
 from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
+from train.model.checkpoint import META, read_seen
 from train.model.frontend import InputSpec, LogMelSpec
 from train.sound.corpus_draws import corpus_draws
 from train.sound.features import load_features
@@ -219,7 +220,9 @@ def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[
 
 
 def heard_by(student: str) -> list[str]:
-    """Ids of the species that a pretrained student has heard, as far as it says."""
+    """Ids of the species that a pretrained student, or a run, has heard, as far as it says."""
+    if (Path(student) / META).is_file():
+        return read_seen(Path(student))
     note = Path(student) / SEEN
     return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
 
