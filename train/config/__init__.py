@@ -1,0 +1,17 @@
+"""Frozen configurations of the workshop: every setting with its default."""
+
+from train.config.distillation import LOSSES, DistillConfig
+from train.config.heard import HeardConfig
+from train.config.pretraining import PretrainConfig
+from train.config.reading import add_config_flags, load_config, renamed, to_dict
+
+__all__ = [
+    "LOSSES",
+    "DistillConfig",
+    "HeardConfig",
+    "PretrainConfig",
+    "add_config_flags",
+    "load_config",
+    "renamed",
+    "to_dict",
+]
