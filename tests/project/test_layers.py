@@ -31,6 +31,8 @@ OPTIONAL = {
     "edge/publish/services.py": {"apprise"},
     "edge/recognition/pictures.py": {"PIL"},
     "edge/report/parquet.py": {"pyarrow"},
+    "train/engine/wandb_board.py": {"wandb"},
+    "train/model/lora.py": {"peft"},
 }
 """Packages that one module may import, and only when it is used."""
 ROOMS = {"edge/web/": {"starlette", "uvicorn", "jinja2", "itsdangerous", "segno"}}

@@ -7,7 +7,7 @@ from train.config.checks import check_count, check_positive, check_share
 from train.config.heard import HeardConfig
 from train.config.learning import LearningConfig
 
-LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "info_nce")
+LOSSES = ("anchor_softmax", "hierarchical_softmax", "multi_positive", "multi_label", "info_nce")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class DistillConfig(LearningConfig, HeardConfig):
     """File with a scientific name a line: only these are learned, and told from each other; empty
     learns all. Some hundred names with a recording each cost the few that matter their place."""
     loss: str = "anchor_softmax"
-    """One of LOSSES (equations: train/distillation/losses.py). `info_nce` is the paper's."""
+    """`anchor_softmax`, `hierarchical_softmax`, `multi_positive`, `multi_label` for recordings of
+    several species, or `info_nce`, the paper's.
+    Equations: train/distillation/losses.py."""
     smoothing: float = 0.05
     """What a label lends to all others alike, or with `hierarchical_softmax` to its kin."""
     temperature: float = 0.07
@@ -46,6 +48,7 @@ class DistillConfig(LearningConfig, HeardConfig):
     large_student: str = ""
     """Checkpoint of a large student from whose embeddings a small one is distilled, too."""
     large_student_weight: float = 1.0
+    """Of the distance to its embedding, beside the loss."""
     projection_hidden: int = 0
     """Width of a hidden layer between features and the teacher's space; 0 projects linearly. By
     names: the rank of the layer that tells them; 0 leaves it whole."""
@@ -67,3 +70,8 @@ class DistillConfig(LearningConfig, HeardConfig):
         check_positive(self, ("temperature",))
         check_count(self, ("projection_hidden",))
         check_share(self, ("smoothing", "outliers", "tower_share"))
+        if self.freeze_tower and (self.lora_rank or self.freeze_layers):
+            raise ConfigError(
+                "freeze_tower: leaves nothing in the tower to learn; give it alone, or lora_rank "
+                "and freeze_layers without it"
+            )

@@ -16,7 +16,9 @@ class HeardConfig(AugmentationConfig):
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
     window_s: float = 2.5
+    """Length of what the student hears at once; CLAP's is 10."""
     frame_hop_samples: int = 480
+    """From one frame of a CNN's log-mel to the next; a pretrained student knows its own."""
     mel_bins: int = 64
     """Of a CNN's log-mel, at 48 kHz; a pretrained CLAP's tower holds 256 frames."""
     species_weight: float = 0.0
@@ -24,14 +26,16 @@ class HeardConfig(AugmentationConfig):
     hint: str = ""
     """An ear to learn from: its network's folder or its name in export/ears; empty: none."""
     hint_weight: float = 1.0
+    """Weight of the distance to the network's embedding."""
     belief_weight: float = 1.0
-    """Of the network's belief in its labels, beside its embedding."""
+    """Weight of the divergence from the network's belief in its labels."""
     mixtures: int = 0
     """How many mixtures of recordings are heard beside (train/sound/mixtures.py)."""
     birdless: float = 0.0
     """Share of the mixtures that are background alone."""
     least_chance: float = 0.1
-    """Of a mixture in which the ear knows no bird; that in which it is sure of one has 1 more."""
+    """Chance of a mixture in which the ear knows no bird; that in which it is sure of one has 1
+    more."""
     extra_backgrounds: str = ""
     """Data set of more recordings without a bird, such as scripts/backgrounds.py makes."""
     favoured: str = ""
@@ -41,7 +45,9 @@ class HeardConfig(AugmentationConfig):
     rehearsed: str = ""
     """Data set that the student has learned by before: a fifth are of its mixtures."""
     rehearsed_mixtures: int = 30_000
+    """How many mixtures it learned by then."""
     seed: int = 0
+    """Of weights, batches and mixtures; the same gives the same training."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
 
@@ -55,3 +61,4 @@ class HeardConfig(AugmentationConfig):
         check_positive(self, ("window_s", "frame_hop_samples", "mel_bins", "rehearsed_mixtures"))
         check_count(self, ("mixtures",))
         check_share(self, SHARES)
+        self.check_augmentation()

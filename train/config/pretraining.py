@@ -12,21 +12,31 @@ class PretrainConfig(HeardConfig):
     """The two small models of the real kind that stand in for BioCLIP-2 and BioLingual."""
 
     output: str = "runs/pretrain-aviary"
+    """Folder of all models: teacher, student and backbone."""
     dim: int = 128
     """Dimension of the teacher's space."""
     init: str = ""
     """Folder of a CLAP to go on training; empty begins anew."""
     image_size: int = 64
+    """Side of the pictures that the teacher sees."""
     image_steps: int = 220
+    """Steps of the teacher."""
     image_batch: int = 48
+    """Pictures of a step."""
     image_learning_rate: float = 2e-3
+    """Of the teacher."""
     image_weight_decay: float = 0.01
+    """Of the teacher."""
     image_tower: str = ""
     """Folder of a ready-made tower to lock (pretraining/locked_tower.py); empty trains one."""
     audio_steps: int = 460
+    """Steps of the student, or of the backbone."""
     audio_batch: int = 48
+    """Windows of a step, those of all ranks together."""
     audio_learning_rate: float = 1e-3
+    """Of the student, or of the backbone."""
     audio_weight_decay: float = 0.01
+    """Of the student, or of the backbone."""
     audio_ema: float = 0.0
     """Decay of the moving average of the backbone's weights, which is what is saved; 0: none."""
     tower_width: int = 32
@@ -36,6 +46,7 @@ class PretrainConfig(HeardConfig):
     cnn: str = "mobilenetv3_small_100"
     """What timm calls the CNN of the backbone."""
     mixtures: int = 16_000
+    """How many mixtures of recordings the backbone learns by."""
     map_weight: float = 0.0
     """Of the maps between its layers, which a CNN learns by mixtures; 0: none."""
     local_features: int = 0
@@ -48,7 +59,15 @@ class PretrainConfig(HeardConfig):
         super().__post_init__()
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
         free = (
-            *("seed", "species_weight", "snapshot_every", "background_db", "gain_db"),
+            *(
+                "seed",
+                "species_weight",
+                "snapshot_every",
+                "background_db",
+                "mix_db",
+                "least_db",
+                "gain_db",
+            ),
             *("map_weight", "local_features", "audio_weight_decay", "audio_ema", *SHARES),
         )
         check_positive(self, [name for name in numbers if name not in free])

@@ -11,6 +11,7 @@ import yaml
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.system.yaml_file import read_yaml
+from train.config.listing import listing
 
 C = TypeVar("C")
 _FORMER = {
@@ -23,8 +24,10 @@ _FORMER = {
 """Settings that had another name; files and checkpoints of then are still read."""
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add `--config FILE` and `key=value ...`."""
+def add_config_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
+    """Add `--config FILE` and `key=value ...`; `--help` lists the settings of a configuration."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = listing(kind)
     parser.add_argument("--config", type=Path, help="YAML file of settings")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="single settings")
 
@@ -57,6 +60,11 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("loss") == "kin_softmax":
         found["loss"] = "hierarchical_softmax"
     return found
+
+
+def defaults(kind: type[Any]) -> dict[str, Any]:
+    """Defaults of a configuration by name, in order."""
+    return {field.name: field.default for field in fields(kind)}
 
 
 def to_dict(config: Any) -> dict[str, Any]:
