@@ -1,17 +1,21 @@
 """Needs of a distillation, known before anything is decoded; each refusal is one line."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
 torch = pytest.importorskip("torch")
-from edge.contract.errors import ConfigError  # noqa: E402
+from edge.contract.errors import BirdlistenError, ConfigError  # noqa: E402
+from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.command import run  # noqa: E402
 from train.config import DistillConfig  # noqa: E402
-from train.data.dataset import Item  # noqa: E402
+from train.data.dataset import Dataset, Item  # noqa: E402
+from train.distill import prepare  # noqa: E402
 from train.distillation.needs import Needs, measure_needs, told_in_words  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
 from train.model.student import open_student  # noqa: E402
 from train.sound.estimate import CacheSize, estimate_cache  # noqa: E402
@@ -119,3 +123,23 @@ def test_any_other_command_says_that_memory_is_full_in_one_line(capsys):
         "out of memory; try fewer windows at a time, or device=cpu (CUDA out of memory. Tried to "
         "allocate 2.00 GiB.)\n"
     )
+
+
+EMPTY = Dataset("empty", Path("empty"), Taxonomy(()), ())
+
+
+@pytest.mark.parametrize(
+    ("settings", "ranks", "message"),
+    [
+        ({"device": "cuda:99"}, Ranks(), "device: 'cuda:99' can't be used; try device=cpu"),
+        ({"batch": 20}, Ranks(0, 3), "batch: 20 windows can't be shared among 3 ranks; try 18"),
+        ({"validate_every": 5}, Ranks(), "empty: no recordings in split 'validation'"),
+        ({"hint": "nobody"}, Ranks(), "nobody"),
+        ({"favoured": "nowhere.txt", "hint": "birdnet"}, Ranks(), "nowhere.txt"),
+    ],
+)
+def test_what_the_machine_and_the_data_tell_is_refused_before_anything_is_read(
+    settings, ranks, message
+):
+    with pytest.raises(BirdlistenError, match=message):
+        prepare(DistillConfig(**{"device": "cpu", **settings}), EMPTY, ranks)

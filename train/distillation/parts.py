@@ -37,8 +37,8 @@ class Parts:
         large = self.large_student
         return {
             **self.sounds.digests,
-            "teacher": digest(self.teacher.space_id, self.anchors),
-            "student": digest(self.student.audio_config, self.input_spec),
+            "teacher": digest(self.teacher.space_id, self.dataset.taxonomy),
+            "student": digest(self.student.shapes, self.input_spec),
             "hint": self.imitation.digest if self.imitation else "",
             "large_student": large.digest if large else "",
         }

@@ -63,6 +63,11 @@ class Student(nn.Module):
         rest(self.tower)
         return self
 
+    @property
+    def shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of its weights: tell its kind from others, whatever they hold."""
+        return [(name, tuple(weight.shape)) for name, weight in self.state_dict().items()]
+
     def rates(self, decay: float) -> dict[nn.Parameter, float]:
         """Shares of the learning rate by the tower's layers; none are told if all are alike.
 

@@ -18,6 +18,7 @@ from train.engine.loop import choose_device, fit, mixed_precision
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Snapshots, check_kept
 from train.engine.schedule import LearningSchedule
+from train.engine.terms import digest
 from train.model.student import CNN, LabelLayer, open_student
 from train.model.towers import CnnTower, averaged
 from train.pretraining.map_distillation import make_map_loss
@@ -161,7 +162,7 @@ def pretrain_backbone(
     ).to(device)
     learning.train()
     ranks.share(learning)
-    content = {**sounds.digests, "hint": taught.digest}
+    content = {**sounds.digests, "hint": taught.digest, "init": digest(student.shapes)}
     ranks.check_alike(content)
     snapshots = Snapshots(
         file=output / KEPT,

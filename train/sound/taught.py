@@ -56,7 +56,7 @@ class TaughtSounds:
     def digest(self) -> str:
         """Tells these sounds, and how they are drawn, from others."""
         lengths = np.array([len(log_mel) for log_mel in self.log_mels])
-        return digest(self.labels, lengths, self.draws.kinds.numpy(), self.draws.chances.numpy())
+        return digest(self.labels, lengths, self.draws.kinds.numpy())
 
     def shared(self, species: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Species that both name: int64[n], places among the species, and among the labels.
