@@ -9,6 +9,9 @@ from edge.contract.errors import BirdlistenError, MissingPackageError
 
 _INSTALL = "the workshop needs: pip install -e '.[cpu,train]'"
 
+_FULL = "OutOfMemoryError"
+"""torch's, which is not imported for its name."""
+
 
 def run(command: Callable[[], None]) -> int:
     """Run a command; 0 ok, 1 failure, 2 usage, 130 interrupted. Talk goes to stderr."""
@@ -27,6 +30,14 @@ def run(command: Callable[[], None]) -> int:
         return MissingPackageError.exit_code
     except OSError as error:
         print(f"{error}"[:300], file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if type(error).__name__ != _FULL:
+            raise
+        line = str(error).splitlines()[0][:200]
+        print(
+            f"out of memory; try fewer windows at a time, or device=cpu ({line})", file=sys.stderr
+        )
         return 1
     except KeyboardInterrupt:
         return 130

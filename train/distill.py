@@ -7,10 +7,8 @@ On several GPUs or machines: torchrun --nproc-per-node N ... -m train.distill ..
 With no arguments: the small models of `python -m train.pretrain` on the synthetic aviary.
 """
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,25 +18,29 @@ from edge.contract.arrays import Embeddings
 from gallery.command import run
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset
-from gallery.teacher import Teacher, load_teacher, mean_anchors
-from train.config import DistillConfig, add_config_flags, load_config, to_dict
+from gallery.teacher import load_teacher, mean_anchors
+from train.config import DistillConfig, add_config_flags, load_config, terms_of
 from train.distillation.anchors import cached_anchors
 from train.distillation.beginning import begin_student, check_run
 from train.distillation.imitation import Imitation
 from train.distillation.large_student import open_large_student
-from train.distillation.plan import plan, to_text
+from train.distillation.needs import measure_needs, told_in_words
+from train.distillation.parts import Parts
+from train.distillation.plan import decoded, first_student, plan, to_text
 from train.distillation.step import Distillation
-from train.engine.loop import LearningSchedule, fit, seed_everything
+from train.engine.loop import choose_device, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
-from train.engine.resume import KEPT, Snapshots
+from train.engine.resume import KEPT, Snapshots, check_kept
+from train.engine.schedule import LearningSchedule
 from train.engine.stopping import EarlyStopping
-from train.measure.validation import SPLIT as VALIDATION
-from train.measure.validation import name_retrieval
-from train.model.checkpoint import Checkpoint, descent, save_checkpoint
-from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import Student, open_student
+from train.engine.wandb_board import check_board
+from train.measure.validation import name_retrieval, validation_items
+from train.model.checkpoint import Checkpoint, save_checkpoint
+from train.model.frontend import LogMelSpec
+from train.model.lora import merge
+from train.model.student import open_student
 from train.runs import CACHE, new_run, synthetic_name
-from train.sound.taught import TaughtSounds, load_taught
+from train.sound.taught import TaughtSounds, check_taught, load_taught
 from train.sound.training_set import (
     TrainingSet,
     check_recorded,
@@ -47,22 +49,6 @@ from train.sound.training_set import (
     load_sounds,
     open_background,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """Parts of a distillation, made ready."""
-
-    dataset: Dataset
-    teacher: Teacher
-    anchors: Embeddings
-    """float32[templates, species, dim] of the data set's taxonomy."""
-    input_spec: InputSpec
-    sounds: TrainingSet
-    student: Student
-    imitation: Imitation | None
-    before: Checkpoint | None
-    """Run that the student goes on from."""
 
 
 def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
@@ -79,48 +65,50 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
         BirdlistenError: data set, teacher or student can't be used.
     """
     dataset = open_dataset(config.data, config.taxon)
-    output = Path(ranks.collect(str(_output(config, dataset)))[0])
+    output = Path(ranks.from_first(str(_output(config, dataset))))
+    if config.snapshot_every:
+        check_kept(output / KEPT, terms_of(config), ranks)
     parts = prepare(config, dataset, ranks)
-    checkpoint = _checkpoint(config, parts)
-    large_student = open_large_student(
-        config.large_student, parts.teacher.space_id, parts.input_spec
-    )
+    checkpoint = parts.checkpoint(config)
     validation = _validation(config, checkpoint, dataset)
     output.mkdir(parents=True, exist_ok=True)
-    distillation = Distillation(
-        student=parts.student,
-        sounds=parts.sounds,
-        anchors=_anchors_of(parts),
-        frames=parts.input_spec.frames,
-        config=config,
-        imitation=parts.imitation,
-        large_student=large_student,
-        ranks=ranks,
-    )
-    _fit(distillation, config, output, validation=validation, ranks=ranks)
+    with told_in_words(parts.needs, config.batch, ranks.world):
+        snapshots = _fit(parts, config, output, validation=validation, ranks=ranks)
     parts.student.eval().cpu()
+    if config.lora_rank:
+        merge(parts.student.tower)
     if ranks.first:
         save_checkpoint(output, checkpoint)
+    if snapshots:
+        snapshots.done()
     return output
 
 
 def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     """Make the parts ready, in an order that counts.
 
-    What costs seconds to refuse comes before what costs hours: the student's note, then the models,
-    then the recordings. The seed is set after all that may draw numbers of its own; the student's
-    new layers and then the hint's are the first that it gives. Only then the ranks part, each with
-    a dropout of its own over the same weights.
+    What costs seconds to refuse comes before what costs hours: settings, the student's note, then
+    the models, disk and memory, then the recordings. The seed is set after all that may draw
+    numbers of its own; the student's new layers and then the hint's are the first that it gives.
+    Only then the ranks part, each with a dropout of its own over the same weights.
     """
-    check_recorded(dataset, "train")
-    if config.validate_every:
-        check_recorded(dataset, VALIDATION)
+    _check_settings(config, dataset, ranks)
     background = open_background(config.extra_backgrounds)
     check_unheard(config.student, config.held_out)
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     check_run(config, start, teacher.space_id, dataset)
     input_spec = start.input_spec(config.window_s)
+    large_student = open_large_student(config.large_student, teacher.space_id, input_spec)
+    needs = measure_needs(
+        config,
+        decoded(config, dataset),
+        input_spec=input_spec,
+        student=first_student(config, start, teacher, dataset),
+        cache=CACHE,
+        world=ranks.world,
+    )
+    needs.check(config.batch, ranks.world)
     anchors = cached_anchors(teacher, dataset.taxonomy, CACHE)
     sounds = load_sounds(
         dataset,
@@ -157,8 +145,22 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         sounds=sounds,
         student=student,
         imitation=imitation,
+        large_student=large_student,
+        needs=needs,
         before=start.run,
     )
+
+
+def _check_settings(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> None:
+    """Refuse settings that only the machine and the data set tell to be impossible."""
+    choose_device(config.device)
+    check_board(config.wandb)
+    ranks.check("batch", config.batch)
+    check_recorded(dataset, "train")
+    if config.validate_every:
+        validation_items(dataset)
+    if config.hint and config.steps:
+        check_taught(config)
 
 
 def _taught(
@@ -167,27 +169,6 @@ def _taught(
     if not config.hint or not config.steps:
         return None
     return load_taught(config, dataset, sounds=sounds, spec=spec, cache=CACHE)
-
-
-def _checkpoint(config: DistillConfig, parts: Parts) -> Checkpoint:
-    taught = parts.imitation.licences if parts.imitation else ()
-    before = parts.before
-    return Checkpoint(
-        student=parts.student,
-        frontend=parts.input_spec.frontend,
-        window_samples=parts.input_spec.window_samples,
-        space_id=parts.teacher.space_id,
-        taxonomy=parts.dataset.taxonomy,
-        anchors=mean_anchors(parts.anchors),
-        dataset=parts.dataset.name,
-        synthetic=parts.dataset.synthetic,
-        licences=tuple(
-            sorted({*parts.sounds.licences, *taught, *(before.licences if before else ())})
-        ),
-        seen_species=parts.sounds.seen_with(config.student),
-        config={**to_dict(config), "output": ""},
-        lineage=descent(Path(config.student), before) if before else (),
-    )
 
 
 def _output(config: DistillConfig, dataset: Dataset) -> Path:
@@ -204,36 +185,57 @@ def _validation(
 
 
 def _fit(
-    distillation: Distillation,
+    parts: Parts,
     config: DistillConfig,
     output: Path,
     validation: EarlyStopping | None,
     ranks: Ranks,
-) -> None:
-    schedule = LearningSchedule(
+) -> Snapshots | None:
+    content = parts.content
+    ranks.check_alike(content)
+    distillation = Distillation(
+        student=parts.student,
+        sounds=parts.sounds,
+        anchors=_anchors_of(parts),
+        frames=parts.input_spec.frames,
+        config=config,
+        imitation=parts.imitation,
+        large_student=parts.large_student,
+        ranks=ranks,
+    )
+    snapshots = Snapshots(
+        file=output / KEPT,
+        every=config.snapshot_every,
+        terms=terms_of(config, content),
+        generators=distillation.generators,
+        ranks=ranks,
+    )
+    kept = snapshots if config.snapshot_every else None
+    fit(
+        distillation.modules,
+        loss=distillation.loss,
+        schedule=_schedule(config),
+        title="distil",
+        log=output / "metrics.jsonl",
+        snapshots=kept,
+        validation=validation,
+        ranks=ranks,
+        rates=distillation.rates,
+        project=config.wandb,
+    )
+    return kept
+
+
+def _schedule(config: DistillConfig) -> LearningSchedule:
+    return LearningSchedule(
         steps=config.steps,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         warmup=config.warmup,
         accumulate=config.accumulate,
         ema=config.ema,
-    )
-    snapshots = Snapshots(
-        file=output / KEPT,
-        every=config.snapshot_every,
-        settings=json.dumps(to_dict(config), sort_keys=True),
-        generators=distillation.generators,
-        ranks=ranks,
-    )
-    fit(
-        distillation.modules,
-        loss=distillation.loss,
-        schedule=schedule,
-        title="distil",
-        log=output / "metrics.jsonl",
-        snapshots=snapshots if config.snapshot_every else None,
-        validation=validation,
-        ranks=ranks,
+        clip_norm=config.clip_norm,
+        float16=config.float16,
     )
 
 
@@ -246,14 +248,14 @@ def _anchors_of(parts: Parts) -> Embeddings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.distill", description=__doc__)
-    add_config_flags(parser)
+    add_config_flags(parser, DistillConfig)
     parser.add_argument("--dry-run", action="store_true", help="say what it would cost, and stop")
     args = parser.parse_args(argv)
 
     def command() -> None:
         config = load_config(DistillConfig, args.config, args.overrides)
         if args.dry_run:
-            print(to_text(plan(config)))
+            print(to_text(plan(config, CACHE)))
         else:
             with joined() as ranks:
                 output = distill(config, ranks)

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=lambda part: "backbone" if part == BACKBONE else part,
         help="default: teacher, then student",
     )
-    add_config_flags(parser)
+    add_config_flags(parser, PretrainConfig)
     args = parser.parse_args(argv)
 
     def command() -> None:

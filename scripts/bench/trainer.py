@@ -27,8 +27,10 @@ from train.birds.report import machine
 from train.config import DistillConfig
 from train.distillation.plan import count_flops
 from train.distillation.step import Distillation
-from train.engine.loop import LearningSchedule, Training, choose_device
+from train.engine.loop import choose_device
 from train.engine.ranks import ALONE
+from train.engine.schedule import LearningSchedule
+from train.engine.training import Training
 from train.model.student import Student
 from train.sound.training_set import TrainingSet
 

@@ -35,8 +35,9 @@ def extractor(**changes: object) -> ClapFeatureExtractor:
     return ClapFeatureExtractor(**{**published, **changes})
 
 
-def test_the_unfused_htsat_tiny_passes_as_biolingual():
+def test_the_unfused_htsat_tiny_passes_as_biolingual(caplog):
     check_known(PAPER.student, clap_facts(ClapConfig(), extractor()))
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(
@@ -44,15 +45,20 @@ def test_the_unfused_htsat_tiny_passes_as_biolingual():
     [
         ({"frequency_min": 0}, "frequency_min is 0 instead of 50"),
         ({"sampling_rate": 44_100}, "sampling_rate is 44100 instead of 48000"),
-        ({"truncation": "fusion"}, "truncation is 'fusion' instead of 'rand_trunc'"),
     ],
 )
-def test_another_front_end_does_not(change, message):
-    with pytest.raises(DatasetError, match=message):
-        check_known(PAPER.student, clap_facts(ClapConfig(), extractor(**change)))
+def test_another_front_end_is_told_of_and_taken_at_its_word(change, message, caplog):
+    check_known(PAPER.student, clap_facts(ClapConfig(), extractor(**change)))
+    assert message in caplog.text
+    assert "never compared with the hub's own files" in caplog.text
 
 
-def test_vit_l_14_passes_as_bioclip_2():
+def test_a_fusion_clap_cant_work_and_is_refused():
+    with pytest.raises(DatasetError, match="truncation is 'fusion' instead of 'rand_trunc'"):
+        check_known(PAPER.student, clap_facts(ClapConfig(), extractor(truncation="fusion")))
+
+
+def test_vit_l_14_passes_as_bioclip_2(caplog):
     config = open_clip.get_model_config("ViT-L-14")
     side = config["vision_cfg"]["image_size"]
     found = {
@@ -62,14 +68,15 @@ def test_vit_l_14_passes_as_bioclip_2():
         "std": OPENAI_DATASET_STD,
     }
     check_known(PAPER.teacher, found)
+    assert caplog.text == ""
 
 
-def test_a_small_teacher_does_not(world):
-    with pytest.raises(DatasetError, match="dim is 32 instead of 768; size is"):
-        check_known(PAPER.teacher, facts(load_teacher(world.teacher).model))
+def test_a_small_teacher_is_told_of(world, caplog):
+    check_known(PAPER.teacher, facts(load_teacher(world.teacher).model))
+    assert "dim is 32 instead of 768; size is" in caplog.text
 
 
-def test_an_impostor_in_the_hub_cache_is_named(world, tmp_path):
+def test_an_impostor_in_the_hub_cache_is_told_of(world, tmp_path):
     """Offline, from the cache's own layout, as on a cluster without a network."""
     cached = tmp_path / "hub" / "models--davidrrobinson--BioLingual"
     shutil.copytree(world.student, cached / "snapshots" / "0123456789")
@@ -77,15 +84,14 @@ def test_an_impostor_in_the_hub_cache_is_named(world, tmp_path):
     (cached / "refs" / "main").write_text("0123456789")
     settings = [f"data={world.data}", f"teacher={world.teacher}", f"student={PAPER.student}"]
     done = subprocess.run(
-        [sys.executable, "-m", "train.distill", *settings],
+        [sys.executable, "-m", "train.distill", "--dry-run", *settings],
         cwd=ROOT,
         env={**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert done.returncode == 1
-    assert "not the published model" in done.stderr
+    assert done.returncode == 0
     assert "projection_dim is 32 instead of 512" in done.stderr
     assert "Traceback" not in done.stderr
 

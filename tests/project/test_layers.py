@@ -32,6 +32,8 @@ OPTIONAL = {
     "edge/recognition/pictures.py": {"PIL"},
     "edge/report/parquet.py": {"pyarrow"},
     "edge/system/hub.py": {"huggingface_hub"},
+    "train/engine/wandb_board.py": {"wandb"},
+    "train/model/lora.py": {"peft"},
 }
 """Packages that one module may import, and only when it is used."""
 ROOMS = {"edge/web/": {"anyio", "starlette", "uvicorn", "jinja2", "itsdangerous", "segno"}}

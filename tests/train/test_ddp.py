@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,14 +40,18 @@ def two_ranks(*command: str) -> list[str]:
     return [sys.executable, *torchrun, *command]
 
 
-def two_processes(config, port: int) -> list[subprocess.Popen]:
-    """The same without torchrun, whose workers outlive it when it is killed."""
+def two_processes(config, port: int, folders: Sequence[Path] = ()) -> list[subprocess.Popen]:
+    """The same without torchrun, whose workers outlive it when it is killed.
+
+    Folders are what each works in: those of two machines.
+    """
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     return [
         subprocess.Popen(
             [sys.executable, "-m", "train.distill", *arguments(config)],
             stderr=subprocess.DEVNULL,
             env={**os.environ, **group, "RANK": str(rank)},
+            cwd=folders[rank] if folders else None,
         )
         for rank in range(2)
     ]
@@ -104,22 +109,27 @@ def test_only_one_training_can_be_shared(world, capfd):
     assert "add --only backbone" in capfd.readouterr().err
 
 
-def test_ddp_resume_after_a_kill_goes_on_as_if_nothing_had_been(world, tmp_path):
-    config = world.distillation("kept", steps=STEPS, snapshot_every=2, bfloat16=False)
+def test_two_machines_without_a_common_folder_go_on_as_if_nothing_had_been(world, tmp_path):
+    """Killed, and taken up again by the file that the first one alone has."""
+    settings = {"steps": STEPS, "snapshot_every": 2, "validate_every": 3, "bfloat16": False}
+    machines = [tmp_path / name for name in ("first", "second")]
+    for folder in machines:
+        folder.mkdir()
     whole, broken = (
-        replace(config, output=str(tmp_path / f"{name}-aviary")) for name in ("whole", "broken")
+        replace(world.distillation("kept", **settings), output=f"{name}-aviary")
+        for name in ("whole", "broken")
     )
-    assert [process.wait() for process in two_processes(whole, free_port())] == [0, 0]
-    running = two_processes(broken, free_port())
-    wait_for_steps(broken, 4, running)
+    assert [one.wait() for one in two_processes(whole, free_port(), machines)] == [0, 0]
+    running = two_processes(broken, free_port(), machines)
+    wait_for_steps(replace(broken, output=str(machines[0] / broken.output)), 4, running)
     for one in running:
         one.kill()
         one.wait()
-    assert (Path(broken.output) / KEPT).is_file()
-    assert [process.wait() for process in two_processes(broken, free_port())] == [0, 0]
-    files = [Path(one.output) / WEIGHTS for one in (whole, broken)]
-    assert losses(Path(broken.output)) == losses(Path(whole.output))
-    assert files[0].read_bytes() == files[1].read_bytes()
+    assert [(folder / broken.output / KEPT).is_file() for folder in machines] == [True, False]
+    assert [one.wait() for one in two_processes(broken, free_port(), machines)] == [0, 0]
+    first, other = (machines[0] / one.output for one in (whole, broken))
+    assert losses(other) == losses(first)
+    assert (first / WEIGHTS).read_bytes() == (other / WEIGHTS).read_bytes()
 
 
 def test_a_batch_that_ranks_cant_share_is_refused():

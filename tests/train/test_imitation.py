@@ -16,9 +16,10 @@ from train.distill import _anchors_of, distill, prepare  # noqa: E402
 from train.distillation.step import Distillation  # noqa: E402
 from train.ears.network import EarOutputs  # noqa: E402
 from train.ears.recipe import locate  # noqa: E402
-from train.engine.loop import Training, seed_everything  # noqa: E402
+from train.engine.loop import seed_everything  # noqa: E402
 from train.engine.ranks import ALONE  # noqa: E402
 from train.engine.resume import KEPT  # noqa: E402
+from train.engine.training import Training  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402

@@ -3,7 +3,7 @@ import math
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.nn.functional import normalize  # noqa: E402
+from torch.nn.functional import normalize, one_hot  # noqa: E402
 
 from edge.contract.taxonomy import Species, slug  # noqa: E402
 from train.config import LOSSES, DistillConfig  # noqa: E402
@@ -14,8 +14,10 @@ from train.distillation.losses import (  # noqa: E402
     embedding_distillation,
     hierarchical_softmax,
     info_nce,
+    multi_label_softmax,
     multi_positive,
     outlier_exposure,
+    shared_pull,
     soft_anchor_softmax,
 )
 from train.distillation.objective import make_objective  # noqa: E402
@@ -122,7 +124,8 @@ def test_hierarchical_softmax_equals_its_literal_form_and_forgives_a_congener(ca
 def test_a_config_chooses_the_objective(case, loss):
     embedding, anchors, labels = case
     config = DistillConfig(loss=loss, smoothing=0.1, pull=2.0)
-    found = make_objective(config, RELATED, torch.device("cpu"))(embedding, anchors, labels, SCALE)
+    targets = one_hot(labels, len(anchors)).float() if loss == "multi_label" else labels
+    found = make_objective(config, RELATED, torch.device("cpu"))(embedding, anchors, targets, SCALE)
     pull = 2 * anchor_pull(embedding, anchors, labels)
     targets = hierarchical_targets(RELATED, 0.1)
     expected = {
@@ -131,8 +134,24 @@ def test_a_config_chooses_the_objective(case, loss):
         + pull,
         "multi_positive": multi_positive(embedding, anchors, labels, SCALE),
         "info_nce": info_nce(embedding, anchors, labels, SCALE),
+        "multi_label": anchor_softmax(embedding, anchors, labels, SCALE, 0.1) + pull,
     }
     assert float(found) == pytest.approx(float(expected[loss]))
+
+
+def test_several_species_in_a_window_share_its_target(case):
+    """-sum_k q_k log softmax_k(s a.t), q uniform over those that are there; and their pull."""
+    embedding, anchors, _ = case
+    sets = [{0}, {0, 2}, {1, 2, 3}, {3}, {0, 1}, {2}]
+    shares = torch.tensor([[(k in heard) / len(heard) for k in range(4)] for heard in sets])
+    total, pull = 0.0, 0.0
+    for row, heard in zip(embedding, sets, strict=True):
+        logits = (SCALE * anchors @ row).tolist()
+        total -= sum(log_softmax(logits, k) / len(heard) for k in heard) / len(sets)
+        pull += (1 - sum(float(row @ anchors[k]) / len(heard) for k in heard)) / len(sets)
+    found = multi_label_softmax(embedding, anchors, shares, SCALE)
+    assert float(found) == pytest.approx(total, 1e-5)
+    assert float(shared_pull(embedding, anchors, shares)) == pytest.approx(pull, 1e-5)
 
 
 def test_info_nce_equals_its_literal_form(case):

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from train.measure import metrics
-from train.measure.baselines import ridge_map, unit, zero_shot_chain
+from train.measure.baselines import ridge_map, soft_zero_shot_chain, unit, zero_shot_chain
 from train.measure.metrics import average_precision, bootstrap, class_average, ranked_metrics
 
 
@@ -76,3 +78,14 @@ def test_zero_shot_chain_answers_with_the_nearest_species_anchor():
     texts, anchors = np.eye(3, dtype=np.float32), unit(np.arange(1, 7.0).reshape(3, 2))
     audio = np.array([[0.1, 0.9, 0.2], [0.7, 0.1, 0.1]], np.float32)
     assert np.array_equal(zero_shot_chain(audio, texts, anchors), anchors[[1, 0]])
+
+
+def test_the_soft_chain_weighs_anchors_by_the_belief_in_each_species():
+    texts, anchors = np.eye(3, dtype=np.float32), unit(np.arange(1, 7.0).reshape(3, 2))
+    audio = np.array([[0.1, 0.9, 0.2], [0.7, 0.1, 0.1]], np.float32)
+    for row, found in zip(audio, soft_zero_shot_chain(audio, texts, anchors, 5.0), strict=True):
+        beliefs = [math.exp(5 * value) for value in row.tolist()]
+        mean = sum(belief / sum(beliefs) * anchors[k] for k, belief in enumerate(beliefs))
+        assert found == pytest.approx(mean / math.hypot(*mean), abs=1e-6)
+    surest = soft_zero_shot_chain(audio, texts, anchors, 1e4)
+    assert np.allclose(surest, zero_shot_chain(audio, texts, anchors), atol=1e-6)

@@ -18,11 +18,14 @@ from torch import nn  # noqa: E402
 
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from tests.support.world import arguments, wait_for_steps  # noqa: E402
+from train.config import terms_of  # noqa: E402
 from train.distill import KEPT, distill  # noqa: E402
 from train.engine.journal import TENSORBOARD, open_log  # noqa: E402
-from train.engine.loop import LearningSchedule, fit  # noqa: E402
+from train.engine.loop import fit  # noqa: E402
 from train.engine.resume import Snapshots  # noqa: E402
+from train.engine.schedule import LearningSchedule  # noqa: E402
 from train.engine.stopping import EarlyStopping  # noqa: E402
+from train.engine.terms import Terms  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.model.checkpoint import WEIGHTS  # noqa: E402
 
@@ -75,8 +78,9 @@ def test_resume_refuses_another_training_and_a_damaged_file(world, tmp_path):
     kept.write_bytes(b"half a file")
     with pytest.raises(ConfigError, match=r"training\.pt: damaged"):
         distill(config)
-    torch.save({"settings": "others"}, kept)
-    with pytest.raises(ConfigError, match="other settings"):
+    settings = terms_of(replace(config, batch=10, temperature=0.1)).to_json()
+    torch.save({"settings": settings}, kept)
+    with pytest.raises(ConfigError, match=r"batch was 10 and is 20; temperature was 0\.1 and is"):
         distill(config)
 
 
@@ -182,7 +186,7 @@ def test_resume_remembers_the_best_weights_and_the_patience_left(tmp_path):
     whole, steps = validated(scores, SCHEDULE, patience=3)
     point, given = Point(), iter(scores)
     validation = EarlyStopping(lambda: next(given), 2, 3)
-    snapshots = Snapshots(tmp_path / KEPT, 1, "", ())
+    snapshots = Snapshots(tmp_path / KEPT, 1, Terms(), ())
 
     def crash() -> torch.Tensor:
         if len(steps_taken) == 7:

@@ -3,6 +3,9 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch.nn.modules.batchnorm import _BatchNorm  # noqa: E402
+from transformers import ClapAudioConfig  # noqa: E402
+
 from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from export.onnx import export  # noqa: E402
@@ -11,6 +14,7 @@ from train.distillation.step import ease  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.student import open_student  # noqa: E402
+from train.model.towers import ClapTower  # noqa: E402
 
 CNN = "cnn:mobilenetv3_small_050"
 
@@ -58,3 +62,15 @@ def test_only_a_share_of_the_gradient_reaches_the_tower():
     assert torch.equal(eased, features)
     eased.sum().backward()
     assert features.grad.tolist() == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_statistics_of_a_clap_stay_frozen_after_a_validation(shared):
+    """Several GPUs make SyncBatchNorm of BatchNorm2d, which is none of its subclasses."""
+    tower = ClapTower(ClapAudioConfig(spec_size=32, depths=[1], num_attention_heads=[1]))
+    if shared:
+        tower = torch.nn.SyncBatchNorm.convert_sync_batchnorm(tower)
+    tower.train().eval().train()
+    norms = [one for one in tower.modules() if isinstance(one, _BatchNorm)]
+    assert [one.training for one in norms] == [False]
+    assert tower.training

@@ -16,7 +16,8 @@ from edge.contract.arrays import Embeddings
 from gallery.data.dataset import Item
 from train.config import DistillConfig
 from train.distillation.losses import anchor_softmax
-from train.engine.loop import LearningSchedule, LogScale, fit, seed_everything
+from train.engine.loop import LogScale, fit, seed_everything
+from train.engine.schedule import LearningSchedule
 from train.measure.probe import fit_probe
 from train.measure.retrieval import LabelledEmbeddings, PooledEmbeddings
 from train.model.projection import make_projection

@@ -9,6 +9,8 @@ from edge.contract.errors import ConfigError, DatasetError
 from gallery.data.dataset import Dataset
 from train.config import DistillConfig
 from train.model.checkpoint import Checkpoint
+from train.model.layers import freeze_lowest
+from train.model.lora import adapt
 from train.model.student import Student, StudentInit
 
 _LOG = logging.getLogger(__name__)
@@ -57,14 +59,15 @@ def begin_student(
     """The student with the projection that is configured, or that of the run that it goes on from.
 
     Args:
-        config: `projection_names`, `projection_hidden`, `freeze_tower`.
+        config: its projection, and what of it rests, is adapted, and is kept in memory.
         start: its tower, or the run.
         species: ids.
         anchors: float32[species, dim], unit rows.
 
     Raises:
-        ConfigError: it is to tell names, and begins with no layer that does; or the run's
-            projection is another.
+        ConfigError: it is to tell names, and begins with no layer that does; the run's projection
+            is another; or its tower can't be adapted or frozen so.
+        MissingPackageError: what adapts it is not installed.
     """
     if config.projection_names and start.run is None:
         return start.naming_student(species, anchors, config.projection_hidden)
@@ -73,8 +76,14 @@ def begin_student(
         if start.run is None
         else _student_of(start.run, config)
     )
+    if config.lora_rank:
+        adapt(student.tower, config.lora_rank, config.lora_alpha)
+    if config.freeze_layers:
+        freeze_lowest(student.tower, student.tower.depths(), config.freeze_layers)
     if config.freeze_tower:
         student.freeze_tower()
+    if config.gradient_checkpointing:
+        student.tower.recompute()
     return student
 
 

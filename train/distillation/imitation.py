@@ -46,6 +46,8 @@ class Imitation(nn.Module):
         self._sampler = taught.sampler(input_spec, config.seed, device, ranks)
         self.licences = taught.licences
         """Of the recordings that are imitated."""
+        self.digest = taught.digest
+        """Tells what is imitated from other sounds."""
         self.hint = taught.loss(features, input_spec, learned, direct)
         self.to(device)
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from edge.contract.errors import ConfigError
 from train.engine.loop import mixed_precision
-from train.model.checkpoint import load_checkpoint
+from train.model.checkpoint import load_checkpoint, model_id
 from train.model.frontend import InputSpec
 from train.sound.features import fill
 
@@ -39,6 +39,8 @@ class LargeStudent(nn.Module):
                 f"large_student: {folder} hears {checkpoint.frontend}, this student "
                 f"{input_spec.frontend}; try frame_hop_samples={checkpoint.frontend.hop_samples}"
             )
+        self.digest = model_id(Path(folder))
+        """Tells its weights from others."""
         self._frames = checkpoint.input_spec.frames
         self.student = checkpoint.student.eval().requires_grad_(False)
 

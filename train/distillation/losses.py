@@ -61,6 +61,31 @@ def soft_anchor_softmax(
     return functional.kl_div(found, beliefs, reduction="batchmean")
 
 
+def multi_label_softmax(
+    embedding: Tensor, anchors: Tensor, shares: Tensor, scale: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """`anchor_softmax` of windows in which several species sing, each an equal share.
+
+    L = -sum_k q_k log softmax_k(s a.t), q_k = 1 / n for each of the n species in a window (Mahajan
+    et al. 2018, arXiv 1805.00932, section 2.2).
+
+    Args:
+        embedding: float32[batch, dim], unit rows.
+        anchors: float32[species, dim], unit rows, frozen.
+        shares: float32[batch, species], rows q sum to 1.
+        scale: inverse temperature s.
+        smoothing: label smoothing.
+    """
+    return functional.cross_entropy(
+        scale * embedding @ anchors.T, shares, label_smoothing=smoothing
+    )
+
+
+def shared_pull(embedding: Tensor, anchors: Tensor, shares: Tensor) -> Tensor:
+    """`anchor_pull` to all anchors of a window by their shares; shapes as above."""
+    return 1 - (embedding @ anchors.T * shares).sum(dim=1).mean()
+
+
 def anchor_pull(embedding: Tensor, anchors: Tensor, labels: Tensor) -> Tensor:
     """Mean of 1 - cos(a, t_y), the distance left to the own anchor.
 

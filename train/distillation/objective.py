@@ -13,12 +13,14 @@ from train.distillation.losses import (
     anchor_softmax,
     hierarchical_softmax,
     info_nce,
+    multi_label_softmax,
     multi_positive,
+    shared_pull,
 )
 from train.distillation.taxonomic_distance import hierarchical_targets
 
 Objective = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""Embeddings, anchors of all species, labels and scale to a loss; shapes as `anchor_softmax`."""
+"""Embeddings, anchors of all species, targets and scale to a loss; shapes as `anchor_softmax`."""
 
 
 def make_objective(
@@ -40,12 +42,19 @@ def make_objective(
     if config.loss == "hierarchical_softmax":
         targets = hierarchical_targets(species, config.smoothing).to(device)
         return _pulled(partial(hierarchical_softmax, targets=targets), config.pull)
+    if config.loss == "multi_label":
+        softmax = partial(multi_label_softmax, smoothing=config.smoothing)
+        return _pulled(softmax, config.pull, shared_pull)
     return _pulled(partial(anchor_softmax, smoothing=config.smoothing), config.pull)
 
 
-def _pulled(softmax: Objective, weight: float) -> Objective:
+def _pulled(
+    softmax: Objective,
+    weight: float,
+    pull: Callable[[Tensor, Tensor, Tensor], Tensor] = anchor_pull,
+) -> Objective:
     def objective(embedded: Tensor, texts: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
         value = softmax(embedded, texts, labels, scale)
-        return value + weight * anchor_pull(embedded, texts, labels)
+        return value + weight * pull(embedded, texts, labels)
 
     return objective

@@ -1,27 +1,33 @@
 """Plan of a distillation: its cost, before it is begun."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from gallery.data.corpora import open_dataset
-from gallery.teacher import load_teacher
+from gallery.data.dataset import Dataset, Item
+from gallery.teacher import Teacher, load_teacher
 from train.config import DistillConfig
 from train.distillation.beginning import begin_student, check_run
 from train.distillation.large_student import open_large_student
-from train.model.student import open_student
+from train.distillation.needs import measure_needs, windows_at_once
+from train.model.student import Student, StudentInit, open_student
 from train.sound.training_set import left_out
 
-_BYTES = 4
+_BACKGROUND = ("audio", "train", ("",))
 _BACKWARD = 3
 """Forward and backward take about three times the operations of forward alone."""
 
 
-def plan(config: DistillConfig) -> dict[str, str]:
-    """Parameters, operations, memory and steps; nothing is decoded, trained or written.
+def plan(config: DistillConfig, cache: Path) -> dict[str, str]:
+    """Parameters, operations, memory, disk and steps; nothing is decoded, trained or written.
+
+    Args:
+        config: everything about it.
+        cache: where log-mels are kept.
 
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
@@ -32,28 +38,41 @@ def plan(config: DistillConfig) -> dict[str, str]:
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
     check_run(config, start, teacher.space_id, dataset)
-    dim = teacher.embed_texts(["a bird"]).shape[1]
-    ids = dataset.taxonomy.ids
-    student = begin_student(config, start, ids, torch.zeros(len(ids), dim)).train()
+    student = first_student(config, start, teacher, dataset)
     input_spec = start.input_spec(config.window_s)
     window = torch.zeros(2, 1, input_spec.frames, start.spec.mel_bins)
-    taught_windows = config.taught if config.hint else 0
-    batch = config.batch + round(config.outliers * config.batch) + taught_windows
-    windows = batch * config.accumulate
+    windows = windows_at_once(config) * config.accumulate
     flops = count_flops(student, window) / len(window)
     large_student = open_large_student(config.large_student, teacher.space_id, input_spec)
     taught = count_flops(large_student, window) / len(window) if large_student else 0.0
-    kept = count_saved_bytes(student, window) / len(window)
     numbers = sum(parameter.numel() for parameter in student.parameters())
+    needs = measure_needs(
+        config, decoded(config, dataset), input_spec=input_spec, student=student, cache=cache
+    )
     return {
         "recordings": f"{recordings} of {len(species)} species",
         "parameters": f"{numbers / 1e6:.2f} M",
         "a window, forward": f"{flops / 1e9:.2f} GFLOP",
         "a step": f"{(_BACKWARD * flops + taught) * windows / 1e9:.0f} GFLOP, {windows} windows",
-        "weights and optimiser": _megabytes(_copies(config) * numbers * _BYTES),
-        "activations": f"{_megabytes(kept * batch)} in float32",
+        **needs.lines(),
         "steps": f"{config.steps}, {_epochs(config, recordings):.1f} windows a recording",
     }
+
+
+def first_student(
+    config: DistillConfig, start: StudentInit, teacher: Teacher, dataset: Dataset
+) -> Student:
+    """The student as it begins, without anchors, to be measured."""
+    ids, dim = dataset.taxonomy.ids, teacher.embed_texts(["a bird"]).shape[1]
+    return begin_student(config, start, ids, torch.zeros(len(ids), dim)).train()
+
+
+def decoded(config: DistillConfig, dataset: Dataset) -> list[Item]:
+    """Recordings that a distillation decodes: of species that it learns, and without a bird."""
+    species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
+    extra = [open_dataset(config.extra_backgrounds)] if config.extra_backgrounds else []
+    background = [item for source in (dataset, *extra) for item in source.select(*_BACKGROUND)]
+    return [*dataset.select("audio", "train", species), *background]
 
 
 def to_text(lines: Mapping[str, str]) -> str:
@@ -69,31 +88,5 @@ def count_flops(model: nn.Module, inputs: Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def count_saved_bytes(model: nn.Module, inputs: Tensor) -> int:
-    """Bytes that a forward pass keeps for the backward pass, parameters aside."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    sizes: dict[int, int] = {}
-
-    def note(saved: Tensor) -> Tensor:
-        storage = saved.untyped_storage()
-        if storage.data_ptr() not in own:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return saved
-
-    with saved_tensors_hooks(note, lambda saved: saved):
-        output = model(inputs)
-    del output
-    return sum(sizes.values())
-
-
-def _copies(config: DistillConfig) -> int:
-    """Weight, gradient and two moments of AdamW, and the moving average."""
-    return 4 + bool(config.ema)
-
-
 def _epochs(config: DistillConfig, recordings: int) -> float:
     return config.steps * config.batch * config.accumulate / max(recordings, 1)
-
-
-def _megabytes(count: float) -> str:
-    return f"{count / 2**20:.0f} MiB"

@@ -5,10 +5,12 @@ from torch import Tensor
 
 from edge.contract.arrays import Embeddings
 from train.config import DistillConfig
+from train.distillation.grad_cache import cached, in_parts
 from train.distillation.imitation import Imitation
 from train.distillation.large_student import LargeStudent
 from train.distillation.losses import embedding_distillation, outlier_exposure
 from train.distillation.objective import make_objective
+from train.distillation.targets import make_targets
 from train.engine.loop import LogScale, choose_device, mixed_precision
 from train.engine.ranks import Ranks
 from train.model.student import Student
@@ -50,6 +52,7 @@ class Distillation:
         self._sampler = sounds.sampler(frames, config, self._device, ranks)
         self._templates = torch.Generator().manual_seed(config.seed)
         self._objective = make_objective(config, sounds.species, self._device)
+        self._targets = make_targets(config, sounds)
         self._outliers = ranks.world * round(config.outliers * config.batch / ranks.world)
         ranks.check("batch", config.batch)
         if config.compile:
@@ -59,6 +62,11 @@ class Distillation:
     def modules(self) -> tuple[torch.nn.Module, ...]:
         """Modules that learn."""
         return self._student, self._scale, *([self._imitation] if self._imitation else [])
+
+    @property
+    def rates(self) -> dict[torch.nn.Parameter, float]:
+        """Shares of the learning rate, of parameters that have not all of it."""
+        return self._student.rates(self._config.layer_decay)
 
     @property
     def generators(self) -> tuple[torch.Generator, ...]:
@@ -76,7 +84,7 @@ class Distillation:
         features, embedded = self._hear(log_mel, len(own))
         birds = len(batch.labels)
         texts = self._bank[int(torch.randint(len(self._bank), (), generator=self._templates))]
-        labels = self._ranks.gather(batch.labels.to(self._device))
+        labels = self._ranks.gather(self._targets(batch).to(self._device))
         value = self._objective(self._ranks.gather(embedded[:birds]), texts, labels, self._scale())
         if self._imitation and taught:
             value = value + self._imitation.loss(
@@ -88,7 +96,7 @@ class Distillation:
             )
         if self._large_student:
             value = value + config.large_student_weight * embedding_distillation(
-                embedded, self._large_student(log_mel)
+                embedded, in_parts(self._large_student, log_mel, config.cached_windows)
             )
         if outliers is not None:
             quiet = self._ranks.gather(embedded[birds : len(own)])
@@ -97,9 +105,9 @@ class Distillation:
 
     def _hear(self, log_mel: Tensor, eased: int) -> tuple[Tensor, Tensor]:
         """Features and embeddings; the gradient of the first windows is eased."""
-        half = self._config.bfloat16
-        with mixed_precision(self._device, self._student.tower.depthwise, half):
-            features = self._student.features(log_mel)
+        config, depthwise = self._config, self._student.tower.depthwise
+        with mixed_precision(self._device, depthwise, config.bfloat16, config.float16):
+            features = cached(self._student.features, log_mel, config.cached_windows)
             first = ease(features[:eased], self._config.tower_share)
             embedded = self._student.project(torch.cat([first, features[eased:]]))
         return features, embedded.float()

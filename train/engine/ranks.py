@@ -7,7 +7,7 @@ takes a few milliseconds, and gradients may be accumulated and compiled without 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +83,32 @@ class Ranks:
         things: list[Any] = [None] * self.world
         distributed.all_gather_object(things, thing)
         return things
+
+    def from_first(self, thing: Any) -> Any:
+        """The first rank's, on all of them; they need no folder in common."""
+        if self.world == 1:
+            return thing
+        things = [thing if self.first else None]
+        distributed.broadcast_object_list(things)
+        return things[0]
+
+    def check_alike(self, digests: Mapping[str, str]) -> None:
+        """Refuse to learn together from what is not the same everywhere.
+
+        Args:
+            digests: of what this rank learns from, by the setting that names it.
+
+        Raises:
+            ConfigError: names the settings, and the first rank that has another.
+        """
+        first, *others = self.collect(dict(digests))
+        for rank, other in enumerate(others, start=1):
+            if other != first:
+                names = [name for name in first if first[name] != other.get(name)]
+                raise ConfigError(
+                    f"{', '.join(names)}: rank {rank} has others than rank 0; give every machine "
+                    "the same files and settings"
+                )
 
     def share(self, module: nn.Module) -> None:
         """Make a module one of all ranks: the first one's weights, and BatchNorm over all windows.

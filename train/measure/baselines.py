@@ -25,6 +25,20 @@ def zero_shot_chain(audio: Embeddings, texts: Embeddings, anchors: Embeddings) -
     return chosen
 
 
+def soft_zero_shot_chain(
+    audio: Embeddings, texts: Embeddings, anchors: Embeddings, scale: float
+) -> Embeddings:
+    """The chain of every species at once: anchors weighted by the belief in each.
+
+    sum_k softmax_k(s a.t) of the teacher's anchor of k, unit length: ConSE's convex combination
+    (Norouzi et al. 2014, arXiv 1312.5650, equation 3) over all names. Arguments as
+    `zero_shot_chain`, and the CLAP's own inverse temperature s.
+    """
+    logits = scale * audio @ texts.T
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return unit((weights / weights.sum(axis=1, keepdims=True)) @ anchors)
+
+
 def ridge_map(texts: Embeddings, anchors: Embeddings, strength: float = 1e-2) -> Embeddings:
     """Linear map W from the student's text space to the teacher's: min |TW - A|^2 + s|W|^2.
 

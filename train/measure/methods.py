@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from edge.contract.arrays import Embeddings
 from edge.contract.taxonomy import Species
-from train.measure.baselines import mlp_map, ridge_map, unit, zero_shot_chain
+from train.measure.baselines import mlp_map, ridge_map, soft_zero_shot_chain, unit, zero_shot_chain
 from train.model.checkpoint import Checkpoint
 from train.model.clap import load_clap
 from train.model.student import embed_log_mels
@@ -80,6 +80,11 @@ class OwnSpace:
         device = next(checkpoint.student.parameters()).device
         return cls(clap.to(device), processor.tokenizer)
 
+    @property
+    def scale(self) -> float:
+        """Inverse temperature that it learned, of sounds among texts."""
+        return float(self.clap.logit_scale_a.exp())
+
     def embed(self, log_mels: Sequence[Tensor]) -> Embeddings:
         """float32[windows, student_dim], unit rows."""
         return embed_log_mels(_ClapAudio(self.clap), log_mels).numpy()
@@ -102,6 +107,9 @@ def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: TextSets) -> dict
     choice = unit(own.read(names.choice.species).mean(axis=0))
     return {
         "zero-shot chain": zero_shot_chain(audio, choice, names.choice.anchors),
+        "soft zero-shot chain": soft_zero_shot_chain(
+            audio, choice, names.choice.anchors, scale=own.scale
+        ),
         "ridge map": unit(audio @ ridge_map(texts, anchors)),
         "MLP map": mlp_map(texts, anchors)(audio),
     }

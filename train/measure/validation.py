@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.errors import DatasetError
-from gallery.data.dataset import Dataset
+from gallery.data.dataset import Dataset, Item
 from train.measure.metrics import average_precision, class_average
 from train.measure.recordings import load_recordings
 from train.measure.retrieval import PooledEmbeddings, matches
@@ -14,6 +14,21 @@ from train.model.checkpoint import Checkpoint
 from train.model.student import embed_log_mels
 
 SPLIT = "validation"
+
+
+def validation_items(dataset: Dataset) -> list[Item]:
+    """Recordings to validate with.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    items = dataset.select("audio", SPLIT, dataset.taxonomy.ids)
+    if not items:
+        raise DatasetError(
+            f"{dataset.path}: no recordings in split {SPLIT!r} to validate with; give some, or "
+            "train without: validate_every=0"
+        )
+    return items
 
 
 def name_retrieval(checkpoint: Checkpoint, dataset: Dataset, cache: Path) -> Callable[[], float]:
@@ -27,13 +42,7 @@ def name_retrieval(checkpoint: Checkpoint, dataset: Dataset, cache: Path) -> Cal
     Raises:
         DatasetError: there is no such split, or nothing in it is readable.
     """
-    ids = np.array(dataset.taxonomy.ids)
-    items = dataset.select("audio", SPLIT, dataset.taxonomy.ids)
-    if not items:
-        raise DatasetError(
-            f"{dataset.path}: no recordings in split {SPLIT!r} to validate with; give some, or "
-            "train without: validate_every=0"
-        )
+    ids, items = np.array(dataset.taxonomy.ids), validation_items(dataset)
     recordings = load_recordings(items, checkpoint.input_spec, cache)
     relevant = matches(recordings.species, ids)
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from train.model.layers import depths_of, recompute
+
 INHERITED = "inherited"
 _RANGE_DB = -70.0
 _POWER = 0.2
@@ -64,6 +66,15 @@ class InheritedTower(nn.Module):
         for block in self.blocks:
             assert isinstance(block, InvertedResidual)
             yield block
+
+    def depths(self) -> dict[str, int]:
+        """Layer of each parameter by name, 0 the lowest."""
+        layers = [(self.stem, self.pooled), *((block,) for block in self.each_block())]
+        return {**depths_of(self, layers), "scales": 0, "floors": 0}
+
+    def recompute(self) -> None:
+        """Keep only what goes into a block for the backward pass."""
+        recompute(self.each_block())
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, hidden], none below 0."""

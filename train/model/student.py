@@ -17,6 +17,7 @@ from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMel, LogMelSpec
+from train.model.layers import rates_by_depth, rest
 from train.model.projection import NamesProjection, make_projection
 
 if TYPE_CHECKING:
@@ -53,20 +54,32 @@ class Student(nn.Module):
         self.tower, self.hidden = make_tower(audio_config)
         self.projection_hidden, self.projection_names = projection_hidden, projection_names
         self.projection = make_projection(self.hidden, dim, projection_hidden, projection_names)
-        self._frozen = False
 
     def freeze_tower(self) -> None:
         """Let only the projection learn."""
-        self._frozen = True
         self.tower.requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Student":
-        """As a module does; a frozen tower hears as it will when in use."""
+        """As a module does; what is frozen in the tower hears as it will when in use."""
         super().train(mode)
-        if self._frozen:
-            self.tower.eval()
+        rest(self.tower)
         return self
+
+    @property
+    def shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of its weights: tell its kind from others, whatever they hold."""
+        return [(name, tuple(weight.shape)) for name, weight in self.state_dict().items()]
+
+    def rates(self, decay: float) -> dict[nn.Parameter, float]:
+        """Shares of the learning rate by the tower's layers; none are told if all are alike.
+
+        Args:
+            decay: of a layer below another.
+        """
+        if decay == 1:
+            return {}
+        return rates_by_depth(self.tower, self.tower.depths(), decay)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """float32[batch, 1, frames, mel_bins] -> float32[batch, dim], unit rows."""

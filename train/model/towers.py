@@ -4,12 +4,15 @@ from typing import Any
 
 import timm
 import torch
+from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import ClapAudioConfig, ClapAudioModel
 
-from edge.contract.errors import DatasetError
+from edge.contract.errors import ConfigError, DatasetError
 from train.model.inherited import INHERITED, InheritedTower
+from train.model.layers import depths_of, recompute
 
 _CNN = "cnn"
 _RANGE_DB = -70.0
@@ -27,11 +30,29 @@ class ClapTower(ClapAudioModel):  # type: ignore[no-untyped-call]
         pooled: Tensor = super().forward(input_features=log_mel).pooler_output
         return pooled
 
+    def layers(self) -> list[tuple[nn.Module, ...]]:
+        """The patches, then its blocks from below, the last of a stage with what narrows it."""
+        encoder: Any = self.audio_encoder
+        found: list[tuple[nn.Module, ...]] = [(encoder.batch_norm, encoder.patch_embed)]
+        for stage in encoder.layers:
+            *blocks, last = stage.blocks
+            found += [(block,) for block in blocks]
+            found.append((last, stage.downsample) if stage.downsample is not None else (last,))
+        return found
+
+    def depths(self) -> dict[str, int]:
+        """Layer of each parameter by name, 0 the lowest."""
+        return depths_of(self, self.layers())
+
+    def recompute(self) -> None:
+        """Keep only what goes into a block for the backward pass."""
+        recompute(modules[0] for modules in self.layers()[1:])
+
     def train(self, mode: bool = True) -> "ClapTower":
         """Train, but keep BatchNorm's statistics as pretrained: batches here may be small."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, _BatchNorm):  # SyncBatchNorm, too, which several GPUs make of it
                 module.eval()
         return self
 
@@ -83,6 +104,24 @@ class CnnTower(nn.Module):
             features: Tensor = self.cnn(_relative(log_mel))
             return features
         return averaged(self.local(self.cnn.forward_features(_relative(log_mel))))
+
+    def depths(self) -> dict[str, int]:
+        """Layer of each parameter by name, as timm has it, 0 the lowest."""
+        layers = group_parameters(self.cnn, self.cnn.group_matcher(coarse=False), reverse=True)
+        found = {f"cnn.{name}": int(depth) for name, depth in layers.items()}
+        above = max(found.values()) + 1
+        return {name: found.get(name, above) for name, _ in self.named_parameters()}
+
+    def recompute(self) -> None:
+        """Keep only what goes into a stage; BatchNorm hears each window twice then.
+
+        Raises:
+            ConfigError: timm can't do so with this one.
+        """
+        try:
+            self.cnn.set_grad_checkpointing()
+        except (AssertionError, AttributeError) as error:
+            raise ConfigError("gradient_checkpointing: not with this CNN of timm's") from error
 
     def maps(self, log_mel: Tensor, count: int) -> list[Tensor]:
         """Maps of its last stages, and the local features before they are averaged.

@@ -13,7 +13,8 @@ from edge.contract.taxonomy import Species
 from gallery.data.dataset import Dataset
 from train.config import PretrainConfig
 from train.distillation.losses import multi_positive
-from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
+from train.engine.loop import LogScale, choose_device, fit, mixed_precision
+from train.engine.schedule import LearningSchedule
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import open_student

@@ -5,7 +5,6 @@ It learns what a network that heard far more recordings makes of every sound: it
 layers. It sees no text and no label.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gallery.data.dataset import Dataset
-from train.config import PretrainConfig, to_dict
-from train.engine.loop import LearningSchedule, choose_device, fit, mixed_precision
+from train.config import PretrainConfig, terms_of
+from train.engine.loop import choose_device, fit, mixed_precision
 from train.engine.ranks import ALONE, Ranks
-from train.engine.resume import KEPT, Snapshots
+from train.engine.resume import KEPT, Snapshots, check_kept
+from train.engine.schedule import LearningSchedule
+from train.engine.terms import digest
 from train.model.student import CNN, LabelLayer, open_student
 from train.model.towers import CnnTower, averaged
 from train.pretraining.map_distillation import make_map_loss
@@ -132,6 +133,8 @@ def pretrain_backbone(
         DatasetError: there are no readable training recordings.
     """
     ranks.check("audio_batch", config.audio_batch)
+    if config.snapshot_every:
+        check_kept(output / KEPT, terms_of(config), ranks)
     name = config.init or CNN + config.cnn
     start = open_student(name, config.frontend, config.local_features)
     sounds = load_sounds(dataset, start.spec, cache, config.held_out)
@@ -159,10 +162,12 @@ def pretrain_backbone(
     ).to(device)
     learning.train()
     ranks.share(learning)
+    content = {**sounds.digests, "hint": taught.digest, "init": digest(student.shapes)}
+    ranks.check_alike(content)
     snapshots = Snapshots(
         file=output / KEPT,
         every=config.snapshot_every,
-        settings=json.dumps(to_dict(config), sort_keys=True),
+        terms=terms_of(config, content),
         generators=(sampler.generator,),
         ranks=ranks,
     )
@@ -188,4 +193,5 @@ def pretrain_backbone(
     begun = replace(start, weights=weights, hint=hint, classifier=learning.classifier)
     begun.save(folder)
     sounds.write_seen(folder, config.init)
+    snapshots.done()
     return folder

@@ -19,7 +19,8 @@ from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
 from train.distillation.losses import multi_positive
-from train.engine.loop import LearningSchedule, LogScale, choose_device, fit, mixed_precision
+from train.engine.loop import LogScale, choose_device, fit, mixed_precision
+from train.engine.schedule import LearningSchedule
 
 TEXT_TOWER = {"context_length": 64, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 _STATISTICS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}

@@ -19,7 +19,8 @@ from gallery.data.dataset import Dataset
 from gallery.records import read_pictures
 from train.config import PretrainConfig
 from train.distillation.losses import multi_positive
-from train.engine.loop import LearningSchedule, LogScale, choose_device, fit
+from train.engine.loop import LogScale, choose_device, fit
+from train.engine.schedule import LearningSchedule
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip, tokenize
 
 _SIZE = 224

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from edge.contract.arrays import Array
 from edge.contract.errors import AudioError
 from gallery.data.dataset import Item
+from train.engine.progress import progress
 from train.sound.cores import over_cores
 from train.sound.shards import Shards, ShardWriter
 
@@ -86,7 +85,7 @@ def file_key(path: Path) -> str:
 
 def _fill(writer: ShardWriter, missing: dict[str, Item], job: Job, title: str) -> None:
     with over_cores(job, len(missing)) as over:
-        found = tqdm(over(missing.values()), title, len(missing), disable=None)
+        found = progress(over(missing.values()), title, len(missing))
         for n, (key, array) in enumerate(zip(missing, found, strict=True), start=1):
             if array.problem:
                 _LOG.warning("%s; skipped", array.problem)

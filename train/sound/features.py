@@ -28,11 +28,15 @@ def load_features(items: Sequence[Item], spec: LogMelSpec, cache: Path) -> list[
     Raises:
         DatasetError: not one item is readable.
     """
-    folder = cache / f"log-mels-{hashlib.sha256(repr(spec).encode()).hexdigest()[:8]}"
-    arrays = load_each(items, folder, LogMels(spec))
+    arrays = load_each(items, features_folder(spec, cache), LogMels(spec))
     features = [None if array is None else torch.from_numpy(array) for array in arrays]
     _report_unreadable(items, features)
     return features
+
+
+def features_folder(spec: LogMelSpec, cache: Path) -> Path:
+    """Folder of the cache that log-mels of a front end lie in."""
+    return cache / f"log-mels-{hashlib.sha256(repr(spec).encode()).hexdigest()[:8]}"
 
 
 class LogMels:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from train.sound.features import FLOOR_DB, crop
 
-_SHARE = 0.5
+SHARE = 0.5
 """Of a GPU's free memory: what log-mels may take before training has begun."""
 
 
@@ -78,4 +78,4 @@ def fits(log_mels: Sequence[Tensor], device: torch.device) -> bool:
     if device.type != "cuda" or not log_mels:
         return False
     wanted = sum(log_mel.nbytes for log_mel in log_mels)
-    return wanted < _SHARE * torch.cuda.mem_get_info(device)[0]
+    return wanted < SHARE * torch.cuda.mem_get_info(device)[0]

@@ -14,11 +14,11 @@ import torch
 from filelock import FileLock
 from numpy.lib.format import open_memmap
 from torch import Tensor
-from tqdm import tqdm
 
 from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
 from gallery.data.dataset import Item
+from train.engine.progress import progress
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import contents, load_each
 from train.sound.cores import over_cores
@@ -128,7 +128,7 @@ def _make(mixing: "Mixing", folder: Path) -> None:
     left = [number for number in parts if not (folder / f"{_DONE}{number}").exists()]
     _allocate(mixing, folder)
     with over_cores(Filing(mixing, folder), len(left), slow=True) as over:
-        for _ in tqdm(over(left), "mixtures", len(left), disable=None):
+        for _ in progress(over(left), "mixtures", len(left)):
             pass
 
 

@@ -47,6 +47,8 @@ class Batch(NamedTuple):
     recordings: Tensor
     starts: Tensor
     """int64[batch], first frame of each window in its recording."""
+    mixed: Tensor
+    """int64[batch], recording that sings along; -1 where none does."""
 
 
 class WindowSampler:
@@ -105,7 +107,7 @@ class WindowSampler:
         recordings = self._by_label[self._place(chosen, numbers[0])]
         starts = self._starts(self._clips, recordings, numbers[1])
         windows, how = self._clips.cut(recordings, starts, self._frames), self._augmentation
-        self._mix(
+        mixed = self._mix(
             windows,
             clips=self._clips,
             probability=how.mix,
@@ -121,7 +123,13 @@ class WindowSampler:
         )
         self._shift(windows, numbers[10])
         windows = self._mask(windows, numbers[11:16])
-        return Batch(windows[:, None], self._labels[chosen], recordings, starts)
+        return Batch(
+            log_mel=windows[:, None],
+            labels=self._labels[chosen],
+            recordings=recordings,
+            starts=starts,
+            mixed=mixed,
+        )
 
     def outliers(self, size: int) -> Tensor | None:
         """float32[size, 1, frames, mel_bins] of background alone; None if there is none."""
@@ -171,11 +179,16 @@ class WindowSampler:
         probability: float,
         levels_db: tuple[float, float],
         numbers: Tensor,
-    ) -> None:
-        """Add the power of others, in place, to as many windows as the probability says."""
+    ) -> Tensor:
+        """Add the power of others, in place, to as many windows as the probability says.
+
+        Returns:
+            int64[batch], which was added; -1 where none was.
+        """
+        mixed = torch.full((len(windows),), -1)
         rows = (numbers[0] < probability).nonzero()[:, 0]
         if not len(rows) or not len(clips):
-            return
+            return mixed
         _, which, where, levels = numbers[:, rows]
         at = rows.to(windows.device)
         power = to_power(windows[at])
@@ -183,6 +196,8 @@ class WindowSampler:
         relative = 10 ** (_between(levels_db, levels).to(power) / 10)
         scale = relative * power.mean(dim=(1, 2)) / added.mean(dim=(1, 2)).clamp(min=1e-10)
         windows[at] = to_decibels(power + added * scale[:, None, None])
+        mixed[rows] = _below(len(clips), which)
+        return mixed
 
     def _shift(self, windows: Tensor, numbers: Tensor) -> None:
         gain_db = self._augmentation.gain_db

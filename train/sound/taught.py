@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +14,9 @@ from edge.contract.taxonomy import read_names
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import UNLABELLED, Dataset, Item
 from train.config import HeardConfig
+from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
+from train.engine.terms import digest
 from train.model.frontend import InputSpec, LogMelSpec
 from train.sound.draws import Draws, make_draws
 from train.sound.features import load_features
@@ -48,6 +51,12 @@ class TaughtSounds:
     """Length of the network's window."""
     licences: tuple[str, ...]
     """Of the recordings, each once."""
+
+    @property
+    def digest(self) -> str:
+        """Tells these sounds, and how they are drawn, from others."""
+        lengths = np.array([len(log_mel) for log_mel in self.log_mels])
+        return digest(self.labels, lengths, self.draws.kinds.numpy())
 
     def shared(self, species: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Species that both name: int64[n], places among the species, and among the labels.
@@ -106,6 +115,19 @@ class TaughtSounds:
             shares=self.draws.shares,
             chances=self.draws.chances,
         )
+
+
+def check_taught(config: HeardConfig) -> None:
+    """Refuse an ear, names or rehearsed sounds that aren't there, before anything is decoded.
+
+    Raises:
+        BirdlistenError: says which, and what to do.
+    """
+    locate(config.hint)
+    if config.favoured:
+        read_names(Path(config.favoured))
+    if config.rehearsed:
+        open_dataset(config.rehearsed)
 
 
 def load_taught(

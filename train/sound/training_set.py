@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from edge.contract.arrays import Places
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
 from gallery.data.corpora import open_dataset
@@ -15,6 +17,7 @@ from gallery.data.dataset import Dataset, Item
 from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
+from train.engine.terms import digest
 from train.model.checkpoint import META, read_seen
 from train.model.frontend import InputSpec, LogMelSpec
 from train.sound.corpus_draws import corpus_draws
@@ -40,6 +43,13 @@ class TrainingSet:
     labels: tuple[int, ...]
     background: tuple[Tensor, ...]
     """Log-mels of recordings without a bird."""
+    also: tuple[tuple[int, ...], ...] = ()
+    """Labels of others that are heard in each recording; empty if there is none anywhere."""
+
+    @property
+    def others(self) -> tuple[tuple[int, ...], ...]:
+        """Labels of others, of every recording."""
+        return self.also or ((),) * len(self.labels)
 
     @property
     def seen_species(self) -> tuple[str, ...]:
@@ -52,6 +62,15 @@ class TrainingSet:
     def licences(self) -> tuple[str, ...]:
         """Licences of the recordings, each once."""
         return tuple(sorted({item.licence for item in self.items}))
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Tells these recordings from others, by the settings that name them."""
+        ids = [species.species_id for species in self.species]
+        return {
+            "data": digest(ids, np.array(self.labels), _lengths(self.features)),
+            "extra_backgrounds": digest(_lengths(self.background)),
+        }
 
     def seen_with(self, *before: str) -> tuple[str, ...]:
         """Ids of the species heard here, or by the models that a training began as, sorted."""
@@ -81,7 +100,11 @@ class TrainingSet:
                 gain_db=config.gain_db,
                 mix=config.mix,
                 background=config.background_prob,
-                background_db=(-20.0, config.background_db),
+                mix_db=(config.least_db, config.mix_db),
+                background_db=(config.least_db, config.background_db),
+                mask=config.mask,
+                mask_frames=config.mask_frames,
+                mask_bins=config.mask_bins,
             ),
             seed=config.seed,
             weight=config.species_weight,
@@ -138,7 +161,7 @@ def load_sounds(
     items = dataset.select("audio", split, wanted)
     recorded = {item.species_id for item in items}
     species = tuple(bird for bird in dataset.taxonomy.species if bird.species_id in recorded)
-    ids = [bird.species_id for bird in species]
+    place = {bird.species_id: n for n, bird in enumerate(species)}
     if not items:
         raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
     features = load_features(items, spec, cache)
@@ -151,7 +174,8 @@ def load_sounds(
         species=species,
         items=tuple(item for item, _ in good),
         features=tuple(log_mel for _, log_mel in good),
-        labels=tuple(ids.index(item.species_id) for item, _ in good),
+        labels=tuple(place[item.species_id] for item, _ in good),
+        also=tuple(tuple(place[name] for name in item.also if name in place) for item, _ in good),
         background=tuple(
             log_mel
             for source in (dataset, background)
@@ -225,6 +249,10 @@ def heard_by(student: str) -> list[str]:
         return read_seen(Path(student))
     note = Path(student) / SEEN
     return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
+
+
+def _lengths(log_mels: Sequence[Tensor]) -> Places:
+    return np.array([len(log_mel) for log_mel in log_mels])
 
 
 def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:
