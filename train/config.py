@@ -36,6 +36,8 @@ class HeardConfig:
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
     window_s: float = 2.5
+    longest_s: float = 0.0
+    """Seconds that are kept of a longer recording, in sections spread over it; 0: all of it."""
     frame_hop_samples: int = 480
     mel_bins: int = 64
     """Of a CNN's log-mel, at 48 kHz; a pretrained CLAP's tower holds 256 frames."""
@@ -81,7 +83,7 @@ class HeardConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         _check_positive(self, ("window_s", "frame_hop_samples", "mel_bins", "rehearsed_mixtures"))
-        _check_count(self, ("mixtures",))
+        _check_count(self, ("mixtures", "longest_s"))
         _check_share(self, _SHARES)
 
 
@@ -126,7 +128,7 @@ class PretrainConfig(HeardConfig):
         super().__post_init__()
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
         free = (
-            *("seed", "species_weight", "snapshot_every", "background_db", "gain_db"),
+            *("seed", "species_weight", "snapshot_every", "background_db", "gain_db", "longest_s"),
             *("map_weight", "local_features", "audio_weight_decay", "audio_ema", *_SHARES),
         )
         _check_positive(self, [name for name in numbers if name not in free])

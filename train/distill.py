@@ -38,7 +38,7 @@ from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
 from train.sound.taught import TaughtSounds, load_taught
-from train.sound.training_set import TrainingSet, check_unheard, left_out, load_sounds
+from train.sound.training_set import TrainingSet, check_unheard, cut_by, left_out, load_sounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     large_student = open_large_student(
         config.large_student, parts.teacher.space_id, parts.input_spec
     )
-    validation = _validation(config, checkpoint, dataset)
+    validation = _validation(config, checkpoint, dataset, ranks)
     output.mkdir(parents=True, exist_ok=True)
     distillation = Distillation(
         student=parts.student,
@@ -113,6 +113,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         CACHE,
         left_out(config.species, config.held_out, dataset),
         background=open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None,
+        cut=cut_by(config),
     )
     taught = _taught(config, dataset, sounds=sounds, spec=start.spec)
     seed_everything(config.seed)
@@ -175,11 +176,11 @@ def _output(config: DistillConfig, dataset: Dataset) -> Path:
 
 
 def _validation(
-    config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset
+    config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset, ranks: Ranks
 ) -> EarlyStopping | None:
     if not config.validate_every:
         return None
-    score = name_retrieval(checkpoint, dataset, CACHE)
+    score = name_retrieval(checkpoint, dataset, CACHE, ranks)
     return EarlyStopping(score, config.validate_every, config.patience)
 
 

@@ -34,6 +34,14 @@ class Item:
     """What somebody wrote about it."""
     part: str = ""
     """Which of a corpus' sets it is in, if there are several."""
+    begin_s: float = 0.0
+    end_s: float | None = None
+    """Of a part of the recording that the item is; None: to the end."""
+
+    @property
+    def is_whole(self) -> bool:
+        """The item is all of its file."""
+        return not self.begin_s and self.end_s is None
 
     @property
     def species(self) -> frozenset[str]:

@@ -1,8 +1,9 @@
 """The recordings of one split as log-mels, with their species."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,14 +16,18 @@ from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import CNN
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss, NoHint
 from train.sound.hints import load_embeddings
 from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler
+from train.sound.section import sections, shares
 
 SEEN = "heard.json"
 """Beside a pretrained student: the species of its training."""
+_SECTION = 2
+"""Windows that a section of a long recording is long, so that each can be cut in many ways."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +37,17 @@ class TrainingSet:
     species: tuple[Species, ...]
     """What the labels index: those that have a recording here."""
     items: tuple[Item, ...]
-    features: tuple[Tensor, ...]
+    features: Sequence[Tensor]
     """float16[frames, mel_bins] a recording."""
     labels: tuple[int, ...]
-    background: tuple[Tensor, ...]
+    background: Sequence[Tensor]
     """Log-mels of recordings without a bird."""
 
     @property
     def seen_species(self) -> tuple[str, ...]:
         """Ids of the species that have a readable recording."""
-        return tuple(
-            species.species_id for n, species in enumerate(self.species) if n in self.labels
-        )
+        labels = set(self.labels)
+        return tuple(species.species_id for n, species in enumerate(self.species) if n in labels)
 
     @property
     def licences(self) -> tuple[str, ...]:
@@ -82,6 +86,7 @@ class TrainingSet:
             seed=config.seed,
             weight=config.species_weight,
             ranks=ranks,
+            chances=torch.tensor(shares(self.items), dtype=torch.float64),
         )
 
     def hint(
@@ -113,6 +118,7 @@ def load_sounds(
     held_out: Sequence[str] = (),
     split: str = "train",
     background: Dataset | None = None,
+    cut: Callable[[Sequence[Item]], Sequence[Item]] = list,
 ) -> TrainingSet:
     """Load a split's recordings of all species but the held-out ones.
 
@@ -123,6 +129,7 @@ def load_sounds(
         held_out: ids of species to leave out.
         split: `train` or another.
         background: more background.
+        cut: what is taken of the recordings; see `cut_by`.
 
     Raises:
         DatasetError: none is readable, or a held-out species is unknown.
@@ -135,24 +142,22 @@ def load_sounds(
     ids = [bird.species_id for bird in species]
     if not items:
         raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
-    features = load_features(items, spec, cache)
-    good = [
-        (item, log_mel)
-        for item, log_mel in zip(items, features, strict=True)
-        if log_mel is not None
-    ]
+    readable, features = load_features(cut(items), spec, cache)
+    place = {species_id: n for n, species_id in enumerate(ids)}
+    sources = [source for source in (dataset, background) if source is not None]
+    quiet = [_background(source, spec, cache, split=split, cut=cut) for source in sources]
     return TrainingSet(
         species=species,
-        items=tuple(item for item, _ in good),
-        features=tuple(log_mel for _, log_mel in good),
-        labels=tuple(ids.index(item.species_id) for item, _ in good),
-        background=tuple(
-            log_mel
-            for source in (dataset, background)
-            if source is not None
-            for log_mel in _background(source, spec, cache, split)
-        ),
+        items=tuple(readable),
+        features=features,
+        labels=tuple(place[item.species_id] for item in readable),
+        background=quiet[0] if len(quiet) == 1 else [log_mel for part in quiet for log_mel in part],
     )
+
+
+def cut_by(config: HeardConfig) -> Callable[[Sequence[Item]], Sequence[Item]]:
+    """Cut of a training's recordings: of those that are too long it takes sections."""
+    return partial(sections, most_s=config.longest_s, section_s=_SECTION * config.window_s)
 
 
 def check_unheard(student: str, held_out: Sequence[str]) -> None:
@@ -186,16 +191,26 @@ def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[
     return tuple(species for species in dataset.taxonomy.ids if species not in learned)
 
 
+def heard_before(student: str) -> bool:
+    """True for a student whose pretraining nobody noted the species of, as a hub's."""
+    return not student.startswith(CNN) and not (Path(student) / SEEN).is_file()
+
+
 def heard_by(student: str) -> list[str]:
     """Ids of the species that a pretrained student has heard, as far as it says."""
     note = Path(student) / SEEN
     return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
 
 
-def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:
+def _background(
+    dataset: Dataset,
+    spec: LogMelSpec,
+    cache: Path,
+    split: str,
+    cut: Callable[[Sequence[Item]], Sequence[Item]],
+) -> Sequence[Tensor]:
     items = dataset.select("audio", split, ("",))
-    features = load_features(items, spec, cache) if items else []
-    return tuple(log_mel for log_mel in features if log_mel is not None)
+    return load_features(cut(items), spec, cache)[1] if items else ()
 
 
 def _check_known(held_out: Sequence[str], dataset: Dataset) -> None:
