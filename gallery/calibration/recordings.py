@@ -1,7 +1,7 @@
 """Recordings to score: birds alone, two birds over background, and background."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from edge.source.recording import read_recording
 from edge.source.resampling import resample
 
 _LOG = logging.getLogger(__name__)
+_HELD = 2**27
+"""Samples that a split may hold in memory (512 MiB): 46 minutes at 48 kHz."""
 _PASSES = 1
 """Mixtures a recording takes part in."""
 COLUMNS = ("path", "kind", "scientific_name")
@@ -30,11 +32,50 @@ class LabelledRecording:
     path: Path | None = None
     """The file, if it is one, wherever links to it lie."""
 
+    @property
+    def samples(self) -> int:
+        """Its length."""
+        return len(self.waveform)
+
+
+class StreamedRecording(LabelledRecording):
+    """A recording that is decoded whenever its waveform is asked for, and then let go.
+
+    Args:
+        recording: as it was decoded once, which showed that it can be.
+        rate_hz: of the waveform.
+    """
+
+    _rate_hz: int
+    _samples: int
+
+    def __init__(self, recording: LabelledRecording, rate_hz: int) -> None:
+        for name, value in (
+            ("species_ids", recording.species_ids),
+            ("path", recording.path),
+            ("_rate_hz", rate_hz),
+            ("_samples", recording.samples),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def waveform(self) -> Waveform:  # type: ignore[override]
+        """Of the file."""
+        assert self.path is not None
+        return resample(*read_recording(self.path), self._rate_hz)
+
+    @property
+    def samples(self) -> int:
+        """Its length."""
+        return self._samples
+
 
 def read_recordings(
     folder: Path, split: str, rate_hz: int, birds: bool, most: int | None = None
 ) -> list[LabelledRecording]:
     """The readable recordings of a data set's split; others are named and left out.
+
+    The first ones are held in memory; those beyond are decoded again when they are scored.
 
     Args:
         folder: holds manifest.csv.
@@ -58,7 +99,8 @@ def read_recordings(
     ]
     rows = rows[:: -(-len(rows) // most) or 1] if most else rows
     recordings = (_read_recording(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
-    return [recording for recording in recordings if recording is not None]
+    readable = (recording for recording in recordings if recording is not None)
+    return list(_held(readable, rate_hz))
 
 
 def read_background(
@@ -67,6 +109,14 @@ def read_background(
     """The recordings without a bird of several data sets, `most` of each; see `read_recordings`."""
     found = [read_recordings(folder, split, rate_hz, birds=False, most=most) for folder in folders]
     return [recording for recordings in found for recording in recordings]
+
+
+def _held(recordings: Iterable[LabelledRecording], rate_hz: int) -> Iterator[LabelledRecording]:
+    """Recordings whose waveforms lie in memory, while there are not too many."""
+    left = _HELD
+    for recording in recordings:
+        left -= recording.samples
+        yield recording if left >= 0 else StreamedRecording(recording, rate_hz)
 
 
 def _read_recording(folder: Path, row: dict[str, str], rate_hz: int) -> LabelledRecording | None:
