@@ -7,6 +7,7 @@ from edge.contract.errors import DatasetError
 from edge.contract.names import nearest
 from gallery.data import (
     animalspeak,
+    beans,
     birdclef,
     birdset,
     captioned,
@@ -27,6 +28,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "xenocanto": xenocanto.read,
     "birdset": birdset.read,
     "animalspeak": animalspeak.read,
+    "beans": beans.read,
     "cub": cub.read,
     "audioset": events.read_audioset,
     "audiocaps": captioned.read_audiocaps,
