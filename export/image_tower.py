@@ -1,10 +1,10 @@
 """The teacher's image tower in a bundle, so that a recorder can add pictures by itself.
 
-python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DIR] [--resize shortest|squash]
+python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DATA] [--resize shortest|squash]
                                     [--interpolation bicubic|bilinear] [--int8]
 
 ONNX with FP16 weights, or with INT8 ones in half the size; the manifest says how a picture is
-prepared. It is compared with open_clip before it is written, on the pictures of DIR and on drawn
+prepared. It is compared with open_clip before it is written, on the pictures of DATA and on drawn
 ones.
 """
 
@@ -63,7 +63,7 @@ class UnitRows(nn.Module):
 def add_image_tower(
     bundle: Path,
     teacher: Teacher,
-    pictures: Path | None = None,
+    pictures: str | Path | None = None,
     spec: PictureSpec | None = None,
     int8: bool = False,
 ) -> Manifest:
@@ -147,7 +147,7 @@ def _least_cosine(
     return min(map(cosine, images))
 
 
-def _images(bundle: Path, pictures: Path | None) -> Iterator[Image.Image]:
+def _images(bundle: Path, pictures: str | Path | None) -> Iterator[Image.Image]:
     drawn = np.random.default_rng(0)
     for width, height in _DRAWN:
         coarse = drawn.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)
@@ -158,7 +158,7 @@ def _images(bundle: Path, pictures: Path | None) -> Iterator[Image.Image]:
         yield from (image for _, image in islice(read_pictures(records[::step]), _COMPARED))
 
 
-def _same_rows(bundle: Path, teacher: Teacher, pictures: Path | None) -> float:
+def _same_rows(bundle: Path, teacher: Teacher, pictures: str | Path | None) -> float:
     """The least cosine of the bundle's own pictures with their rows.
 
     Raises:
@@ -192,7 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m export.image_tower", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--teacher", help="default: the one the manifest names")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="to compare on")
+    parser.add_argument(
+        "--pictures", metavar="DATA", help="to compare on: a folder, or KIND:FOLDER"
+    )
     parser.add_argument("--resize", choices=RESIZES, help="default: the teacher's own")
     parser.add_argument("--interpolation", choices=INTERPOLATIONS, help="likewise")
     parser.add_argument("--int8", action="store_true", help="weights in half the size")

@@ -24,7 +24,6 @@ from export.packing import Weights, pack
 from export.scopes import frontend_nodes
 from export.signals import signals
 
-METHODS = ("dynamic", "weights", "static")
 _CALIBRATION = 64
 """Windows."""
 _SMALL, _SMALL_LINEAR = 20_000, 150_000
@@ -38,7 +37,7 @@ def to_int8(
 
     Args:
         model: FP32.
-        method: one of METHODS.
+        method: one of `export.methods.METHODS`.
         windows: float32[n, samples] of recordings; only `static` hears them.
 
     Raises:

@@ -2,7 +2,7 @@
 
 python -m export.onnx [--checkpoint DIR] [--output BUNDLE] [--precision fp32,fp16,int8]
                       [--fp16 arithmetic|weights] [--int8 dynamic|weights|static]
-                      [--recordings DIR] [--beyond-limits]
+                      [--recordings DATA] [--beyond-limits]
                       [--name NAME] [--licence LICENCE] [--species FILE ...]
                       [--figures FILE]
 
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,12 +26,14 @@ from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
-from export.int8 import METHODS
-from export.variants import HALVES, Variants, make_encoders
+from export.methods import HALVES, METHODS, SPLITS, Variants
+from gallery.calibration.recordings import check_recorded
 from gallery.command import run
 from train.ears.recipe import locate
-from train.model.checkpoint import TAXONOMY, Checkpoint, load_checkpoint, model_id
 from train.runs import newest_run
+
+if TYPE_CHECKING:  # torch loads for seconds, and a wrong argument is to be refused before
+    from train.model.checkpoint import Checkpoint
 
 _ALL = "all"
 """The set of every species, which each bundle has."""
@@ -72,7 +74,13 @@ def export(
         BirdlistenError: the checkpoint is no checkpoint, or a variant isn't the same encoder.
         OSError: the disk is full; a bundle that was there stays as it was.
     """
-    checkpoint, variants = load_checkpoint(checkpoint_path), variants or Variants()
+    variants = variants or Variants()
+    if variants.recordings is not None:
+        check_recorded(variants.recordings, SPLITS, birds=True, purpose="the comparison")
+    from export.variants import make_encoders
+    from train.model.checkpoint import TAXONOMY, load_checkpoint
+
+    checkpoint = load_checkpoint(checkpoint_path)
     manifest = _manifest(checkpoint, checkpoint_path, output, label or BundleLabel())
     contents = {
         "taxonomy": (checkpoint_path / TAXONOMY).read_bytes(),
@@ -83,7 +91,9 @@ def export(
     return write_bundle(output, replace(manifest, provenance=provenance), {**contents, **encoders})
 
 
-def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLabel) -> Manifest:
+def _manifest(checkpoint: "Checkpoint", path: Path, output: Path, label: BundleLabel) -> Manifest:
+    from train.model.checkpoint import model_id
+
     manifest = Manifest(
         name=label.name or checkpoint.dataset,
         licence=label.licence or " AND ".join(checkpoint.licences),
@@ -108,7 +118,7 @@ def _manifest(checkpoint: Checkpoint, path: Path, output: Path, label: BundleLab
     )
 
 
-def _read_set(file: Path, checkpoint: Checkpoint) -> list[str]:
+def _read_set(file: Path, checkpoint: "Checkpoint") -> list[str]:
     ids = read_names(file)
     unknown = sorted(set(ids) - set(checkpoint.taxonomy.ids))
     if unknown:
@@ -116,7 +126,7 @@ def _read_set(file: Path, checkpoint: Checkpoint) -> list[str]:
     return ids
 
 
-def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     """Roles that a bundle of the same space and species keeps when it is exported anew."""
     if not (output / FILE_NAME).is_file():
         return {"roles": {}}
@@ -133,7 +143,7 @@ def _kept(output: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return {"roles": roles, "image": old.image, **sets}
 
 
-def _provenance(checkpoint: Checkpoint, label: BundleLabel) -> dict[str, Any]:
+def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:
     known = {
         "dataset": checkpoint.dataset,
         "synthetic": checkpoint.synthetic,
@@ -168,7 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", default=",".join(PRECISIONS), help="default: all")
     parser.add_argument("--fp16", choices=HALVES, default=HALVES[0], help="what is FP16")
     parser.add_argument("--int8", choices=METHODS, help="default: the better one for the tower")
-    parser.add_argument("--recordings", type=Path, help="default: the checkpoint's data set")
+    parser.add_argument(
+        "--recordings", metavar="DATA", help="folder or KIND:FOLDER; default: the checkpoint's"
+    )
     parser.add_argument("--beyond-limits", action="store_true", help="write inexact variants, too")
     parser.add_argument("--name", default="", help="default: the data set's")
     parser.add_argument("--licence", default="", help="default: the recordings' licences")

@@ -1,11 +1,12 @@
 """Parity of exported encoders with the checkpoint they were made from, on every target.
 
-python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DIR] [--split test] [--json]
+python -m export.parity BUNDLE [--checkpoint DIR] [--recordings DATA] [--split test] [--json]
 
 Every precision is compared with torch in FP32, through `edge.recognition.encoder` as deployed: the
 log-mel and the embedding, on signals that break front ends and on recordings. An FP16 graph is also
 run as a GPU would, rounding every half, for a processor computes halves in float and hides what
 overflows.
+DATA is a folder or KIND:FOLDER of a published corpus, such as ssw60:FOLDER, as train takes it.
 With recordings of species in the gallery, the best species and mAP are compared, too.
 """
 
@@ -14,79 +15,27 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from edge.command.parser import Parser
-from edge.contract.arrays import Float32s
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import DatasetError
-from export.agreement import Agreement, agreement
-from export.fidelity import LIMITS, Function, Parity, compare_graph, in_batches
-from export.recordings import LabelledRecording, cut, read_recorded
+from export.recordings import LabelledRecording, read_recorded
+from gallery.calibration.recordings import check_recorded
 from gallery.command import run
-from train.model.checkpoint import Checkpoint, load_checkpoint, model_id
-from train.model.student import WaveformStudent
+
+if TYPE_CHECKING:  # torch loads for seconds, and a wrong argument is to be refused before
+    from export.agreement import Agreement
+    from export.fidelity import Parity
 
 
-def compare(student: WaveformStudent, graph: bytes, recorded: Float32s | None = None) -> Parity:
-    """Compare a graph with torch.
-
-    Args:
-        student: the reference, in evaluation mode.
-        graph: an ONNX file.
-        recorded: float32[windows, samples] of recordings.
-    """
-
-    @torch.inference_mode()
-    def log_mel(windows: Float32s) -> Float32s:
-        found: Float32s = student.frontend(torch.from_numpy(windows)).numpy()
-        return found
-
-    return compare_graph(_torch(student), graph, recorded, log_mel)
+def _recorded(path: Path, data: str, split: str) -> Sequence[LabelledRecording]:
+    check_recorded(data, (split,), birds=True, purpose="the comparison")
+    bundle = load_bundle(path)
+    return read_recorded(data, split, bundle.manifest.audio.sample_rate_hz, bundle.taxonomy)
 
 
-def _torch(student: WaveformStudent) -> Function:
-    @torch.inference_mode()
-    def encode(windows: Float32s) -> Float32s:
-        embedded: Float32s = student(torch.from_numpy(windows)).numpy()
-        return embedded
-
-    return encode
-
-
-def check_bundle(
-    path: Path, checkpoint_path: Path, recorded: Sequence[LabelledRecording]
-) -> dict[str, tuple[Parity, dict[str, Agreement]]]:
-    """Compare every precision of a bundle with the checkpoint that it was made from.
-
-    Raises:
-        BirdlistenError: bundle or checkpoint can't be used, or don't belong together.
-    """
-    bundle, checkpoint = load_bundle(path), load_checkpoint(checkpoint_path)
-    if model_id(checkpoint_path) != bundle.manifest.model_id:
-        raise DatasetError(
-            f"{checkpoint_path}: not the checkpoint that {path} was made from; name it with "
-            "--checkpoint"
-        )
-    student = reference_of(checkpoint)
-    windows = cut(recorded, bundle.manifest.audio)
-    encode = _torch(student)
-    return {
-        precision: (
-            compare(student, bundle.encoder_bytes(precision), windows),
-            agreement(bundle, precision, lambda w: in_batches(encode, w), recorded),
-        )
-        for precision in bundle.manifest.precisions
-    }
-
-
-def reference_of(checkpoint: Checkpoint) -> WaveformStudent:
-    """Reference that every variant is compared with."""
-    return WaveformStudent(checkpoint.frontend, checkpoint.student).eval()
-
-
-def _row(precision: str, parity: Parity, agreed: dict[str, Agreement]) -> str:
+def _row(precision: str, parity: "Parity", agreed: dict[str, "Agreement"]) -> str:
     least = min(parity.signals, key=lambda name: parity.signals[name])
     recorded = "{:.6f} | {:.6f}".format(*parity.recordings) if parity.recordings else "- | -"
     sets = (
@@ -108,14 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m export.parity", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="default: the folder that holds the bundle")
-    parser.add_argument("--recordings", type=Path, help="data set (manifest.csv) to listen to")
+    parser.add_argument("--recordings", metavar="DATA", help="to listen to; see above")
     parser.add_argument("--split", default="test", help="of the recordings (default test)")
     parser.add_argument("--json", action="store_true", help="every figure, as one JSON object")
     args = parser.parse_args(argv)
 
     def command() -> None:
-        rate_hz = load_bundle(args.bundle).manifest.audio.sample_rate_hz
-        recorded = read_recorded(args.recordings, args.split, rate_hz) if args.recordings else ()
+        recorded = _recorded(args.bundle, args.recordings, args.split) if args.recordings else ()
+        from export.comparison import check_bundle
+        from export.fidelity import LIMITS
+
         found = check_bundle(args.bundle, args.checkpoint or args.bundle.parent, recorded)
         if args.json:
             plain = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.contract.arrays import Float32s
 from edge.contract.audio import AudioSpec
+from edge.contract.taxonomy import Taxonomy
 from edge.dsp.gate import GateConfig, passing
 from edge.source.framing import frame_waveform
 from gallery.calibration.recordings import LabelledRecording, read_recordings
@@ -21,13 +22,21 @@ _EACH = 2
 """Windows of one recording that are compared."""
 
 
-def read_recorded(folder: Path, split: str, rate_hz: int) -> list[LabelledRecording]:
+def read_recorded(
+    data: str | Path, split: str, rate_hz: int, taxonomy: Taxonomy | None = None
+) -> list[LabelledRecording]:
     """Some recordings of birds, spread over a data set's split.
+
+    Args:
+        data: see `gallery.data.corpora`.
+        split: of the recordings.
+        rate_hz: what to resample to.
+        taxonomy: species go by the names by which it knows them.
 
     Raises:
         DatasetError: there is no data set.
     """
-    return read_recordings(folder, split, rate_hz, birds=True, most=_MOST)
+    return read_recordings(data, split, rate_hz, birds=True, most=_MOST, taxonomy=taxonomy)
 
 
 def windows_of(recording: LabelledRecording, audio: AudioSpec) -> Float32s:

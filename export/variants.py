@@ -1,57 +1,26 @@
 """One graph in every precision, each compared with torch before anybody gets it."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import onnx
 from tqdm import tqdm
 
 from edge.contract.arrays import Float32s
-from edge.contract.errors import ConfigError
-from edge.contract.manifest import PRECISIONS, Manifest
+from edge.contract.manifest import Manifest
+from export.comparison import compare, reference_of
 from export.fidelity import LIMITS, check
 from export.graph import to_onnx
 from export.half import to_half, to_half_weights
 from export.int8 import to_int8
 from export.metadata import with_metadata
-from export.parity import compare, reference_of
+from export.methods import HALVES, SPLITS, Variants
 from export.recordings import cut, read_recorded
+from gallery.data.corpora import exists
 from train.model.checkpoint import Checkpoint
 from train.model.towers import ClapTower
 
 _LOG = logging.getLogger(__name__)
-HALVES = ("arithmetic", "weights")
-_SPLITS = ("validation", "train")
-"""Of the recordings that variants are calibrated on and compared by: the first that has any."""
-
-
-@dataclass(frozen=True)
-class Variants:
-    """Encoders to write, and the ways to make them.
-
-    Raises:
-        ConfigError: an unknown precision.
-    """
-
-    precisions: Sequence[str] = PRECISIONS
-    fp16: str = HALVES[0]
-    """One of HALVES: `arithmetic` is for GPUs, `weights` for processors."""
-    int8: str | None = None
-    """One of `export.int8.METHODS`; None takes the better one for the tower."""
-    recordings: Path | None = None
-    """Data set to calibrate on and compare by; None takes the checkpoint's if it is there."""
-    beyond_limits: bool = False
-    """Write what isn't the same encoder, too; the manifest says so."""
-
-    def __post_init__(self) -> None:
-        for precision in self.precisions:
-            if precision not in PRECISIONS:
-                raise ConfigError(
-                    f"--precision: {precision!r} is not one of {', '.join(PRECISIONS)}"
-                )
 
 
 def make_encoders(
@@ -98,10 +67,10 @@ def _variant(
 
 def _windows(checkpoint: Checkpoint, variants: Variants) -> Float32s | None:
     """Of recordings, if there are any."""
-    folder = variants.recordings or Path(checkpoint.config["data"])
-    if variants.recordings is None and not (folder / "manifest.csv").is_file():
-        _LOG.warning("%s is not here: compared on signals only; see --recordings", folder)
+    data = variants.recordings or checkpoint.config["data"]
+    if variants.recordings is None and not exists(str(data)):
+        _LOG.warning("%s is not here: compared on signals only; see --recordings", data)
         return None
     rate_hz = checkpoint.audio.sample_rate_hz
-    found = (cut(read_recorded(folder, split, rate_hz), checkpoint.audio) for split in _SPLITS)
+    found = (cut(read_recorded(data, split, rate_hz), checkpoint.audio) for split in SPLITS)
     return next((windows for windows in found if windows is not None), None)

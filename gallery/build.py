@@ -1,11 +1,13 @@
 """Embed pictures of the species once: the gallery of a bundle.
 
-python -m gallery.build BUNDLE --pictures DIR [--replace] [--teacher NAME] [--split train]
+python -m gallery.build BUNDLE --pictures DATA [--replace] [--teacher NAME] [--split train]
                                [--limit N] [--no-bytes]
 
-BUNDLE comes from `python -m export.onnx`. Pictures are added to those that it has; one that it has
-already is left out. With --replace its gallery is these pictures and no other. The teacher must be
-the one the encoder was distilled from: the embedding spaces are compared by hash.
+BUNDLE comes from `python -m export.onnx`; DATA is a folder, or KIND:FOLDER of a published corpus
+as train takes it, such as inat21:FOLDER, cub:FOLDER or ssw60:FOLDER:images_inat. Pictures are added
+to those that it has; one that it has already is left out. With --replace its gallery is these
+pictures and no other. The teacher must be the one the encoder was distilled from: the embedding
+spaces are compared by hash.
 """
 
 import sys
@@ -59,7 +61,7 @@ class PictureChoice:
     """PictureChoice of the pictures, and what is shipped of them."""
 
     split: str | None = None
-    """Only this split of the pictures' manifest."""
+    """Only this split of the pictures."""
     limit: int | None = None
     """Pictures a species at most."""
     thumbnails: bool = True
@@ -70,7 +72,7 @@ class PictureChoice:
 
 def build(
     bundle: Path,
-    pictures: Path,
+    pictures: str | Path,
     load: Callable[[], "Teacher"],
     choice: PictureChoice | None = None,
 ) -> Built:
@@ -124,7 +126,7 @@ def build(
 
 
 def _chosen(
-    bundle: Path, manifest: Manifest, pictures: Path, choice: PictureChoice
+    bundle: Path, manifest: Manifest, pictures: str | Path, choice: PictureChoice
 ) -> list[PictureRecord]:
     read_role(bundle, manifest, "taxonomy")
     taxonomy = Taxonomy.load(bundle / manifest.roles["taxonomy"].file)
@@ -170,10 +172,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m gallery.build", description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--pictures", type=Path, default=Path("data/aviary"))
+    parser.add_argument("--pictures", metavar="DATA", default="data/aviary", help="see above")
     parser.add_argument("--replace", action="store_true", help="keep none that the bundle has")
     parser.add_argument("--teacher", help="default: the one the manifest names")
-    parser.add_argument("--split", help="only this split of the pictures' manifest")
+    parser.add_argument("--split", help="only this split of the pictures")
     parser.add_argument("--limit", type=positive, help="pictures a species at most")
     parser.add_argument("--no-bytes", action="store_true", help="ship links, not thumbnails")
     args = parser.parse_args(argv)

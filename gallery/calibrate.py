@@ -1,9 +1,10 @@
 """Calibration: background bank, score -> probability, and the default threshold.
 
-python -m gallery.calibrate BUNDLE --recordings DIR [--background DIR ...] [--split validation]
-                                   [--fold BUNDLE DIR ...] [--fuse] [--strangers SPLIT ...]
+python -m gallery.calibrate BUNDLE --recordings DATA [--background DATA ...] [--split validation]
+                                   [--fold BUNDLE DATA ...] [--fuse] [--strangers SPLIT ...]
                                    [--least-right 0.83] [--false-per-hour 1] [--choose-set]
 
+DATA is a folder or KIND:FOLDER of a published corpus, such as ssw60:FOLDER, as train takes it.
 Recordings that training never heard are scored window by window, alone and two at a time over
 background, as birds sing. The map is a curve fitted to "this species is there", logistic or
 isotonic. The threshold is the lowest at which the listener's own gate and confirmation, replayed on
@@ -42,9 +43,11 @@ from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
+from edge.contract.taxonomy import Taxonomy
 from gallery.calibration.embedding import embed_recordings, open_model
 from gallery.calibration.recordings import (
     LabelledRecording,
+    check_recorded,
     mixtures,
     read_background,
     read_recordings,
@@ -70,7 +73,8 @@ class Source:
     """A bundle, and recordings of birds that its training never heard."""
 
     bundle: Path
-    recordings: Path
+    recordings: str | Path
+    """See `gallery.data.corpora`."""
     split: str
     strangers: Sequence[str] = ()
     """Further splits; of species that a set lacks hardly any may be reported."""
@@ -96,7 +100,7 @@ class Singers:
 
 def calibrate(
     bundle_path: Path,
-    backgrounds: Sequence[Path],
+    backgrounds: Sequence[str | Path],
     sources: Sequence[Source],
     fuse: bool = False,
     limits: ThresholdLimits | None = None,
@@ -120,18 +124,19 @@ def calibrate(
     Raises:
         BirdlistenError: a bundle or the recordings can't be used.
     """
+    _check_all(backgrounds, sources)
     bundle = load_bundle(bundle_path)
     rate_hz = bundle.manifest.audio.sample_rate_hz
     background = read_background(backgrounds, VALIDATION, rate_hz)
     if not background:
         folders = ", ".join(map(str, backgrounds))
         raise DatasetError(
-            f"{folders}: calibration needs background in split {VALIDATION}, has none"
+            f"{folders}: no background in split {VALIDATION} is readable; see the lines above"
         )
     bank_recordings = read_background(backgrounds, "train", rate_hz) or background
-    strangers = shared_out([_strangers(source, rate_hz) for source in sources])
+    strangers = shared_out([_strangers(source, rate_hz, bundle.taxonomy) for source in sources])
     singers = [
-        Singers(source, _birds(source, rate_hz), strange)
+        Singers(source, _birds(source, rate_hz, bundle.taxonomy), strange)
         for source, strange in zip(sources, strangers, strict=True)
     ]
     calibrations, lines, first = dict[str, Any](), list[str](), dict[str, FittedSet]()
@@ -184,20 +189,35 @@ def _line(found: Calibration, single: ScoredWindows) -> str:
     return said if right else f"{said}: none keeps to the limits (--least-right, --false-per-hour)"
 
 
-def _birds(source: Source, rate_hz: int) -> list[LabelledRecording]:
-    birds = read_recordings(source.recordings, source.split, rate_hz, birds=True)
+def _check_all(backgrounds: Sequence[str | Path], sources: Sequence[Source]) -> None:
+    """Refuse data that can't be used, before hours go into it; one background is enough."""
+    purpose = "calibration"
+    for source in sources:
+        check_recorded(source.recordings, (source.split,), birds=True, purpose=purpose)
+    lacking = list[DatasetError]()
+    for data in backgrounds:
+        try:
+            check_recorded(data, (VALIDATION,), birds=False, purpose=purpose)
+        except DatasetError as error:
+            lacking.append(error)
+    if len(lacking) == len(backgrounds):
+        raise lacking[0]
+
+
+def _birds(source: Source, rate_hz: int, taxonomy: Taxonomy) -> list[LabelledRecording]:
+    birds = read_recordings(source.recordings, source.split, rate_hz, birds=True, taxonomy=taxonomy)
     if not birds:
-        raise DatasetError(
-            f"{source.recordings}: calibration needs recordings of birds in split {source.split}"
-        )
+        raise DatasetError(f"{source.recordings}: no recording is readable; see the lines above")
     return birds
 
 
-def _strangers(source: Source, rate_hz: int) -> list[LabelledRecording]:
+def _strangers(source: Source, rate_hz: int, taxonomy: Taxonomy) -> list[LabelledRecording]:
     return [
         recording
         for split in source.strangers
-        for recording in read_recordings(source.recordings, split, rate_hz, birds=True)
+        for recording in read_recordings(
+            source.recordings, split, rate_hz, birds=True, taxonomy=taxonomy
+        )
     ]
 
 
@@ -205,9 +225,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m gallery.calibrate", description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--recordings", type=Path, default=Path("data/aviary"))
     parser.add_argument(
-        "--background", type=Path, nargs="+", metavar="DIR", help="default: the recordings' folder"
+        "--recordings", metavar="DATA", default="data/aviary", help="a folder, or KIND:FOLDER"
+    )
+    parser.add_argument(
+        "--background", nargs="+", metavar="DATA", help="default: the recordings' folder"
     )
     parser.add_argument("--split", default=VALIDATION)
     parser.add_argument("--fuse", action="store_true", help="score by pictures and names")
@@ -237,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fold",
         "--twin",
         nargs=2,
-        metavar=("BUNDLE", "DIR"),
+        metavar=("BUNDLE", "DATA"),
         action="append",
         default=[],
         help="see above",
@@ -247,8 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         folds = [
-            Source(Path(bundle), Path(folder), "test", args.strangers)
-            for bundle, folder in args.fold
+            Source(Path(bundle), folder, "test", args.strangers) for bundle, folder in args.fold
         ]
         sources = folds or [Source(args.bundle, args.recordings, args.split, args.strangers)]
         folders = args.background or [args.recordings]

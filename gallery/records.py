@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from edge.contract.errors import BundleError, DatasetError, PictureError
-from edge.contract.tables import read_table
-from edge.contract.taxonomy import Taxonomy, slug
-from edge.recognition.pictures import SUFFIXES, open_picture
+from edge.contract.errors import DatasetError, PictureError
+from edge.contract.taxonomy import Taxonomy
+from edge.recognition.pictures import open_picture
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import Item
+from gallery.data.synonyms import aligned
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,29 +46,30 @@ class PictureRecord:
     licence: str
 
 
-def read_records(folder: Path, taxonomy: Taxonomy, split: str | None = None) -> list[PictureRecord]:
-    """The pictures of a folder: a data set with manifest.csv, or a folder a species.
+def read_records(
+    data: str | Path, taxonomy: Taxonomy, split: str | None = None
+) -> list[PictureRecord]:
+    """The pictures of a data set, with their credits.
 
     Args:
-        folder: `manifest.csv` with the data set's columns, or `Genus_epithet/*.jpg`.
-        taxonomy: pictures of other species are left out.
-        split: take only this split of a manifest; None takes all.
+        data: see `gallery.data.corpora`; a manifest needs COLUMNS.
+        taxonomy: pictures of other species are left out; one that it knows by another name is not.
+        split: take only this split; None takes all.
 
     Raises:
         DatasetError: there is no picture of a species of the taxonomy.
     """
-    manifest = folder / "manifest.csv"
-    found = _from_manifest(manifest, split) if manifest.is_file() else _from_folders(folder)
+    opened = aligned(open_dataset(data, columns=COLUMNS), taxonomy)
+    pictures = [item for item in opened.items if item.kind == "image"]
+    found = [_record(item) for item in pictures if split in (None, item.split)]
     if not found:
-        raise DatasetError(
-            f"{folder}: no pictures here; expected a manifest.csv with columns "
-            f"{', '.join(COLUMNS)}, or folders such as Cuculus_canorus/ with .jpg files"
-        )
+        where = f" in split {split!r}" if pictures else ""
+        raise DatasetError(f"{data}: no pictures{where} here; it has {opened.contents}")
     known = set(taxonomy.ids)
     strange = sorted({record.species_id for record in found} - known)
     if strange and known.isdisjoint(record.species_id for record in found):
         raise DatasetError(
-            f"{folder}: the bundle's taxonomy has none of these species: {_listed(strange)}; it "
+            f"{data}: the bundle's taxonomy has none of these species: {_listed(strange)}; it "
             f"has {len(known)}, and a new one must be named when its encoder is distilled"
         )
     if strange:
@@ -101,35 +104,11 @@ def read_pictures(records: Iterable[P]) -> Iterator[tuple[P, "Image.Image"]]:
         _LOG.warning("%d of %d pictures left out", skipped, skipped + opened)
 
 
-def _from_manifest(manifest: Path, split: str | None) -> list[PictureRecord]:
-    try:
-        rows = read_table(manifest, COLUMNS)
-    except BundleError as error:
-        raise DatasetError(f"{manifest.parent}: {error}") from error
-    return [
-        PictureRecord(
-            path=manifest.parent / row["path"],
-            species_id=slug(row["scientific_name"]),
-            url=row.get("url", ""),
-            author=" ".join(row["attribution"].split()),
-            licence=row["licence"],
-        )
-        for row in rows
-        if row["kind"] == "image" and split in (None, row.get("split"))
-    ]
-
-
-def _from_folders(folder: Path) -> list[PictureRecord]:
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder")
-    files = sorted(file for file in folder.glob("*/*") if file.suffix.lower() in SUFFIXES)
-    return [
-        PictureRecord(
-            path=file,
-            species_id=slug(file.parent.name.replace("_", " ")),
-            url="",
-            author="unknown",
-            licence="unknown",
-        )
-        for file in files
-    ]
+def _record(item: Item) -> PictureRecord:
+    return PictureRecord(
+        path=item.path,
+        species_id=item.species_id,
+        url=item.url,
+        author=" ".join(item.attribution.split()),
+        licence=item.licence,
+    )

@@ -32,7 +32,9 @@ class HeardConfig:
     """Sounds that a student learns by, and the ear that it learns from."""
 
     data: str = "data/aviary"
-    """Our own folder, or `KIND:FOLDER` of a published corpus (gallery/data/corpora.py)."""
+    """Our own folder, `KIND:FOLDER` of a published corpus, or several (gallery/data/corpora.py)."""
+    taxon: str = ""
+    """Only species of it, of whatever rank, such as `Aves`; empty takes all."""
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
     window_s: float = 2.5

@@ -32,13 +32,22 @@ from train.engine.loop import LearningSchedule, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
 from train.engine.resume import KEPT, Snapshots
 from train.engine.stopping import EarlyStopping
+from train.measure.validation import SPLIT as VALIDATION
 from train.measure.validation import name_retrieval
 from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import Student, open_student
 from train.runs import CACHE, new_run, synthetic_name
 from train.sound.taught import TaughtSounds, load_taught
-from train.sound.training_set import TrainingSet, check_unheard, cut_by, left_out, load_sounds
+from train.sound.training_set import (
+    TrainingSet,
+    check_recorded,
+    check_unheard,
+    cut_by,
+    left_out,
+    load_sounds,
+    open_background,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +77,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     output = Path(ranks.collect(str(_output(config, dataset)))[0])
     parts = prepare(config, dataset, ranks)
     checkpoint = _checkpoint(config, parts)
@@ -102,6 +111,10 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     new layers and then the hint's are the first that it gives. Only then the ranks part, each with
     a dropout of its own over the same weights.
     """
+    check_recorded(dataset, "train")
+    if config.validate_every:
+        check_recorded(dataset, VALIDATION)
+    background = open_background(config.extra_backgrounds)
     check_unheard(config.student, config.held_out)
     start = open_student(config.student, config.frontend)
     teacher = load_teacher(config.teacher)
@@ -112,7 +125,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         start.spec,
         CACHE,
         left_out(config.species, config.held_out, dataset),
-        background=open_dataset(config.extra_backgrounds) if config.extra_backgrounds else None,
+        background=background,
         cut=cut_by(config),
     )
     taught = _taught(config, dataset, sounds=sounds, spec=start.spec)

@@ -1,7 +1,7 @@
 """Measurement of a distilled student: retrieval of the picture of what it hears.
 
 python -m train.evaluate [--checkpoint DIR] [--data DATA] [--pictures DATA] [--split test]
-    [--pictures-split SPLIT] [--no-probes] [--output FILE.json]
+    [--pictures-split SPLIT] [--taxon Aves] [--no-probes] [--output FILE.json]
 
 DATA is a folder of our own or KIND:FOLDER of a published corpus, such as ssw60:FOLDER; iNatSounds
 takes its pictures from inat21:FOLDER, where no split `test` has names: --pictures-split validation.
@@ -14,7 +14,7 @@ beside the checkpoint.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,7 +27,8 @@ from edge.contract.arrays import Flags
 from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.data.corpora import open_dataset
-from gallery.data.dataset import Dataset, Item
+from gallery.data.dataset import Dataset
+from gallery.data.synonyms import aligned
 from gallery.teacher import Teacher, load_teacher
 from train.engine.loop import choose_device
 from train.measure.figures import TO_NAMES, Asked, Figures, Row, are_soundscapes
@@ -38,7 +39,7 @@ from train.measure.probe import probe_tasks
 from train.measure.protocol import Protocol, asked_items, make_protocol, shown_items
 from train.measure.recordings import Embedded, Recordings, embed_in_turn, load_recordings
 from train.measure.retrieval import PooledEmbeddings
-from train.measure.task import rank
+from train.measure.task import Task, rank
 from train.model.checkpoint import Checkpoint, load_checkpoint
 from train.runs import CACHE, newest_run
 from train.sound.training_set import heard_before
@@ -58,22 +59,13 @@ class Evaluation:
     """Of the distilled student, by task."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """Sounds and pictures of an evaluation."""
-
-    dataset: Dataset
-    split: str
-    pictures: tuple[Item, ...]
-    """What is searched; none if the data set of the recordings has none."""
-
-
 def evaluate(
     checkpoint_path: Path,
     data: str,
     split: str = "test",
     pictures: str = "",
     pictures_split: str = "",
+    taxon: str = "",
     probes: bool = True,
 ) -> Evaluation:
     """All methods on all tasks; of all species, and of seen and unseen ones apart.
@@ -84,42 +76,32 @@ def evaluate(
         split: of both.
         pictures: where the pictures are, if not in `data`.
         pictures_split: of the pictures, if not that of the recordings.
+        taxon: only species of it; empty takes all.
         probes: fit linear probes, too.
 
     Raises:
         DatasetError: checkpoint, data sets or models can't be used, or a split is empty.
     """
-    material = _material(data, split, pictures=pictures, pictures_split=pictures_split or split)
-    checkpoint, dataset = load_checkpoint(checkpoint_path), material.dataset
+    opened, pictured = _opened(data, pictures, taxon)
+    asked_items(opened, split)  # which is refused before a model is loaded
+    checkpoint = load_checkpoint(checkpoint_path)
+    dataset = aligned(opened, checkpoint.taxonomy)
+    pictured = aligned(pictured, dataset.taxonomy, dataset.keys)
+    shown = shown_items(
+        pictured, pictures_split or split, dataset.taxonomy.ids, wanted=bool(pictures)
+    )
     checkpoint.student.to(choose_device("auto"))
     recordings = load_recordings(asked_items(dataset, split), checkpoint.input_spec, CACHE)
-    protocol = make_protocol(
-        dataset, material.pictures, recordings, teacher=_teacher(checkpoint), cache=CACHE
-    )
+    protocol = make_protocol(dataset, shown, recordings, teacher=_teacher(checkpoint), cache=CACHE)
     figures = Figures(protocol.texts, _seen(checkpoint, protocol))
-    rows, soundscapes, own = list[Row](), list[Row](), dict[str, Asked]()
+    found = _Results()
     for name, heard in _heard(checkpoint, dataset, recordings=recordings, protocol=protocol):
         tasks = protocol.tasks(*heard)
         if name == DISTILLED:
-            embedded = heard[0]
+            found.embedded = heard[0]
             if probes:
-                tasks = chain(
-                    tasks,
-                    probe_tasks(
-                        checkpoint,
-                        dataset=dataset,
-                        test=recordings,
-                        protocol=protocol,
-                        cache=CACHE,
-                    ),
-                )
-        asked = dict[str, Asked]()
-        for task in tasks:
-            asked[task.name] = Asked(task, rank(task))
-            rows += figures.rows(name, asked[task.name])
-        if are_soundscapes(asked[TO_NAMES].task):
-            soundscapes += figures.soundscapes(name, asked)
-        own = own or asked
+                tasks = chain(tasks, _probes(checkpoint, dataset, recordings, protocol))
+        found.ask(name, tasks, figures)
     report = {
         "checkpoint": str(checkpoint_path),
         "dataset": dataset.name,
@@ -129,19 +111,46 @@ def evaluate(
         "pictures": sum(len(gallery.rows) for gallery in protocol.galleries.values()),
         "held_out": list(checkpoint.config["held_out"]),
         "heard_before": heard_before(checkpoint.config["student"]),
-        "rows": rows,
-        "soundscapes": soundscapes,
+        "rows": found.rows,
+        "soundscapes": found.soundscapes,
     }
-    return Evaluation(report, protocol, embedded, own)
+    return Evaluation(report, protocol, found.embedded, found.asked)
 
 
-def _material(data: str, split: str, pictures: str, pictures_split: str) -> Material:
-    """Look whether there is anything in the splits, before a model is loaded."""
-    dataset = open_dataset(data)
-    asked_items(dataset, split)
-    pictured = open_dataset(pictures) if pictures else dataset
-    shown = shown_items(pictured, pictures_split, dataset.taxonomy.ids, wanted=bool(pictures))
-    return Material(dataset, split, tuple(shown))
+class _Results:
+    """Results of the methods so far."""
+
+    embedded: PooledEmbeddings
+    """By the distilled student."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.soundscapes: list[Row] = []
+        self.asked: dict[str, Asked] = {}
+        """Of the distilled student, by task."""
+
+    def ask(self, method: str, tasks: Iterable[Task], figures: Figures) -> None:
+        """Rank a method's tasks, one after the other, and note the figures."""
+        asked = dict[str, Asked]()
+        for task in tasks:
+            asked[task.name] = Asked(task, rank(task))
+            self.rows += figures.rows(method, asked[task.name])
+        if are_soundscapes(asked[TO_NAMES].task):
+            self.soundscapes += figures.soundscapes(method, asked)
+        if method == DISTILLED:
+            self.asked = asked
+
+
+def _probes(
+    checkpoint: Checkpoint, dataset: Dataset, recordings: Recordings, protocol: Protocol
+) -> Iterator[Task]:
+    return probe_tasks(checkpoint, dataset=dataset, test=recordings, protocol=protocol, cache=CACHE)
+
+
+def _opened(data: str, pictures: str, taxon: str) -> tuple[Dataset, Dataset]:
+    """Recordings, and pictures."""
+    opened = open_dataset(data, taxon)
+    return opened, open_dataset(pictures, taxon) if pictures else opened
 
 
 def _heard(
@@ -189,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pictures", default="", help="where the pictures are, if not in DATA")
     parser.add_argument("--split", default="test")
     parser.add_argument("--pictures-split", default="", help="default: that of the recordings")
+    parser.add_argument("--taxon", default="", help="only species of it, such as Aves")
     parser.add_argument("--no-probes", action="store_true", help="fit no linear classifiers")
     parser.add_argument("--output", type=Path, help="default: evaluation.json in the checkpoint")
     args = parser.parse_args(argv)
@@ -201,6 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             split=args.split,
             pictures=args.pictures,
             pictures_split=args.pictures_split,
+            taxon=args.taxon,
             probes=not args.no_probes,
         )
         output = args.output or checkpoint / "evaluation.json"

@@ -43,7 +43,7 @@ def pretrain(
     Raises:
         BirdlistenError: the data set can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     output = synthetic_name(Path(config.output), dataset)
     output.mkdir(parents=True, exist_ok=True)
     written = []

@@ -10,17 +10,18 @@ from tqdm import tqdm
 
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import AudioError, DatasetError
-from edge.contract.tables import read_table
-from edge.contract.taxonomy import slug
+from edge.contract.taxonomy import Taxonomy
 from edge.source.recording import read_recording
 from edge.source.resampling import resample
+from gallery.data.corpora import open_dataset
+from gallery.data.dataset import LEAST, Dataset, Item
+from gallery.data.synonyms import aligned
 
 _LOG = logging.getLogger(__name__)
 _HELD = 2**27
 """Samples that a split may hold in memory (512 MiB): 46 minutes at 48 kHz."""
 _PASSES = 1
 """Mixtures a recording takes part in."""
-COLUMNS = ("path", "kind", "scientific_name")
 
 
 @dataclass(frozen=True)
@@ -71,40 +72,68 @@ class StreamedRecording(LabelledRecording):
 
 
 def read_recordings(
-    folder: Path, split: str, rate_hz: int, birds: bool, most: int | None = None
+    data: str | Path,
+    split: str,
+    rate_hz: int,
+    birds: bool,
+    most: int | None = None,
+    taxonomy: Taxonomy | None = None,
 ) -> list[LabelledRecording]:
     """The readable recordings of a data set's split; others are named and left out.
 
     The first ones are held in memory; those beyond are decoded again when they are scored.
 
     Args:
-        folder: holds manifest.csv.
-        split: rows of another split are left out; rows without one are taken.
+        data: see `gallery.data.corpora`; a manifest needs `gallery.data.dataset.LEAST`.
+        split: items of another split are left out; those without one are taken.
         rate_hz: what to resample to.
         birds: recordings of a species, or else those without a bird.
         most: how many at most, spread over the split; None takes all.
+        taxonomy: species go by the names by which it knows them.
 
     Raises:
-        DatasetError: there is no manifest.csv.
+        DatasetError: there is no data set.
     """
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        raise DatasetError(f"{folder}: no manifest.csv with {', '.join(COLUMNS)} here")
-    rows = [
-        row
-        for row in read_table(manifest, COLUMNS)
-        if row["kind"] == "audio"
-        and row.get("split") in (None, "", split)
-        and bool(row["scientific_name"]) == birds
-    ]
-    rows = rows[:: -(-len(rows) // most) or 1] if most else rows
-    recordings = (_read_recording(folder, row, rate_hz) for row in tqdm(rows, split, disable=None))
+    items = recorded_items(open_dataset(data, columns=LEAST), split, birds, taxonomy)
+    items = items[:: -(-len(items) // most) or 1] if most else items
+    recordings = (_read_recording(item, rate_hz) for item in tqdm(items, split, disable=None))
     readable = (recording for recording in recordings if recording is not None)
     return list(_held(readable, rate_hz))
 
 
+def recorded_items(
+    dataset: Dataset, split: str, birds: bool, taxonomy: Taxonomy | None = None
+) -> list[Item]:
+    """Recordings of a split; see `read_recordings`."""
+    known = aligned(dataset, taxonomy) if taxonomy else dataset
+    return [
+        item
+        for item in known.items
+        if item.kind == "audio" and item.split in ("", split) and bool(item.species) == birds
+    ]
+
+
+def check_recorded(data: str | Path, splits: Sequence[str], birds: bool, purpose: str) -> None:
+    """Refuse data without a recording of the kind before anything is decoded or loaded.
+
+    Args:
+        data: see `read_recordings`.
+        splits: one of which must have some.
+        birds: recordings of a species, or else those without a bird.
+        purpose: what they are for, to be told.
+
+    Raises:
+        DatasetError: there is none; it says what there is.
+    """
+    opened = open_dataset(data, columns=LEAST)
+    if not any(recorded_items(opened, split, birds) for split in splits):
+        wanted = "recordings of birds" if birds else "background (recordings without a bird)"
+        where = f"in split {' or '.join(splits)}"
+        raise DatasetError(f"{data}: {purpose} needs {wanted} {where}; it has {opened.contents}")
+
+
 def read_background(
-    folders: Sequence[Path], split: str, rate_hz: int, most: int | None = None
+    folders: Sequence[str | Path], split: str, rate_hz: int, most: int | None = None
 ) -> list[LabelledRecording]:
     """The recordings without a bird of several data sets, `most` of each; see `read_recordings`."""
     found = [read_recordings(folder, split, rate_hz, birds=False, most=most) for folder in folders]
@@ -119,14 +148,13 @@ def _held(recordings: Iterable[LabelledRecording], rate_hz: int) -> Iterator[Lab
         yield recording if left >= 0 else StreamedRecording(recording, rate_hz)
 
 
-def _read_recording(folder: Path, row: dict[str, str], rate_hz: int) -> LabelledRecording | None:
+def _read_recording(item: Item, rate_hz: int) -> LabelledRecording | None:
     try:
-        waveform = resample(*read_recording(folder / row["path"]), rate_hz)
+        waveform = resample(*read_recording(item.path), rate_hz)
     except AudioError as error:
         _LOG.warning("%s; skipped", error)
         return None
-    named = [slug(row["scientific_name"])] if row["scientific_name"] else []
-    return LabelledRecording(waveform, frozenset(named), (folder / row["path"]).resolve())
+    return LabelledRecording(waveform, item.species, item.path.resolve())
 
 
 def shared_out(several: Sequence[Sequence[LabelledRecording]]) -> list[list[LabelledRecording]]:

@@ -1,7 +1,8 @@
 """AnimalSpeak (Robinson et al. 2023, arXiv 2308.04978): captions of recordings on the web.
 
 The table holds addresses, no sound. A recording counts once it lies below the folder, named by its
-`id` or by its address with everything but letters and digits as `_`.
+`id` or by its address with everything but letters and digits as `_`. Of a species it tells the two
+names and no rank.
 """
 
 import re
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from edge.source.tree import list_recordings
 from gallery.data.dataset import Dataset, Item
-from gallery.data.table import bird, dataset, first_table, read_rows
+from gallery.data.ranks import named
+from gallery.data.table import dataset, first_table, read_rows
 
 _LICENCE = "cc-by-nc-sa-4.0"
 _ODD = re.compile(r"\W+")
@@ -23,20 +25,21 @@ def read(folder: Path) -> Dataset:
     """
     columns = ("url", "species_scientific", "species_common")
     rows = read_rows(first_table(folder, "animalspeak*.csv", "*.csv"), columns)
-    named = [row for row in rows if " " in row["species_scientific"]]
+    told = [row for row in rows if " " in row["species_scientific"]]
     files = {file.stem: file for file in list_recordings(folder)}
-    species = [bird(row["species_scientific"], row["species_common"]) for row in named]
+    species = [named(row["species_scientific"], row["species_common"]) for row in told]
     items = [
         Item(
             path=_file(row, files),
             kind="audio",
-            species_id=bird.species_id,
+            species_id=kind.species_id,
             split="train",
             licence=row.get("license") or _LICENCE,
             attribution=row["url"],
+            url=row["url"],
             captions=tuple(text for name in ("caption", "caption2") if (text := row.get(name))),
         )
-        for row, bird in zip(named, species, strict=True)
+        for row, kind in zip(told, species, strict=True)
     ]
     return dataset(folder, species, items)
 

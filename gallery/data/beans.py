@@ -17,7 +17,8 @@ from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
 from gallery.data.dataset import Dataset, Item
 from gallery.data.ebird import ebird_species
-from gallery.data.table import dataset, read_rows, thing
+from gallery.data.ranks import thing
+from gallery.data.table import dataset, read_rows
 
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 _LEAST_OVERLAP = 0.2

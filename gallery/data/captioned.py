@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edge.contract.errors import DatasetError
 from edge.source.tree import list_recordings
 from gallery.data.dataset import Dataset, Item
+from gallery.data.layout import misplaced
 from gallery.data.table import dataset, read_rows
 
 _CLOTHO = {"development": "train", "validation": "validation", "evaluation": "test"}
@@ -21,7 +21,7 @@ def read_audiocaps(folder: Path) -> Dataset:
     """
     tables = [name for name in _AUDIOCAPS if (folder / f"{name}.csv").is_file()]
     if not tables:
-        raise DatasetError(f"{folder}: expected train.csv, val.csv or test.csv here")
+        raise misplaced(folder, "train.csv, val.csv or test.csv")
     files = clips(folder)
     items = []
     for name in tables:
@@ -48,7 +48,7 @@ def read_clotho(folder: Path) -> Dataset:
             texts = [row[name] for name in sorted(row) if name.startswith("caption_")]
             items.append(_item(folder / part / row["file_name"], split, texts, "Freesound"))
     if not items:
-        raise DatasetError(f"{folder}: expected clotho_captions_development.csv or its like here")
+        raise misplaced(folder, "clotho_captions_development.csv")
     return dataset(folder, (), items)
 
 

@@ -1,14 +1,18 @@
 """A folder of recordings and pictures: manifest.csv and taxonomy.csv, real or synthetic alike."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.tables import read_table
-from edge.contract.taxonomy import Taxonomy, slug
+from edge.contract.taxonomy import Species, Taxonomy, slug
+from gallery.data.ranks import named
 
 REQUIRED = ("path", "kind", "scientific_name", "common_name", "split", "licence", "attribution")
+LEAST = ("path", "kind", "scientific_name")
+"""Columns of a manifest that is not learned from: names without ranks do for it."""
 UNLABELLED = "unlabelled"
 """Split of recordings of birds that nobody named: for what a network makes of them."""
 SYNTHETIC_MARK = "birdlisten aviary"
@@ -21,11 +25,12 @@ class Item:
 
     path: Path
     kind: str
-    """`audio` or `image`."""
+    """`audio`, `image` or `video`."""
     species_id: str
     """Empty for a background recording."""
     split: str
-    """`train`, `validation`, `test` or `unlabelled`, disjoint by individual."""
+    """`train`, `validation`, `test` or `unlabelled`, disjoint by individual; may be empty in a
+    manifest that is not learned from."""
     licence: str
     attribution: str
     also: tuple[str, ...] = ()
@@ -34,6 +39,12 @@ class Item:
     """What somebody wrote about it."""
     part: str = ""
     """Which of a corpus' sets it is in, if there are several."""
+    url: str = ""
+    """Page or file that it was taken from, if that is known."""
+    corpus: str = ""
+    """Which of several corpora it comes from."""
+    share: float = 0.0
+    """Of the windows of a training, that its corpus shall have; 0: nothing is asked for."""
     begin_s: float = 0.0
     end_s: float | None = None
     """Of a part of the recording that the item is; None: to the end."""
@@ -60,6 +71,8 @@ class Dataset:
     items: tuple[Item, ...]
     synthetic: bool = False
     """Anything in it is."""
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What other lists call a species, such as `inat:6930` or `ebird:mallar3`, by its id."""
 
     def select(self, kind: str, split: str, species_ids: Iterable[str]) -> list[Item]:
         """Items of a kind, a split and some species; `("",)` selects the background."""
@@ -70,41 +83,70 @@ class Dataset:
             if item.kind == kind and item.split == split and item.species_id in wanted
         ]
 
+    @property
+    def contents(self) -> str:
+        """`audio: 3 in train, 2 in test; image: 5 in train`, for an error."""
+        count = Counter((item.kind, item.split or "no split") for item in self.items)
+        kinds = sorted({kind for kind, _ in count})
+        told = (
+            ", ".join(f"{number} in {split}" for (of, split), number in count.items() if of == kind)
+            for kind in kinds
+        )
+        return "; ".join(map("{}: {}".format, kinds, told)) or "nothing"
 
-def read_dataset(path: Path) -> Dataset:
+
+def read_dataset(path: Path, columns: Sequence[str] = REQUIRED) -> Dataset:
     """Read a data set's two tables; its files are opened when they are needed.
+
+    Args:
+        path: the folder.
+        columns: that its manifest must have. Without common names among them taxonomy.csv may be
+            missing, or lack species.
 
     Raises:
         DatasetError: a table is missing or lacks a column, or a species isn't in the taxonomy.
     """
     manifest, taxonomy = path / "manifest.csv", path / "taxonomy.csv"
-    if not manifest.is_file() or not taxonomy.is_file():
+    strict = "common_name" in columns
+    if not manifest.is_file() or (strict and not taxonomy.is_file()):
         raise DatasetError(
             f"{path}: no data set here (manifest.csv and taxonomy.csv are expected); make the "
             f"synthetic one: python scripts/aviary.py build --output {path}"
         )
     try:
-        rows, species = read_table(manifest, REQUIRED), Taxonomy.load(taxonomy)
+        rows = read_table(manifest, columns)
+        species = Taxonomy.load(taxonomy) if taxonomy.is_file() else Taxonomy(())
     except BundleError as error:
         raise DatasetError(f"{path}: {error}") from error
     items = tuple(_item(path, row) for row in rows)
     unknown = sorted({item.species_id for item in items} - set(species.ids) - {""})
-    if unknown:
+    if unknown and strict:
         raise DatasetError(f"{manifest}: not in taxonomy.csv: {', '.join(unknown[:3])}")
+    if unknown:
+        species = Taxonomy((*species.species, *_species(rows, unknown)))
     synthetic = any(SYNTHETIC_MARK in item.attribution for item in items)
     return Dataset(
         name=_name(path, synthetic), path=path, taxonomy=species, items=items, synthetic=synthetic
     )
 
 
-def _item(path: Path, row: dict[str, str]) -> Item:
+def _species(rows: Sequence[Mapping[str, str]], unknown: Sequence[str]) -> list[Species]:
+    names = {slug(row["scientific_name"]): row for row in rows}
+    return [
+        named(names[key]["scientific_name"], names[key].get("common_name", ""), species_id=key)
+        for key in unknown
+    ]
+
+
+def _item(path: Path, row: Mapping[str, str]) -> Item:
     return Item(
         path=path / row["path"],
         kind=row["kind"],
         species_id=slug(row["scientific_name"]),
-        split=row["split"],
-        licence=row["licence"],
-        attribution=row["attribution"],
+        split=row.get("split") or "",
+        licence=row.get("licence") or "unknown",
+        attribution=row.get("attribution") or "unknown",
+        url=row.get("url") or "",
     )
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from edge.contract.errors import DatasetError
 from gallery.data.captioned import clips
 from gallery.data.dataset import Dataset, Item
-from gallery.data.table import dataset, read_rows, thing
+from gallery.data.layout import misplaced
+from gallery.data.ranks import thing
+from gallery.data.table import dataset, read_rows
 
+_PAGE = "https://www.youtube.com/watch?v="
 _AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
 
 
@@ -36,8 +39,11 @@ def read_audioset(folder: Path) -> Dataset:
                     licence="unknown",
                     attribution=whose,
                     also=tuple(ids[1:]),
+                    url=_PAGE + video,
                 )
             )
+    if not items:
+        raise misplaced(folder, "balanced_train_segments.csv")
     return dataset(folder, classes.values(), items)
 
 

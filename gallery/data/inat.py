@@ -5,13 +5,14 @@
 left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
 from gallery.data.dataset import Dataset, Item
+from gallery.data.layout import misplaced
 from gallery.data.table import dataset, from_ranks, read_json
 
 _SPLITS = {"train": "train", "train_mini": "train", "val": "validation", "test": "test"}
@@ -23,7 +24,7 @@ def read_sounds(folder: Path) -> Dataset:
     Raises:
         DatasetError: no split of it is here.
     """
-    return _read(folder, "audio", "audio")
+    return _read(folder, "audio", "audio", "train/00007_Animalia_Chordata_.../x.wav")
 
 
 def read_photographs(folder: Path) -> Dataset:
@@ -32,10 +33,10 @@ def read_photographs(folder: Path) -> Dataset:
     Raises:
         DatasetError: no split of it is here.
     """
-    return _read(folder, "images", "image")
+    return _read(folder, "images", "image", "train/00007_Animalia_Chordata_.../x.jpg")
 
 
-def _read(folder: Path, table: str, kind: str) -> Dataset:
+def _read(folder: Path, table: str, kind: str, example: str) -> Dataset:
     files = {
         name: folder / f"{name}.json" for name in _SPLITS if (folder / f"{name}.json").exists()
     }
@@ -44,7 +45,8 @@ def _read(folder: Path, table: str, kind: str) -> Dataset:
     contents = {name: read_json(file) for name, file in files.items()}
     told = {name: content for name, content in contents.items() if content.get("annotations")}
     if not told:
-        raise DatasetError(f"{folder}: expected train.json, val.json or test.json with annotations")
+        why = "no train.json, val.json or test.json with annotations"
+        raise misplaced(folder, f"train.json and {example}", why)
     try:
         species = [from_ranks(row) for content in told.values() for row in content["categories"]]
         items = [
@@ -54,7 +56,17 @@ def _read(folder: Path, table: str, kind: str) -> Dataset:
         ]
     except (KeyError, TypeError) as error:
         raise DatasetError(f"{folder}: not iNaturalist's schema ({error!r} is missing)") from error
-    return dataset(folder, species, items)
+    keys = _labels(told.values()) if kind == "image" else {}
+    return dataset(folder, species, items, keys)
+
+
+def _labels(contents: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """iNat21's own numbers, which SSW60 names, too."""
+    return {
+        from_ranks(row).species_id: [f"inat21:{row['id']}"]
+        for content in contents
+        for row in content["categories"]
+    }
 
 
 def _items(

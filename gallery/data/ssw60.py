@@ -7,18 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gallery.data.dataset import Dataset, Item
-from gallery.data.table import bird, dataset, read_rows
+from gallery.data.layout import misplaced
+from gallery.data.ranks import bird
+from gallery.data.table import dataset, read_rows
 
 NABIRDS, INAT = "images_nabirds", "images_inat"
 """Folders of the two galleries."""
+_SOUNDS = "audio_ml"
 _PARTS = {
-    "audio_ml": ("audio", ".wav", None),
+    _SOUNDS: ("audio", ".wav", None),
     "video_ml": ("video", ".mp4", None),
     NABIRDS: ("image", ".jpg", "photographer"),
     INAT: ("image", ".jpg", "rights_holder"),
 }
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _LICENCE = "research use only"
+_PAGE = "https://macaulaylibrary.org/asset/"
+"""Of a sound or a video."""
 
 
 def read(folder: Path) -> Dataset:
@@ -28,14 +33,23 @@ def read(folder: Path) -> Dataset:
         DatasetError: taxa.csv is missing, or no file is here.
     """
     columns = ("label", "common_name", "scientific_name", "family", "order")
+    rows = {row["label"]: row for row in read_rows(folder / "taxa.csv", columns)}
     species = {
-        row["label"]: bird(row["scientific_name"], row["common_name"], row["order"], row["family"])
-        for row in read_rows(folder / "taxa.csv", columns)
+        label: bird(row["scientific_name"], row["common_name"], row["order"], row["family"])
+        for label, row in rows.items()
     }
-    ids = {label: bird.species_id for label, bird in species.items()}
+    ids = {label: kind.species_id for label, kind in species.items()}
     tables = [part for part in _PARTS if (folder / f"{part}.csv").is_file()]
+    if not tables:
+        raise misplaced(folder, f"{_SOUNDS}.csv")
     items = [item for part in tables for item in _items(folder, part, ids)]
-    return dataset(folder, species.values(), items)
+    keys = {ids[label]: _keys(row) for label, row in rows.items()}
+    return dataset(folder, species.values(), items, keys)
+
+
+def _keys(row: dict[str, str]) -> list[str]:
+    lists = (("inat", "inat_taxon_id"), ("inat21", "inat2021_label"), ("ebird", "species_code"))
+    return [f"{name}:{row[column]}" for name, column in lists if row.get(column)]
 
 
 def _items(folder: Path, part: str, ids: dict[str, str]) -> Iterator[Item]:
@@ -52,4 +66,5 @@ def _items(folder: Path, part: str, ids: dict[str, str]) -> Iterator[Item]:
             licence=_LICENCE,
             attribution=whose,
             part=part,
+            url=_PAGE + row["asset_id"] if kind != "image" else "",
         )

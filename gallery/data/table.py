@@ -10,6 +10,7 @@ from typing import Any
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy, slug
 from gallery.data.dataset import Dataset, Item
+from gallery.data.layout import misplaced
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,13 +25,22 @@ def read_rows(file: Path, columns: Iterable[str] = ()) -> list[dict[str, str]]:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines, skipinitialspace=True)
             if missing := sorted(set(columns) - set(reader.fieldnames or ())):
-                raise DatasetError(f"{file}: columns {missing} are missing")
+                there = ", ".join(reader.fieldnames or ())[:200] or "nothing"
+                raise DatasetError(f"{file}: columns {missing} are missing; it has {there}")
             return [
                 {name: (value or "").strip() for name, value in row.items() if name}
                 for row in reader
             ]
+    except FileNotFoundError:
+        raise absent(file) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{file}: not readable as a UTF-8 CSV table ({error})") from error
+
+
+def absent(file: Path) -> DatasetError:
+    """A table isn't there, nor perhaps the folders that should hold it."""
+    folder = next(parent for parent in file.parents if parent.is_dir() or parent == parent.parent)
+    return misplaced(folder, str(file.relative_to(folder)))
 
 
 def read_json(file: Path) -> Any:
@@ -54,36 +64,7 @@ def first_table(folder: Path, *names: str) -> Path:
     for name in names:
         if found := sorted(folder.glob(name)):
             return found[0]
-    raise DatasetError(f"{folder}: expected {' or '.join(names)} here")
-
-
-def bird(scientific_name: str, common_name: str = "", order: str = "", family: str = "") -> Species:
-    """A bird, where a corpus gives less than seven ranks.
-
-    A subspecies counts as its species; `Anatidae (Ducks, Geese, and Waterfowl)` as `Anatidae`.
-    """
-    genus, _, rest = " ".join(scientific_name.split()).partition(" ")
-    epithet = rest.partition(" ")[0].lower()
-    name = f"{genus.capitalize()} {epithet}".strip()
-    ranks = ("Animalia", "Chordata", "Aves", order, family.partition("(")[0].strip())
-    return Species(slug(name), name, common_name or name, *ranks, genus.capitalize(), epithet)
-
-
-def thing(label: str) -> Species:
-    """A class of sound that is no species: its name is all there is to say."""
-    name = " ".join(label.replace("_", " ").split())
-    return Species(
-        species_id=slug(name),
-        scientific_name=name,
-        common_name=name,
-        kingdom="",
-        phylum="",
-        class_="",
-        order="",
-        family="",
-        genus="",
-        epithet="",
-    )
+    raise misplaced(folder, " or ".join(names))
 
 
 def from_ranks(row: Mapping[str, str]) -> Species:
@@ -102,18 +83,42 @@ def from_ranks(row: Mapping[str, str]) -> Species:
     )
 
 
-def dataset(folder: Path, species: Iterable[Species], items: Iterable[Item]) -> Dataset:
+def dataset(
+    folder: Path,
+    species: Iterable[Species],
+    items: Iterable[Item],
+    keys: Mapping[str, Iterable[str]] | None = None,
+) -> Dataset:
     """The items whose files are there, and the species of a corpus, each once.
+
+    Args:
+        folder: of the corpus.
+        species: may repeat.
+        items: whether their files are there or not.
+        keys: what other lists call a species, by its id.
 
     Raises:
         DatasetError: not one file is there.
     """
-    unique = {bird.species_id: bird for bird in species}
+    unique = {kind.species_id: kind for kind in species}
     every = list(items)
     kept = tuple(item for item in every if item.path.is_file())
+    if every and not kept:
+        why = f"none of the {len(every)} files that its tables name is here"
+        raise misplaced(folder, _below(every[0].path, folder), why)
     if not kept:
-        raise DatasetError(f"{folder}: none of the {len(every)} files that its tables name is here")
+        raise DatasetError(f"{folder}: its tables name no file")
     if len(kept) < len(every):
         _LOG.warning("%s: %d of %d files are not here", folder, len(every) - len(kept), len(every))
-    ordered = sorted(unique.values(), key=lambda bird: bird.species_id)
-    return Dataset(folder.resolve().name, folder, Taxonomy(tuple(ordered)), kept)
+    ordered = sorted(unique.values(), key=lambda kind: kind.species_id)
+    return Dataset(
+        name=folder.resolve().name,
+        path=folder,
+        taxonomy=Taxonomy(tuple(ordered)),
+        items=kept,
+        keys={name: frozenset(others) for name, others in (keys or {}).items()},
+    )
+
+
+def _below(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -16,10 +16,11 @@ import numpy as np
 import onnx
 from encoder import encoding, medians
 
+from export.comparison import compare, reference_of
 from export.graph import to_onnx
 from export.half import to_half, to_half_weights
-from export.int8 import METHODS, to_int8
-from export.parity import compare, reference_of
+from export.int8 import to_int8
+from export.methods import METHODS
 from export.recordings import cut, read_recorded
 from train.birds.report import machine
 from train.model.checkpoint import Checkpoint, load_checkpoint

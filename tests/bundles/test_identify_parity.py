@@ -11,8 +11,8 @@ from edge.config import PACKAGED_BUNDLE  # noqa: E402
 from edge.contract.bundle import load_bundle, npy_bytes, write_bundle  # noqa: E402
 from edge.source.framing import frame_waveform  # noqa: E402
 from edge.source.recording import read_recording  # noqa: E402
+from export.methods import Variants  # noqa: E402
 from export.onnx import export  # noqa: E402
-from export.variants import Variants  # noqa: E402
 from gallery.build import build  # noqa: E402
 from gallery.data.dataset import Item, read_dataset  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402

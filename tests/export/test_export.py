@@ -12,9 +12,9 @@ from edge.contract.errors import BundleError, ConfigError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from edge.recognition.encoder import open_encoder  # noqa: E402
 from export.fidelity import FidelityLimits  # noqa: E402
+from export.methods import Variants  # noqa: E402
 from export.onnx import BundleLabel, export, main  # noqa: E402
 from export.parity import main as parity  # noqa: E402
-from export.variants import Variants  # noqa: E402
 from gallery.build import PictureChoice, build  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from train.distill import distill  # noqa: E402

@@ -11,13 +11,14 @@ torch = pytest.importorskip("torch")
 
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from edge.recognition.encoder import Encoder  # noqa: E402
+from export.comparison import compare  # noqa: E402
 from export.emulate import rounded  # noqa: E402
 from export.fidelity import LIMITS, check  # noqa: E402
 from export.graph import to_onnx  # noqa: E402
 from export.half import to_half, to_half_weights  # noqa: E402
 from export.htsat import Htsat  # noqa: E402
-from export.int8 import METHODS, to_int8  # noqa: E402
-from export.parity import compare  # noqa: E402
+from export.int8 import to_int8  # noqa: E402
+from export.methods import METHODS  # noqa: E402
 from export.scopes import frontend_nodes  # noqa: E402
 from export.signals import signals  # noqa: E402
 from tests.support import ROOT  # noqa: E402

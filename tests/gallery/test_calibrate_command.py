@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
+from edge.contract.tables import read_table
 from edge.recognition.background import BANK_ROWS
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
@@ -62,6 +63,19 @@ def test_a_bundle_learns_what_its_scores_mean(bundle_copy, recordings, backgroun
         probability = known.probability(np.linspace(-20, 30, 500))
         assert (np.diff(probability) >= 0).all()
         assert probability[0] < 0.1 < 0.5 < probability[-1]
+
+
+def test_recordings_come_from_any_corpus(bundle_copy, recordings, background, tmp_path, capsys):
+    rows = read_table(recordings / "manifest.csv", ("path", "scientific_name", "split"))
+    sung = [row for row in rows if row["kind"] == "audio" and row["scientific_name"]]
+    for row in sung:
+        folder = tmp_path / row["split"] / row["scientific_name"].replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(recordings / row["path"], folder)
+    data = ["--recordings", f"folders:{tmp_path}", "--background", str(background)]
+    assert main([str(bundle_copy.path), *data]) == 0
+    asked = sum(row["split"] == "validation" for row in sung)
+    assert f"of {asked} recordings rightly" in capsys.readouterr().out
 
 
 def test_the_default_set_is_chosen_by_what_the_sets_report(

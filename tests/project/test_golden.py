@@ -80,10 +80,10 @@ def test_a_tiny_distillation_and_its_export_come_out_as_before(world, tmp_path):
     pytest.importorskip("torch")
     from safetensors.torch import load_file
 
+    from export.comparison import check_bundle
+    from export.methods import Variants
     from export.onnx import export
-    from export.parity import check_bundle
     from export.recordings import read_recorded
-    from export.variants import Variants
     from gallery.build import build
     from gallery.teacher import load_teacher
     from train.distill import distill

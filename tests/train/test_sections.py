@@ -14,7 +14,7 @@ from train.model.frontend import LogMelSpec  # noqa: E402
 from train.sound import section  # noqa: E402
 from train.sound.cache import load_each  # noqa: E402
 from train.sound.features import LogMels, load_features  # noqa: E402
-from train.sound.section import read_item, sections, shares  # noqa: E402
+from train.sound.section import read_item, section_shares, sections  # noqa: E402
 
 RATE_HZ = 8000
 
@@ -49,8 +49,8 @@ def test_of_a_long_recording_sections_are_kept_as_long_as_the_limit(recording, t
     assert sections(items, 10, 2) == items
     found = sections(items, 6, 2)
     assert [(item.begin_s, item.end_s) for item in found] == [(0, 2), (4, 6), (8, 10), (0, None)]
-    assert shares(found) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1])
-    assert shares(items) == [1, 1]
+    assert section_shares(found) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1])
+    assert section_shares(items) == [1, 1]
 
 
 def test_parts_of_one_file_are_kept_apart_and_found_again(recording, tmp_path):

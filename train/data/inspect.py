@@ -56,8 +56,8 @@ def check(item: Item) -> Checked:
 
 
 def to_text(rows: Iterable[Sequence[str]]) -> str:
-    """The table with aligned columns."""
-    table = [COLUMNS, *rows]
+    """Rows with aligned columns."""
+    table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
     return "\n".join(lines)

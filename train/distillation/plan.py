@@ -26,7 +26,7 @@ def plan(config: DistillConfig) -> dict[str, str]:
     Raises:
         BirdlistenError: data set, teacher or student can't be used.
     """
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.taxon)
     species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
     recordings = len(dataset.select("audio", "train", species))
     start = open_student(config.student, config.frontend)

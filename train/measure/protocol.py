@@ -5,7 +5,6 @@ of iNat21. iNatSounds has no photographs: they come from iNat21, whose species i
 the 5 s pieces of soundscapes, which hold several species, or none, and are searched by name.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +151,10 @@ def asked_items(dataset: Dataset, split: str) -> list[Item]:
     """
     items = dataset.select("audio", split, (*dataset.taxonomy.ids, ""))
     if not any(item.species for item in items):
-        there = _splits(dataset, "audio")
-        raise DatasetError(f"{dataset.path}: no recordings of birds in split {split!r}; {there}")
+        there = dataset.contents
+        raise DatasetError(
+            f"{dataset.path}: no recordings of birds in split {split!r}; it has {there}"
+        )
     return items
 
 
@@ -180,13 +181,6 @@ def shown_items(
             "recordings; compare their scientific names"
         )
     raise DatasetError(
-        f"{pictured.path}: no pictures in split {split!r}; {_splits(pictured, 'image')}; choose "
-        "with --pictures-split"
+        f"{pictured.path}: no pictures in split {split!r}; it has {pictured.contents}; choose with "
+        "--pictures-split"
     )
-
-
-def _splits(dataset: Dataset, kind: str) -> str:
-    """Splits that a data set has of a kind, and how many items are in each."""
-    counts = Counter(item.split for item in dataset.items if item.kind == kind)
-    named = ", ".join(f"{split} ({count})" for split, count in sorted(counts.items()))
-    return f"there are {named}" if named else "there are none at all"

@@ -43,7 +43,7 @@ def sections(items: Sequence[Item], most_s: float, section_s: float) -> list[Ite
     return [part for item in found for part in _sections(item, max(most_s, section_s), section_s)]
 
 
-def shares(items: Sequence[Item]) -> list[float]:
+def section_shares(items: Sequence[Item]) -> list[float]:
     """Chances of sections to be drawn, such that those of a recording count as one."""
     counts = Counter(item.path for item in items if not item.is_whole)
     return [1 / counts[item.path] if counts and not item.is_whole else 1.0 for item in items]

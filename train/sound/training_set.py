@@ -11,18 +11,20 @@ from torch import Tensor
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
+from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset, Item
 from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import CNN
+from train.sound.corpus_draws import corpus_draws
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss, NoHint
 from train.sound.hints import load_embeddings
 from train.sound.log_mel_store import LogMelStore
 from train.sound.sampler import Augmentation, WindowSampler
-from train.sound.section import sections, shares
+from train.sound.section import section_shares, sections
 
 SEEN = "heard.json"
 """Beside a pretrained student: the species of its training."""
@@ -72,6 +74,8 @@ class TrainingSet:
         ranks: Ranks = ALONE,
     ) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""
+        parts = section_shares(self.items)
+        shares, chances = corpus_draws(self.items, self.labels, config.species_weight, parts)
         return WindowSampler(
             clips=LogMelStore(self.features, device),
             labels=torch.tensor(self.labels),
@@ -86,7 +90,8 @@ class TrainingSet:
             seed=config.seed,
             weight=config.species_weight,
             ranks=ranks,
-            chances=torch.tensor(shares(self.items), dtype=torch.float64),
+            shares=shares,
+            chances=chances,
         )
 
     def hint(
@@ -158,6 +163,33 @@ def load_sounds(
 def cut_by(config: HeardConfig) -> Callable[[Sequence[Item]], Sequence[Item]]:
     """Cut of a training's recordings: of those that are too long it takes sections."""
     return partial(sections, most_s=config.longest_s, section_s=_SECTION * config.window_s)
+
+
+def check_recorded(dataset: Dataset, split: str) -> None:
+    """Refuse a data set without recordings of a species, before models are loaded for it.
+
+    Raises:
+        DatasetError: the split has none; it says what there is.
+    """
+    if not dataset.select("audio", split, dataset.taxonomy.ids):
+        raise DatasetError(
+            f"{dataset.path}: no recordings in split {split!r}; it has {dataset.contents}"
+        )
+
+
+def open_background(name: str) -> Dataset | None:
+    """Further background; None if none is named.
+
+    Raises:
+        DatasetError: it has no recording without a bird to train with.
+    """
+    opened = open_dataset(name) if name else None
+    if opened and not opened.select("audio", "train", ("",)):
+        raise DatasetError(
+            f"extra_backgrounds: {name}: no recordings without a species in split 'train'; it has "
+            f"{opened.contents}"
+        )
+    return opened
 
 
 def check_unheard(student: str, held_out: Sequence[str]) -> None:

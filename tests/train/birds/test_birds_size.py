@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.data.dataset import read_dataset  # noqa: E402
-from gallery.data.table import bird  # noqa: E402
+from gallery.data.ranks import bird  # noqa: E402
 from train.birds.build import COLUMNS  # noqa: E402
 from train.birds.size import PARTS, part_of, unmet_recordings  # noqa: E402
 

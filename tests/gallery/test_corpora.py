@@ -15,7 +15,9 @@ from PIL import Image  # noqa: E402
 from edge.contract.errors import DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.data.corpora import CORPORA, open_dataset  # noqa: E402
-from gallery.data.table import bird, thing  # noqa: E402
+from gallery.data.ranks import bird, named, thing  # noqa: E402
+from gallery.data.synonyms import aligned  # noqa: E402
+from gallery.records import read_records  # noqa: E402
 from gallery.templates import sentence  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
 from train.data.__main__ import main  # noqa: E402
@@ -93,6 +95,19 @@ def test_inatsounds(tmp_path):
     assert " ".join(first.taxonomy.species[0].ranks) == ranks
 
 
+def test_credits_of_a_corpus_come_into_a_gallery(tmp_path):
+    inaturalist(tmp_path, "val", "image", "val/7/one.jpg")
+    photo(tmp_path / "val/7/one.jpg")
+    (picture,) = read_records(f"inat21:{tmp_path}", Taxonomy((bird("Parus major"),)))
+    assert (picture.author, picture.licence) == ("Ann", "CC-BY-NC")
+    (tmp_path / "own").mkdir()
+    row = {"path": "a.jpg", "kind": "image", "scientific_name": "Regulus calendula"}
+    credit = {"licence": "CC0", "attribution": "Bea", "url": "https://x.test/1"}
+    table(tmp_path / "own" / "manifest.csv", {**row, **credit})
+    (own,) = read_records(tmp_path / "own", Taxonomy((bird("Corthylio calendula"),)))
+    assert (own.species_id, own.url) == ("corthylio_calendula", "https://x.test/1")
+
+
 def test_inat21_and_its_test_without_answers(tmp_path):
     inaturalist(tmp_path, "train_mini", "image", "train_mini/7/one.jpg")
     photo(tmp_path / "train_mini/7/one.jpg")
@@ -130,9 +145,28 @@ def test_ssw60(tmp_path):
         ("image", "validation", "anas_platyrhynchos"),
         ("video", "train", "anas_platyrhynchos"),
     ]
+    (picture,) = open_dataset(f"ssw60:{tmp_path}:images_nabirds").items
+    assert (picture.part, picture.attribution) == ("images_nabirds", "Bea")
+    with pytest.raises(DatasetError, match="did you mean 'images_inat'"):
+        open_dataset(f"ssw60:{tmp_path}:images_inat21")
     mallard = open_dataset(f"ssw60:{tmp_path}").taxonomy.species[0]
     ranks = "Animalia Chordata Aves Anseriformes Anatidae Anas platyrhynchos"
     assert sentence("taxon", mallard) == f"a photo of {ranks}."
+
+
+def test_ssw60_and_inat21_meet_by_the_label_that_one_has_of_the_other(tmp_path):
+    taxon = {"label": 0, "inat2021_label": 7, "common_name": "A Tit", "family": "", "order": ""}
+    table(tmp_path / "taxa.csv", {**taxon, "scientific_name": "Nomen vetus"})
+    table(tmp_path / "audio_ml.csv", {"asset_id": 1, "label": 0, "split": "test"})
+    sound(tmp_path / "audio_ml/1.wav")
+    inaturalist(tmp_path, "train", "image", "train/7/one.jpg")
+    photo(tmp_path / "train/7/one.jpg")
+    pictures = open_dataset(f"inat21:{tmp_path}")
+    heard = aligned(open_dataset(f"ssw60:{tmp_path}"), pictures.taxonomy, pictures.keys)
+    assert (heard.items[0].species_id, heard.items[0].url) == (
+        "parus_major",
+        "https://macaulaylibrary.org/asset/1",
+    )
 
 
 CLIP = {
@@ -230,16 +264,22 @@ def birdset(folder: Path) -> None:
             pyarrow.Table.from_pylist(rows), folder / f"HSN_metadata_{name}.parquet"
         )
     for name, rows in (("train", train), ("test_5s", tests)):
-        shard = folder / f"HSN_{name.removesuffix('_5s')}_shard_0001.tar.gz"
-        with tarfile.open(shard, "w:gz") as archive:
-            for row in rows:
-                sound(folder / "loose.ogg")
-                archive.add(folder / "loose.ogg", row["filepath"])
-                (folder / "loose.ogg").unlink()
+        names = [row["filepath"] for row in rows]
+        shard(folder / f"HSN_{name.replace('_5s', '5s')}_shard_0001.tar.gz", *names)
+
+
+def shard(file: Path, *names: str) -> None:
+    loose = file.parent / "loose.ogg"
+    sound(loose)
+    with tarfile.open(file, "w:gz") as archive:
+        for name in names:
+            archive.add(loose, name)
+    loose.unlink()
 
 
 def test_birdset_unpacks_its_shards_once(tmp_path):
     birdset(tmp_path)
+    shard(tmp_path / "HSN_test_shard_0001.tar.gz", "HSN_1.ogg")
     table(tmp_path / "ebird_taxonomy.csv", EBIRD)
     assert found("birdset", tmp_path) == [
         ("audio", "test", ""),
@@ -247,16 +287,55 @@ def test_birdset_unpacks_its_shards_once(tmp_path):
         ("audio", "train", "muscicapa_dauurica"),
     ]
     several = next(item for item in open_dataset(f"birdset:{tmp_path}").items if item.also)
-    assert several.also == ("gcrfin",)
-    for shard in tmp_path.glob("*.tar.gz"):
-        shard.unlink()
+    assert several.also == ("leucosticte_tephrocotis",)
+    assert not (tmp_path / "HSN_test_shard_0001").exists()  # whole soundscapes, which nobody reads
+    for file in tmp_path.glob("*.tar.gz"):
+        file.unlink()
     assert len(found("birdset", tmp_path)) == 3
+
+
+def xcm(folder: Path, *codes: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    names = [f"XC{1000 + n}.ogg" for n, _ in enumerate(codes)]
+    folder.mkdir()
+    rows = [
+        {"filepath": name, "ebird_code": code, "recordist": "Ann", "license": "x", "lat": 1.5}
+        for name, code in zip(names, codes, strict=True)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / f"{folder.name}_metadata.parquet")
+    for n, name in enumerate(names):
+        shard(folder / f"{folder.name}_shard_{n + 1:04d}.tar.gz", name)
+
+
+def test_birdset_for_training_alone_as_it_lies_on_the_hub(tmp_path):
+    xcm(tmp_path / "XCM", "amerob", "y00478")
+    xcm(tmp_path / "XCL", "amerob")
+    opened = open_dataset(f"birdset:{tmp_path}:XCM")
+    assert [item.split for item in opened.items] == ["train", "train"]
+    assert opened.items[0].url == "https://xeno-canto.org/1000"
+    robin = opened.taxonomy.by_id()["turdus_migratorius"]
+    assert sentence("com", robin) == "a photo of American Robin."
+    assert (robin.order, robin.family) == ("Passeriformes", "Turdidae")
+    assert len(open_dataset(f"birdset:{tmp_path / 'XCL'}").items) == 1
+    with pytest.raises(DatasetError, match=r"name one of XCL, XCM: birdset:.*:XCL"):
+        open_dataset(f"birdset:{tmp_path}")
+
+
+def test_a_code_that_no_table_knows_is_refused(tmp_path):
+    xcm(tmp_path / "XCM", "amerob", "zzzzzz9")
+    with pytest.raises(DatasetError, match=r"1 of 2 codes are in no table: zzzzzz9; .*eBird_tax"):
+        open_dataset(f"birdset:{tmp_path}:XCM")
+    row = {**EBIRD, "SPECIES_CODE": "zzzzzz9"}
+    table(tmp_path / "XCM" / "eBird_taxonomy_v2030.csv", row)
+    assert "muscicapa_dauurica" in open_dataset(f"birdset:{tmp_path}:XCM").taxonomy.ids
 
 
 def test_a_damaged_shard_is_named_and_leaves_nothing_half_unpacked(tmp_path):
     birdset(tmp_path)
-    shard = next(tmp_path.glob("*_train_shard_*.tar.gz"))
-    shard.write_bytes(shard.read_bytes()[:-200])
+    file = next(tmp_path.glob("*_train_shard_*.tar.gz"))
+    file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(DatasetError, match=r"train_shard_0001\.tar\.gz: damaged"):
         open_dataset(f"birdset:{tmp_path}")
     assert not (tmp_path / "HSN_train_shard_0001").exists()
@@ -285,10 +364,26 @@ def test_cub(tmp_path, taxonomy):
     (tmp_path / "train_test_split.txt").write_text("1 0\n2 1\n")
     photo(tmp_path / "images/001.B/a_0001.jpg")
     photo(tmp_path / "images/002.G/b_0001.jpg")
-    albatross = ("image", "test", "black_footed_albatross")
-    assert found("cub", tmp_path) == [albatross, ("image", "train", "great_tit")]
-    Taxonomy((bird("Parus major", "Great Tit"),)).save(tmp_path / "taxonomy.csv")
-    assert found("cub", tmp_path) == [albatross, ("image", "train", "parus_major")]
+    tit = ("image", "train", "parus_major")
+    assert found("cub", tmp_path) == [("image", "test", "phoebastria_nigripes"), tit]
+    Taxonomy((bird("Parus minor", "Great Tit"),)).save(tmp_path / "taxonomy.csv")
+    assert ("image", "train", "parus_minor") in found("cub", tmp_path)
+
+
+def test_nabirds_tells_no_plumages_apart(tmp_path):
+    eider = "Common Eider"
+    (tmp_path / "classes.txt").write_text(f"0 Birds\n817 {eider} (Adult male)\n818 {eider}\n")
+    (tmp_path / "images.txt").write_text("0a-1 0817/a.jpg\n0b-2 0818/b.jpg\n")
+    (tmp_path / "image_class_labels.txt").write_text("0a-1 817\n0b-2 818\n")
+    (tmp_path / "train_test_split.txt").write_text("0a-1 0\n0b-2 1\n")
+    (tmp_path / "photographers.txt").write_text("0a-1 Ann Other\n0b-2 Bea\n")
+    for name in ("0817/a.jpg", "0818/b.jpg"):
+        photo(tmp_path / "images" / name)
+    expected = [("image", split, "somateria_mollissima") for split in ("test", "train")]
+    assert found("nabirds", tmp_path) == expected
+    opened = open_dataset(f"nabirds:{tmp_path}")
+    assert len(opened.taxonomy) == 1
+    assert opened.items[0].attribution == "Ann Other"
 
 
 @pytest.mark.parametrize("name", ["Yabc-defghij.wav", "abc-defghij.wav", "abc-defghij_30.000.ogg"])
@@ -352,15 +447,89 @@ def test_a_subspecies_counts_as_its_species():
     assert bird("Junco hyemalis oreganus").species_id == "junco_hyemalis"
 
 
+JAGUAR = {"scientific_name": "Panthera onca", "common_name": "Jaguar", "primary_label": "41970"}
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_jaguar_of_birdclef_is_no_bird(tmp_path, beside):
+    row = {**CLIP, **JAGUAR, "filename": "41970/iNat1.ogg"}
+    ranks = {"primary_label": "41970", "inat_taxon_id": "41970", "class_name": "Mammalia"}
+    table(tmp_path / "train.csv", row if beside else {**row, **ranks})
+    if beside:
+        table(tmp_path / "taxonomy.csv", {**ranks, **JAGUAR})
+    sound(tmp_path / "train_audio/41970/iNat1.ogg")
+    opened = open_dataset(f"birdclef:{tmp_path}")
+    (jaguar,) = opened.taxonomy.species
+    assert sentence("taxon", jaguar) == "a photo of Animalia Chordata Mammalia Panthera onca."
+    assert opened.keys == {"panthera_onca": {"inat:41970"}}
+
+
+def test_a_sonotype_is_not_a_species_of_its_class(tmp_path):
+    insect = {**JAGUAR, "scientific_name": "Insecta sonotype 7", "common_name": ""}
+    table(tmp_path / "train.csv", {**CLIP, **insect, "class_name": "Insecta"})
+    sound(tmp_path / "train_audio" / CLIP["filename"])
+    (kind,) = open_dataset(f"birdclef:{tmp_path}").taxonomy.species
+    assert (kind.species_id, kind.phylum) == ("insecta_sonotype_7", "Arthropoda")
+
+
+@pytest.mark.parametrize(
+    ("group", "above"),
+    [
+        ("bats", "Animalia Chordata Mammalia Chiroptera"),
+        ("grasshoppers", "Animalia Arthropoda Insecta Orthoptera"),
+        ("", ""),
+    ],
+)
+def test_groups_of_xenocanto(tmp_path, group, above):
+    named = {"gen": "Nyctalus", "sp": "noctula", "en": "Noctule", "id": "9", "grp": group}
+    (tmp_path / "1.json").write_text(json.dumps({"recordings": [{**RECORDING, **named}]}))
+    sound(tmp_path / "XC9.wav")
+    (kind,) = open_dataset(f"xenocanto:{tmp_path}").taxonomy.species
+    assert sentence("taxon", kind) == f"a photo of {above} Nyctalus noctula.".replace("  ", " ")
+
+
+def test_ranks_that_a_corpus_leaves_out_come_from_the_genus():
+    flycatcher, jaguar = named("Muscicapa dauurica"), named("Panthera onca")
+    ranks = "Animalia Chordata Aves Passeriformes Muscicapidae Muscicapa dauurica"
+    assert " ".join(flycatcher.ranks) == ranks
+    assert " ".join(filter(None, jaguar.ranks)) == "Panthera onca"
+
+
+def test_folders_named_by_their_species(tmp_path):
+    sound(tmp_path / "Parus_major" / "a.wav")
+    photo(tmp_path / "Parus_major" / "b.jpg")
+    (tmp_path / "Parus_major" / "notes.txt").write_text("no sound")
+    expected = [("audio", "train", "parus_major"), ("image", "train", "parus_major")]
+    assert found("folders", tmp_path) == expected
+    assert len(open_dataset(tmp_path).items) == 2
+    (tmp_path / "split" / "val" / "Parus_major").mkdir(parents=True)
+    sound(tmp_path / "split" / "val" / "Parus_major" / "c.wav")
+    assert found("folders", tmp_path / "split") == [("audio", "validation", "parus_major")]
+
+
 @pytest.mark.parametrize("name", sorted(CORPORA))
 def test_an_empty_folder_is_one_clear_line(name, tmp_path, capsys):
     assert main(["inspect", f"{name}:{tmp_path}"]) == 1
     assert str(tmp_path) in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", sorted(CORPORA.keys() - {"manifest", "folders"}))
+def test_a_wrong_folder_shows_a_path_expected_and_one_found(name, tmp_path):
+    sound(tmp_path / "foo" / "bar.wav")
+    with pytest.raises(DatasetError, match=r"expected e\.g\. .+, found e\.g\. foo/bar\.wav"):
+        open_dataset(f"{name}:{tmp_path}")
+    with pytest.raises(DatasetError, match=r"nowhere: no such folder"):
+        open_dataset(f"{name}:{tmp_path / 'nowhere'}")
+
+
 def test_tables_without_their_files_say_so(tmp_path):
     table(tmp_path / "train.csv", CLIP)
-    with pytest.raises(DatasetError, match="none of the 1 files"):
+    sound(tmp_path / "audio" / "other.ogg")
+    told = (
+        "none of the 1 files .*expected e.g. train_audio/asbfly/XC134896.ogg, found e.g. "
+        "audio/other.ogg"
+    )
+    with pytest.raises(DatasetError, match=told):
         open_dataset(f"birdclef:{tmp_path}")
 
 
