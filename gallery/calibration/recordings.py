@@ -11,10 +11,10 @@ from tqdm import tqdm
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import AudioError, DatasetError
 from edge.contract.taxonomy import Taxonomy
-from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import LEAST, Dataset, Item
+from gallery.data.reading import read_item
 from gallery.data.synonyms import aligned
 
 _LOG = logging.getLogger(__name__)
@@ -43,32 +43,29 @@ class StreamedRecording(LabelledRecording):
     """A recording that is decoded whenever its waveform is asked for, and then let go.
 
     Args:
-        recording: as it was decoded once, which showed that it can be.
+        item: that has been decoded once, which showed that it can be.
         rate_hz: of the waveform.
+        samples: its length.
     """
 
-    _rate_hz: int
-    _samples: int
-
-    def __init__(self, recording: LabelledRecording, rate_hz: int) -> None:
-        for name, value in (
-            ("species_ids", recording.species_ids),
-            ("path", recording.path),
-            ("_rate_hz", rate_hz),
-            ("_samples", recording.samples),
-        ):
+    def __init__(self, item: Item, rate_hz: int, samples: int) -> None:
+        noted = {"species_ids": item.species, "path": item.path.resolve()}
+        for name, value in {**noted, "_item": item, "_rate_hz": rate_hz, "_of": samples}.items():
             object.__setattr__(self, name, value)
 
     @property
-    def waveform(self) -> Waveform:  # type: ignore[override]
+    def waveform(self) -> Waveform:
         """Of the file."""
-        assert self.path is not None
-        return resample(*read_recording(self.path), self._rate_hz)
+        return _waveform(self._item, self._rate_hz)
 
     @property
     def samples(self) -> int:
         """Its length."""
-        return self._samples
+        return self._of
+
+    _item: Item
+    _rate_hz: int
+    _of: int
 
 
 def read_recordings(
@@ -97,7 +94,8 @@ def read_recordings(
     items = recorded_items(open_dataset(data, columns=LEAST), split, birds, taxonomy)
     items = items[:: -(-len(items) // most) or 1] if most else items
     recordings = (_read_recording(item, rate_hz) for item in tqdm(items, split, disable=None))
-    readable = (recording for recording in recordings if recording is not None)
+    pairs = zip(items, recordings, strict=True)
+    readable = ((item, recording) for item, recording in pairs if recording is not None)
     return list(_held(readable, rate_hz))
 
 
@@ -140,17 +138,24 @@ def read_background(
     return [recording for recordings in found for recording in recordings]
 
 
-def _held(recordings: Iterable[LabelledRecording], rate_hz: int) -> Iterator[LabelledRecording]:
+def _held(
+    readable: Iterable[tuple[Item, LabelledRecording]], rate_hz: int
+) -> Iterator[LabelledRecording]:
     """Recordings whose waveforms lie in memory, while there are not too many."""
     left = _HELD
-    for recording in recordings:
+    for item, recording in readable:
         left -= recording.samples
-        yield recording if left >= 0 else StreamedRecording(recording, rate_hz)
+        kept = left >= 0
+        yield recording if kept else StreamedRecording(item, rate_hz, recording.samples)
+
+
+def _waveform(item: Item, rate_hz: int) -> Waveform:
+    return resample(*read_item(item), rate_hz)
 
 
 def _read_recording(item: Item, rate_hz: int) -> LabelledRecording | None:
     try:
-        waveform = resample(*read_recording(item.path), rate_hz)
+        waveform = _waveform(item, rate_hz)
     except AudioError as error:
         _LOG.warning("%s; skipped", error)
         return None

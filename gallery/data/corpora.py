@@ -26,6 +26,7 @@ from gallery.data import (
     folders,
     inat,
     ssw60,
+    webdataset,
     xenocanto,
 )
 from gallery.data.dataset import REQUIRED, Dataset, read_dataset
@@ -50,6 +51,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "clotho": captioned.read_clotho,
     "esc50": events.read_esc50,
     "urbansound8k": events.read_urbansound8k,
+    "webdataset": webdataset.read,
 }
 _SHARED = re.compile(r"(.+?)(?:\*(\d*\.?\d+))?")
 _IN_FOLDERS = "birdset"

@@ -48,11 +48,13 @@ class Item:
     begin_s: float = 0.0
     end_s: float | None = None
     """Of a part of the recording that the item is; None: to the end."""
+    span: tuple[int, int] | None = None
+    """Bytes of the file that the recording is, in an archive that is not unpacked."""
 
     @property
     def is_whole(self) -> bool:
         """The item is all of its file."""
-        return not self.begin_s and self.end_s is None
+        return not self.begin_s and self.end_s is None and self.span is None
 
     @property
     def species(self) -> frozenset[str]:

@@ -9,12 +9,13 @@ import soundfile
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import AudioError  # noqa: E402
+from gallery.data import reading  # noqa: E402
 from gallery.data.dataset import Item  # noqa: E402
+from gallery.data.reading import read_item  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.sound import section  # noqa: E402
 from train.sound.cache import load_each  # noqa: E402
 from train.sound.features import LogMels, load_features  # noqa: E402
-from train.sound.section import read_item, section_shares, sections  # noqa: E402
+from train.sound.section import section_shares, sections  # noqa: E402
 
 RATE_HZ = 8000
 
@@ -30,7 +31,7 @@ def recording(tmp_path: Path) -> Item:
 @pytest.mark.parametrize("sought", [True, False])
 def test_a_part_is_that_part_of_the_whole(recording, monkeypatch, sought):
     if not sought:
-        monkeypatch.setattr(section, "_sought", lambda item: None)
+        monkeypatch.setattr(reading, "_sought", lambda item: None)
     whole, _ = read_item(recording)
     part, rate_hz = read_item(replace(recording, begin_s=2.5, end_s=4.0))
     assert rate_hz == RATE_HZ

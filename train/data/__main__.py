@@ -6,9 +6,9 @@ python -m train.data cache DATA [--ray ADDRESS]     (train/data/cache.py)
 
 Prints recordings, hours, species, licences and unreadable files; of two corpora the species that
 one has and the other lacks, with the nearest name. DATA is KIND:FOLDER, where KIND is one of
-inatsounds, inat21, ssw60, birdclef, xenocanto, birdset, animalspeak, cub, nabirds, audioset,
-audiocaps, clotho, esc50, urbansound8k, folders; without it FOLDER holds manifest.csv and
-taxonomy.csv, or a folder a species. Several are joined by commas.
+inatsounds, inat21, ssw60, birdclef, xenocanto, birdset, animalspeak, beans, cub, nabirds, audioset,
+audiocaps, clotho, esc50, urbansound8k, webdataset, folders; without it FOLDER holds manifest.csv
+and taxonomy.csv, or a folder a species. Several are joined by commas.
 """
 
 import sys

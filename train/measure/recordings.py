@@ -16,11 +16,11 @@ from edge.dsp.gate import GateConfig, passing
 from edge.recognition.background import thinned
 from edge.source.framing import frame_waveform
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
 from train.measure.kept import KeptWindows
 from train.measure.retrieval import PooledEmbeddings
 from train.model.frontend import InputSpec, LogMel
 from train.sound.cache import load_each
-from train.sound.section import read_item
 
 Embedded = tuple[PooledEmbeddings, Embeddings | None]
 """Recordings as one method hears them, and its bank of background, if there is background."""
@@ -53,7 +53,7 @@ class Recordings:
     @property
     def species(self) -> npt.NDArray[np.str_]:
         """str[recordings], ids; empty for background."""
-        return np.array([item.species_id for item in self.items])
+        return np.array([item.species_id for item in self.items], np.str_)
 
 
 def load_recordings(items: Sequence[Item], input_spec: InputSpec, cache: Path) -> Recordings:

@@ -7,7 +7,7 @@ of the generators is how they were before the batch that waits, which is drawn a
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -65,7 +65,7 @@ class Ahead(Generic[T]):
 class DrawnAhead:
     """A generator of what is drawn ahead, as `train.engine.resume.Snapshots` needs it."""
 
-    ahead: "Ahead[object]"
+    ahead: "Ahead[Any]"
     number: int
 
     def get_state(self) -> Tensor:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -122,8 +122,12 @@ def item_key(item: Item) -> str:
 def item_content(item: Item) -> str:
     """sha256 of a recording's file, or what stands for it where an item is a part of one."""
     with item.path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    part = _part(item)
+        if item.span:
+            file.seek(item.span[0])
+            sha256 = hashlib.sha256(file.read(item.span[1] - item.span[0])).hexdigest()
+        else:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    part = _part(replace(item, span=None))
     return hashlib.sha256(f"{sha256}{part}".encode()).hexdigest() if part else sha256
 
 
@@ -135,7 +139,7 @@ def file_key(path: Path) -> str:
 
 
 def _part(item: Item) -> str:
-    return "" if item.is_whole else f" {item.begin_s}-{item.end_s}"
+    return "" if item.is_whole else f" {item.begin_s}-{item.end_s} {item.span}"
 
 
 def missing_items(items: Sequence[Item], shards: Shards) -> dict[str, Item]:

@@ -15,9 +15,9 @@ from edge.contract.arrays import Array, Flags
 from edge.contract.errors import DatasetError
 from edge.source.resampling import resample
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
-from train.sound.section import read_item
 from train.sound.shards import KeptArrays
 
 _LOG = logging.getLogger(__name__)

@@ -18,11 +18,11 @@ from torch import Tensor
 from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
 from train.ears.labels import known_ids
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
 from train.sound.cache import load_each
-from train.sound.section import read_item
 
 STEP_S = 0.5
 """Seconds between two hints."""
