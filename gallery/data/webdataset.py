@@ -45,7 +45,7 @@ def read(folder: Path) -> Dataset:
 
 
 def _samples(shard: Path) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
-    """What is said of each sound, and its bytes in the shard."""
+    """Notes on the sounds, and the bytes of each in the shard."""
     notes, spans = dict[str, dict[str, Any]](), dict[str, tuple[int, int]]()
     try:
         with tarfile.open(shard, "r:") as archive:

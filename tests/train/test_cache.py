@@ -203,8 +203,12 @@ def test_a_process_that_reads_sees_nothing_of_what_another_has_not_committed(tmp
     with shards.writing() as writer:
         writer.add("one", f"{1:064x}", np.ones((2, 2), np.float16))
         assert len(Shards(tmp_path)) == 0
-    kept = shards.arrays(["none", "one"])
-    assert kept.present.tolist() == [False, True]
-    assert kept.lengths.tolist() == [0, 2]
+        writer.commit()
+        writer.add("a copy", f"{1:064x}", None)  # a worker that began late has seen the first
+        with pytest.raises(ValueError, match="holds nothing"):
+            writer.add("unknown", f"{2:064x}", None)
+    kept = shards.arrays(["none", "one", "a copy"])
+    assert kept.present.tolist() == [False, True, True]
+    assert kept.lengths.tolist() == [0, 2, 2]
     assert kept[0] is None
-    assert [len(array) for array in kept.readable] == [2]
+    assert same(kept.readable, [np.ones((2, 2)), np.ones((2, 2))])

@@ -156,7 +156,7 @@ class ShardWriter:
     def add(self, key: str, sha256: str, array: Array | None) -> None:
         """Add a file's array; None if it is here already and only the file is new."""
         if array is None:
-            entry = self._index.entry(self._index.find_content(sha256))
+            entry = self._known(sha256)
         else:
             entry = ArrayEntry(self._shard, self._end, array.shape)
             self._arrays.append(array.astype(np.float16, copy=False))
@@ -165,6 +165,16 @@ class ShardWriter:
         if self._end >= self._most:
             self.commit()
             self._shard, self._end = self._shard + 1, 0
+
+    def _known(self, sha256: str) -> ArrayEntry:
+        """Place of an array that a worker has found, perhaps among those committed since."""
+        record = self._index.find_content(sha256)
+        if record < 0:
+            self._index = Index(self._folder)
+            record = self._index.find_content(sha256)
+        if record < 0:
+            raise ValueError(f"{self._folder}: holds nothing of a file with sha256 {sha256}")
+        return self._index.entry(record)
 
     def commit(self) -> None:
         """Write what was added: first the arrays, then the records that speak of them."""
