@@ -93,7 +93,7 @@ class Singers:
     ) -> Iterator[EmbeddedRecordings]:
         """As a model hears them: birds alone, two at a time over background, strangers."""
         yield embed_recordings(self.birds, model)
-        yield embed_recordings([*mixtures(self.birds, background)], model, mixed=True)
+        yield embed_recordings(mixtures(self.birds, background), model, mixed=True)
         if self.strangers:
             yield embed_recordings(self.strangers, model)
 

@@ -45,6 +45,7 @@ from train.sound.training_set import (
     TrainingSet,
     check_recorded,
     check_unheard,
+    cut_by,
     left_out,
     load_sounds,
     open_background,
@@ -70,7 +71,7 @@ def distill(config: DistillConfig, ranks: Ranks = ALONE) -> Path:
         check_kept(output / KEPT, terms_of(config), ranks)
     parts = prepare(config, dataset, ranks)
     checkpoint = parts.checkpoint(config)
-    validation = _validation(config, checkpoint, dataset)
+    validation = _validation(config, checkpoint, dataset, ranks)
     output.mkdir(parents=True, exist_ok=True)
     with told_in_words(parts.needs, config.batch, ranks.world):
         snapshots = _fit(parts, config, output, validation=validation, ranks=ranks)
@@ -116,6 +117,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         CACHE,
         left_out(config.species, config.held_out, dataset),
         background=background,
+        cut=cut_by(config),
     )
     taught = _taught(config, dataset, sounds=sounds, spec=start.spec)
     seed_everything(config.seed)
@@ -176,11 +178,11 @@ def _output(config: DistillConfig, dataset: Dataset) -> Path:
 
 
 def _validation(
-    config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset
+    config: DistillConfig, checkpoint: Checkpoint, dataset: Dataset, ranks: Ranks
 ) -> EarlyStopping | None:
     if not config.validate_every:
         return None
-    score = name_retrieval(checkpoint, dataset, CACHE)
+    score = name_retrieval(checkpoint, dataset, CACHE, ranks)
     return EarlyStopping(score, config.validate_every, config.patience)
 
 

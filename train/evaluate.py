@@ -1,19 +1,22 @@
 """Measurement of a distilled student: retrieval of the picture of what it hears.
 
 python -m train.evaluate [--checkpoint DIR] [--data DATA] [--pictures DATA] [--split test]
-    [--taxon Aves] [--output FILE.json]
+    [--pictures-split SPLIT] [--taxon Aves] [--no-probes] [--output FILE.json]
 
 DATA is a folder of our own or KIND:FOLDER of a published corpus, such as ssw60:FOLDER; iNatSounds
-takes its pictures from inat21:FOLDER. Recordings are cut into windows as the listener cuts them; a
-recording's similarity is the maximum over its windows. A->species ranks species by the very score
-of `birdlisten identify`. Prints a table; writes FILE.json, FILE.md and FILE.html, a report that
-opens offline, beside the checkpoint.
+takes its pictures from inat21:FOLDER, where no split `test` has names: --pictures-split validation.
+Recordings are cut into windows as the listener cuts them; a recording's similarity is the maximum
+over its windows. A->species ranks species by the very score of `birdlisten identify`. Of pieces
+that hold several species, or none, cmAP and AUROC are told, too. Embeddings are made once and kept
+in runs/cache. Prints a table; writes FILE.json, FILE.md and FILE.html, a report that opens offline,
+beside the checkpoint.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,79 +30,78 @@ from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset
 from gallery.data.synonyms import aligned
 from gallery.teacher import Teacher, load_teacher
-from train.distillation.taxonomic_distance import rank_hits
 from train.engine.loop import choose_device
+from train.measure.figures import TO_NAMES, Asked, Figures, Row, are_soundscapes
+from train.measure.kept import KeptWindows
 from train.measure.methods import DISTILLED, SpeciesTexts, TextSets, methods
-from train.measure.metrics import bootstrap, ranked_metrics
 from train.measure.page import to_html, to_markdown
 from train.measure.probe import probe_tasks
-from train.measure.protocol import Protocol, Task, asked_items, make_protocol
-from train.measure.recordings import Recordings, embed, load_recordings
+from train.measure.protocol import Protocol, asked_items, make_protocol, shown_items
+from train.measure.recordings import Embedded, Recordings, embed_in_turn, load_recordings
 from train.measure.retrieval import PooledEmbeddings
+from train.measure.task import Task, rank
 from train.model.checkpoint import Checkpoint, load_checkpoint
 from train.runs import CACHE, newest_run
+from train.sound.training_set import heard_before
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Results, and the similarities they are drawn from."""
+    """Results, and what they are drawn from."""
 
     report: dict[str, Any]
     """JSON-ready: {"checkpoint", "split", ..., "rows": [{"method", "species", "task", "queries",
-    and a metric each}]}."""
+    and a metric each}], "soundscapes": rows likewise}."""
     protocol: Protocol
     embedded: PooledEmbeddings
     """By the distilled student."""
-    tasks: dict[str, Task]
-    """Of the distilled student, by name."""
+    asked: dict[str, Asked]
+    """Of the distilled student, by task."""
 
 
 def evaluate(
-    checkpoint_path: Path, data: str, split: str = "test", pictures: str = "", taxon: str = ""
+    checkpoint_path: Path,
+    data: str,
+    split: str = "test",
+    pictures: str = "",
+    pictures_split: str = "",
+    taxon: str = "",
+    probes: bool = True,
 ) -> Evaluation:
-    """All methods on all tasks, seen and unseen species apart.
+    """All methods on all tasks; of all species, and of seen and unseen ones apart.
 
     Args:
         checkpoint_path: a distilled student.
         data: recordings, a folder or KIND:FOLDER; and pictures unless these are elsewhere.
         split: of both.
         pictures: where the pictures are, if not in `data`.
+        pictures_split: of the pictures, if not that of the recordings.
         taxon: only species of it; empty takes all.
+        probes: fit linear probes, too.
 
     Raises:
-        DatasetError: checkpoint, data sets or models can't be used.
+        DatasetError: checkpoint, data sets or models can't be used, or a split is empty.
     """
     opened, pictured = _opened(data, pictures, taxon)
     asked_items(opened, split)  # which is refused before a model is loaded
     checkpoint = load_checkpoint(checkpoint_path)
     dataset = aligned(opened, checkpoint.taxonomy)
     pictured = aligned(pictured, dataset.taxonomy, dataset.keys)
+    shown = shown_items(
+        pictured, pictures_split or split, dataset.taxonomy.ids, wanted=bool(pictures)
+    )
     checkpoint.student.to(choose_device("auto"))
     recordings = load_recordings(asked_items(dataset, split), checkpoint.input_spec, CACHE)
-    teacher = _teacher(checkpoint)
-    protocol = make_protocol(
-        dataset, pictured=pictured, split=split, recordings=recordings, teacher=teacher, cache=CACHE
-    )
-    known = SpeciesTexts(checkpoint.taxonomy.species, checkpoint.anchors).of(
-        checkpoint.seen_species
-    )
-    names, background = TextSets(known, protocol.texts), background_of(dataset, checkpoint)
-    embedded = embed(recordings, background, lambda log_mels: methods(checkpoint, log_mels, names))
-    seen = np.array(
-        [species.species_id in checkpoint.seen_species for species in protocol.texts.species]
-    )
-    asked = {
-        name: {task.name: task for task in protocol.tasks(*each)} for name, each in embedded.items()
-    }
-    asked[DISTILLED] |= probe_tasks(
-        checkpoint, dataset=dataset, test=recordings, protocol=protocol, cache=CACHE
-    )
-    rows = [
-        row
-        for name, tasks in asked.items()
-        for task in tasks.values()
-        for row in _rows(name, task, protocol.texts, seen)
-    ]
+    protocol = make_protocol(dataset, shown, recordings, teacher=_teacher(checkpoint), cache=CACHE)
+    figures = Figures(protocol.texts, _seen(checkpoint, protocol))
+    found = _Results()
+    for name, heard in _heard(checkpoint, dataset, recordings=recordings, protocol=protocol):
+        tasks = protocol.tasks(*heard)
+        if name == DISTILLED:
+            found.embedded = heard[0]
+            if probes:
+                tasks = chain(tasks, _probes(checkpoint, dataset, recordings, protocol))
+        found.ask(name, tasks, figures)
     report = {
         "checkpoint": str(checkpoint_path),
         "dataset": dataset.name,
@@ -108,15 +110,68 @@ def evaluate(
         "recordings": len(recordings.items),
         "pictures": sum(len(gallery.rows) for gallery in protocol.galleries.values()),
         "held_out": list(checkpoint.config["held_out"]),
-        "rows": rows,
+        "heard_before": heard_before(checkpoint.config["student"]),
+        "rows": found.rows,
+        "soundscapes": found.soundscapes,
     }
-    return Evaluation(report, protocol, embedded[DISTILLED][0], asked[DISTILLED])
+    return Evaluation(report, protocol, found.embedded, found.asked)
+
+
+class _Results:
+    """Results of the methods so far."""
+
+    embedded: PooledEmbeddings
+    """By the distilled student."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.soundscapes: list[Row] = []
+        self.asked: dict[str, Asked] = {}
+        """Of the distilled student, by task."""
+
+    def ask(self, method: str, tasks: Iterable[Task], figures: Figures) -> None:
+        """Rank a method's tasks, one after the other, and note the figures."""
+        asked = dict[str, Asked]()
+        for task in tasks:
+            asked[task.name] = Asked(task, rank(task))
+            self.rows += figures.rows(method, asked[task.name])
+        if are_soundscapes(asked[TO_NAMES].task):
+            self.soundscapes += figures.soundscapes(method, asked)
+        if method == DISTILLED:
+            self.asked = asked
+
+
+def _probes(
+    checkpoint: Checkpoint, dataset: Dataset, recordings: Recordings, protocol: Protocol
+) -> Iterator[Task]:
+    return probe_tasks(checkpoint, dataset=dataset, test=recordings, protocol=protocol, cache=CACHE)
 
 
 def _opened(data: str, pictures: str, taxon: str) -> tuple[Dataset, Dataset]:
     """Recordings, and pictures."""
     opened = open_dataset(data, taxon)
     return opened, open_dataset(pictures, taxon) if pictures else opened
+
+
+def _heard(
+    checkpoint: Checkpoint, dataset: Dataset, recordings: Recordings, protocol: Protocol
+) -> Iterator[tuple[str, Embedded]]:
+    """The recordings as every method hears them, in turn."""
+    known = SpeciesTexts(checkpoint.taxonomy.species, checkpoint.anchors).of(
+        checkpoint.seen_species
+    )
+    names, background = TextSets(known, protocol.texts), background_of(dataset, checkpoint)
+    items = (*recordings.items, *(background.items if background else ()))
+    kept = KeptWindows(items, recordings.cut, CACHE)
+    return embed_in_turn(
+        recordings, background, lambda log_mels: methods(checkpoint, log_mels, names, kept)
+    )
+
+
+def _seen(checkpoint: Checkpoint, protocol: Protocol) -> Flags:
+    """bool[species]: which the student heard in training."""
+    seen = set(checkpoint.seen_species)
+    return np.array([species in seen for species in protocol.ids], bool)
 
 
 def background_of(dataset: Dataset, checkpoint: Checkpoint) -> Recordings | None:
@@ -135,26 +190,6 @@ def _teacher(checkpoint: Checkpoint) -> Teacher:
     return teacher
 
 
-def _rows(method: str, task: Task, texts: SpeciesTexts, seen: Flags) -> Iterator[dict[str, Any]]:
-    """A row a group of queries: of species that the student heard in training, and of others."""
-    answerable: Flags = np.any(task.relevant, axis=1)
-    heard_before: Flags = np.any(task.asked & seen, axis=1)
-    for group, wanted in (("seen", heard_before), ("unseen", ~heard_before)):
-        queries: Flags = answerable & wanted
-        if queries.any():
-            names = {"method": method, "species": group, "task": task.name}
-            yield {**names, "queries": int(queries.sum()), **_figures(task.only(queries), texts)}
-
-
-def _figures(task: Task, texts: SpeciesTexts) -> dict[str, Any]:
-    values = ranked_metrics(task.similarity, task.relevant)
-    kin = rank_hits(task.similarity.argmax(axis=1), task.asked, task.held, texts.species)
-    first = task.asked.argmax(axis=1)
-    averaged = bootstrap(values["mAP"], classes=first)
-    figures = {name: asdict(bootstrap(queries)) for name, queries in {**values, **kin}.items()}
-    return {**figures, "mAP by species": asdict(averaged)}
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.evaluate", description=__doc__)
@@ -162,18 +197,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", default="data/aviary", help="a folder, or KIND:FOLDER")
     parser.add_argument("--pictures", default="", help="where the pictures are, if not in DATA")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--pictures-split", default="", help="default: that of the recordings")
     parser.add_argument("--taxon", default="", help="only species of it, such as Aves")
+    parser.add_argument("--no-probes", action="store_true", help="fit no linear classifiers")
     parser.add_argument("--output", type=Path, help="default: evaluation.json in the checkpoint")
     args = parser.parse_args(argv)
 
     def command() -> None:
         checkpoint = args.checkpoint or newest_run()
-        found = evaluate(checkpoint, args.data, args.split, args.pictures, args.taxon)
+        found = evaluate(
+            checkpoint,
+            data=args.data,
+            split=args.split,
+            pictures=args.pictures,
+            pictures_split=args.pictures_split,
+            taxon=args.taxon,
+            probes=not args.no_probes,
+        )
         output = args.output or checkpoint / "evaluation.json"
         output.write_text(json.dumps(found.report, indent=2) + "\n", encoding="utf-8")
         table = to_markdown(found.report)
         output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
-        page = to_html(found.report, found.protocol, found.embedded, found.tasks)
+        page = to_html(found.report, found.protocol, found.embedded, found.asked)
         output.with_suffix(".html").write_text(page, encoding="utf-8")
         print(table)
 

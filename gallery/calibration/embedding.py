@@ -1,6 +1,6 @@
 """Recordings as a bundle's encoder hears them, window by window."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -43,15 +43,19 @@ def open_model(
 
 
 def embed_recordings(
-    recordings: Sequence[LabelledRecording], model: ScoringModel, mixed: bool = False
+    recordings: Iterable[LabelledRecording], model: ScoringModel, mixed: bool = False
 ) -> EmbeddedRecordings:
-    """The windows of some takes as an ear hears them."""
-    found = embed(recordings, model.encoder, model.bundle.manifest.audio)
+    """The windows of some takes as an ear hears them; one take is held at a time."""
+    species_ids = list[frozenset[str]]()
+
+    def noted() -> Iterator[LabelledRecording]:
+        for recording in recordings:
+            species_ids.append(recording.species_ids)
+            yield recording
+
+    found = embed(noted(), model.encoder, model.bundle.manifest.audio)
     return EmbeddedRecordings(
-        model=model,
-        species_ids=tuple(recording.species_ids for recording in recordings),
-        mixed=mixed,
-        **found._asdict(),
+        model=model, species_ids=tuple(species_ids), mixed=mixed, **found._asdict()
     )
 
 
@@ -59,7 +63,7 @@ def _background_bank(
     recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
 ) -> Float16s:
     """Of windows that pass the gate, BANK_ROWS at most: the others are never scored."""
-    total = sum(len(recording.waveform) for recording in recordings) // spec.hop_samples
+    total = sum(recording.samples for recording in recordings) // spec.hop_samples
     windows = (
         window
         for recording in recordings
@@ -71,7 +75,7 @@ def _background_bank(
 
 
 def embed(
-    recordings: Sequence[LabelledRecording], encoder: Encoder, spec: AudioSpec
+    recordings: Iterable[LabelledRecording], encoder: Encoder, spec: AudioSpec
 ) -> EmbeddedWindows:
     """Windows of some takes as an encoder hears them."""
     rows, owners, audible, starts = [], [], [], []

@@ -1,7 +1,7 @@
 """Recordings to score: birds alone, two birds over background, and background."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,15 @@ from tqdm import tqdm
 from edge.contract.audio import Waveform, repeat_pad
 from edge.contract.errors import AudioError, DatasetError
 from edge.contract.taxonomy import Taxonomy
-from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import LEAST, Dataset, Item
+from gallery.data.reading import read_item
 from gallery.data.synonyms import aligned
 
 _LOG = logging.getLogger(__name__)
+_HELD = 2**27
+"""Samples that a split may hold in memory (512 MiB): 46 minutes at 48 kHz."""
 _PASSES = 1
 """Mixtures a recording takes part in."""
 
@@ -31,6 +33,40 @@ class LabelledRecording:
     path: Path | None = None
     """The file, if it is one, wherever links to it lie."""
 
+    @property
+    def samples(self) -> int:
+        """Its length."""
+        return len(self.waveform)
+
+
+class StreamedRecording(LabelledRecording):
+    """A recording that is decoded whenever its waveform is asked for, and then let go.
+
+    Args:
+        item: that has been decoded once, which showed that it can be.
+        rate_hz: of the waveform.
+        samples: its length.
+    """
+
+    def __init__(self, item: Item, rate_hz: int, samples: int) -> None:
+        noted = {"species_ids": item.species, "path": item.path.resolve()}
+        for name, value in {**noted, "_item": item, "_rate_hz": rate_hz, "_of": samples}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def waveform(self) -> Waveform:
+        """Of the file."""
+        return _waveform(self._item, self._rate_hz)
+
+    @property
+    def samples(self) -> int:
+        """Its length."""
+        return self._of
+
+    _item: Item
+    _rate_hz: int
+    _of: int
+
 
 def read_recordings(
     data: str | Path,
@@ -41,6 +77,8 @@ def read_recordings(
     taxonomy: Taxonomy | None = None,
 ) -> list[LabelledRecording]:
     """The readable recordings of a data set's split; others are named and left out.
+
+    The first ones are held in memory; those beyond are decoded again when they are scored.
 
     Args:
         data: see `gallery.data.corpora`; a manifest needs `gallery.data.dataset.LEAST`.
@@ -56,7 +94,9 @@ def read_recordings(
     items = recorded_items(open_dataset(data, columns=LEAST), split, birds, taxonomy)
     items = items[:: -(-len(items) // most) or 1] if most else items
     recordings = (_read_recording(item, rate_hz) for item in tqdm(items, split, disable=None))
-    return [recording for recording in recordings if recording is not None]
+    pairs = zip(items, recordings, strict=True)
+    readable = ((item, recording) for item, recording in pairs if recording is not None)
+    return list(_held(readable, rate_hz))
 
 
 def recorded_items(
@@ -98,9 +138,24 @@ def read_background(
     return [recording for recordings in found for recording in recordings]
 
 
+def _held(
+    readable: Iterable[tuple[Item, LabelledRecording]], rate_hz: int
+) -> Iterator[LabelledRecording]:
+    """Recordings whose waveforms lie in memory, while there are not too many."""
+    left = _HELD
+    for item, recording in readable:
+        left -= recording.samples
+        kept = left >= 0
+        yield recording if kept else StreamedRecording(item, rate_hz, recording.samples)
+
+
+def _waveform(item: Item, rate_hz: int) -> Waveform:
+    return resample(*read_item(item), rate_hz)
+
+
 def _read_recording(item: Item, rate_hz: int) -> LabelledRecording | None:
     try:
-        waveform = resample(*read_recording(item.path), rate_hz)
+        waveform = _waveform(item, rate_hz)
     except AudioError as error:
         _LOG.warning("%s; skipped", error)
         return None

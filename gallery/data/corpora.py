@@ -17,6 +17,7 @@ from edge.contract.errors import DatasetError
 from edge.contract.names import nearest
 from gallery.data import (
     animalspeak,
+    beans,
     birdclef,
     birdset,
     captioned,
@@ -25,6 +26,7 @@ from gallery.data import (
     folders,
     inat,
     ssw60,
+    webdataset,
     xenocanto,
 )
 from gallery.data.dataset import REQUIRED, Dataset, read_dataset
@@ -41,6 +43,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "xenocanto": xenocanto.read,
     "birdset": birdset.read,
     "animalspeak": animalspeak.read,
+    "beans": beans.read,
     "cub": cub.read,
     "nabirds": cub.read_nabirds,
     "audioset": events.read_audioset,
@@ -48,6 +51,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "clotho": captioned.read_clotho,
     "esc50": events.read_esc50,
     "urbansound8k": events.read_urbansound8k,
+    "webdataset": webdataset.read,
 }
 _SHARED = re.compile(r"(.+?)(?:\*(\d*\.?\d+))?")
 _IN_FOLDERS = "birdset"

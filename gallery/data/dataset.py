@@ -45,6 +45,16 @@ class Item:
     """Which of several corpora it comes from."""
     share: float = 0.0
     """Of the windows of a training, that its corpus shall have; 0: nothing is asked for."""
+    begin_s: float = 0.0
+    end_s: float | None = None
+    """Of a part of the recording that the item is; None: to the end."""
+    span: tuple[int, int] | None = None
+    """Bytes of the file that the recording is, in an archive that is not unpacked."""
+
+    @property
+    def is_whole(self) -> bool:
+        """The item is all of its file."""
+        return not self.begin_s and self.end_s is None and self.span is None
 
     @property
     def species(self) -> frozenset[str]:

@@ -45,10 +45,9 @@ _DIM = 256
 def windows_of(start: StudentInit, items: Sequence[Item], samples: int):
     """Half-overlapping windows of every readable recording, float32[n, 1, frames, mel_bins]."""
     frames = start.spec.frames(samples)
-    for item, log_mel in zip(items, load_features(items, start.spec, CACHE), strict=True):
-        if log_mel is not None:
-            whole = log_mel.repeat(max(-(-frames // len(log_mel)), 1), 1)
-            yield item, whole.unfold(0, frames, frames // 2).transpose(1, 2)[:, None]
+    for item, log_mel in zip(*load_features(items, start.spec, CACHE), strict=True):
+        whole = log_mel.repeat(max(-(-frames // len(log_mel)), 1), 1)
+        yield item, whole.unfold(0, frames, frames // 2).transpose(1, 2)[:, None]
 
 
 @torch.inference_mode()

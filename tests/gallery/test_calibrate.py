@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("torch")
 from edge.contract.audio import AudioSpec
@@ -19,7 +20,13 @@ from gallery.calibration.fit import (
     platt_knots,
     reliability,
 )
-from gallery.calibration.recordings import LabelledRecording, mixtures, shared_out
+from gallery.calibration.recordings import (
+    LabelledRecording,
+    StreamedRecording,
+    mixtures,
+    read_recordings,
+    shared_out,
+)
 from gallery.calibration.scoring import EmbeddedRecordings
 from gallery.calibration.species_sets import largest_set
 from gallery.calibration.threshold import (
@@ -469,4 +476,30 @@ def test_scores_of_any_unit_are_calibrated_alike(monkeypatch, scale):
     usual, found = (fit_calibration(windows) for windows in (plain, scaled))
     assert found.probability(scaled.score) == pytest.approx(
         usual.probability(plain.score), abs=0.02
+    )
+
+
+def test_what_memory_does_not_hold_is_decoded_again_and_sounds_the_same(tmp_path, monkeypatch):
+    for n in range(3):
+        noise = np.random.default_rng(n).normal(0, 0.1, 8000)
+        soundfile.write(tmp_path / f"{n}.wav", noise, 8000)
+    rows = "".join(f"{n}.wav,audio,Parus major,validation\n" for n in range(3))
+    (tmp_path / "manifest.csv").write_text(f"path,kind,scientific_name,split\n{rows}")
+    held = read_recordings(tmp_path, "validation", 16_000, birds=True)
+    monkeypatch.setattr("gallery.calibration.recordings._HELD", 20_000)
+    streamed = read_recordings(tmp_path, "validation", 16_000, birds=True)
+    assert [type(one) is StreamedRecording for one in streamed] == [False, True, True]
+    for one, other in zip(held, streamed, strict=True):
+        assert np.array_equal(one.waveform, other.waveform)
+        assert (one.samples, one.species_ids, one.path) == (
+            other.samples,
+            other.species_ids,
+            other.path,
+        )
+    made, again = (list(mixtures(birds, held[:1])) for birds in (held, streamed))
+    assert all(
+        np.array_equal(*pair)
+        for pair in zip(
+            [one.waveform for one in made], [one.waveform for one in again], strict=True
+        )
     )

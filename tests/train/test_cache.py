@@ -20,7 +20,8 @@ from train.model.frontend import LogMelSpec  # noqa: E402
 from train.sound import cache, cores  # noqa: E402
 from train.sound.cache import file_key, load_each  # noqa: E402
 from train.sound.features import LogMels  # noqa: E402
-from train.sound.shards import INDEX, Shards, shard_file  # noqa: E402
+from train.sound.index import FORMER, INDEX, RECORD, shard_file  # noqa: E402
+from train.sound.shards import Shards  # noqa: E402
 
 
 def item(path: Path) -> Item:
@@ -91,7 +92,7 @@ def test_a_shard_that_is_full_is_followed_by_another(tmp_path):
     shards, arrays = Shards(tmp_path, 1000), [np.full((40, 4), n, np.float16) for n in range(9)]
     with shards.writing() as writer:
         for n, array in enumerate(arrays):
-            writer.add(f"file {n}", f"sha {n}", array)
+            writer.add(f"file {n}", f"{n:064x}", array)
     assert len(list(tmp_path.glob("shard-*"))) > 2
     assert same([Shards(tmp_path).get(f"file {n}") for n in range(9)], arrays)
 
@@ -157,8 +158,7 @@ def test_resume_of_a_killed_build_computes_only_the_rest(tmp_path):
         time.sleep(0.01)
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
-    lines = (tmp_path / "kept" / INDEX).read_text().splitlines()
-    kept = sum("file" in json.loads(line) for line in lines)
+    kept = len(Shards(tmp_path / "kept"))
     assert 8 <= kept < 40
     before = len(computed(tmp_path))
     assert building(tmp_path).wait() == 0
@@ -172,3 +172,43 @@ def test_two_builds_at_once_compute_everything_once(tmp_path):
     assert [build.wait() for build in builds] == [0, 0]
     assert sorted(computed(tmp_path)) == [item.path.name for item in items]
     assert same(load_each(items, tmp_path / "kept", refuse), map(numbers, items))
+
+
+def test_an_index_of_json_lines_is_read_and_rewritten(tmp_path):
+    """As caches had it before: a line an array, and a line a file."""
+    arrays, lines = [np.full((4, 3), n, np.float16) for n in range(3)], []
+    for n, array in enumerate(arrays):
+        place = {"sha256": f"{n:064x}", "shard": 0, "offset": n * array.size, "shape": [4, 3]}
+        lines += [place, {"file": f"file {n}", "sha256": f"{n:064x}"}]
+    lines.append({"file": "a copy", "sha256": f"{1:064x}"})
+    np.concatenate(arrays).tofile(shard_file(tmp_path, 0))
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / FORMER).write_text(written + '{"file": "half a li')
+    shards = Shards(tmp_path)
+    assert same([shards.get(f"file {n}") for n in range(3)], arrays)
+    assert same([shards.get("a copy")], arrays[1:2])
+    assert shards.sha256("a copy") == f"{1:064x}"
+    assert (tmp_path / INDEX).stat().st_size == 4 * RECORD.itemsize
+    assert not (tmp_path / FORMER).exists()
+    with shards.writing() as writer:
+        writer.add("another", f"{2:064x}", None)
+        writer.add("new", f"{9:064x}", arrays[0] + 9)
+    assert same(
+        [Shards(tmp_path).get(name) for name in ("another", "new")], [arrays[2], arrays[0] + 9]
+    )
+
+
+def test_a_process_that_reads_sees_nothing_of_what_another_has_not_committed(tmp_path):
+    shards = Shards(tmp_path)
+    with shards.writing() as writer:
+        writer.add("one", f"{1:064x}", np.ones((2, 2), np.float16))
+        assert len(Shards(tmp_path)) == 0
+        writer.commit()
+        writer.add("a copy", f"{1:064x}", None)  # a worker that began late has seen the first
+        with pytest.raises(ValueError, match="holds nothing"):
+            writer.add("unknown", f"{2:064x}", None)
+    kept = shards.arrays(["none", "one", "a copy"])
+    assert kept.present.tolist() == [False, True, True]
+    assert kept.lengths.tolist() == [0, 2, 2]
+    assert kept[0] is None
+    assert same(kept.readable, [np.ones((2, 2)), np.ones((2, 2))])

@@ -74,9 +74,18 @@ def losses(output: Path, log: str = "metrics.jsonl") -> list[float]:
     return [json.loads(line)["loss"] for line in lines]
 
 
+def validated(output: Path) -> list[float]:
+    """Scores of the validations, whose recordings the ranks share."""
+    lines = map(json.loads, (output / "metrics.jsonl").read_text().splitlines())
+    found = [line["validation_mAP"] for line in lines if "validation_mAP" in line]
+    assert len(found) == 2
+    return found
+
+
 @pytest.mark.parametrize("loss", ["anchor_softmax", "info_nce"])
 def test_ddp_two_ranks_learn_as_one_with_the_doubled_batch(world, tmp_path, loss):
     settings = {"loss": loss, "steps": STEPS, "accumulate": 2, "outliers": 0.2, "ema": 0.5}
+    settings["validate_every"] = STEPS // 2
     settings["bfloat16"] = False  # rounds differently in batches of another size
     config = world.distillation("one", **settings)
     first, second = (
@@ -86,6 +95,7 @@ def test_ddp_two_ranks_learn_as_one_with_the_doubled_batch(world, tmp_path, loss
     run(two_ranks("train.distill", *arguments(second)))
     found = Path(second.output)
     assert losses(found) == pytest.approx(losses(expected), rel=1e-5)
+    assert validated(found) == pytest.approx(validated(expected), abs=1e-5)
     weights, others = load_file(expected / WEIGHTS), load_file(found / WEIGHTS)
     for name, weight in weights.items():
         assert torch.allclose(weight, others[name], atol=2e-3), name

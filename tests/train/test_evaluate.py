@@ -18,10 +18,12 @@ from PIL import Image  # noqa: E402
 from gallery.data.corpora import open_dataset  # noqa: E402
 from gallery.data.dataset import Dataset, read_dataset  # noqa: E402
 from train.distill import distill  # noqa: E402
-from train.distillation.taxonomic_distance import rank_hits  # noqa: E402
 from train.evaluate import evaluate, main  # noqa: E402
 from train.measure import plots  # noqa: E402
-from train.measure.protocol import Task  # noqa: E402
+from train.measure.kin import rank_hits  # noqa: E402
+from train.measure.page import to_markdown  # noqa: E402
+from train.measure.species_sets import SpeciesSets  # noqa: E402
+from train.measure.task import Task  # noqa: E402
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
@@ -113,7 +115,8 @@ def inaturalist(world: Dataset, folder: Path, kind: str, unpictured: str = "") -
 
 def rows_of(report: dict, task: str) -> list[dict]:
     rows = report["rows"]
-    return [row for row in rows if row["method"] == "distilled" and row["task"] == task]
+    ours = [row for row in rows if row["method"] == "distilled" and row["task"] == task]
+    return [row for row in ours if row["species"] == "all"]
 
 
 def test_ssw60_asks_each_gallery_apart_and_agrees_with_our_own_layout(world, trained, tmp_path):
@@ -187,15 +190,19 @@ def test_birdsets_pieces_hold_several_species_or_none(world, trained, tmp_path):
     assert found.report["recordings"] == 3
     assert rows_of(found.report, "A->T")[0]["queries"] == 2
     assert rows_of(found.report, "T->A")[0]["queries"] == 2
-    assert found.protocol.sung.sum(axis=1).tolist() == [2, 1, 0]
+    assert found.protocol.sung.counts.tolist() == [2, 1, 0]
     # Whichever of its two names is nearest to the first piece, it is right.
-    assert found.tasks["A->T"].relevant[0].all()
+    assert len(found.asked["A->T"].task.relevant(0)) == 2
+    rows = [row for row in found.report["soundscapes"] if row["method"] == "distilled"]
+    assert (rows[0]["species"], rows[0]["classes"], rows[0]["pieces"]) == ("all", 2, 3)
+    assert 0 <= rows[0]["AUROC"]["mean"] <= 1
+    assert "cmAP" in to_markdown(found.report)
 
 
 def test_hierarchical_accuracy_forgives_a_near_relative(world):
     species = read_dataset(world.data).taxonomy.species
     ids = [one.species_id for one in species]
-    eye = np.eye(len(ids), dtype=bool)
+    eye = SpeciesSets.each(len(ids))
     best = np.array([ids.index("turdus_merula")] * len(ids))
     found = rank_hits(best, eye, eye, species)
     merula = species[ids.index("turdus_merula")]
@@ -231,8 +238,8 @@ def test_a_histogram_shows_what_belongs_together_apart(monkeypatch):
         return b""
 
     monkeypatch.setattr(plots, "_png", keep)
-    held = np.eye(4, dtype=bool)
-    plots.similarities([Task("A->T", np.eye(4, dtype=np.float32), held, held)])
+    held = SpeciesSets.each(4)
+    plots.similarities([Task.of("A->T", np.eye(4, dtype=np.float32), held, held)])
     labels = [text.get_text() for text in shown["axes"][0].get_legend().get_texts()]
     assert labels == ["another species (12)", "the same species (4)"]
 

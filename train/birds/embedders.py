@@ -28,7 +28,7 @@ def embedders(
     names = TextSets(texts.of(checkpoint.seen_species), texts.of(choice))
 
     def with_baselines(log_mels: Sequence[Tensor]) -> dict[str, Embeddings]:
-        found = methods(checkpoint, log_mels, names)
+        found = dict(methods(checkpoint, log_mels, names))
         return {row.name: found.pop(DISTILLED), **found}
 
     def alone(log_mels: Sequence[Tensor]) -> dict[str, Embeddings]:

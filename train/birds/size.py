@@ -100,9 +100,7 @@ def errors(tower: Path, items: Sequence[Item], hint: str) -> list[float]:
     """
     start = open_student(str(tower))
     model, learned = start.student(1).tower.eval(), start.hint or {}
-    log_mels = [
-        log_mel for log_mel in load_features(items, start.spec, CACHE) if log_mel is not None
-    ]
+    log_mels = load_features(items, start.spec, CACHE)[1]
     found = []
     for log_mel, hints in zip(log_mels, load_embeddings(items, hint, CACHE), strict=True):
         windows = _windows(log_mel, len(hints), start.spec, locate(hint)[0].window_s)

@@ -15,6 +15,8 @@ class HeardConfig(AugmentationConfig):
     """Our own folder, `KIND:FOLDER` of a published corpus, or several (gallery/data/corpora.py)."""
     taxon: str = ""
     """Only species of it, of whatever rank, such as `Aves`; empty takes all."""
+    longest_s: float = 0.0
+    """Seconds that are kept of a longer recording, in sections spread over it; 0: all of it."""
     held_out: tuple[str, ...] = ()
     """Species ids never heard in training, to measure transfer."""
     window_s: float = 2.5
@@ -61,6 +63,6 @@ class HeardConfig(AugmentationConfig):
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         check_positive(self, ("window_s", "frame_hop_samples", "mel_bins", "rehearsed_mixtures"))
-        check_count(self, ("mixtures",))
+        check_count(self, ("mixtures", "longest_s"))
         check_share(self, SHARES)
         self.check_augmentation()

@@ -59,15 +59,8 @@ class PretrainConfig(HeardConfig):
         super().__post_init__()
         numbers = [field.name for field in fields(self) if type(field.default) in (int, float)]
         free = (
-            *(
-                "seed",
-                "species_weight",
-                "snapshot_every",
-                "background_db",
-                "mix_db",
-                "least_db",
-                "gain_db",
-            ),
+            *("seed", "species_weight", "snapshot_every", "longest_s"),
+            *("background_db", "mix_db", "least_db", "gain_db"),
             *("map_weight", "local_features", "audio_weight_decay", "audio_ema", *SHARES),
         )
         check_positive(self, [name for name in numbers if name not in free])

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from edge.contract.errors import BirdlistenError
 from edge.source.recording import read_blocks
 from gallery.data.dataset import Dataset, Item
+from gallery.data.reading import read_item
 
 COLUMNS = ("kind", "split", "files", "hours", "species", "unreadable", "licences")
 _CHUNK = 16
@@ -70,7 +71,10 @@ def _seconds(item: Item) -> float:
         open_picture(item.path)
     if item.kind != "audio":
         return 0.0
-    return sum(len(block.samples) / block.rate_hz for block in read_blocks(item.path))
+    if item.is_whole:
+        return sum(len(block.samples) / block.rate_hz for block in read_blocks(item.path))
+    part, rate_hz = read_item(item)
+    return len(part) / rate_hz
 
 
 def _row(kind: str, split: str, checked: Sequence[Checked]) -> list[str]:

@@ -13,7 +13,10 @@ from train.distillation.objective import make_objective
 from train.distillation.targets import make_targets
 from train.engine.loop import LogScale, choose_device, mixed_precision
 from train.engine.ranks import Ranks
+from train.engine.resume import Drawing
 from train.model.student import Student
+from train.sound.ahead import Ahead
+from train.sound.sampler import Batch
 from train.sound.training_set import TrainingSet
 
 
@@ -54,6 +57,8 @@ class Distillation:
         self._objective = make_objective(config, sounds.species, self._device)
         self._targets = make_targets(config, sounds)
         self._outliers = ranks.world * round(config.outliers * config.batch / ranks.world)
+        generators = [self._sampler.generator, *([imitation.generator] if imitation else [])]
+        self._next = Ahead(self._draw, generators)
         ranks.check("batch", config.batch)
         if config.compile:
             student.tower.compile(fullgraph=True)
@@ -69,16 +74,14 @@ class Distillation:
         return self._student.rates(self._config.layer_decay)
 
     @property
-    def generators(self) -> tuple[torch.Generator, ...]:
-        """Sampler that batches are drawn with."""
-        taught = [self._imitation.generator] if self._imitation else []
-        return self._sampler.generator, self._templates, *taught
+    def generators(self) -> tuple[Drawing, ...]:
+        """Generators of batches, of templates and, if there is a hint, of its windows."""
+        batches, *taught = self._next.generators
+        return batches, self._templates, *taught
 
     def loss(self) -> Tensor:
         """Of a new batch; what compares windows with each other sees those of all ranks."""
-        config, batch = self._config, self._sampler.batch(self._config.batch)
-        outliers = self._sampler.outliers(self._outliers)
-        taught = self._imitation.batch() if self._imitation else None
+        config, (batch, outliers, taught) = self._config, self._next()
         own = batch.log_mel if outliers is None else torch.cat([batch.log_mel, outliers])
         log_mel = own if taught is None else torch.cat([own, taught.log_mel])
         features, embedded = self._hear(log_mel, len(own))
@@ -102,6 +105,14 @@ class Distillation:
             quiet = self._ranks.gather(embedded[birds : len(own)])
             value = value + outlier_exposure(quiet, texts, self._scale())
         return value
+
+    def _draw(self) -> tuple[Batch, Tensor | None, Batch | None]:
+        """Windows of a step, background, and windows that a hint has heard."""
+        batch, outliers = (
+            self._sampler.batch(self._config.batch),
+            self._sampler.outliers(self._outliers),
+        )
+        return batch, outliers, self._imitation.batch() if self._imitation else None
 
     def _hear(self, log_mel: Tensor, eased: int) -> tuple[Tensor, Tensor]:
         """Features and embeddings; the gradient of the first windows is eased."""

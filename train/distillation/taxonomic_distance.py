@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge.contract.arrays import Flags, Float64s, Places
+from edge.contract.arrays import Float64s
 from edge.contract.taxonomy import Species
 
-KIN_RANKS = ("genus", "family", "order")
 _SHARPNESS = 10.0
 """Beta of Bertinetto et al.: each rank shared more is worth exp(10 / 7), about four times."""
 
@@ -25,32 +24,6 @@ def distances(species: Sequence[Species]) -> Float64s:
     shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
     height: Float64s = 1 - shared / ranks.shape[1]
     return height
-
-
-def rank_hits(
-    best: Places,
-    asked: Flags,
-    held: Flags,
-    species: Sequence[Species],
-) -> dict[str, Float64s]:
-    """Hierarchical accuracy: whether the best answer is at least of the right genus, family, order.
-
-    Args:
-        best: int[queries], each query's best answer.
-        asked: bool[queries, species].
-        held: bool[answers, species].
-        species: what the flags are of.
-
-    Returns:
-        float64[queries] of 0 and 1 by rank; a rank that a species lacks is never right.
-    """
-    found = {}
-    for rank in KIN_RANKS:
-        names = np.array([getattr(bird, rank) for bird in species])
-        groups = ((names[:, None] == np.unique(names)[None]) & (names[:, None] != "")).astype(float)
-        hits = ((asked @ groups > 0) & (held[best] @ groups > 0)).any(axis=1)
-        found[rank] = hits.astype(float)
-    return found
 
 
 def hierarchical_targets(species: Sequence[Species], smoothing: float) -> Tensor:

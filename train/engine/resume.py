@@ -18,6 +18,16 @@ KEPT = "training.pt"
 """Of a training that hasn't ended yet."""
 
 
+class Drawing(Protocol):
+    """Generator of random numbers, or what stands for one."""
+
+    def get_state(self) -> torch.Tensor:
+        """State to go on from."""
+
+    def set_state(self, state: torch.Tensor, /) -> object:
+        """Go on from a state."""
+
+
 class Resumable(Protocol):
     """Whatever can hand out its state and take it back."""
 
@@ -42,7 +52,7 @@ class Snapshots:
     """Steps from one time to the next."""
     terms: Terms
     """On which it goes on."""
-    generators: tuple[torch.Generator, ...]
+    generators: tuple[Drawing, ...]
     """What batches are drawn with, alike on all ranks."""
     ranks: Ranks = ALONE
 

@@ -1,6 +1,6 @@
 """Every way to hear in the teacher's space: distilled, chained, mapped, or by chance."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from train.model.towers import ClapTower
 from train.pretraining.audio_text import CAPTIONS, caption
 
 DISTILLED = "distilled"
+_BLOCK = 8192
+Embedder = Callable[[nn.Module, Sequence[Tensor]], Embeddings]
+"""What a model makes of recordings' windows."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +47,31 @@ class TextSets:
     """What the chain chooses among."""
 
 
+def embed_plainly(model: nn.Module, log_mels: Sequence[Tensor]) -> Embeddings:
+    """Embeddings of windows, which are not kept; see `train.measure.kept`."""
+    return embed_log_mels(model, log_mels).numpy()
+
+
 def methods(
-    checkpoint: Checkpoint, log_mels: Sequence[Tensor], names: TextSets
-) -> dict[str, Embeddings]:
-    """Embeddings of windows, float32[windows, dim], by method.
+    checkpoint: Checkpoint,
+    log_mels: Sequence[Tensor],
+    names: TextSets,
+    embed: Embedder = embed_plainly,
+) -> Iterator[tuple[str, Embeddings]]:
+    """Embeddings of windows, float32[windows, dim], by one method after the other.
 
     Args:
         checkpoint: a distilled student; names the CLAP that it began as.
         log_mels: float[windows, 1, frames, mel_bins] a recording.
         names: whose may be used.
+        embed: what a model makes of windows.
 
     A CNN has no text space of its own, hence neither chain nor map.
     """
-    embedded = {DISTILLED: embed_log_mels(checkpoint.student, log_mels).numpy()}
+    yield DISTILLED, embed(checkpoint.student, log_mels)
     if (own := OwnSpace.of(checkpoint)) is not None:
-        embedded |= _carried(own, log_mels, names)
-    windows = sum(map(len, log_mels))
-    chance = np.random.default_rng(0).standard_normal((windows, checkpoint.dim))
-    return {**embedded, "chance": unit(chance.astype(np.float32))}
+        yield from _carried(own, own.embed(log_mels, embed), names)
+    yield "chance", _chance(sum(map(len, log_mels)), checkpoint.dim)
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,9 @@ class OwnSpace:
         """Inverse temperature that it learned, of sounds among texts."""
         return float(self.clap.logit_scale_a.exp())
 
-    def embed(self, log_mels: Sequence[Tensor]) -> Embeddings:
+    def embed(self, log_mels: Sequence[Tensor], embed: Embedder = embed_plainly) -> Embeddings:
         """float32[windows, student_dim], unit rows."""
-        return embed_log_mels(_ClapAudio(self.clap), log_mels).numpy()
+        return embed(_ClapAudio(self.clap), log_mels)
 
     @torch.inference_mode()
     def read(self, species: Sequence[Species]) -> Embeddings:
@@ -100,19 +110,24 @@ class OwnSpace:
         return np.stack(rows)
 
 
-def _carried(own: OwnSpace, log_mels: Sequence[Tensor], names: TextSets) -> dict[str, Embeddings]:
+def _carried(own: OwnSpace, audio: Embeddings, names: TextSets) -> Iterator[tuple[str, Embeddings]]:
     """Embeddings of the CLAP, carried over by names: each caption of a species to its anchor."""
-    audio, known = own.embed(log_mels), own.read(names.known.species)
+    known = own.read(names.known.species)
     texts, anchors = np.concatenate(list(known)), np.tile(names.known.anchors, (len(known), 1))
     choice = unit(own.read(names.choice.species).mean(axis=0))
-    return {
-        "zero-shot chain": zero_shot_chain(audio, choice, names.choice.anchors),
-        "soft zero-shot chain": soft_zero_shot_chain(
-            audio, choice, names.choice.anchors, scale=own.scale
-        ),
-        "ridge map": unit(audio @ ridge_map(texts, anchors)),
-        "MLP map": mlp_map(texts, anchors)(audio),
-    }
+    yield "zero-shot chain", zero_shot_chain(audio, choice, names.choice.anchors)
+    soft = soft_zero_shot_chain(audio, choice, names.choice.anchors, scale=own.scale)
+    yield "soft zero-shot chain", soft
+    yield "ridge map", unit(audio @ ridge_map(texts, anchors))
+    yield "MLP map", mlp_map(texts, anchors)(audio)
+
+
+def _chance(windows: int, dim: int) -> Embeddings:
+    random, rows = np.random.default_rng(0), np.empty((windows, dim), np.float32)
+    for begin in range(0, windows, _BLOCK):
+        part = rows[begin : begin + _BLOCK]
+        part[:] = random.standard_normal(part.shape)
+    return unit(rows)
 
 
 class _ClapAudio(nn.Module):

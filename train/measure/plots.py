@@ -10,23 +10,26 @@ from edge.contract.arrays import Embeddings, Flags, Float64s, Places
 from edge.contract.taxonomy import Taxonomy
 from train.measure.baselines import unit
 from train.measure.families import confusion, draw
-from train.measure.protocol import Protocol, Task
+from train.measure.figures import Asked
+from train.measure.protocol import Protocol
 from train.measure.retrieval import PooledEmbeddings
+from train.measure.task import Task
 
 _DPI = 110
 _MOST = 4000
 """Points of a kind in a scatter plot."""
+_PAIRS = 4_000_000
+"""Similarities in a histogram."""
 _COLOURS = 10
 _BINS = 60
 
 
-def families(task: Task, protocol: Protocol) -> bytes:
+def families(asked: Asked, protocol: Protocol) -> bytes:
     """Recordings by family, and what they were taken for, as PNG."""
-    species = protocol.texts.species
-    best = task.held[task.similarity.argmax(axis=1)].argmax(axis=1)
-    asked = task.asked.any(axis=1)
-    pairs = zip(task.asked.argmax(axis=1)[asked], best[asked], strict=True)
-    guesses = [(species[true].species_id, species[guess].species_id) for true, guess in pairs]
+    species, task = protocol.texts.species, asked.task
+    true, best = task.asked.first, task.held.first[asked.ranking.best]
+    pairs = zip(true[true >= 0], best[true >= 0], strict=True)
+    guesses = [(species[heard].species_id, species[guess].species_id) for heard, guess in pairs]
     file = io.BytesIO()
     draw(*confusion(guesses, Taxonomy(species)), file)
     return file.getvalue()
@@ -36,17 +39,28 @@ def similarities(tasks: Sequence[Task]) -> bytes:
     """Histograms of similarity, a task each, as PNG: pairs that belong together, and others."""
     figure, axes = _axes(len(tasks))
     for task, axis in zip(tasks, axes, strict=True):
-        right = task.relevant
-        span = (float(task.similarity.min()), float(task.similarity.max()))
+        values, right = _pairs(task)
+        span = (float(values.min()), float(values.max()))
         for flags, name in ((~right, "another species"), (right, "the same species")):
-            values = task.similarity[flags]
+            chosen = values[flags]
             axis.hist(
-                values, _BINS, range=span, density=True, alpha=0.6, label=f"{name} ({values.size})"
+                chosen, _BINS, range=span, density=True, alpha=0.6, label=f"{name} ({chosen.size})"
             )
         axis.set_title(task.name)
         axis.set_xlabel("cosine")
         axis.legend()
     return _png(figure)
+
+
+def _pairs(task: Task) -> tuple[Embeddings, Flags]:
+    """Similarities of queries with all answers, and which are right: of all, or a part of them."""
+    most = max(1, min(_MOST, _PAIRS // max(len(task.held), 1)))
+    queries = range(0, len(task.asked), max(1, -(-len(task.asked) // most)))
+    values = np.concatenate([task.score(slice(query, query + 1)) for query in queries])
+    right = np.zeros(values.shape, bool)
+    for row, query in zip(right, queries, strict=True):
+        row[task.relevant(query)] = True
+    return values, right
 
 
 def spaces(embedded: PooledEmbeddings, protocol: Protocol) -> bytes:
@@ -55,11 +69,11 @@ def spaces(embedded: PooledEmbeddings, protocol: Protocol) -> bytes:
     shown = (
         np.concatenate([gallery.rows for gallery in pictures]) if pictures else embedded.windows[:0]
     )
-    flags = [protocol.flags(gallery.species) for gallery in pictures]
-    pictured = np.concatenate(flags) if flags else np.zeros((0, len(protocol.texts.species)), bool)
-    names = np.eye(len(protocol.texts.species), dtype=bool)
+    firsts = [protocol.shown(gallery).first for gallery in pictures]
+    pictured = np.concatenate(firsts) if firsts else np.zeros(0, np.intp)
+    names = np.arange(len(protocol.ids))
     kinds = [
-        ("sounds", *_thinned(_mean(embedded), protocol.sung), "o"),
+        ("sounds", *_thinned(_mean(embedded), protocol.sung.first), "o"),
         ("pictures", *_thinned(shown, pictured), "^"),
         ("names", protocol.texts.anchors, names, "*"),
     ]
@@ -70,7 +84,7 @@ def spaces(embedded: PooledEmbeddings, protocol: Protocol) -> bytes:
     for name, rows, of, mark in kinds:
         part = places[begin : begin + len(rows)]
         begin += len(rows)
-        shade = orders[of.argmax(axis=1)]
+        shade = orders[of]
         size = 120 if mark == "*" else 14
         axis.scatter(
             *part.T, s=size, c=shade, marker=mark, cmap="tab10", vmin=0, vmax=_COLOURS, alpha=0.7
@@ -102,9 +116,9 @@ def _principal(rows: Embeddings) -> Float64s:
     return places
 
 
-def _thinned(rows: Embeddings, of: Flags) -> tuple[Embeddings, Any]:
-    """Those of some species; at most so many."""
-    known = np.flatnonzero(of.any(axis=1))
+def _thinned(rows: Embeddings, of: Places) -> tuple[Embeddings, Places]:
+    """Those of some species, -1 for none; at most so many."""
+    known = np.flatnonzero(of >= 0)
     kept = known[:: -(-len(known) // _MOST) or 1]
     return rows[kept], of[kept]
 

@@ -1,6 +1,6 @@
 """A linear classifier on frozen features: what a supervised listener would make of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +11,22 @@ from torch.nn import functional
 
 from edge.contract.arrays import Embeddings, Places
 from gallery.data.dataset import Dataset
-from train.measure.protocol import Protocol, Task
+from train.measure.methods import embed_plainly
+from train.measure.protocol import Protocol
 from train.measure.recordings import Recordings, load_recordings
 from train.measure.retrieval import PooledEmbeddings
+from train.measure.species_sets import SpeciesSets
+from train.measure.task import Task
 from train.model.checkpoint import Checkpoint
-from train.model.student import Student, embed_log_mels, open_student
+from train.model.student import Student, open_student
 
 _STEPS = 200
 _PENALTY = 3e-3
 _LEAST_DEVIATION = 0.05
 """Relative to the spread of all features: a dead feature must not be blown up."""
+_BLOCK = 16_384
+"""Windows whose logits are held at a time."""
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -34,35 +40,41 @@ class Probe:
 
     def log_probability(self, features: Embeddings) -> Embeddings:
         """float32[n, width] -> float32[n, classes]."""
-        inputs = (torch.from_numpy(features) - self.mean) / self.deviation
-        logits = inputs @ self.weight + self.bias
-        found: Embeddings = logits.log_softmax(dim=1).numpy()
+        inputs = torch.from_numpy(features).to(self.mean.device)
+        logits = (inputs - self.mean) / self.deviation @ self.weight + self.bias
+        found: Embeddings = logits.log_softmax(dim=1).cpu().numpy()
         return found
 
 
-def fit_probe(features: Embeddings, labels: Places) -> Probe:
+def fit_probe(features: Embeddings, labels: Places, device: torch.device = _CPU) -> Probe:
     """Fit with every class at the same weight and an L2 penalty, by L-BFGS.
 
     Args:
         features: float32[n, width].
         labels: int[n] classes; each from 0 to the highest has a row.
+        device: to fit on.
     """
-    inputs, targets = torch.from_numpy(features), torch.from_numpy(labels)
+    inputs, targets = (torch.from_numpy(array).to(device) for array in (features, labels))
     mean, spread = inputs.mean(dim=0), inputs.std(dim=0)
     deviation = spread + _LEAST_DEVIATION * inputs.std()
-    standard = (inputs - mean) / deviation
     counts = torch.bincount(targets)
-    weight = torch.zeros(inputs.shape[1], len(counts), requires_grad=True)
-    bias = torch.zeros(len(counts), requires_grad=True)
+    cost = 1 / counts.float()
+    weight = torch.zeros(inputs.shape[1], len(counts), requires_grad=True, device=device)
+    bias = torch.zeros(len(counts), requires_grad=True, device=device)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=_STEPS)
+    total = cost[targets].sum()
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        logits = standard @ weight + bias
-        loss = functional.cross_entropy(logits, targets, weight=1 / counts.float())
-        total: Tensor = loss + _PENALTY * weight.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
+        value = _PENALTY * weight.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        for begin in range(0, len(inputs), _BLOCK):
+            rows, right = inputs[begin : begin + _BLOCK], targets[begin : begin + _BLOCK]
+            logits = (rows - mean) / deviation @ weight + bias
+            loss = functional.cross_entropy(logits, right, weight=cost, reduction="sum") / total
+            loss.backward()
+            value = value + loss.detach()
+        return value.detach()
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return Probe(mean, deviation, weight.detach(), bias.detach())
@@ -70,33 +82,29 @@ def fit_probe(features: Embeddings, labels: Places) -> Probe:
 
 def probe_tasks(
     checkpoint: Checkpoint, dataset: Dataset, test: Recordings, protocol: Protocol, cache: Path
-) -> dict[str, Task]:
+) -> Iterator[Task]:
     """Linear probe of a student's features, before and after distillation.
 
     The probe learns from the training split; without one there are no tasks.
     """
     items = dataset.select("audio", "train", dataset.taxonomy.ids)
     if not items:
-        return {}
+        return
     train = load_recordings(items, checkpoint.input_spec, cache)
     species = sorted(set(train.species.tolist()))
-    held = protocol.flags(np.array(species))
-    students = {"before": before(checkpoint), "after": checkpoint.student}
-    return {
-        f"linear probe, {when} distillation": Task(
-            f"linear probe, {when} distillation",
-            probe(student, train, test, species),
-            protocol.sung,
-            held,
-        )
-        for when, student in students.items()
-    }
+    held = SpeciesSets.of(([name] for name in species), protocol.ids)
+    for when in ("before", "after"):
+        student = before(checkpoint) if when == "before" else checkpoint.student
+        name = f"linear probe, {when} distillation"
+        scores = probe(student, train, test=test, core=species, cache=cache)
+        yield Task.of(name, scores, protocol.sung, held)
 
 
 def before(checkpoint: Checkpoint) -> Student:
     """The student as it was before distillation."""
     start = open_student(checkpoint.config["student"], checkpoint.frontend)
-    return start.student(checkpoint.dim).eval()
+    device = next(checkpoint.student.parameters()).device
+    return start.student(checkpoint.dim).eval().to(device)
 
 
 class _Features(nn.Module):
@@ -111,16 +119,35 @@ class _Features(nn.Module):
         return self.student.features(log_mel)
 
 
-def probe(student: Student, train: Recordings, test: Recordings, core: Sequence[str]) -> Embeddings:
+def probe(
+    student: Student,
+    train: Recordings,
+    test: Recordings,
+    core: Sequence[str],
+    cache: Path | None = None,
+) -> Embeddings:
     """Log-probability of core species by a linear classifier on a student's features.
+
+    Args:
+        student: hears on its device, on which the classifier is fitted, too.
+        train: recordings to learn from.
+        test: recordings to score.
+        core: ids of the species.
+        cache: where features are kept; None keeps none.
 
     Returns:
         float32[recordings of test, species], pooled by the maximum over windows.
     """
     model = _Features(student)
-    fitted = fit_probe(embed_log_mels(model, train.log_mels).numpy(), _labels(train, core))
-    scores = fitted.log_probability(embed_log_mels(model, test.log_mels).numpy())
-    return PooledEmbeddings(scores, test.recording).loudest(scores)
+
+    def features(recordings: Recordings) -> Embeddings:
+        kept = embed_plainly if cache is None else recordings.kept(cache, unit=False)
+        return kept(model, recordings.log_mels)
+
+    device = next(student.parameters()).device
+    fitted = fit_probe(features(train), _labels(train, core), device)
+    heard = PooledEmbeddings(features(test), test.recording)
+    return heard.each(fitted.log_probability)
 
 
 def _labels(recordings: Recordings, core: Sequence[str]) -> Places:

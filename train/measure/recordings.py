@@ -1,7 +1,7 @@
 """Recordings cut into windows, gated, and compared with background as the listener does it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,16 @@ from edge.contract.errors import DatasetError
 from edge.dsp.gate import GateConfig, passing
 from edge.recognition.background import thinned
 from edge.source.framing import frame_waveform
-from edge.source.recording import read_recording
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
+from train.measure.kept import KeptWindows
 from train.measure.retrieval import PooledEmbeddings
 from train.model.frontend import InputSpec, LogMel
 from train.sound.cache import load_each
+
+Embedded = tuple[PooledEmbeddings, Embeddings | None]
+"""Recordings as one method hears them, and its bank of background, if there is background."""
+Methods = Mapping[str, Embeddings] | Iterable[tuple[str, Embeddings]]
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,24 @@ class Recordings:
     """float16[windows, 1, frames, mel_bins] a recording, memory-mapped."""
     recording: Places
     """int[windows], ascending: whose window it is."""
+    cut: str = ""
+    """Name of how they were cut and heard."""
+
+    def kept(self, cache: Path, unit: bool = True) -> KeptWindows:
+        """Embedder of these recordings, which makes each embedding once."""
+        return KeptWindows(self.items, self.cut, cache, unit)
+
+    def only(self, places: Sequence[int]) -> "Recordings":
+        """Some of them."""
+        log_mels = tuple(self.log_mels[place] for place in places)
+        return Recordings(
+            tuple(self.items[place] for place in places), log_mels, _owners(log_mels), self.cut
+        )
 
     @property
     def species(self) -> npt.NDArray[np.str_]:
         """str[recordings], ids; empty for background."""
-        return np.array([item.species_id for item in self.items])
+        return np.array([item.species_id for item in self.items], np.str_)
 
 
 def load_recordings(items: Sequence[Item], input_spec: InputSpec, cache: Path) -> Recordings:
@@ -59,15 +77,22 @@ def load_recordings(items: Sequence[Item], input_spec: InputSpec, cache: Path) -
     return Recordings(
         tuple(item for item, _ in readable),
         tuple(torch.from_numpy(log_mel) for _, log_mel in readable),
-        np.repeat(np.arange(len(readable)), [len(log_mel) for _, log_mel in readable]),
+        _owners([log_mel for _, log_mel in readable]),
+        cut.name,
     )
+
+
+def _owners(log_mels: Sequence[Tensor]) -> Places:
+    """int[windows]: whose each is."""
+    lengths = np.array([len(log_mel) for log_mel in log_mels], np.intp)
+    return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def embed(
     recordings: Recordings,
     background: Recordings | None,
-    methods: Callable[[Sequence[Tensor]], dict[str, Embeddings]],
-) -> dict[str, tuple[PooledEmbeddings, Embeddings | None]]:
+    methods: Callable[[Sequence[Tensor]], Methods],
+) -> dict[str, Embedded]:
     """Recordings, and windows of background, as every method hears them.
 
     Args:
@@ -75,15 +100,21 @@ def embed(
         background: of background.
         methods: log-mels to embeddings, float32[windows, dim], by name.
     """
+    return dict(embed_in_turn(recordings, background, methods))
+
+
+def embed_in_turn(
+    recordings: Recordings,
+    background: Recordings | None,
+    methods: Callable[[Sequence[Tensor]], Methods],
+) -> Iterator[tuple[str, Embedded]]:
+    """As `embed`, by one method after the other, of which only one is held."""
     count = len(recordings.recording)
     log_mels = (*recordings.log_mels, *(background.log_mels if background else ()))
-    return {
-        name: (
-            PooledEmbeddings(rows[:count], recordings.recording),
-            thinned(rows[count:]) if background else None,
-        )
-        for name, rows in methods(log_mels).items()
-    }
+    found = methods(log_mels)
+    for name, rows in found.items() if isinstance(found, Mapping) else found:
+        pooled = PooledEmbeddings(rows[:count], recordings.recording)
+        yield name, (pooled, thinned(rows[count:]) if background else None)
 
 
 class Windows:
@@ -101,7 +132,7 @@ class Windows:
     @torch.inference_mode()
     def __call__(self, item: Item) -> Array:
         """One recording's."""
-        framed = list(frame_waveform(*read_recording(item.path), self._audio))
+        framed = list(frame_waveform(*read_item(item), self._audio))
         audible = passing(framed, self._gate)
         waveforms = torch.from_numpy(np.stack([window.samples for window in audible]))
         log_mels: Array = self._frontend(waveforms).half().numpy()

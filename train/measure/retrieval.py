@@ -5,6 +5,7 @@ A recording is what its windows say together: similarities are pooled by the max
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +37,27 @@ class PooledEmbeddings:
         """int[recordings]: the first window of each."""
         return np.flatnonzero(np.diff(self.recording, prepend=-1))
 
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def part(self, recordings: slice) -> "PooledEmbeddings":
+        """Some recordings in a row."""
+        ends = np.append(self.starts, len(self.windows))
+        begin, end, _ = recordings.indices(len(self))
+        rows = slice(ends[begin], ends[max(begin, end)])
+        return PooledEmbeddings(self.windows[rows], self.recording[rows])
+
     def pooled(self, rows: Embeddings) -> Embeddings:
-        """Similarity of every recording with every row: the maximum over its windows."""
-        return self.each(lambda windows: windows @ rows.T)
+        """Similarity of every recording with every row: the maximum over its windows.
+
+        Returns:
+            float32[recordings, rows]; nothing of that size times the windows is held.
+        """
+        best: Embeddings = self._layers[0] @ rows.T
+        for layer in self._layers[1:]:
+            first = best[: len(layer)]
+            np.maximum(first, layer @ rows.T, out=first)
+        return best[np.argsort(self._order)]
 
     def each(self, score: Callable[[Embeddings], Embeddings]) -> Embeddings:
         """Score windows, so many at a time as memory holds, and pool them.
@@ -62,8 +81,37 @@ class PooledEmbeddings:
 
     def loudest(self, values: Embeddings) -> Embeddings:
         """float32[windows, n] -> float32[recordings, n]: the maximum over windows."""
-        pooled: Embeddings = np.maximum.reduceat(values, self.starts, axis=0)
-        return pooled
+        order, places = self._order, self._places
+        best: Embeddings = values[places[0]]
+        for later in places[1:]:
+            np.maximum(best[: len(later)], values[later], out=best[: len(later)])
+        return best[np.argsort(order)]
+
+    @cached_property
+    def _order(self) -> Places:
+        """int[recordings]: those with most windows first."""
+        return np.argsort(-self._counts, kind="stable")
+
+    @property
+    def _counts(self) -> Places:
+        """int[recordings]: windows of each."""
+        return np.diff(self.starts, append=len(self.windows))
+
+    @cached_property
+    def _places(self) -> list[Places]:
+        """The first window of every recording, then the second of those that have as many, ...
+
+        Each in the order of `_order`, so that what is pooled is a run of rows.
+        """
+        counts = self._counts[self._order]
+        having = np.searchsorted(-counts, -np.arange(counts.max()))
+        return [self.starts[self._order[:count]] + n for n, count in enumerate(having)]
+
+    @cached_property
+    def _layers(self) -> list[Embeddings]:
+        """The windows of each of `_places`."""
+        cuts = np.cumsum([len(part) for part in self._places])[:-1]
+        return np.split(self.windows[np.concatenate(self._places)], cuts)
 
 
 @dataclass(frozen=True)
@@ -98,15 +146,22 @@ def species_scores(
     Returns:
         float32[species, recordings] and the ids of the species.
     """
+    search = open_search(gallery, species, bank)
+    scores = embedded.each(lambda windows: search.scores(windows).score)
+    return LabelledEmbeddings(scores.T, np.array(search.species_ids))
+
+
+def open_search(
+    gallery: LabelledEmbeddings, species: Sequence[str], bank: Embeddings | None
+) -> Search:
+    """The listener's search of a gallery; arguments as `species_scores`."""
     table = tuple(
         GalleryRow(species_id=str(species), picture="", url="", author="", licence="")
         for species in gallery.species
     )
     pictures = Gallery(gallery.rows.astype(np.float16), table)
     background = None if bank is None else bank.astype(np.float16)
-    search = Search(pictures, species, Manifest.top_pictures, background)
-    scores = embedded.each(lambda windows: search.scores(windows).score)
-    return LabelledEmbeddings(scores.T, np.array(search.species_ids))
+    return Search(pictures, species, Manifest.top_pictures, background)
 
 
 def retrieval(

@@ -7,6 +7,7 @@ import numpy as np
 
 from edge.contract.errors import DatasetError
 from gallery.data.dataset import Dataset, Item
+from train.engine.ranks import ALONE, Ranks
 from train.measure.metrics import average_precision, class_average
 from train.measure.recordings import load_recordings
 from train.measure.retrieval import PooledEmbeddings, matches
@@ -31,29 +32,37 @@ def validation_items(dataset: Dataset) -> list[Item]:
     return items
 
 
-def name_retrieval(checkpoint: Checkpoint, dataset: Dataset, cache: Path) -> Callable[[], float]:
+def name_retrieval(
+    checkpoint: Checkpoint, dataset: Dataset, cache: Path, ranks: Ranks = ALONE
+) -> Callable[[], float]:
     """A->T mAP, class-averaged, of the validation split's recordings among all species.
 
     Args:
         checkpoint: its student is taken as it is whenever it is asked.
         dataset: has a split `validation`, and the checkpoint's taxonomy.
         cache: where windows are kept.
+        ranks: each embeds its share of the recordings, and all know the score.
 
     Raises:
         DatasetError: there is no such split, or nothing in it is readable.
     """
     ids, items = np.array(dataset.taxonomy.ids), validation_items(dataset)
     recordings = load_recordings(items, checkpoint.input_spec, cache)
-    relevant = matches(recordings.species, ids)
+    mine = recordings.only(range(*ranks.mine.indices(len(recordings.items))))
+    relevant = matches(mine.species, ids)
 
     def score() -> float:
         student = checkpoint.student
         was = student.training
-        embedded = embed_log_mels(student.eval(), recordings.log_mels).numpy()
+        found = np.empty(0)
+        if mine.items:
+            embedded = embed_log_mels(student.eval(), mine.log_mels).numpy()
+            pooled = PooledEmbeddings(embedded, mine.recording).pooled(checkpoint.anchors)
+            found = average_precision(pooled, relevant)
         student.train(was)
-        found = average_precision(
-            PooledEmbeddings(embedded, recordings.recording).pooled(checkpoint.anchors), relevant
-        )
-        return class_average(found, recordings.species)
+        whole = np.empty(len(recordings.items))
+        for rank, share in enumerate(ranks.collect(found)):
+            whole[Ranks(rank, ranks.world).mine] = share
+        return class_average(whole, recordings.species)
 
     return score

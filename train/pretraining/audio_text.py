@@ -18,7 +18,7 @@ from train.engine.schedule import LearningSchedule
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMelSpec
 from train.model.student import open_student
-from train.sound.training_set import load_sounds
+from train.sound.training_set import cut_by, load_sounds
 
 _VOCABULARY = 600
 CAPTIONS = (
@@ -48,7 +48,7 @@ def pretrain_student(config: PretrainConfig, dataset: Dataset, output: Path, cac
     device = choose_device(config.device)
     model, processor = _begin(config, dataset.taxonomy.species)
     spec = LogMelSpec.from_extractor(processor.feature_extractor)
-    sounds = load_sounds(dataset, spec, cache, config.held_out)
+    sounds = load_sounds(dataset, spec, cache, config.held_out, cut=cut_by(config))
     model.to(device).train()
     scale = LogScale().to(device)
     captions = _captions(processor.tokenizer, sounds.species, device)

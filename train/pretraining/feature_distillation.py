@@ -22,10 +22,11 @@ from train.engine.terms import digest
 from train.model.student import CNN, LabelLayer, open_student
 from train.model.towers import CnnTower, averaged
 from train.pretraining.map_distillation import make_map_loss
+from train.sound.ahead import Ahead
 from train.sound.hint_loss import HintLoss, with_none
 from train.sound.sampler import Batch
 from train.sound.taught import TaughtSounds, load_taught
-from train.sound.training_set import load_sounds
+from train.sound.training_set import cut_by, load_sounds
 
 BACKBONE = "imitator"
 """Folder of the backbone: its former name, under which pretrained ones lie."""
@@ -137,7 +138,7 @@ def pretrain_backbone(
         check_kept(output / KEPT, terms_of(config), ranks)
     name = config.init or CNN + config.cnn
     start = open_student(name, config.frontend, config.local_features)
-    sounds = load_sounds(dataset, start.spec, cache, config.held_out)
+    sounds = load_sounds(dataset, start.spec, cache, config.held_out, cut=cut_by(config))
     taught = load_taught(
         config,
         dataset,
@@ -162,18 +163,19 @@ def pretrain_backbone(
     ).to(device)
     learning.train()
     ranks.share(learning)
+    batches = Ahead(lambda: sampler.batch(config.audio_batch), [sampler.generator])
     content = {**sounds.digests, "hint": taught.digest, "init": digest(student.shapes)}
     ranks.check_alike(content)
     snapshots = Snapshots(
         file=output / KEPT,
         every=config.snapshot_every,
         terms=terms_of(config, content),
-        generators=(sampler.generator,),
+        generators=batches.generators,
         ranks=ranks,
     )
     fit(
         [learning],
-        loss=lambda: learning(sampler.batch(config.audio_batch)),
+        loss=lambda: learning(batches()),
         schedule=LearningSchedule(
             steps=config.audio_steps,
             learning_rate=config.audio_learning_rate,

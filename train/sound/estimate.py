@@ -10,7 +10,7 @@ from edge.source.recording import read_blocks
 from gallery.data.dataset import Item
 from train.model.frontend import LogMelSpec
 from train.sound.cache import file_key
-from train.sound.features import features_folder
+from train.sound.features import log_mel_folder
 from train.sound.shards import Shards
 
 _SAMPLE, _ENOUGH_S = 16, 1800.0
@@ -36,7 +36,7 @@ def estimate_cache(items: Sequence[Item], spec: LogMelSpec, cache: Path) -> Cach
         spec: of the log-mels.
         cache: where they are kept.
     """
-    shards, sizes = Shards(features_folder(spec, cache)), [_size(item.path) for item in items]
+    shards, sizes = Shards(log_mel_folder(cache, spec)), [_size(item.path) for item in items]
     new = [
         size
         for item, size in zip(items, sizes, strict=True)

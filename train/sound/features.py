@@ -4,38 +4,76 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge.contract.arrays import Array
+from edge.contract.arrays import Array, Flags
 from edge.contract.errors import DatasetError
-from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
+from train.sound.shards import KeptArrays
 
 _LOG = logging.getLogger(__name__)
 FLOOR_DB = -100.0
 """Decibels of an empty mel bin: the front end's floor."""
 
 
-def load_features(items: Sequence[Item], spec: LogMelSpec, cache: Path) -> list[Tensor | None]:
-    """Log-mels, float16[frames, mel_bins] each, in the order of the items; None if unreadable.
+class KeptLogMels(Sequence[Tensor]):
+    """Log-mels, float16[frames, mel_bins] each, that are opened when they are asked for.
+
+    Args:
+        arrays: of recordings, all readable.
+    """
+
+    def __init__(self, arrays: KeptArrays) -> None:
+        self._arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    @overload
+    def __getitem__(self, place: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, place: slice) -> "KeptLogMels": ...
+    def __getitem__(self, place: int | slice) -> "Tensor | KeptLogMels":
+        """One recording's, memory-mapped; or some in a row."""
+        if isinstance(place, slice):
+            return KeptLogMels(self._arrays[place])
+        if not -len(self) <= place < len(self):
+            raise IndexError(place)
+        array = self._arrays[place]
+        assert array is not None
+        return torch.from_numpy(array)
+
+    @property
+    def lengths(self) -> Tensor:
+        """int64[recordings] frames."""
+        return torch.from_numpy(self._arrays.lengths)
+
+
+def load_features(
+    items: Sequence[Item], spec: LogMelSpec, cache: Path
+) -> tuple[list[Item], KeptLogMels]:
+    """The readable ones of some recordings in order, and their log-mels.
 
     Raises:
         DatasetError: not one item is readable.
     """
-    arrays = load_each(items, features_folder(spec, cache), LogMels(spec))
-    features = [None if array is None else torch.from_numpy(array) for array in arrays]
-    _report_unreadable(items, features)
-    return features
+    arrays = load_each(items, log_mel_folder(cache, spec), LogMels(spec))
+    _report_unreadable(items, arrays.present)
+    readable = [item for item, present in zip(items, arrays.present, strict=True) if present]
+    return readable, KeptLogMels(arrays.readable)
 
 
-def features_folder(spec: LogMelSpec, cache: Path) -> Path:
-    """Folder of the cache that log-mels of a front end lie in."""
+def log_mel_folder(cache: Path, spec: LogMelSpec) -> Path:
+    """Folder that keeps the log-mels of a front end."""
     return cache / f"log-mels-{hashlib.sha256(repr(spec).encode()).hexdigest()[:8]}"
 
 
@@ -53,8 +91,8 @@ class LogMels:
         return log_mel
 
 
-def _report_unreadable(items: Sequence[Item], features: Sequence[Tensor | None]) -> None:
-    bad = [str(item.path) for item, feature in zip(items, features, strict=True) if feature is None]
+def _report_unreadable(items: Sequence[Item], present: Flags) -> None:
+    bad = [str(items[n].path) for n in np.flatnonzero(~present)]
     if len(bad) == len(items):
         raise DatasetError(f"none of {len(bad)} recordings is readable, first {bad[0]}")
     if bad:
@@ -67,7 +105,7 @@ def read_waveform(item: Item, rate_hz: int) -> Tensor:
     Raises:
         AudioError: the recording is unreadable.
     """
-    return torch.from_numpy(resample(*read_recording(item.path), rate_hz))
+    return torch.from_numpy(resample(*read_item(item), rate_hz))
 
 
 def crop(log_mel: Tensor, start: int, frames: int) -> Tensor:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from edge.contract.arrays import Array, Float16s
 from edge.contract.audio import Waveform
-from edge.source.recording import read_recording
 from gallery.data.dataset import Item
+from gallery.data.reading import read_item
 from train.ears.labels import known_ids
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
@@ -58,7 +58,7 @@ class Hints:
 
     def __call__(self, item: Item) -> Array:
         """Rows of a whole recording, float16[n, dim + labels]."""
-        return self.of(*read_recording(item.path))
+        return self.of(*read_item(item))
 
     def of(self, waveform: Waveform, rate_hz: int) -> Float16s:
         """Rows of a waveform, every STEP_S; loads the network when the first is asked for."""

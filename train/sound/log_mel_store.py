@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from train.sound.features import FLOOR_DB, crop
+from train.sound.features import FLOOR_DB, KeptLogMels, crop
 
 SHARE = 0.5
 """Of a GPU's free memory: what log-mels may take before training has begun."""
@@ -27,11 +27,11 @@ class LogMelStore:
         self, log_mels: Sequence[Tensor], device: torch.device, whole: bool | None = None
     ) -> None:
         self.device = device
-        self.lengths = torch.tensor([len(log_mel) for log_mel in log_mels])
+        self.lengths = lengths_of(log_mels)
         """int64[recordings] frames, on the CPU."""
         self._log_mels = log_mels
         self._packed: Tensor | None = None
-        if fits(log_mels, device) if whole is None else whole:
+        if fits(log_mels, self.lengths, device) if whole is None else whole:
             self._pack()
 
     def __len__(self) -> int:
@@ -73,9 +73,16 @@ class LogMelStore:
         self._packed = packed
 
 
-def fits(log_mels: Sequence[Tensor], device: torch.device) -> bool:
-    """True if a GPU has memory for all of them."""
-    if device.type != "cuda" or not log_mels:
+def fits(log_mels: Sequence[Tensor], lengths: Tensor, device: torch.device) -> bool:
+    """True if a GPU has memory for all of them, int64[recordings] frames."""
+    if device.type != "cuda" or not len(log_mels):
         return False
-    wanted = sum(log_mel.nbytes for log_mel in log_mels)
+    wanted = int(lengths.sum()) * log_mels[0].shape[1] * log_mels[0].element_size()
     return wanted < SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def lengths_of(log_mels: Sequence[Tensor]) -> Tensor:
+    """Frames of each, int64[recordings]."""
+    if isinstance(log_mels, KeptLogMels):
+        return log_mels.lengths
+    return torch.tensor([len(log_mel) for log_mel in log_mels], dtype=torch.int64)

@@ -219,14 +219,14 @@ def _columns(dataset: Dataset, labels: Sequence[str]) -> Tensor:
     return torch.tensor([n - len(labels) for n, name in enumerate(labels) if name in ours])
 
 
-def _unlabelled(dataset: Dataset, spec: LogMelSpec, cache: Path) -> tuple[list[Item], list[Tensor]]:
+def _unlabelled(
+    dataset: Dataset, spec: LogMelSpec, cache: Path
+) -> tuple[list[Item], Sequence[Tensor]]:
     """Readable recordings of birds that are not said to be of a species, and their log-mels."""
     items = dataset.select("audio", UNLABELLED, ("",))
     if not items:
         return [], []
-    read = zip(items, load_features(items, spec, cache), strict=True)
-    pairs = [(item, log_mel) for item, log_mel in read if log_mel is not None]
-    return [item for item, _ in pairs], [log_mel for _, log_mel in pairs]
+    return load_features(items, spec, cache)
 
 
 def _background(dataset: Dataset, extra: str) -> Sequence[Item]:

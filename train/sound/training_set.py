@@ -1,15 +1,15 @@
 """The recordings of one split as log-mels, with their species."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edge.contract.arrays import Places
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, read_names
 from gallery.data.corpora import open_dataset
@@ -20,15 +20,19 @@ from train.engine.ranks import ALONE, Ranks
 from train.engine.terms import digest
 from train.model.checkpoint import META, read_seen
 from train.model.frontend import InputSpec, LogMelSpec
+from train.model.student import CNN
 from train.sound.corpus_draws import corpus_draws
 from train.sound.features import load_features
 from train.sound.hint_loss import HintLoss, NoHint
 from train.sound.hints import load_embeddings
-from train.sound.log_mel_store import LogMelStore
+from train.sound.log_mel_store import LogMelStore, lengths_of
 from train.sound.sampler import Augmentation, WindowSampler
+from train.sound.section import section_shares, sections
 
 SEEN = "heard.json"
 """Beside a pretrained student: the species of its training."""
+_SECTION = 2
+"""Windows that a section of a long recording is long, so that each can be cut in many ways."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,10 @@ class TrainingSet:
     species: tuple[Species, ...]
     """What the labels index: those that have a recording here."""
     items: tuple[Item, ...]
-    features: tuple[Tensor, ...]
+    features: Sequence[Tensor]
     """float16[frames, mel_bins] a recording."""
     labels: tuple[int, ...]
-    background: tuple[Tensor, ...]
+    background: Sequence[Tensor]
     """Log-mels of recordings without a bird."""
     also: tuple[tuple[int, ...], ...] = ()
     """Labels of others that are heard in each recording; empty if there is none anywhere."""
@@ -54,9 +58,8 @@ class TrainingSet:
     @property
     def seen_species(self) -> tuple[str, ...]:
         """Ids of the species that have a readable recording."""
-        return tuple(
-            species.species_id for n, species in enumerate(self.species) if n in self.labels
-        )
+        labels = set(self.labels)
+        return tuple(species.species_id for n, species in enumerate(self.species) if n in labels)
 
     @property
     def licences(self) -> tuple[str, ...]:
@@ -68,8 +71,8 @@ class TrainingSet:
         """Tells these recordings from others, by the settings that name them."""
         ids = [species.species_id for species in self.species]
         return {
-            "data": digest(ids, np.array(self.labels), _lengths(self.features)),
-            "extra_backgrounds": digest(_lengths(self.background)),
+            "data": digest(ids, np.array(self.labels), lengths_of(self.features).numpy()),
+            "extra_backgrounds": digest(lengths_of(self.background).numpy()),
         }
 
     def seen_with(self, *before: str) -> tuple[str, ...]:
@@ -90,7 +93,8 @@ class TrainingSet:
         ranks: Ranks = ALONE,
     ) -> WindowSampler:
         """Batches of random windows, augmented and balanced as configured."""
-        shares, chances = corpus_draws(self.items, self.labels, config.species_weight)
+        parts = section_shares(self.items)
+        shares, chances = corpus_draws(self.items, self.labels, config.species_weight, parts)
         return WindowSampler(
             clips=LogMelStore(self.features, device),
             labels=torch.tensor(self.labels),
@@ -142,6 +146,7 @@ def load_sounds(
     held_out: Sequence[str] = (),
     split: str = "train",
     background: Dataset | None = None,
+    cut: Callable[[Sequence[Item]], Sequence[Item]] = list,
 ) -> TrainingSet:
     """Load a split's recordings of all species but the held-out ones.
 
@@ -152,6 +157,7 @@ def load_sounds(
         held_out: ids of species to leave out.
         split: `train` or another.
         background: more background.
+        cut: what is taken of the recordings; see `cut_by`.
 
     Raises:
         DatasetError: none is readable, or a held-out species is unknown.
@@ -164,25 +170,22 @@ def load_sounds(
     place = {bird.species_id: n for n, bird in enumerate(species)}
     if not items:
         raise DatasetError(f"{dataset.path}: no recordings in split {split!r}")
-    features = load_features(items, spec, cache)
-    good = [
-        (item, log_mel)
-        for item, log_mel in zip(items, features, strict=True)
-        if log_mel is not None
-    ]
+    readable, features = load_features(cut(items), spec, cache)
+    sources = [source for source in (dataset, background) if source is not None]
+    quiet = [_background(source, spec, cache, split=split, cut=cut) for source in sources]
     return TrainingSet(
         species=species,
-        items=tuple(item for item, _ in good),
-        features=tuple(log_mel for _, log_mel in good),
-        labels=tuple(place[item.species_id] for item, _ in good),
-        also=tuple(tuple(place[name] for name in item.also if name in place) for item, _ in good),
-        background=tuple(
-            log_mel
-            for source in (dataset, background)
-            if source is not None
-            for log_mel in _background(source, spec, cache, split)
-        ),
+        items=tuple(readable),
+        features=features,
+        labels=tuple(place[item.species_id] for item in readable),
+        also=tuple(tuple(place[name] for name in item.also if name in place) for item in readable),
+        background=quiet[0] if len(quiet) == 1 else [log_mel for part in quiet for log_mel in part],
     )
+
+
+def cut_by(config: HeardConfig) -> Callable[[Sequence[Item]], Sequence[Item]]:
+    """Cut of a training's recordings: of those that are too long it takes sections."""
+    return partial(sections, most_s=config.longest_s, section_s=_SECTION * config.window_s)
 
 
 def check_recorded(dataset: Dataset, split: str) -> None:
@@ -243,6 +246,11 @@ def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[
     return tuple(species for species in dataset.taxonomy.ids if species not in learned)
 
 
+def heard_before(student: str) -> bool:
+    """True for a student whose pretraining nobody noted the species of, as a hub's."""
+    return not student.startswith(CNN) and not (Path(student) / SEEN).is_file()
+
+
 def heard_by(student: str) -> list[str]:
     """Ids of the species that a pretrained student, or a run, has heard, as far as it says."""
     if (Path(student) / META).is_file():
@@ -251,14 +259,15 @@ def heard_by(student: str) -> list[str]:
     return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
 
 
-def _lengths(log_mels: Sequence[Tensor]) -> Places:
-    return np.array([len(log_mel) for log_mel in log_mels])
-
-
-def _background(dataset: Dataset, spec: LogMelSpec, cache: Path, split: str) -> tuple[Tensor, ...]:
+def _background(
+    dataset: Dataset,
+    spec: LogMelSpec,
+    cache: Path,
+    split: str,
+    cut: Callable[[Sequence[Item]], Sequence[Item]],
+) -> Sequence[Tensor]:
     items = dataset.select("audio", split, ("",))
-    features = load_features(items, spec, cache) if items else []
-    return tuple(log_mel for log_mel in features if log_mel is not None)
+    return load_features(cut(items), spec, cache)[1] if items else ()
 
 
 def _check_known(held_out: Sequence[str], dataset: Dataset) -> None:
