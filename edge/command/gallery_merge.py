@@ -12,7 +12,7 @@ import numpy as np
 from edge.command.gallery_add import FreeNames
 from edge.command.gallery_check import picture_name
 from edge.command.gallery_place import edited
-from edge.config import Settings, find_bundle
+from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes
 from edge.contract.editing import PICTURES, joined, put_gallery
 from edge.contract.errors import BundleError, ConfigError
@@ -21,6 +21,7 @@ from edge.contract.languages import names_table
 from edge.contract.taxonomy import Taxonomy
 from edge.contract.text import counted, json_line
 from edge.recognition.picture_intake import same_cosine, unit
+from edge.system.bundles import find_bundle
 from edge.system.terminal import say
 
 _LOG = logging.getLogger(__name__)

@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("data", metavar="DATA", help="a folder, or KIND:FOLDER")
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="of a Ray cluster")
     parser.add_argument("--workers", type=int, help="of the cluster; default: one a core")
-    add_config_flags(parser)
+    add_config_flags(parser, DistillConfig)
     args = parser.parse_intermixed_args(argv)
 
     def command() -> None:

@@ -53,11 +53,14 @@ def to_markdown(report: dict[str, Any]) -> str:
     ]
     lines = [summary.strip(), "", *_lines(columns, rows)]
     if report["soundscapes"]:
-        columns, rows = (*_PIECES, *_SOUNDSCAPE), []
-        for row in report["soundscapes"]:
-            figures = (str(Interval(**row[name])) for name in _SOUNDSCAPE)
-            rows.append([*(str(row[name]) for name in _PIECES), *figures])
-        lines += ["", _SOUNDSCAPES, "", *_lines(columns, rows)]
+        pieces = [
+            [
+                *(str(row[name]) for name in _PIECES),
+                *(str(Interval(**row[name])) for name in _SOUNDSCAPE),
+            ]
+            for row in report["soundscapes"]
+        ]
+        lines += ["", _SOUNDSCAPES, "", *_lines((*_PIECES, *_SOUNDSCAPE), pieces)]
     return "\n".join(lines)
 
 

@@ -72,7 +72,7 @@ def fit_probe(features: Embeddings, labels: Places, device: torch.device = _CPU)
             rows, right = inputs[begin : begin + _BLOCK], targets[begin : begin + _BLOCK]
             logits = (rows - mean) / deviation @ weight + bias
             loss = functional.cross_entropy(logits, right, weight=cost, reduction="sum") / total
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             value = value + loss.detach()
         return value.detach()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge.contract.arrays import Array
 from edge.contract.errors import AudioError
 from gallery.data.dataset import Item
+from train.engine.progress import progress
 from train.sound.cores import over_cores
 from train.sound.index import Index
 from train.sound.shards import KeptArrays, Shards, ShardWriter

@@ -92,7 +92,7 @@ class LogMels:
 
 
 def _report_unreadable(items: Sequence[Item], present: Flags) -> None:
-    bad = [str(items[n].path) for n in np.flatnonzero(~present)]
+    bad = [str(items[n].path) for n in np.flatnonzero(~present).tolist()]
     if len(bad) == len(items):
         raise DatasetError(f"none of {len(bad)} recordings is readable, first {bad[0]}")
     if bad:
