@@ -24,8 +24,11 @@ from edge.contract.errors import AudioError
 from tests.train.test_cache import item, numbers
 from train.sound.ray_cache import fill_by_ray
 
+go = Path(sys.argv[1])
+
 def slowly(one):
-    time.sleep(0.5)
+    while not go.exists():  # the test has not seen both workers yet
+        time.sleep(0.1)
     if one.path.name == "003.wav":
         raise AudioError(f"{one.path}: is unreadable")
     return numbers(one)
@@ -39,13 +42,14 @@ def test_a_cluster_builds_the_cache_though_it_loses_a_worker(tmp_path):
     items = made(tmp_path / "sounds", 12)
     items[3].path.write_bytes(b"not a sound")
     running = subprocess.Popen(
-        [sys.executable, "-c", BUILD],
+        [sys.executable, "-c", BUILD, str(tmp_path / "go")],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
     )
     until(lambda: len(hearers(running.pid)) == 2, within_s=300)
     os.kill(hearers(running.pid)[0], signal.SIGKILL)
+    (tmp_path / "go").touch()
     err = running.communicate(timeout=300)[1].decode()
     assert running.returncode == 0, err
     assert "003.wav: is unreadable; skipped" in err
