@@ -9,11 +9,13 @@ import soundfile as sf
 
 torch = pytest.importorskip("torch")
 from edge.contract.errors import BirdlistenError, ConfigError  # noqa: E402
-from edge.contract.taxonomy import Taxonomy  # noqa: E402
+from edge.contract.languages import LocalNames  # noqa: E402
+from edge.contract.taxonomy import Species, Taxonomy  # noqa: E402
 from gallery.command import run  # noqa: E402
 from gallery.data.dataset import Dataset, Item  # noqa: E402
 from train.config import DistillConfig  # noqa: E402
 from train.distill import prepare  # noqa: E402
+from train.distillation.anchors import cached_anchors  # noqa: E402
 from train.distillation.needs import Needs, measure_needs, told_in_words  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
@@ -143,3 +145,24 @@ def test_what_the_machine_and_the_data_tell_is_refused_before_anything_is_read(
 ):
     with pytest.raises(BirdlistenError, match=message):
         prepare(DistillConfig(**{"device": "cpu", **settings}), EMPTY, ranks)
+
+
+class Reader:
+    """A teacher that counts how often it reads the names."""
+
+    space_id, read = "space", 0
+
+    def anchors(self, species) -> np.ndarray:
+        self.read += 1
+        return np.ones((5, len(species), 2), np.float32)
+
+
+def test_names_are_embedded_once_however_often_the_taxonomy_is_read(tmp_path):
+    """The key of the cache held an address in memory: every run read all names anew."""
+    teacher, species = Reader(), (Species("parus_major", *"SCKPcofge"),)
+    for _ in range(2):
+        taxonomy = Taxonomy(species, LocalNames())
+        assert cached_anchors(teacher, taxonomy, tmp_path).shape == (5, 1, 2)
+    assert teacher.read == 1
+    cached_anchors(teacher, Taxonomy((*species, Species("strix_aluco", *"SCKPcofge"))), tmp_path)
+    assert teacher.read == 2

@@ -13,7 +13,7 @@ from gallery.teacher import Teacher
 
 def cached_anchors(teacher: Teacher, taxonomy: Taxonomy, cache: Path) -> Embeddings:
     """Text anchors, float32[templates, species, dim], embedded once a teacher and taxonomy."""
-    key = hashlib.sha256(f"{teacher.space_id} {taxonomy}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{teacher.space_id} {taxonomy.species}".encode()).hexdigest()[:16]
     file = cache / f"anchors-{key}.npy"
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ class Parts:
         large = self.large_student
         return {
             **self.sounds.digests,
-            "teacher": digest(self.teacher.space_id, self.dataset.taxonomy),
+            "teacher": digest(self.teacher.space_id, self.dataset.taxonomy.species),
             "student": digest(self.student.shapes, self.input_spec),
             "hint": self.imitation.digest if self.imitation else "",
             "large_student": large.digest if large else "",
