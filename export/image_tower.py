@@ -1,7 +1,7 @@
 """The teacher's image tower in a bundle, so that a recorder can add pictures by itself.
 
 python -m export.image_tower BUNDLE [--teacher NAME] [--pictures DIR] [--resize shortest|squash]
-                                    [--interpolation bicubic|bilinear] [--int8]
+                                    [--interpolation bicubic|bilinear] [--int8] [--apart FILE]
 
 ONNX with FP16 weights, or with INT8 ones in half the size; the manifest says how a picture is
 prepared. It is compared with open_clip before it is written, on the pictures of DIR and on drawn
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
-from edge.contract.bundle import load_bundle, write_bundle
+from edge.contract.bundle import described, load_bundle, write_atomic, write_bundle
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.manifest import IMAGE_ENCODER, Manifest, load_manifest
 from edge.contract.picture import INTERPOLATIONS, RESIZES, PictureSpec
@@ -66,6 +66,7 @@ def add_image_tower(
     pictures: Path | None = None,
     spec: PictureSpec | None = None,
     int8: bool = False,
+    apart: Path | None = None,
 ) -> Manifest:
     """Write the image tower into a bundle.
 
@@ -78,6 +79,8 @@ def add_image_tower(
         pictures: to compare on; see `gallery.records.read_records`.
         spec: how pictures are prepared; None does as the teacher says.
         int8: weights are stored so.
+        apart: file that the tower goes to instead of the bundle; a recorder installs it by
+            `birdlisten gallery tower FILE`.
 
     Raises:
         BundleError: another space.
@@ -97,8 +100,18 @@ def add_image_tower(
         )
     told["least_cosine_on_pictures"] = round(least, 6)
     provenance = {**manifest.provenance, "image_tower": told}
-    written = replace(manifest, image=spec, provenance=provenance)
-    return write_bundle(bundle, written, {IMAGE_ENCODER: graph.SerializeToString()})
+    written = replace(manifest, image=spec, provenance=provenance, apart={})
+    if apart is None:
+        return write_bundle(bundle, written, {IMAGE_ENCODER: graph.SerializeToString()})
+    return _put_apart(bundle, written, graph.SerializeToString(), apart)
+
+
+def _put_apart(bundle: Path, manifest: Manifest, graph: bytes, file: Path) -> Manifest:
+    """Write a tower to a file of its own, which the manifest names by its hash."""
+    write_atomic(file, graph)
+    left = {role: entry for role, entry in manifest.roles.items() if role != IMAGE_ENCODER}
+    entry = described(IMAGE_ENCODER, graph, manifest)
+    return write_bundle(bundle, replace(manifest, roles=left, apart={IMAGE_ENCODER: entry}), {})
 
 
 def spec_of(teacher: Teacher) -> PictureSpec:
@@ -195,6 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="to compare on")
     parser.add_argument("--resize", choices=RESIZES, help="default: the teacher's own")
     parser.add_argument("--interpolation", choices=INTERPOLATIONS, help="likewise")
+    parser.add_argument("--apart", type=Path, metavar="FILE", help="put it there, for large ones")
     parser.add_argument("--int8", action="store_true", help="weights in half the size")
     args = parser.parse_args(argv)
 
@@ -203,8 +217,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = {"resize": args.resize, "interpolation": args.interpolation}
         chosen = {name: value for name, value in asked.items() if value}
         spec = replace(spec_of(teacher), **chosen)
-        written = add_image_tower(args.bundle, teacher, args.pictures, spec=spec, int8=args.int8)
-        print(args.bundle / written.roles[IMAGE_ENCODER].file)
+        written = add_image_tower(
+            args.bundle, teacher, args.pictures, spec=spec, int8=args.int8, apart=args.apart
+        )
+        print(args.apart or args.bundle / written.roles[IMAGE_ENCODER].file)
 
     return run(command)
 

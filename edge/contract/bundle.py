@@ -133,7 +133,7 @@ def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
     """
     path.mkdir(parents=True, exist_ok=True)
     old = _named_files(path)
-    entries = {role: _describe(role, data, manifest) for role, data in contents.items()}
+    entries = {role: described(role, data, manifest) for role, data in contents.items()}
     written = replace(manifest, roles={**manifest.roles, **entries})
     new = {entry.file for entry in written.roles.values()}
     try:
@@ -259,7 +259,8 @@ def _delete(path: Path, names: Iterable[str]) -> None:
         (path / name).unlink(missing_ok=True)
 
 
-def _describe(role: str, content: bytes, manifest: Manifest) -> FileEntry:
+def described(role: str, content: bytes, manifest: Manifest) -> FileEntry:
+    """The manifest's entry of a role."""
     kind = role if role in EXTENSIONS else role.split(".")[0]
     sha256 = hashlib.sha256(content).hexdigest()
     stem = "background" if kind == "background" else role

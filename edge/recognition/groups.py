@@ -22,6 +22,10 @@ class Groups:
         """Rows of a species."""
         return np.arange(self.starts[species], self._ends[species])
 
+    def owner(self, rows: Places) -> Places:
+        """The species of each row."""
+        return np.searchsorted(self._ends, rows, side="right")
+
     def owners(self, begin: int, end: int) -> tuple[Places, Places]:
         """The species of some rows, and where the rows of each begin among them."""
         first, last = np.searchsorted(self._ends, [begin, end - 1], side="right")

@@ -13,6 +13,7 @@ from edge.recognition.groups import Groups
 from edge.recognition.prototypes import Exemplars, Scores
 from edge.recognition.rows import Rows
 from edge.recognition.shortlist import SHORTLIST, Shortlist
+from edge.recognition.sign_index import SignIndex
 
 _MANY_ROWS = 4096
 """Above this, only the pictures of the nearest species are looked at."""
@@ -24,8 +25,9 @@ class Search:
     """Search of a gallery: of every row, or of a shortlist if there are many.
 
     The shortlist is the species with the best mean over all of their rows, which one product with a
-    prototype a species yields. A species' score is the mean over its best rows, so never below that
-    mean: whoever is left out keeps it as score, and can't overtake anybody on the list.
+    prototype a species yields, and those of the rows that are nearest by an index of signs. A
+    species' score is the mean over its best rows, so never below that mean: whoever is left out
+    keeps it as score, and can't overtake the best twenty.
 
     Args:
         gallery: float16[rows, dim].
@@ -62,6 +64,7 @@ class Search:
             self.rows.thin(_MOST_PICTURES)
         else:
             self.rows.keep_wide()
+        self._signs = SignIndex(self.rows) if self._listed else None
         self._bank = BackgroundBank(background)
         self._shipped = self._moments(self._bank)
         self._standardise(self._shipped)
@@ -112,10 +115,20 @@ class Search:
         score = self._list.scores(embeddings)
         similarity = np.full_like(score, -1)
         for n, embedding in enumerate(embeddings):
-            best = self._list.best(score[n])
+            best = np.union1d(self._list.best(score[n]), self._nearest(embedding))
             close = self._look(embedding, best)
             score[n, best], similarity[n, best] = close.score[0], close.similarity[0]
         return Scores(score, similarity)
+
+    def _nearest(self, embedding: Float32s) -> Places:
+        """The species of the rows nearest to one window."""
+        if self._signs is None:
+            return np.empty(0, np.intp)
+        rows, _ = self._signs.nearest(embedding, self._mean, self._deviation)
+        owners = self.rows.groups.owner(rows)
+        _, first = np.unique(owners, return_index=True)
+        nearest: Places = owners[np.sort(first)][:SHORTLIST]
+        return nearest
 
     def _look(self, embedding: Float32s, species: Places) -> Scores:
         """The scores of some species only."""

@@ -13,6 +13,7 @@ from PIL import Image
 from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import load_bundle, write_bundle
 from edge.contract.editing import editing
+from edge.contract.errors import PictureError
 from edge.contract.manifest import IMAGE_ENCODER, load_manifest
 from edge.recognition.pictures import open_picture
 
@@ -93,6 +94,34 @@ def test_a_bad_picture_is_named_and_the_others_are_added(birdlisten, bundle, tmp
     assert (ended.code, ended.out) == (1, "pictures: 1 added, 4 unusable\n")
     for name in ("text.jpg", "tiny.png", "bomb.png", "cut.png"):
         assert f"{name}: " in ended.err
+
+
+def damaged(whole, random):
+    """A file with some bytes changed, or cut off."""
+    content = bytearray(whole)
+    for place in random.integers(0, min(len(content), 300), random.integers(1, 8)):
+        content[place] = random.integers(256)
+    return bytes(content[: random.integers(len(content) // 2, 2 * len(content))])
+
+
+def opened(path):
+    """The colours of a picture, or what is said of it."""
+    try:
+        return open_picture(path).mode
+    except PictureError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_damaged_picture_is_opened_or_refused_in_one_line(tmp_path, form):
+    exif, random, told = Image.Exif(), np.random.default_rng(0), []
+    exif[0x0112], exif[0x8825] = 6, {1: "N", 2: (1.0, 2.0, 3.0)}
+    drawn(1).save(tmp_path / "whole", form, exif=exif)
+    for _ in range(80):
+        (tmp_path / "damaged").write_bytes(damaged((tmp_path / "whole").read_bytes(), random))
+        told.append(opened(tmp_path / "damaged"))
+    assert {"RGB"} < set(told)
+    assert not any("\n" in text for text in told)
 
 
 def test_another_form_of_a_photograph_is_left_out(birdlisten, bundle, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.command.gallery_remove import RemovalRequest, remove
 from edge.command.live import _reloaded
 from edge.config import Settings
 from edge.contract.bundle import load_bundle
@@ -103,6 +104,30 @@ def test_a_table_of_the_station_is_taken_up_as_a_bundle_is(
     steps = [lambda: None, lambda: table.write_text("one"), lambda: None, table.unlink]
     names(reloader, [*steps, lambda: None])
     assert loads == [False, True, False]
+
+
+def test_an_edited_gallery_is_taken_up_and_a_bad_one_refused(
+    clock: Clock, bundle_copy: BundleFolder, caplog
+) -> None:
+    path, heard = bundle_copy.path, list[int]()
+    reloader = BundleReloader(path, lambda: Loaded(path), Systemd())
+    shipped = len(load_bundle(path).gallery.table)
+
+    def edit(species: str) -> None:
+        assert remove(Settings(bundle=str(path)), RemovalRequest(names=[species])) == 0
+
+    def damage() -> None:
+        content = bundle_copy.file("gallery.table").read_bytes()
+        bundle_copy.put("gallery.table", content.replace(b"strix_aluco", b"raphus_solitarius"))
+
+    def rows() -> None:
+        heard.append(len(reloader.loaded.listener.bundle.gallery.table))  # type: ignore[attr-defined]
+
+    steps = [rows, lambda: edit("Parus major"), lambda: None, rows, damage, lambda: None, rows]
+    names(reloader, [*steps, lambda: None])
+    assert heard == [shipped, shipped - 6, shipped - 6]
+    assert "raphus_solitarius" in caplog.text
+    assert "going on with the bundle before" in caplog.text
 
 
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)

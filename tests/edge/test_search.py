@@ -120,16 +120,17 @@ def test_a_shortlist_finds_what_looking_at_every_picture_finds(background) -> No
     some = Search(pictures, ids, 3, background, many_rows=100).scores(queries)
     assert (some.score.argmax(axis=1) == every.score.argmax(axis=1)).mean() > 0.98
     looked = some.similarity > -1
-    assert (looked.sum(axis=1) == SHORTLIST).all()
+    assert (looked.sum(axis=1) >= SHORTLIST).all()
+    assert (looked.sum(axis=1) <= 2 * SHORTLIST).all()
     assert some.score[looked] == pytest.approx(every.score[looked], abs=1e-4)
     assert some.similarity[looked] == pytest.approx(every.similarity[looked], abs=1e-5)
 
 
-def test_nobody_off_the_shortlist_overtakes_it() -> None:
+def test_nobody_off_the_shortlist_overtakes_its_best() -> None:
     pictures, ids = crowd(400)
     found = Search(pictures, ids, 3, unit(40, 2), many_rows=100).scores(unit(50, 6, np.float32))
     for score, looked in zip(found.score, found.similarity > -1, strict=True):
-        assert score[~looked].max() <= score[looked].min() + 1e-5
+        assert score[~looked].max() <= np.sort(score[looked])[-SHORTLIST] + 1e-5
 
 
 @pytest.mark.parametrize("size", [0, 1])
@@ -206,7 +207,7 @@ def test_off_the_shortlist_a_species_scores_the_mean_over_all_its_pictures(backg
     owners = np.array([row.species_id for row in pictures.table])
     means = np.stack([corrected[:, owners == species].mean(axis=1) for species in ids], axis=1)
     left = found.similarity == -1
-    assert (left.sum(axis=1) == len(ids) - SHORTLIST).all()
+    assert (left.sum(axis=1) <= len(ids) - SHORTLIST).all()
     assert left.any(axis=0).all()  # each species is off the list of some query
     assert found.score[left] == pytest.approx(means[left], abs=1e-3)
 

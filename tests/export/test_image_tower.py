@@ -179,6 +179,21 @@ def test_a_person_adds_pictures(bundle, teacher, birdlisten, tmp_path):
     json.dumps(record)
 
 
+def test_a_large_tower_lies_apart_and_is_installed_by_its_hash(
+    bundle, teacher, birdlisten, tmp_path, monkeypatch, pictures
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    file = tmp_path / "tower.onnx"
+    written = add_image_tower(bundle, teacher, apart=file)
+    assert "encoder.image" not in written.roles
+    absent = birdlisten("gallery", "add", pictures, "--bundle", bundle)
+    assert (absent.code, "birdlisten gallery tower FILE" in absent.err) == (1, True)
+    assert birdlisten("gallery", "tower", file, "--bundle", bundle).code == 0
+    assert birdlisten("gallery", "add", pictures, "--bundle", bundle).code == 0
+    add_image_tower(bundle, teacher)
+    assert load_manifest(bundle).apart == {}
+
+
 def test_a_turned_picture_is_set_upright(tmp_path):
     picture = drawn(60, 30)
     exif = picture.getexif()
