@@ -11,9 +11,10 @@ from edge.contract.arrays import Float32s, Places
 from edge.recognition.bits import distances, signs
 from edge.recognition.rows import Rows
 
-LOOKED_AT = 1000
-"""Rows whose cosine is computed: of a million, in a gallery drawn like the starter's pictures, they
-hold 99 % of the ten nearest, 200 would hold 96 % (scripts/bench/nearest_rows.py)."""
+_LEAST, _SHARE = 200, 1000
+"""Rows whose cosine is computed: one in so many, and so many at least. In galleries drawn like the
+starter's pictures they hold 99 % of the ten nearest, of 100,000 rows and of a million
+(scripts/bench/nearest_rows.py)."""
 _PART = 1 << 15
 """Rows that are compared at a time: what is computed of them stays in the processor's cache."""
 
@@ -34,7 +35,7 @@ class SignIndex:
         """Expected cosine by the number of signs that differ."""
 
     def nearest(
-        self, embedding: Float32s, mean: Float32s, deviation: Float32s, count: int = LOOKED_AT
+        self, embedding: Float32s, mean: Float32s, deviation: Float32s
     ) -> tuple[Places, Float32s]:
         """Rows nearest to a window by their standardised cosine, best first, and that.
 
@@ -42,14 +43,13 @@ class SignIndex:
             embedding: float32[dim] of the window.
             mean: float32[rows] of their similarity over the background.
             deviation: float32[rows].
-            count: how many.
         """
         query, guessed = signs(embedding[None])[0], np.empty(len(mean), np.float32)
         for begin in range(0, len(guessed), _PART):
             part = slice(begin, begin + _PART)
             cosine = self._cosine[distances(self._columns[:, part], query)]
             guessed[part] = (cosine - mean[part]) / deviation[part]
-        count = min(count, len(guessed))
+        count = min(max(_LEAST, len(guessed) // _SHARE), len(guessed))
         places = np.argpartition(-guessed, count - 1)[:count]
         cosine = self._rows.wide(places) @ embedding
         score = (cosine - mean[places]) / deviation[places]
