@@ -43,6 +43,7 @@ from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from gallery.calibration.embedding import embed_recordings, open_model
+from gallery.calibration.likeness import kept_maps
 from gallery.calibration.recordings import (
     LabelledRecording,
     mixtures,
@@ -152,7 +153,10 @@ def calibrate(
             model = open_model(other, precision, bank_recordings) if out_of_fold else own
             parts += sung.parts(model, background)
         fitted = fit_sets(bundle, parts, fuse, limits or ThresholdLimits())
-        calibrations[precision] = {name: found.to_json() for name, (found, _) in fitted.items()}
+        calibrations[precision] = {
+            name: kept_maps(bundle, precision, name, found).to_json()
+            for name, (found, _) in fitted.items()
+        }
         lines += [f"{precision}, {name}: {_line(*found)}" for name, found in fitted.items()]
         first = first or fitted
     contents = {

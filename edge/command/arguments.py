@@ -25,6 +25,7 @@ NOT_SETTINGS = (
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
     *("paths", "output", "form", "combine", "again", "jobs", "ray", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
+    *("file", "begin_s", "end_s"),
     *("host", "port", "public_url", "guests", "names", "proxies"),
 )
 """What is asked of one command only."""
@@ -47,8 +48,10 @@ PURPOSES = {
         "export": "confirmed records as checklists for eBird; clips that tell their species",
         "import": "the records of a BirdNET-Pi go on here",
         "why": "what speaks for a record of this station, or why it was not reported",
-        "confirm": "a record was right: its sound becomes an exemplar of the species",
-        "reject": "a record was wrong: its sound becomes background",
+        "confirm": "a record was right, or another bird: its sound becomes an exemplar of it",
+        "reject": "a record was wrong: what sounds like it is not reported again",
+        "teach": "a bird in a recording was missed: its sound becomes an exemplar of it",
+        "learnt": "what this station was taught, by whom, and what that has changed",
         "learn-background": "learn what this site sounds like when no bird sings",
         "species": "add a bird by pictures and sounds, list the station's own, remove one",
     },

@@ -16,6 +16,8 @@ from edge.contract.values import shown
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
+FEATURES = "features"
+"""What an encoder's inner features are seen by, to tell one sound from another."""
 IMAGE_ENCODER = "encoder.image"
 """The teacher's image tower: pictures to rows of the gallery."""
 _TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
@@ -33,6 +35,24 @@ class FileEntry:
     sha256: str
     space_id: str | None = None
     """The embedding space of encoders, rows, anchors and backgrounds; null for tables."""
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Features of the encoders that tell sounds apart which their embedding has as one name.
+
+    Raises:
+        BundleError: an impossible value.
+    """
+
+    tensor: str
+    """Name in the graphs, float[batch, width]."""
+    dim: int
+    """Of what `features` makes of it."""
+
+    def __post_init__(self) -> None:
+        if not self.tensor or self.dim <= 0:
+            raise BundleError("features: expected the name of a tensor and a positive dim")
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,8 @@ class Manifest:
     default_species_set: str = "all"
     image: PictureSpec | None = None
     """What `encoder.image` is fed; None without one."""
+    features: FeatureSpec | None = None
+    """Tells sounds apart; None: the embedding does."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -80,6 +102,11 @@ class Manifest:
             _check_entry(role, entry, self.space_id)
 
     @property
+    def sound_dim(self) -> int:
+        """Of what tells sounds apart: the features, or the embedding."""
+        return self.embedding_dim if self.features is None else self.features.dim
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """The encoder precisions shipped, best first."""
         return tuple(precision for precision in PRECISIONS if f"encoder.{precision}" in self.roles)
@@ -87,8 +114,9 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         content = asdict(self)
-        if self.image is None:
-            del content["image"]
+        for name in ("image", "features"):
+            if content[name] is None:
+                del content[name]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -150,10 +178,15 @@ def _parse(content: dict[str, Any]) -> Manifest:
     if known.get("image") is not None:
         _check_object("image: ", known["image"], PictureSpec)
         known["image"] = PictureSpec.from_json(known["image"])
+    if known.get("features") is not None:
+        _check_object("features: ", known["features"], FeatureSpec)
+        known["features"] = FeatureSpec(**known["features"])
     _check_sets(known.get("species_sets", {}))
     if not is_plain_name(known["model_id"]):
         raise BundleError(f"model_id: {shown(known['model_id'])}, expected a hash")
     known |= {name: well_formed(known[name]) for name in _TEXTS}
+    if (known.get("features") is None) != (FEATURES not in known["roles"]):
+        raise BundleError(f"{FEATURES}: the file and the manifest's `features` go together")
     roles = {role: FileEntry(**entry) for role, entry in known["roles"].items()}
     return Manifest(**{**known, "audio": AudioSpec(**known["audio"]), "roles": roles})
 

@@ -1,6 +1,7 @@
 """Recordings to score: birds alone, two birds over background, and background."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class LabelledRecording:
     species_ids: frozenset[str]
     path: Path | None = None
     """The file, if it is one, wherever links to it lie."""
+    author: str = ""
+    """Recordist, or of synthetic birds the individual, as far as the table tells."""
 
 
 def read_recordings(
@@ -76,7 +79,9 @@ def _read_recording(folder: Path, row: dict[str, str], rate_hz: int) -> Labelled
         _LOG.warning("%s; skipped", error)
         return None
     named = [slug(row["scientific_name"])] if row["scientific_name"] else []
-    return LabelledRecording(waveform, frozenset(named), (folder / row["path"]).resolve())
+    author = row.get("individual") or re.split("[,;]", row.get("attribution", ""))[0]
+    path = (folder / row["path"]).resolve()
+    return LabelledRecording(waveform, frozenset(named), path, author)
 
 
 def shared_out(several: Sequence[Sequence[LabelledRecording]]) -> list[list[LabelledRecording]]:
