@@ -160,9 +160,21 @@ def _reject(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _learn_background(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.command.learn import learn_background
+    from edge.command.learn import learn_background, take_back_background
 
-    return learn_background(settings, args.minutes)
+    return take_back_background(settings) if args.undo else learn_background(settings, args.minutes)
+
+
+def _teach(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.teach import TeachRequest, teach
+
+    return teach(settings, TeachRequest(**_given(args, TeachRequest)))
+
+
+def _learnt(args: argparse.Namespace, settings: Settings) -> int:
+    from edge.command.teach import learnt
+
+    return learnt(settings, args.undo)
 
 
 def _species(args: argparse.Namespace, settings: Settings) -> int:
@@ -247,6 +259,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
     "why": _why,
     "confirm": _confirm,
     "reject": _reject,
+    "teach": _teach,
+    "learnt": _learnt,
     "learn-background": _learn_background,
     "species": _species,
     "gallery": _gallery,

@@ -45,6 +45,7 @@ from edge.contract.calibration import Calibration
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
 from gallery.calibration.embedding import embed_recordings, open_model
+from gallery.calibration.likeness import kept_maps
 from gallery.calibration.recordings import (
     LabelledRecording,
     check_recorded,
@@ -157,7 +158,10 @@ def calibrate(
             model = open_model(other, precision, bank_recordings) if out_of_fold else own
             parts += sung.parts(model, background)
         fitted = fit_sets(bundle, parts, fuse, limits or ThresholdLimits())
-        calibrations[precision] = {name: found.to_json() for name, (found, _) in fitted.items()}
+        calibrations[precision] = {
+            name: kept_maps(bundle, precision, name, found).to_json()
+            for name, (found, _) in fitted.items()
+        }
         lines += [f"{precision}, {name}: {_line(*found)}" for name, found in fitted.items()]
         first = first or fitted
     contents = {

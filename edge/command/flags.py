@@ -183,6 +183,8 @@ FLAGS: dict[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
     "why": (json_flag, *_STATION),
     "confirm": _STATION,
     "reject": _STATION,
+    "teach": (*_SCORES, threads_flag, *_STATION),
+    "learnt": (json_flag, *_STATION),
     "learn-background": (source_flags, *_PASSES, *_STATION),
     "species": (json_flag, *_STATION),
     "gallery": (),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.command.opening import open_listener, open_overlay, open_recognizer
+from edge.command.opening import open_bundle, open_listener, open_overlay, open_recognizer
 from edge.config import Settings
-from edge.contract.errors import AudioError
+from edge.contract.errors import AudioError, StoreError
+from edge.contract.text import counted
 from edge.recognition.background import thinned
 from edge.source.block import Block
 from edge.source.live import Live, is_live
@@ -21,24 +22,47 @@ from edge.system.terminal import say
 def learn_background(settings: Settings, minutes: float) -> int:
     """Listen for some minutes, and add what was heard to the station's background.
 
-    Windows in which a species passes are left out: background is what no bird is in.
+    Windows that sound like any bird which the bundle knows are left out: background is what no bird
+    is in, and who sings while it is learnt would be taken for it for good.
 
     Raises:
         AudioError: there was nothing to learn from.
         BirdlistenError: source or bundle can't be used.
     """
     recognizer = open_recognizer(settings, live=True)
-    listener = open_listener(settings, recognizer)
-    with _source(settings, recognizer.bundle.manifest.audio.sample_rate_hz) as (blocks, name):
-        embeddings = [
-            scores.embedding for scores in listener.background_windows(_first(blocks, minutes * 60))
-        ]
-    if not embeddings:
-        raise AudioError(f"{name}: {listener.tally}; no background among them, nothing learned")
-    kept = thinned(np.stack(embeddings)).astype(np.float16)
+    listener, manifest = open_listener(settings, recognizer), recognizer.bundle.manifest
+    overlay = open_overlay(settings, manifest)
+    with _source(settings, manifest.audio.sample_rate_hz) as (blocks, name):
+        heard = list(listener.heard_windows(_first(blocks, minutes * 60)))
+    kept = [scores.embedding for scores in heard if not scores.sounds_like_a_bird]
+    left = len(heard) - len(kept)
+    if not kept:
+        birds = f"; {counted(left, 'window')} sounded like a bird" if left else ""
+        raise AudioError(f"{name}: {listener.tally}{birds}; nothing learned")
+    rows = thinned(np.stack(kept).astype(np.float16))
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
-    open_overlay(settings, recognizer.bundle.manifest).add_background(label, kept)
-    say(f"{label}: {len(kept)} windows of {name} are background here from now on")
+    before = recognizer.recall(overlay.load())
+    overlay.add_background(label, rows)
+    say(f"{label}: {counted(len(rows), 'window')} of {name} are background here from now on")
+    if left:
+        say(f"{counted(left, 'window')} left out that sounded like a bird")
+    if before is not None:
+        say(f"names that are still told: {recognizer.recall(overlay.load())}, before {before}")
+    return 0
+
+
+def take_back_background(settings: Settings) -> int:
+    """Forget what was learnt of this site last; again, what was before.
+
+    Raises:
+        StoreError: nothing was.
+    """
+    overlay = open_overlay(settings, open_bundle(settings).manifest)
+    files = overlay.backgrounds()
+    if not files:
+        raise StoreError(f"{settings.station_path}: no background was learnt here")
+    overlay.forget(files[-1].stem)
+    say(f"{files[-1].stem}: taken back")
     return 0
 
 

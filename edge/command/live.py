@@ -20,7 +20,7 @@ from edge.pipeline.listener import Listener
 from edge.pipeline.live_writer import LiveWriter
 from edge.pipeline.monitor import Monitor
 from edge.pipeline.reload import BundleReloader, LoadedBundle
-from edge.recognition.own_species import own_tables
+from edge.recognition.own_species import TaughtWatch, own_tables
 from edge.records.detection import Clip, Record
 from edge.records.live_file import LiveFile
 from edge.records.live_line import live_line
@@ -84,9 +84,14 @@ def _listen(
     rate_hz = manifest.audio.sample_rate_hz
     with closing(Live(settings, rate_hz, stop.event, monitor.sound)) as live:
         with notifier.loading():
-            tables = own_tables(settings.station_path)
+            station = settings.station_path
             reloader = BundleReloader(
-                folder, lambda: _load(settings), notifier, loaded=loaded, tables=tables
+                folder,
+                lambda: _load(settings),
+                notifier,
+                loaded=loaded,
+                tables=own_tables(station),
+                taught=TaughtWatch(station),
             )
         _follow(monitor, reloader.loaded)
         with (

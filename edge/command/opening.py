@@ -17,8 +17,10 @@ from edge.decision.naming import read_species
 from edge.decision.occurrence import Occurrence, read_occurrence
 from edge.decision.rules import Decision, read_overrides
 from edge.decision.selection import is_file, select
+from edge.pipeline.effect import Weighing
 from edge.pipeline.listener import Listener
 from edge.recognition.doubts import doubts
+from edge.recognition.encoder import choose_precision
 from edge.recognition.overlay import Overlay
 from edge.recognition.own_species import OwnSpecies, extended
 from edge.recognition.recognizer import Recognizer
@@ -47,10 +49,7 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
         BirdlistenError: bundle, precision, provider or species can't be used.
     """
     bundle = open_bundle(settings)
-    named, ids = _species(settings.species, bundle)
-    if settings.include is not None or settings.exclude is not None:
-        begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
-        ids = select(bundle.taxonomy, begun, settings.include, settings.exclude)
+    named, ids = _chosen(settings, bundle)
     met, manifest = _occurrence(settings), bundle.manifest
     overlay = open_overlay(settings, manifest)
     precision, runtime = _runtime(settings, bundle, live)
@@ -73,6 +72,24 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
     return recognizer
 
 
+def open_weighing(settings: Settings, bundle: Bundle) -> Weighing:
+    """Decisions on kept evidence, as a listener with these settings makes them.
+
+    Raises:
+        BirdlistenError: bundle, precision or species can't be used.
+    """
+    named, ids = _chosen(settings, bundle)
+    precision, runtime = _runtime(settings, bundle, live=True)
+    exact = choose_precision(bundle, precision, runtime.provider)
+    return Weighing(
+        bundle,
+        exact,
+        species_set=named,
+        chosen=ids,
+        decision=_decision(settings, bundle),
+    )
+
+
 def open_bundle(settings: Settings) -> Bundle:
     """The bundle that the settings name, with the species that the station has added.
 
@@ -90,7 +107,8 @@ def own_species(settings: Settings, manifest: Manifest) -> OwnSpecies:
 
 def open_overlay(settings: Settings, manifest: Manifest) -> Overlay:
     """The overlay of a bundle's encoder at the station."""
-    return Overlay(settings.station_path, manifest.model_id, manifest.embedding_dim)
+    model, dim = manifest.model_id, manifest.embedding_dim
+    return Overlay(settings.station_path, model, dim, manifest.sound_dim)
 
 
 def _occurrence(settings: Settings) -> Occurrence | None:
@@ -122,11 +140,14 @@ def open_listener(settings: Settings, recognizer: Recognizer) -> Listener:
     Raises:
         ConfigError: the hop is longer than the bundle's window, or a rule can't be used.
     """
-    hop = hop_samples(settings, recognizer.bundle.manifest.audio)
-    file, taxonomy = settings.overrides, recognizer.bundle.taxonomy
-    rules = {} if file is None else read_overrides(Path(file), taxonomy)
     max_cpu = None if settings.max_cpu is None else settings.max_cpu / 100
-    return Listener(recognizer, Decision(hop, settings.threshold, settings.caution, rules), max_cpu)
+    return Listener(recognizer, _decision(settings, recognizer.bundle), max_cpu)
+
+
+def _decision(settings: Settings, bundle: Bundle) -> Decision:
+    hop, file = hop_samples(settings, bundle.manifest.audio), settings.overrides
+    rules = {} if file is None else read_overrides(Path(file), bundle.taxonomy)
+    return Decision(hop, settings.threshold, settings.caution, rules)
 
 
 @contextmanager
@@ -174,6 +195,15 @@ def shows_status(settings: Settings) -> bool:
 
 def keep_none(records: Sequence[Record]) -> None:
     """Stands for a station where none is named."""
+
+
+def _chosen(settings: Settings, bundle: Bundle) -> tuple[str | None, list[str] | None]:
+    """The name of a species set, or the ids of a list; less what is left out."""
+    named, ids = _species(settings.species, bundle)
+    if settings.include is None and settings.exclude is None:
+        return named, ids
+    begun = ids or bundle.species_ids(named or bundle.manifest.default_species_set)
+    return named, select(bundle.taxonomy, begun, settings.include, settings.exclude)
 
 
 def _species(chosen: str | None, bundle: Bundle) -> tuple[str | None, list[str] | None]:

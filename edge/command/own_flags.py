@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.command.parser import Parser, positive, positive_number, positives, seconds
+from edge.command.parser import Parser, place_s, positive, positive_number, positives, seconds
 from edge.command.web_flags import web_flags
 from edge.report.forms import FORMS
 
@@ -148,8 +148,17 @@ def add_review_commands(add: Callable[[str], Parser]) -> None:
     for group in (either, no):
         group.add_argument("--undo", action="store_true", default=False, help="take it back")
     _add_species_command(add)
-    site = add("learn-background")
+    teach = add("teach").add_argument
+    teach("file", type=Path, metavar="FILE", help="a recording")
+    teach("--as", dest="name", metavar="SPECIES", required=True, help="that is heard in it")
+    teach("--from", dest="begin_s", type=place_s, metavar="S", help="where it begins")
+    teach("--to", dest="end_s", type=place_s, metavar="S", help="and ends (default: the whole)")
+    learnt, site = add("learnt"), add("learn-background")
     site.add_argument("--minutes", type=positive_number, default=10.0, help="default 10")
+    for command in (learnt, site):
+        command.add_argument(
+            "--undo", action="store_true", default=False, help="only what came last"
+        )
 
 
 def _add_species_command(add: Callable[[str], Parser]) -> None:

@@ -47,6 +47,11 @@ def seconds(text: str) -> float:
     return float(read(text, Number(0, 3600)))
 
 
+def place_s(text: str) -> float:
+    """Parse a place in a recording: seconds from zero up, below a million."""
+    return float(read(text, Number(0, _MOST)))
+
+
 def port(text: str) -> int:
     """Parse a port, or 0."""
     return int(read(text, Number(0, 65_535, whole=True)))

@@ -1,29 +1,43 @@
 """`birdlisten confirm ID` and `reject ID`: a person says what it was, and the station learns it.
 
 What was taught lies in the station's folder (`edge.recognition.teaching`), and `--undo` takes it
-back.
+back. How much would now be decided otherwise is said at once.
 """
 
+import logging
+from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import cache
 
-from edge.command.opening import open_bundle
+from edge.command.opening import open_bundle, open_overlay, open_weighing
 from edge.config import Settings
-from edge.contract.errors import StoreError
+from edge.contract.bundle import Bundle
+from edge.contract.errors import BirdlistenError, StoreError
+from edge.contract.text import counted
+from edge.pipeline.effect import of_late
+from edge.recognition.doubts import doubts_about_lessons
 from edge.recognition.teaching import Teaching
 from edge.records.lock import StationLock
+from edge.records.reader import open_records
 from edge.records.store import Store
 from edge.system.terminal import say
+
+_LOG = logging.getLogger(__name__)
 
 
 def confirm(part: str, settings: Settings, name: str | None = None) -> int:
     """It was this species, or the named one.
 
     Raises:
-        BirdlistenError: there is no such record or species.
+        BirdlistenError: there is no such record or species; nothing has changed.
     """
-    record, species_id = _teacher(settings).confirm(part, name)
-    _take_up(settings)
-    say(f"{record}: confirmed as {species_id}; it is an exemplar of it from now on")
+    teaching, bundle = teaching_of(settings)
+    taught = teaching.confirm(part, name)
+    say(
+        f"{taught.record}: confirmed as {taught.species_id}; "
+        f"{counted(taught.windows, 'window')} of it stand for the species from now on"
+    )
+    finish(settings, bundle, [taught.lesson])
     return 0
 
 
@@ -31,11 +45,12 @@ def reject(part: str, settings: Settings) -> int:
     """It was no bird that is listened for.
 
     Raises:
-        StoreError: there is no such record.
+        StoreError: there is no such record; nothing has changed.
     """
-    record = _teacher(settings).reject(part)
-    _take_up(settings)
-    say(f"{record}: rejected; what sounds like it is background from now on")
+    teaching, bundle = teaching_of(settings)
+    taught = teaching.reject(part)
+    say(f"{taught.record}: rejected; what sounds like it is not reported from now on")
+    finish(settings, bundle, [taught.lesson])
     return 0
 
 
@@ -45,17 +60,39 @@ def take_back(part: str, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    record = _teacher(settings).take_back(part)
-    _take_up(settings)
+    record = teaching_of(settings)[0].take_back(part)
+    take_up(settings)
     say(f"{record}: not reviewed")
     return 0
 
 
-def _teacher(settings: Settings) -> Teaching:
-    return Teaching(settings.station_path, lambda: open_bundle(settings))
+def teaching_of(settings: Settings) -> tuple[Teaching, Callable[[], Bundle]]:
+    """Teaching of the station, and the bundle, opened when it is first asked for."""
+    bundle = cache(lambda: open_bundle(settings))
+    return Teaching(settings.station_path, bundle), bundle
 
 
-def _take_up(settings: Settings) -> None:
+def finish(settings: Settings, bundle: Callable[[], Bundle], lessons: list[str]) -> None:
+    """Note what was taught in the database, and say what it changes.
+
+    A bundle that can't be used now says nothing: the verdict stands.
+    """
+    take_up(settings)
+    with suppress(BirdlistenError):
+        for doubt in doubts_about_lessons(bundle()):
+            _LOG.warning("%s", doubt)
+        say(_effect(settings, bundle(), lessons))
+
+
+def _effect(settings: Settings, bundle: Bundle, lessons: list[str]) -> str:
+    overlay = open_overlay(settings, bundle.manifest)
+    with open_records(settings.station_path) as records:
+        decided = of_late(records, bundle)
+    weighing = open_weighing(settings, bundle)
+    return str(weighing.effect(decided, overlay.load(without=lessons), overlay.load()))
+
+
+def take_up(settings: Settings) -> None:
     """Leave it to whoever owns the database: a listener, else this command for a moment."""
     station = settings.station_path
     with suppress(StoreError), StationLock(station, patience_s=0), closing(Store(station)) as store:

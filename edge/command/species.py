@@ -9,7 +9,9 @@ from edge.contract.taxonomy import Species
 from edge.contract.text import counted, json_line
 from edge.decision.naming import find_species
 from edge.recognition.added import AddedSpecies
+from edge.recognition.overlay import Overlay
 from edge.recognition.own_species import StationPicture
+from edge.records.lessons import LessonBook
 from edge.system.terminal import say, say_row
 
 
@@ -39,7 +41,7 @@ def show_all(settings: Settings) -> int:
     named = {*bundle.own, *pictures, *overlay.load().exemplars}
     for species in bundle.taxonomy.species:
         if species.species_id in named:
-            sounds = len(overlay.exemplars(species.species_id))
+            sounds = _sounds(settings, overlay, species.species_id)
             _show(species, pictures[species.species_id], sounds, settings.json)
     return 0
 
@@ -57,8 +59,8 @@ def show(settings: Settings, name: str) -> int:
         for row in bundle.gallery.table
         if isinstance(row, StationPicture) and row.species_id == species.species_id
     ]
-    sounds = open_overlay(settings, bundle.manifest).exemplars(species.species_id)
-    _show(species, len(own), len(sounds), settings.json)
+    sounds = _sounds(settings, open_overlay(settings, bundle.manifest), species.species_id)
+    _show(species, len(own), sounds, settings.json)
     for row in own if not settings.json else ():
         say_row(f"  {settings.station_path / str(row.file)}  ({row.author}, {row.licence})")
     return 0
@@ -72,3 +74,10 @@ def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
     say_row(
         f"{names}: {counted(pictures, 'picture')} and {counted(sounds, 'sound')} of this station"
     )
+
+
+def _sounds(settings: Settings, overlay: Overlay, species_id: str) -> int:
+    """Count of the sounds that were added of it, and of the verdicts that taught it."""
+    lessons = [given.review.lesson for given in LessonBook(settings.station_path).holding()]
+    taught = sum(lesson is not None and lesson.taught == species_id for lesson in lessons)
+    return len(overlay.exemplars(species_id)) + taught

@@ -21,7 +21,7 @@ from edge.contract.calibration import Calibration, read_calibrations
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.languages import local_names
-from edge.contract.manifest import FILE_NAME, FileEntry, Manifest, load_manifest
+from edge.contract.manifest import FEATURES, FILE_NAME, FileEntry, Manifest, load_manifest
 from edge.contract.npy import rows_of
 from edge.contract.paths import is_plain_name
 from edge.contract.roles import check_files, read_role
@@ -36,6 +36,7 @@ EXTENSIONS = {
     "names": ".csv",
     "anchors": ".npy",
     "background": ".npy",
+    "features": ".npy",
     "calibration": ".json",
 }
 
@@ -74,6 +75,22 @@ class Bundle:
     def background(self, precision: str) -> Float16s | None:
         """float16[m, dim] embeddings of background windows, or None if not shipped."""
         return _rows(self.path, self.manifest, f"background.{precision}")
+
+    def features(self) -> Float16s | None:
+        """float16[1 + dim, width]: mean of the encoder's features, and the axes to see them by.
+
+        Raises:
+            BundleError: the file is damaged, or not of that shape.
+        """
+        spec = self.manifest.features
+        if spec is None:
+            return None
+        rows = rows_of(read_role(self.path, self.manifest, FEATURES))
+        if len(rows) != 1 + spec.dim or not np.isfinite(rows).all():
+            raise BundleError(
+                f"{FEATURES}: {len(rows)} rows, expected the mean and {spec.dim} axes, all finite"
+            )
+        return rows
 
     def calibrated(self, precision: str, species_set: str) -> Calibration | None:
         """The score's meaning for a precision and species set, or None if not shipped."""

@@ -31,6 +31,26 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class LikenessMap:
+    """A piecewise linear, non-decreasing map from the cosine of two sounds to a probability.
+
+    Raises:
+        BundleError: the knots are not increasing, or a value is no probability.
+    """
+
+    cosines: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _check_knots(self.cosines, self.probabilities)
+
+    def __call__(self, cosine: Array) -> Float64s:
+        """Probability for each cosine; same shape."""
+        mapped: Float64s = np.interp(cosine, self.cosines, self.probabilities)
+        return mapped
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A piecewise linear, non-decreasing map from score to probability.
 
@@ -44,14 +64,14 @@ class Calibration:
     """The default: a species passes a window at this probability."""
     weights: Weights | None = None
     """What the score is made of; None: of pictures alone, and of the chosen species alone."""
+    exemplars: LikenessMap | None = None
+    """That a window holds a species, by its likeness to a confirmed sound of it; None: unknown."""
+    rejects: LikenessMap | None = None
+    """That a window is the same sound as a rejected one, by their likeness; None: unknown."""
 
     def __post_init__(self) -> None:
-        probabilities = (*self.probabilities, self.threshold)
-        numbers = np.asarray((*self.scores, *probabilities), dtype=float)
-        sorted_knots = (np.diff(self.scores) > 0).all() and (np.diff(self.probabilities) >= 0).all()
-        if len(self.scores) < 2 or len(self.scores) != len(self.probabilities) or not sorted_knots:
-            raise BundleError("calibration: knots must increase, two or more of each")
-        if not np.isfinite(numbers).all() or not 0 <= min(probabilities) <= max(probabilities) <= 1:
+        _check_knots(self.scores, self.probabilities)
+        if not 0 <= self.threshold <= 1:
             raise BundleError("calibration: probabilities must lie between 0 and 1")
 
     def probability(self, score: Array) -> Float64s:
@@ -59,10 +79,15 @@ class Calibration:
         mapped: Float64s = np.interp(score, self.scores, self.probabilities)
         return mapped
 
+    def score(self, probability: Array) -> Float64s:
+        """Score that has this probability, the lowest of several; same shape."""
+        probabilities, first = np.unique(self.probabilities, return_index=True)
+        found: Float64s = np.interp(probability, probabilities, np.array(self.scores)[first])
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """The entry of calibration.json."""
-        entry = asdict(self)
-        return entry if self.weights else {k: v for k, v in entry.items() if k != "weights"}
+        return {name: part for name, part in asdict(self).items() if part is not None}
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> "Calibration":
@@ -77,6 +102,7 @@ class Calibration:
             _numbers(entry, "probabilities"),
             _number("threshold", entry["threshold"]),
             None if entry.get("weights") is None else _weights(entry["weights"]),
+            *(_likeness(name, entry.get(name)) for name in ("exemplars", "rejects")),
         )
 
 
@@ -94,6 +120,21 @@ def read_calibrations(content: bytes) -> dict[str, Any]:
         for entry in _object(f"{precision}: ", table[precision]).values():
             Calibration.from_json(entry)
     return dict(table)
+
+
+def _check_knots(places: Sequence[float], probabilities: Sequence[float]) -> None:
+    rising = (np.diff(places) > 0).all() and (np.diff(probabilities) >= 0).all()
+    if len(places) < 2 or len(places) != len(probabilities) or not rising:
+        raise BundleError("calibration: knots must increase, two or more of each")
+    if not (np.isfinite(places).all() and 0 <= probabilities[0] <= probabilities[-1] <= 1):
+        raise BundleError("calibration: probabilities must lie between 0 and 1")
+
+
+def _likeness(name: str, entry: Any) -> LikenessMap | None:
+    if entry is None:
+        return None
+    found = _object(f"{name}: ", entry, ("cosines", "probabilities"))
+    return LikenessMap(*(_numbers(found, part) for part in ("cosines", "probabilities")))
 
 
 def _weights(entry: Any) -> Weights:

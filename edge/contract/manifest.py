@@ -16,6 +16,8 @@ from edge.contract.values import shown
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
 PRECISIONS = ("fp32", "fp16", "int8")
+FEATURES = "features"
+"""What an encoder's inner features are seen by, to tell one sound from another."""
 IMAGE_ENCODER = "encoder.image"
 """The teacher's image tower: pictures to rows of the gallery."""
 _TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
@@ -33,6 +35,24 @@ class FileEntry:
     sha256: str
     space_id: str | None = None
     """The embedding space of encoders, rows, anchors and backgrounds; null for tables."""
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Features of the encoders that tell sounds apart which their embedding has as one name.
+
+    Raises:
+        BundleError: an impossible value.
+    """
+
+    tensor: str
+    """Name in the graphs, float[batch, width]."""
+    dim: int
+    """Of what `features` makes of it."""
+
+    def __post_init__(self) -> None:
+        if not self.tensor or self.dim <= 0:
+            raise BundleError("features: expected the name of a tensor and a positive dim")
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,8 @@ class Manifest:
     """What `encoder.image` is fed; None without one."""
     apart: dict[str, FileEntry] = field(default_factory=dict)
     """Roles whose large files lie outside the bundle, wherever a user has put them."""
+    features: FeatureSpec | None = None
+    """Tells sounds apart; None: the embedding does."""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -89,6 +111,11 @@ class Manifest:
         return self.roles.get(IMAGE_ENCODER) or self.apart.get(IMAGE_ENCODER)
 
     @property
+    def sound_dim(self) -> int:
+        """Of what tells sounds apart: the features, or the embedding."""
+        return self.embedding_dim if self.features is None else self.features.dim
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """The encoder precisions shipped, best first."""
         return tuple(precision for precision in PRECISIONS if f"encoder.{precision}" in self.roles)
@@ -96,7 +123,7 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         content = asdict(self)
-        for name in ("image", "apart"):
+        for name in ("image", "apart", "features"):
             if not content[name]:
                 del content[name]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -163,10 +190,15 @@ def _parse(content: dict[str, Any]) -> Manifest:
     if known.get("image") is not None:
         _check_object("image: ", known["image"], PictureSpec)
         known["image"] = PictureSpec.from_json(known["image"])
+    if known.get("features") is not None:
+        _check_object("features: ", known["features"], FeatureSpec)
+        known["features"] = FeatureSpec(**known["features"])
     _check_sets(known.get("species_sets", {}))
     if not is_plain_name(known["model_id"]):
         raise BundleError(f"model_id: {shown(known['model_id'])}, expected a hash")
     known |= {name: well_formed(known[name]) for name in _TEXTS}
+    if (known.get("features") is None) != (FEATURES not in known["roles"]):
+        raise BundleError(f"{FEATURES}: the file and the manifest's `features` go together")
     return Manifest(**{**known, "audio": AudioSpec(**known["audio"])})
 
 

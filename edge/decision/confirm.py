@@ -9,6 +9,8 @@ from edge.contract.caution import DEFAULT_CAUTION, hits_needed
 from edge.decision.timeline import Span, Timeline
 
 T = TypeVar("T")
+_MOST_WINDOWS = 8
+"""Hits that are kept of a run, for what a person says of all of it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Confirmed(Generic[T]):
     best: Hit[T]
     middle_sample: int
     """Start of the hop in the middle of its first window."""
+    windows: tuple[Hit[T], ...] = ()
+    """Its hits, in order, as many as may be kept; those of a long run are its first."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +211,12 @@ class Confirmer(Generic[T]):
             return self._try(species, run, span)
         # Only the ends of a long run are kept: memory stays bounded.
         run.heard = [run.best, run.heard[-1]]
-        hits = run.confirmed.hits + counts
-        run.confirmed = replace(run.confirmed, end_sample=span.end_sample, hits=hits)
+        hits, windows = run.confirmed.hits + counts, run.confirmed.windows
+        if counts and len(windows) < _MOST_WINDOWS:
+            windows = (*windows, hit)
+        run.confirmed = replace(
+            run.confirmed, end_sample=span.end_sample, hits=hits, windows=windows
+        )
         return None
 
     def _try(self, species: int, run: _Run[T], span: Span) -> Confirmed[T] | None:
@@ -230,6 +238,7 @@ class Confirmer(Generic[T]):
             hits_needed=needed,
             best=run.best.hit,
             middle_sample=first.middle_sample,
+            windows=tuple(heard.hit for heard in run.heard if not heard.repeats)[-_MOST_WINDOWS:],
         )
 
     def _first(self, species: int, hit: Span) -> Span:

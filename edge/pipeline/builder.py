@@ -20,6 +20,7 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
+from edge.records.evidence import MOST_WINDOWS
 from edge.source.framing import Window
 from edge.source.recorded import Recorded
 from edge.system import clock
@@ -74,6 +75,8 @@ class RecordBuilder:
         self._ids = clock.Ids()
         self._going_on: dict[int, str] = {}
         self._told_to: dict[int, int] = {}
+        self._windows: dict[int, int] = {}
+        """Windows of each species' record that are kept."""
 
     def records(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
         """The records of what is decided.
@@ -97,7 +100,11 @@ class RecordBuilder:
     def _reported(self, run: Run, spec: AudioSpec, newest: Window) -> Iterator[Record]:
         found = self.detection(run, spec, newest)
         self._going_on[run.species], self._told_to[run.species] = found.id, run.end_sample
-        yield from (found, _evidence(found, run))
+        yield from (found, self._evidence(found.id, run))
+
+    def _evidence(self, record: str, run: Run) -> Evidence:
+        self._windows[run.species] = len(run.windows)
+        return _evidence(record, run)
 
     def _extensions(self, outcome: Outcome, newest: Window) -> Iterator[Record]:
         for run in outcome.extended:
@@ -107,12 +114,14 @@ class RecordBuilder:
                 continue
             self._told_to[run.species] = run.end_sample
             yield Extension(record, _seconds(run.end_sample, outcome.spec), run.hits)
+            if len(run.windows) > self._windows.get(run.species, 0):
+                yield self._evidence(record, run)
 
     def _rejected(
         self, run: Run, spec: AudioSpec, newest: Window, reason: str
     ) -> Iterator[Rejection | Evidence]:
         candidate = self.detection(run, spec, newest)
-        yield from (Rejection(candidate, reason), _evidence(candidate, run))
+        yield from (Rejection(candidate, reason), _evidence(candidate.id, run))
 
     def detection(self, run: Run, spec: AudioSpec, newest: Window) -> Detection:
         """The record of a run of windows.
@@ -201,9 +210,15 @@ def _told(text: str | None) -> str | None:
     return None if text is None else well_formed(text)
 
 
-def _evidence(found: Detection, run: Run) -> Evidence:
-    """Embedding of its best window."""
-    return Evidence(found.id, run.best.evidence.embedding.astype(np.float16))
+def _evidence(record: str, run: Run) -> Evidence:
+    """All windows of a run, that of its record first."""
+    best = run.best.evidence
+    others = [hit.evidence for hit in run.windows if hit.evidence is not best]
+    windows = [best, *others[: MOST_WINDOWS - 1]]
+    rows = np.stack([window.embedding for window in windows]).astype(np.float16)
+    apart = any(window.sound is not window.embedding for window in windows)
+    sounds = np.stack([window.sound for window in windows]).astype(np.float16) if apart else None
+    return Evidence(record, rows[0], rows[1:] if others else None, sounds)
 
 
 def _pictures(match: Match) -> Iterator[Picture]:

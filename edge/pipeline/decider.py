@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.contract.arrays import Float64s
+from edge.contract.arrays import Flags, Float64s, Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.taxonomy import Species
@@ -67,6 +67,10 @@ class Thresholds:
             common if rule is None or rule.threshold is None else rule.threshold for rule in rules
         ]
         self._thresholds: Float64s = np.array(own, np.float64)
+
+    def reached(self, confidence: Floats) -> Flags:
+        """True of the species that reach their threshold, bool[..., species]."""
+        return np.asarray(confidence >= self._thresholds)
 
     def judge(self, scores: WindowScores | None) -> Passing:
         """The species that pass in a window; none without scores."""

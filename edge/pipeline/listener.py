@@ -144,10 +144,10 @@ class Listener:
         if newest is not None:
             yield from builder.records(decider.finish(), newest)
 
-    def background_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
-        """The windows that pass the gate, and in which no species passes."""
+    def heard_windows(self, blocks: Iterable[Block]) -> Iterator[WindowScores]:
+        """The windows that pass the gate, a live source's pace kept."""
         for _, scores in self._scored(blocks, Pace(self.spec)):
-            if scores is not None and not self._thresholds.judge(scores).passed:
+            if scores is not None:
                 yield scores
 
     def _scored(

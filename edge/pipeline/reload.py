@@ -55,6 +55,7 @@ class BundleReloader:
         watchdog: told of each block that holds sound, or rests by plan.
         loaded: before; None loads it.
         tables: of the station, whose replacement changes what is heard, too.
+        taught: tells what else of the station does, in a few microseconds.
 
     Raises:
         BirdlistenError: it can't be used.
@@ -67,9 +68,11 @@ class BundleReloader:
         watchdog: Watchdog,
         loaded: LoadedBundle | None = None,
         tables: Sequence[Path] = (),
+        taught: Callable[[], object] = tuple,
     ) -> None:
         self._load, self._watchdog = load, watchdog
-        self._watch = BundleWatch(folder, loaded is None or _is_in(folder, loaded), tables)
+        is_loaded = loaded is None or _is_in(folder, loaded)
+        self._watch = BundleWatch(folder, is_loaded, tables, taught)
         self._barrier = FaultBarrier(
             _LOG, "bundle", "going on with the bundle before", logging.ERROR
         )
@@ -108,10 +111,17 @@ class BundleWatch:
         folder: of the bundle.
         loaded: True if what lies there now is what is in use.
         tables: whose replacement counts like that of the manifest.
+        taught: a change of what it tells does, too.
     """
 
-    def __init__(self, folder: Path, loaded: bool = True, tables: Sequence[Path] = ()) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        loaded: bool = True,
+        tables: Sequence[Path] = (),
+        taught: Callable[[], object] = tuple,
+    ) -> None:
+        self._folder, self._taught = folder, taught
         self._watched = (folder / FILE_NAME, *tables)
         self._states = self._look() if loaded else None
         self._refused = False
@@ -149,7 +159,7 @@ class BundleWatch:
         return changed or waited
 
     def _look(self) -> tuple[object, ...]:
-        return tuple(map(_state, self._watched))
+        return (*map(_state, self._watched), self._taught())
 
     def _attempt(self, files: frozenset[object]) -> None:
         self._files, self._attempted = files, time.monotonic()

@@ -30,7 +30,8 @@ class AddedSpecies:
 
     def __init__(self, station: Path, manifest: Manifest, species_id: str) -> None:
         self._own = OwnSpecies(station, manifest.space_id, manifest.embedding_dim)
-        self._overlay = Overlay(station, manifest.model_id, manifest.embedding_dim)
+        dim, sound_dim = manifest.embedding_dim, manifest.sound_dim
+        self._overlay = Overlay(station, manifest.model_id, dim, sound_dim)
         self._species_id = species_id
 
     def labels(self) -> list[str]:

@@ -10,6 +10,11 @@ from edge.contract.arrays import Float16s, Float32s
 
 _LEAST_DEVIATION = 0.05
 """A bank of some clips can't tell a smaller spread, and would blow up its noise."""
+_TELLING = 64
+"""Windows that a bundle's bank has at least, to be believed more than the station's."""
+OWN_SHARE = 0.25
+"""Most weight of a station's windows beside the bundle's: minutes of one site, which may hold a
+bird that nobody noticed, don't outweigh what the calibration was fitted to."""
 BANK_ROWS = 1024
 """Most windows of background that scores are standardised over."""
 R = TypeVar("R", bound="np.generic")
@@ -25,10 +30,16 @@ class Moments:
     variance: Float32s
     """float32[rows]."""
 
-    def joined(self, other: "Moments") -> "Moments":
-        """Those over the windows of both (Chan et al. 1983)."""
+    def joined(self, other: "Moments", most: float = 1.0) -> "Moments":
+        """Those over the windows of both (Chan et al. 1983).
+
+        Args:
+            other: of further windows.
+            most: share that these have at most beside enough of the first kind.
+        """
         windows = self.windows + other.windows
-        share = np.float32(other.windows / max(windows, 1))
+        part = other.windows / max(windows, 1)
+        share = np.float32(min(part, most) if self.windows >= _TELLING else part)
         apart = other.mean - self.mean
         within = (1 - share) * self.variance + share * other.variance
         mean = self.mean + share * apart
@@ -63,7 +74,7 @@ class BackgroundBank:
     def moments(self, rows: Float32s) -> Moments:
         """Of rows, float32[n, dim], over all windows."""
         own = self.own_moments(rows)
-        return own if self._beside is None else self._beside.moments(rows).joined(own)
+        return own if self._beside is None else self._beside.moments(rows).joined(own, OWN_SHARE)
 
     def own_moments(self, rows: Float32s) -> Moments:
         """Of rows, float32[n, dim], without the windows beside."""

@@ -44,6 +44,18 @@ def doubts(bundle: Bundle, precision: str, species_set: str) -> Iterator[str]:
         yield f"species set {species_set!r} names {', '.join(twice)} more than once; taken once"
 
 
+def doubts_about_lessons(bundle: Bundle) -> Iterator[str]:
+    """Things that a person should know who teaches a station with a bundle."""
+    entries = [entry for sets in bundle.calibration.values() for entry in sets.values()]
+    if all("exemplars" in entry for entry in entries) and entries:
+        return
+    counts = "counts from a cosine of 0.8" if bundle.manifest.features is None else "can't count"
+    yield (
+        f"bundle {bundle.manifest.name} has no map of likeness: a confirmed sound {counts}; "
+        "run python -m gallery.likeness"
+    )
+
+
 def _missing(bundle: Bundle, precision: str, species_set: str) -> str:
     """The part that is missing, and the way to get it."""
     calibrated = bundle.calibration.get(precision, {})

@@ -17,14 +17,22 @@ _PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
 class Encoder:
     """An ONNX graph that hears: float32[batch, window] -> float32[batch, dim], unit rows.
 
+    Args:
+        graph: the file.
+        runtime: how it is run.
+        features: name of a tensor in it that is wanted, too.
+
     Raises:
         BundleError: the graph doesn't load, or isn't the one the manifest describes.
         BirdlistenError: the provider that was asked for can't be had.
         MissingPackageError: no onnxruntime is installed.
     """
 
-    def __init__(self, graph: bytes, runtime: RuntimeOptions | None = None) -> None:
-        self._session = open_session(graph, runtime or RuntimeOptions())
+    def __init__(
+        self, graph: bytes, runtime: RuntimeOptions | None = None, features: str | None = None
+    ) -> None:
+        whole = graph if features is None else graph + _wanted(features)
+        self._session = open_session(whole, runtime or RuntimeOptions())
         self.provider = str(self._session.get_providers()[0])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.window_samples = _window_samples(self._session)
@@ -39,8 +47,19 @@ class Encoder:
 
     def encode(self, windows: Float32s) -> Float32s:
         """Embed windows, float32[batch, window_samples] -> float32[batch, dim]."""
-        result: Float32s = self._session.run(None, {"waveform": windows})[0]
-        return result
+        return self.hear(windows)[0]
+
+    def hear(self, windows: Float32s) -> tuple[Float32s, Float32s | None]:
+        """Embed windows, and tell the features that were asked for.
+
+        Args:
+            windows: float32[batch, window_samples].
+
+        Returns:
+            float32[batch, dim], and float32[batch, width] or None.
+        """
+        embedding, *others = self._session.run(None, {"waveform": windows})
+        return embedding, others[-1].astype(np.float32) if others else None
 
 
 def open_encoder(
@@ -53,8 +72,9 @@ def open_encoder(
     """
     runtime = runtime or RuntimeOptions()
     chosen = choose_precision(bundle, precision, runtime.provider)
-    encoder = Encoder(bundle.encoder_bytes(chosen), runtime)
     manifest = bundle.manifest
+    features = None if manifest.features is None else manifest.features.tensor
+    encoder = Encoder(bundle.encoder_bytes(chosen), runtime, features)
     expected = {
         "model_id": manifest.model_id,
         "space_id": manifest.space_id,
@@ -89,6 +109,22 @@ def choose_precision(bundle: Bundle, precision: str, provider: str) -> str:
     return next(
         precision for precision in _PREFERENCE["gpu" if gpu else "cpu"] if precision in shipped
     )
+
+
+def _wanted(tensor: str) -> bytes:
+    """Bytes that make a tensor of a graph one of its outputs, appended to its file.
+
+    In Protocol Buffers a message that follows another is merged into it (the encoding's "last one
+    wins" section): ModelProto.graph is field 7, GraphProto.output 12, ValueInfoProto.name 1.
+    """
+    return _field(7, _field(12, _field(1, tensor.encode())))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field of less than 16 KiB."""
+    high, low = divmod(len(content), 128)
+    length = bytes([low | 128, high]) if high else bytes([low])
+    return bytes([number << 3 | 2]) + length + content
 
 
 def _window_samples(session: Any) -> int:

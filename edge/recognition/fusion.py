@@ -16,7 +16,7 @@ from edge.contract.calibration import Weights
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
 from edge.recognition.background import BackgroundBank
-from edge.recognition.prototypes import Exemplars, Prototypes, Scores
+from edge.recognition.prototypes import Exemplars, Prototypes, ScoreOfLikeness, Scores
 from edge.recognition.search import Search
 
 
@@ -31,7 +31,8 @@ class Fusion:
         weights: of the kinds.
         anchors: float16[dim] by species id.
         background: float16[m, dim] embeddings of windows without a bird, or None.
-        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id.
+        exemplars: float16[n, dim] confirmed sounds, by species id.
+        scale: score of a likeness to an exemplar (see `edge.recognition.prototypes.Exemplars`).
 
     Raises:
         BundleError: nothing is known of any of the species.
@@ -46,6 +47,7 @@ class Fusion:
         anchors: Mapping[str, Float16s],
         background: Float16s | None = None,
         exemplars: Mapping[str, Float16s] | None = None,
+        scale: ScoreOfLikeness | None = None,
     ) -> None:
         pictured, confirmed, bank = gallery.members, exemplars or {}, BackgroundBank(background)
         known = anchors.keys() | pictured.keys() | confirmed.keys()
@@ -62,8 +64,8 @@ class Fusion:
         self._anchors = Prototypes(rows, bank) if named else None
         self._anchor_columns = np.array([place[species] for species in named], np.intp)
         self._weights = _shares(weights, self._picture_columns, self._anchor_columns, len(place))
-        self._bank = bank
-        self._exemplars = Exemplars(self.species_ids, confirmed, bank)
+        self._bank, self._scale = bank, scale
+        self._exemplars = Exemplars(self.species_ids, confirmed, bank, scale)
 
     def taught(
         self, exemplars: Mapping[str, Float16s], background: BackgroundBank | None
@@ -74,11 +76,11 @@ class Fusion:
             other._bank = background
             other._pictures = self._pictures and self._pictures.taught({}, background)
             other._anchors = self._anchors and self._anchors.over(background)
-        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank)
+        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank, self._scale)
         return other
 
-    def scores(self, embeddings: Float32s) -> Scores:
-        """Score float32[batch, dim] unit embeddings."""
+    def scores(self, embeddings: Float32s, sounds: Float32s | None = None) -> Scores:
+        """Score windows; arguments as of `Search.scores`."""
         shape = (len(embeddings), len(self.species_ids))
         score, similarity = np.zeros(shape, np.float32), np.full(shape, -1, np.float32)
         if self._anchors is not None:
@@ -90,7 +92,8 @@ class Fusion:
             columns, seen = self._picture_columns, self._pictures.scores(embeddings)
             score[:, columns] += self._weights[0, columns] * seen.score
             similarity[:, columns] = seen.similarity
-        return self._exemplars.best(embeddings, Scores(score, similarity))
+        sounds = embeddings if sounds is None else sounds
+        return self._exemplars.best(sounds, Scores(score, similarity))
 
     def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window; none if it has no picture."""

@@ -27,6 +27,7 @@ from edge.contract.paths import inside
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import COLUMNS, Species, check_species_id
 from edge.recognition.overlay import FOLDER
+from edge.records.lessons import LessonBook, outdated
 from edge.system.throttle import RateLimitedLog, reason
 
 _TELL = RateLimitedLog(logging.getLogger(__name__))
@@ -77,14 +78,17 @@ class OwnSpecies:
     """
 
     def __init__(self, station: Path, space_id: str, dim: int) -> None:
-        self._path, self._dim = station / FOLDER, dim
+        self._path, self._dim, self._book = station / FOLDER, dim, LessonBook(station)
         self._rows = inside(self._path, space_id[:_SPACE]) / "rows"
         pictures, species = own_tables(station)
         self._pictures, self._species = _Table(pictures, TABLE_COLUMNS), _Table(species, COLUMNS)
 
     def load(self) -> Additions:
         """All of them; what can't be used is told and left out."""
-        species = {line["species_id"]: Species.read(line) for line in self._species.usable()}
+        stale = outdated(self._book.given())
+        added = [line for line in self._species.usable() if line.get(_ADDED) not in stale]
+        species = taught_species(self._book)
+        species |= {line["species_id"]: Species.read(line) for line in added}
         pictures = [StationPicture.read(line) for line in self._pictures.usable()]
         read = [(picture, self._row(picture)) for picture in pictures]
         held = [(picture, row) for picture, row in read if row is not None]
@@ -204,19 +208,43 @@ class _Table:
         _write(self.path, text.getvalue().encode())
 
 
+def taught_species(book: LessonBook) -> dict[str, Species]:
+    """Species that verdicts have added to those listened for; what is damaged is left out."""
+    found = {}
+    for given in book.holding():
+        line = given.review.lesson.species if given.review.lesson else None
+        if line is None:
+            continue
+        try:
+            species = Species.read(line)
+            check_species_id(species.species_id, given.name)
+            found[species.species_id] = species
+        except (BirdlistenError, KeyError, TypeError) as error:
+            _TELL(f"lesson {given.name}: {reason(error)}; left out")
+    return found
+
+
+class TaughtWatch:
+    """Names of the species that verdicts have added, for who waits for a change of them.
+
+    Args:
+        station: its folder.
+    """
+
+    def __init__(self, station: Path) -> None:
+        self._book = LessonBook(station)
+        self._names = frozenset(taught_species(self._book))
+
+    def __call__(self) -> object:
+        """The names, after two calls of stat where nothing has changed."""
+        if self._book.changed():
+            self._names = frozenset(taught_species(self._book))
+        return self._names
+
+
 def own_tables(station: Path) -> tuple[Path, ...]:
     """The files whose replacement tells that species were added or removed."""
     return tuple(station / FOLDER / name for name in ("pictures.csv", "species.csv"))
-
-
-def forget_species(station: Path, label: str) -> None:
-    """Remove the species that were added by a label, and had no pictures.
-
-    Raises:
-        BundleError: the table is damaged.
-    """
-    _, species = own_tables(station)
-    _Table(species, COLUMNS).drop(None, label)
 
 
 def is_listened_for(bundle: Bundle, species: Species) -> bool:

@@ -13,7 +13,7 @@ from edge.contract.gallery import GalleryRow
 from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, season, weighed
 from edge.dsp.gate import GateConfig, GateVerdict, judge
-from edge.recognition.doubts import usable_calibration
+from edge.recognition.doubts import default_threshold, usable_calibration
 from edge.recognition.encoder import Encoder, choose_precision, open_encoder
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.learner import Learner
@@ -25,6 +25,8 @@ from edge.system.throttle import RateLimitedLog
 _NO_NUMBERS = RateLimitedLog(logging.getLogger(__name__), logging.ERROR)
 _TOP, _PICTURES = 5, 3
 """Species and pictures of a match."""
+_BIRDLIKE = 0.5
+"""Share of the default threshold from which a window is no background."""
 _PATIENCE_S = 0.02
 """How long a live source may be held up by learning; the rest is done beside inference."""
 
@@ -41,10 +43,14 @@ class WindowScores:
     """None when the bundle isn't calibrated."""
     embedding: Float32s
     """float32[dim], of length 1."""
+    sound: Float32s
+    """float32[sound_dim], of length 1: tells sounds apart; the embedding itself, if that does."""
     rejected: bool = False
     """It sounds like what a person has rejected here."""
     rival: Species | None = None
     """Outside the chosen species, and more like the window than any of them."""
+    sounds_like_a_bird: bool = False
+    """Nearly sure of one of all the names that the bundle knows."""
 
     @property
     def confidence(self) -> Floats:
@@ -130,6 +136,7 @@ class Recognizer:
         """Those that can be heard, in the order of the score fields."""
         self._gate = GateConfig(sample_rate_hz=bundle.manifest.audio.sample_rate_hz)
         self._occurrence, self._live = occurrence, live
+        self._birdlike = _BIRDLIKE * default_threshold(self.calibration)
         self._learner: Learner[Knowledge] | None = None
         if overlay is not None:
             self._learner = Learner(
@@ -155,6 +162,11 @@ class Recognizer:
         if self._learner is not None:
             self._known = self._learner.newest() or self._known
 
+    def recall(self, learnt: Learnt) -> str | None:
+        """Count of the species that their names tell with what was learnt; None without names."""
+        found = self._known.taught(learnt).recall(self.bundle)
+        return None if found is None else "{} of {}".format(*found)
+
     def warm_up(self) -> None:
         """Run the encoder once, so that the first bird finds it ready."""
         spec = self.bundle.manifest.audio
@@ -170,8 +182,11 @@ class Recognizer:
             year_share: when in the year a recording was made; a live source knows it itself.
         """
         samples = np.stack([window.samples for window in windows])
-        embeddings = _finite(self._encoder.encode(samples))
-        return self.scores_of(embeddings, [window.start_sample for window in windows], year_share)
+        encoded, features = self._encoder.hear(samples)
+        embeddings = _finite(encoded)
+        sounds = self._known.sounds.of(embeddings, features)
+        starts = [window.start_sample for window in windows]
+        return self._scored(embeddings, sounds, starts, year_share)
 
     def scores_of(
         self, embeddings: Float32s, starts: Sequence[int], year_share: float | None = None
@@ -183,36 +198,37 @@ class Recognizer:
             starts: of the windows, in samples at the encoder's rate.
             year_share: as in `score`.
         """
+        return self._scored(embeddings, self._known.sounds.of(embeddings, None), starts, year_share)
+
+    def _scored(
+        self,
+        embeddings: Float32s,
+        sounds: Float32s,
+        starts: Sequence[int],
+        year_share: float | None,
+    ) -> list[WindowScores]:
         known = self._known
-        scores = known.search.scores(embeddings)
-        chosen, similarity = (
-            values[:, known.columns] for values in (scores.score, scores.similarity)
-        )
-        probability = self._probability(chosen, year_share)
+        heard = known.hear(embeddings, sounds, lambda sure: self._weighed(sure, year_share))
+        rejected, names = heard.is_rejected, known.search.species_ids
+        rows = list(embeddings)
+        heard_as = rows if sounds is embeddings else list(sounds)
         return [
             WindowScores(
                 start_sample=start,
-                score=chosen[n],
-                similarity=similarity[n],
-                probability=None if probability is None else probability[n],
-                embedding=embeddings[n],
-                rejected=known.was_rejected(embeddings[n]),
-                rival=self._rival(scores.score[n], float(chosen[n].max())),
+                score=heard.score[n],
+                similarity=heard.similarity[n],
+                probability=None if heard.probability is None else heard.probability[n],
+                embedding=rows[n],
+                sound=heard_as[n],
+                rejected=bool(rejected[n]),
+                sounds_like_a_bird=bool(heard.likeliest[n] >= self._birdlike),
+                rival=None if heard.rivals[n] < 0 else self._table[names[heard.rivals[n]]],
             )
             for n, start in enumerate(starts)
         ]
 
-    def _rival(self, score: Float32s, best: float) -> Species | None:
-        """The species outside the chosen ones that a window is more like than any of them."""
-        first = int(score.argmax())
-        if score[first] <= best:
-            return None
-        return self._table[self._known.search.species_ids[first]]
-
-    def _probability(self, score: Float32s, year_share: float | None) -> Float64s | None:
-        if self.calibration is None:
-            return None
-        probability = self.calibration.probability(score)
+    def _weighed(self, probability: Float64s, year_share: float | None) -> Float64s:
+        """By how often each species is met at this time of the year."""
         if self._occurrence is None:
             return probability
         moment = season() if self._live else year_share

@@ -5,12 +5,9 @@ A file is read when it is new or has changed. One that can't be used is told onc
 
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
 
 from edge.contract.arrays import Float16s
 from edge.contract.errors import BundleError
@@ -66,16 +63,11 @@ class RowFiles:
         """Names of what lies in a folder, sorted."""
         return [entry.name for entry in self._entries(folder)]
 
-    def rows(self, folder: Path) -> Float16s | None:
-        """Rows of all files of a folder that can be used, float16[rows, dim]; None without any."""
-        held = list(self._usable(folder))
-        return np.concatenate(held) if held else None
-
-    def _usable(self, folder: Path) -> Iterator[Float16s]:
+    def named(self, folder: Path) -> dict[str, Float16s]:
+        """Rows of all files of a folder that can be used, float16[rows, dim], by their names."""
         arrays = [entry for entry in self._entries(folder) if entry.name.endswith(".npy")]
-        for seen in map(self._seen, arrays):
-            if seen is not None:
-                yield seen.rows
+        found = {entry.name.removesuffix(".npy"): self._seen(entry) for entry in arrays}
+        return {name: seen.rows for name, seen in found.items() if seen is not None}
 
     def _seen(self, entry: "os.DirEntry[str]") -> _Seen | None:
         """The file as it is now; None if it can't be used."""

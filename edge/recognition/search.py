@@ -8,9 +8,9 @@ import numpy as np
 from edge.contract.arrays import Float16s, Float32s, Places
 from edge.contract.errors import BundleError
 from edge.contract.gallery import Gallery
-from edge.recognition.background import BackgroundBank, Moments
+from edge.recognition.background import OWN_SHARE, BackgroundBank, Moments
 from edge.recognition.groups import Groups
-from edge.recognition.prototypes import Exemplars, Scores
+from edge.recognition.prototypes import Exemplars, ScoreOfLikeness, Scores
 from edge.recognition.rows import Rows
 from edge.recognition.shortlist import SHORTLIST, Shortlist
 from edge.recognition.sign_index import SignIndex
@@ -36,8 +36,9 @@ class Search:
         background: float16[m, dim] embeddings of windows without a bird, or None.
         many_rows: how many rows are too many to look at all of them.
         anchors: float16[dim] by species id; a species without a picture is known by its name.
-        exemplars: float16[n, dim] embeddings of confirmed sounds, by species id. Their mean is a
-            prototype, standardised like a picture; a species scores the better of the two.
+        exemplars: float16[n, dim] confirmed sounds, by species id. Their mean is a prototype; a
+            species scores the better of the two.
+        scale: score of a likeness to an exemplar (see `Exemplars`).
 
     Raises:
         BundleError: none of the species has a picture, an anchor or an exemplar.
@@ -52,6 +53,7 @@ class Search:
         many_rows: int = _MANY_ROWS,
         anchors: Mapping[str, Float16s] | None = None,
         exemplars: Mapping[str, Float16s] | None = None,
+        scale: ScoreOfLikeness | None = None,
     ) -> None:
         named, confirmed = anchors or {}, exemplars or {}
         known = gallery.members.keys() | confirmed.keys() | named.keys()
@@ -68,7 +70,8 @@ class Search:
         self._bank = BackgroundBank(background)
         self._shipped = self._moments(self._bank)
         self._standardise(self._shipped)
-        self._exemplars = Exemplars(self.species_ids, confirmed, self._bank)
+        self._scale = scale
+        self._exemplars = Exemplars(self.species_ids, confirmed, self._bank, scale)
 
     def taught(
         self, exemplars: Mapping[str, Float16s], background: BackgroundBank | None
@@ -82,13 +85,19 @@ class Search:
         other = copy(self)
         if background is not None:
             other._bank = background
-            other._standardise(self._shipped.joined(self._moments(background)))
-        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank)
+            other._standardise(self._shipped.joined(self._moments(background), OWN_SHARE))
+        other._exemplars = Exemplars(self.species_ids, exemplars, other._bank, self._scale)
         return other
 
-    def scores(self, embeddings: Float32s) -> Scores:
-        """Score float32[batch, dim] unit embeddings."""
-        return self._exemplars.best(embeddings, self._shown(embeddings))
+    def scores(self, embeddings: Float32s, sounds: Float32s | None = None) -> Scores:
+        """Score windows.
+
+        Args:
+            embeddings: float32[batch, dim], unit rows.
+            sounds: float32[batch, sound_dim], unit rows; None: the embeddings tell sounds apart.
+        """
+        sounds = embeddings if sounds is None else sounds
+        return self._exemplars.best(sounds, self._shown(embeddings))
 
     def best_rows(self, embedding: Float32s, species: int, count: int) -> list[tuple[int, float]]:
         """The gallery's rows of a species nearest to one window, with their cosine, best first.

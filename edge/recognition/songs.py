@@ -25,7 +25,7 @@ class Song:
 
     windows: Sequence[Window]
     rows: Float16s
-    """float16[windows, dim], unit length."""
+    """float16[windows, sound_dim], unit length: their sounds."""
     nearest: Species
     """The known species that they are most like."""
 
@@ -43,7 +43,7 @@ def read_song(recognizer: Recognizer, path: Path) -> Song:
     score = np.mean([scores.score for _, scores in best], axis=0)
     return Song(
         windows=[window for window, _ in best],
-        rows=np.stack([scores.embedding for _, scores in best]).astype(np.float16),
+        rows=np.stack([scores.sound for _, scores in best]).astype(np.float16),
         nearest=recognizer.species[int(score.argmax())],
     )
 

@@ -24,6 +24,9 @@ from edge.records.detection import (
     Rejection,
 )
 
+_ROWS = ("embedding", "others", "sounds")
+"""Arrays of an evidence."""
+
 
 def encode(record: Record) -> bytes:
     """A record as UTF-8 JSON."""
@@ -52,7 +55,11 @@ def decoded(contents: Iterable[bytes]) -> Iterator[Record]:
 
 def _values(record: Record) -> dict[str, Any]:
     if isinstance(record, Evidence):
-        return {"id": record.id, "embedding": base64.b64encode(record.embedding.tobytes()).decode()}
+        parts = {name: getattr(record, name) for name in _ROWS}
+        return {"id": record.id} | {
+            name: None if rows is None else base64.b64encode(rows.tobytes()).decode()
+            for name, rows in parts.items()
+        }
     return asdict(record)
 
 
@@ -67,7 +74,14 @@ def _rejection(values: dict[str, Any]) -> Rejection:
 
 
 def _evidence(values: dict[str, Any]) -> Evidence:
-    return Evidence(values["id"], np.frombuffer(base64.b64decode(values["embedding"]), np.float16))
+    best, others, sounds = (
+        np.frombuffer(base64.b64decode(values.get(name) or ""), np.float16) for name in _ROWS
+    )
+    further = others.reshape(-1, len(best)) if len(others) else None
+    windows = 1 if further is None else 1 + len(further)
+    return Evidence(
+        values["id"], best, further, sounds.reshape(windows, -1) if len(sounds) else None
+    )
 
 
 _KINDS: dict[str, Callable[[dict[str, Any]], Record]] = {

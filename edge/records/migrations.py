@@ -273,5 +273,15 @@ MIGRATIONS = (
     REPORT_INDEXES,
     TALLIES,
     TOTALS,
+    # A verdict speaks for all windows of a record; the first lies where it did.
+    """
+    CREATE TABLE kept_windows (
+        number INTEGER PRIMARY KEY REFERENCES kept_records (number), windows INTEGER NOT NULL,
+        others BLOB NOT NULL, sounds BLOB NOT NULL
+    );
+    CREATE TRIGGER windows_go AFTER DELETE ON kept_embeddings BEGIN
+        DELETE FROM kept_windows WHERE number = OLD.number;
+    END;
+    """,
 )
 """Each leads from one version of the schema to the next; never changed once released."""

@@ -14,9 +14,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from edge.contract.arrays import Float16s
 from edge.contract.errors import BirdlistenError, StoreError
 from edge.contract.taxonomy import slug
 from edge.records import inbox
@@ -24,10 +21,12 @@ from edge.records.detection import (
     OF_RECORDINGS,
     Candidate,
     Detection,
+    Evidence,
     FileDone,
     Picture,
     Rejection,
 )
+from edge.records.evidence import evidence_of
 from edge.records.schema import FILE_NAME, check_version, log_of
 from edge.system import clock
 
@@ -83,21 +82,20 @@ class RecordReader:
         order = "rowid" if check_version(self._database) < _NUMBERED else "number"
         return self._select(f"ORDER BY {order} DESC LIMIT ?", (count,))[::-1]
 
-    def embedding(self, record: str) -> Float16s:
-        """Embedding of the best window of a record, float16[dim].
+    def evidence(self, record: str) -> Evidence:
+        """Windows of a record, as they were heard.
 
         Raises:
-            StoreError: it is not kept (any more).
+            StoreError: they are not kept (any more).
         """
-        query = "SELECT embedding FROM embeddings WHERE record = ?"
         with told(self.path):
-            found = self._database.execute(query, (record,)).fetchone()
+            found = evidence_of(self._database, record)
         if found is None:
             raise StoreError(
                 f"{record}: the embedding is not kept, it may be older than candidates_days; "
                 "review a newer record"
             )
-        return np.frombuffer(found["embedding"], np.float16)
+        return found
 
     def verdict(self, record: str) -> tuple[str, str] | None:
         """Review of a record: the verdict, and the note; what waits for the writer counts."""

@@ -71,13 +71,13 @@ class Retention:
             bound = (newest or 0) - MOST_EMBEDDINGS
             return database.execute(_FIRST, (bound, _STEP)).fetchall()
         now_ms = clock.now_ms()
-        before = _first_id(round(now_ms - self._days * _DAY_MS))
+        before = first_id(round(now_ms - self._days * _DAY_MS))
         # Ids of a clock that was ahead lie in the future, and stand in nobody's way.
-        oldest = database.execute(_OLDEST, (_first_id(now_ms), _STEP)).fetchall()
+        oldest = database.execute(_OLDEST, (first_id(now_ms), _STEP)).fetchall()
         return [row for row in oldest if row["id"] < before]
 
 
-def _first_id(milliseconds: int) -> str:
+def first_id(milliseconds: int) -> str:
     """The start of the ids given at a moment."""
     moment = f"{max(milliseconds, 0):012x}"
     return f"{moment[:8]}-{moment[8:]}"

@@ -21,6 +21,8 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
+from edge.records.evidence import keep_evidence
+from edge.records.lessons import settle
 from edge.records.reader import AS_KEPT, FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.recordings import columns
 from edge.records.retention import Retention
@@ -120,9 +122,9 @@ class Store(RecordReader):
         with self._guarded(), transaction(self._database):
             for review in reviews.values():
                 self._review(review)
-        for file in reviews:
+        for file, review in reviews.items():
             try:
-                file.unlink(missing_ok=True)
+                settle(self.station, file, review)
             except OSError:  # another's: what was taken up once is not again
                 self._taken.add(file)
         return len(reviews)
@@ -189,8 +191,7 @@ class Store(RecordReader):
         elif isinstance(record, Rejection):
             self._insert(record.candidate, record.reason)
         elif isinstance(record, Evidence):
-            found = (record.id, record.embedding.tobytes())
-            run("INSERT INTO embeddings VALUES (?, ?)", found)
+            keep_evidence(self._database, record)
         elif isinstance(record, Extension):
             values = (record.end_s, record.hits, record.id)
             run("UPDATE kept_records SET end_s = ?, hits = ? WHERE id = ?", values)

@@ -1,9 +1,14 @@
 """Reviews from the web: taught to the station, and left in its inbox for who owns the records."""
 
-from edge.contract.errors import ConfigError, StoreError
+from contextlib import suppress
+
+from edge.contract.errors import BirdlistenError, ConfigError
+from edge.decision.rules import Decision
+from edge.pipeline.effect import Effect, Weighing, of_late
+from edge.recognition.overlay import Overlay
 from edge.recognition.teaching import Teaching
 from edge.records.detection import Detection
-from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED, VERDICTS, leave
+from edge.records.inbox import CONFIRMED, UNREVIEWED, VERDICTS
 from edge.web.station import StationView
 
 
@@ -19,7 +24,7 @@ def leave_review(
         name: of another species, which it was.
 
     Raises:
-        ConfigError: an unknown verdict or species.
+        ConfigError: an unknown verdict or species; nothing has changed.
         StoreError: the station can't be written.
     """
     if verdict not in VERDICTS or (name is not None and verdict != CONFIRMED):
@@ -27,30 +32,36 @@ def leave_review(
             f"verdict: {verdict!r}, expected {', '.join(VERDICTS)}; only one that is "
             "confirmed can be another species"
         )
-    teaches = _is_held(station, record)
-    if not teaches and name is not None:
-        raise ConfigError("species: the embedding of the sound is not kept any more")
-    species_id = record.species_id
-    if not teaches:
-        note = species_id if verdict == CONFIRMED else ""
-        leave(station.path, record.id, None if verdict == UNREVIEWED else verdict, note)
-    elif verdict == CONFIRMED:
-        _, species_id = _teacher(station).confirm(record.id, name)
-    elif verdict == REJECTED:
-        _teacher(station).reject(record.id)
-    else:
-        _teacher(station).take_back(record.id)
-    return {"record": record.id, "verdict": verdict, "species_id": species_id, "taught": teaches}
+    teaching = Teaching(station.path, lambda: station.bundle, by="page", needs_sound=False)
+    told = {"record": record.id, "verdict": verdict, "species_id": record.species_id}
+    if verdict == UNREVIEWED:
+        teaching.take_back(record.id)
+        return {**told, "taught": True, "otherwise": None}
+    confirmed = verdict == CONFIRMED
+    taught = teaching.confirm(record.id, name) if confirmed else teaching.reject(record.id)
+    if confirmed:
+        told["species_id"] = taught.species_id
+    effect = _effect(station, taught.lesson) if taught.windows else None
+    otherwise = None if effect is None else effect.records + effect.candidates
+    return {**told, "taught": taught.windows > 0, "otherwise": otherwise}
 
 
-def _teacher(station: StationView) -> Teaching:
-    return Teaching(station.path, lambda: station.bundle)
-
-
-def _is_held(station: StationView, record: Detection) -> bool:
-    with station.records() as records:
-        try:
-            records.embedding(record.id)
-        except StoreError:
-            return False
-    return True
+def _effect(station: StationView, lesson: str) -> Effect | None:
+    """Effect of a lesson, at the usual thresholds; None where that can't be told: it stands."""
+    with suppress(BirdlistenError):
+        bundle = station.bundle
+        manifest = bundle.manifest
+        overlay = Overlay(
+            station.path, manifest.model_id, manifest.embedding_dim, manifest.sound_dim
+        )
+        with station.records() as records:
+            decided = of_late(records, bundle)
+        weighing = Weighing(
+            bundle,
+            manifest.precisions[0],
+            species_set=None,
+            chosen=None,
+            decision=Decision(),
+        )
+        return weighing.effect(decided, overlay.load(without=[lesson]), overlay.load())
+    return None

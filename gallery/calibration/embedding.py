@@ -30,6 +30,8 @@ class EmbeddedWindows(NamedTuple):
     """bool[windows]: the gate lets it pass."""
     starts: Places
     """int[windows]: samples since the take's start."""
+    features: Float32s | None = None
+    """float32[windows, width] of the encoder, if its bundle names them."""
 
 
 def open_model(
@@ -55,7 +57,13 @@ def embed_recordings(
 
     found = embed(noted(), model.encoder, model.bundle.manifest.audio)
     return EmbeddedRecordings(
-        model=model, species_ids=tuple(species_ids), mixed=mixed, **found._asdict()
+        model=model,
+        species_ids=tuple(species_ids),
+        embeddings=found.embeddings,
+        owners=found.owners,
+        audible=found.audible,
+        starts=found.starts,
+        mixed=mixed,
     )
 
 
@@ -78,16 +86,23 @@ def embed(
     recordings: Iterable[LabelledRecording], encoder: Encoder, spec: AudioSpec
 ) -> EmbeddedWindows:
     """Windows of some takes as an encoder hears them."""
-    rows, owners, audible, starts = [], [], [], []
+    rows, features, owners, audible, starts = [], [], [], [], []
     for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
         windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
         while chunk := list(islice(windows, BATCH)):
-            rows.append(encoder.encode(np.stack([window.samples for window in chunk])))
+            embedded, inner = encoder.hear(np.stack([window.samples for window in chunk]))
+            rows.append(embedded)
+            features += [] if inner is None else [inner]
             owners += [owner] * len(chunk)
             audible += [gate.judge(window).reason is None for window in chunk]
             starts += [window.start_sample for window in chunk]
-    columns = (np.array(column) for column in (owners, audible, starts))
-    return EmbeddedWindows(np.concatenate(rows), *columns)
+    return EmbeddedWindows(
+        embeddings=np.concatenate(rows),
+        owners=np.array(owners),
+        audible=np.array(audible),
+        starts=np.array(starts),
+        features=np.concatenate(features) if features else None,
+    )
 
 
 def _windows(recording: LabelledRecording, spec: AudioSpec) -> Iterator[Window]:

@@ -32,6 +32,8 @@ class LabelledRecording:
     species_ids: frozenset[str]
     path: Path | None = None
     """The file, if it is one, wherever links to it lie."""
+    author: str = ""
+    """Recordist, or of synthetic birds the individual, as far as the table tells."""
 
     @property
     def samples(self) -> int:
@@ -49,7 +51,7 @@ class StreamedRecording(LabelledRecording):
     """
 
     def __init__(self, item: Item, rate_hz: int, samples: int) -> None:
-        noted = {"species_ids": item.species, "path": item.path.resolve()}
+        noted = {"species_ids": item.species, "path": item.path.resolve(), "author": item.author}
         for name, value in {**noted, "_item": item, "_rate_hz": rate_hz, "_of": samples}.items():
             object.__setattr__(self, name, value)
 
@@ -159,7 +161,7 @@ def _read_recording(item: Item, rate_hz: int) -> LabelledRecording | None:
     except AudioError as error:
         _LOG.warning("%s; skipped", error)
         return None
-    return LabelledRecording(waveform, item.species, item.path.resolve())
+    return LabelledRecording(waveform, item.species, item.path.resolve(), item.author)
 
 
 def shared_out(several: Sequence[Sequence[LabelledRecording]]) -> list[list[LabelledRecording]]:

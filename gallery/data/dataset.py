@@ -1,5 +1,6 @@
 """A folder of recordings and pictures: manifest.csv and taxonomy.csv, real or synthetic alike."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Item:
     """Which of a corpus' sets it is in, if there are several."""
     url: str = ""
     """Page or file that it was taken from, if that is known."""
+    individual: str = ""
+    """Bird that sings, of synthetic ones."""
     corpus: str = ""
     """Which of several corpora it comes from."""
     share: float = 0.0
@@ -55,6 +58,11 @@ class Item:
     def is_whole(self) -> bool:
         """The item is all of its file."""
         return not self.begin_s and self.end_s is None and self.span is None
+
+    @property
+    def author(self) -> str:
+        """Recordist, or of synthetic birds the individual, as far as the table tells."""
+        return self.individual or re.split("[,;]", self.attribution)[0]
 
     @property
     def species(self) -> frozenset[str]:
@@ -148,6 +156,7 @@ def _item(path: Path, row: Mapping[str, str]) -> Item:
         split=row.get("split") or "",
         licence=row.get("licence") or "unknown",
         attribution=row.get("attribution") or "unknown",
+        individual=row.get("individual", ""),
         url=row.get("url") or "",
     )
 

@@ -85,7 +85,7 @@ def listen(
     ids = opened.species_ids(opened.manifest.default_species_set)
     search = Search(opened.gallery, ids, opened.manifest.top_pictures)
     sung, recording, *_ = embed(birds, model.encoder, spec)
-    still, _, audible, _ = embed(background, model.encoder, spec)
+    still, _, audible, *_ = embed(background, model.encoder, spec)
     species = [next(iter(bird.species_ids)) for bird in birds]
     rows = search.rows.wide().T
     background = model.bank.astype(np.float32)

@@ -32,9 +32,11 @@ from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Species, Taxonomy
-from edge.recognition.overlay import Overlay
+from edge.recognition.overlay import Overlay, packed
 from edge.recognition.recognizer import WindowScores
 from edge.recognition.trial import peak_mb
+from edge.records.inbox import REJECTED, Lesson, Review
+from edge.records.lessons import give
 from edge.source.framing import Window
 from edge.system.machine import processor
 
@@ -174,11 +176,13 @@ def measure_learning(bundle: str, rounds: str) -> Measured:
     """Hold-ups while a confirmed, then a rejected sound is learnt."""
     opened = Opened(bundle)
     usual, manifest = opened.usual_ms(int(rounds)), opened.recognizer.bundle.manifest
-    sound = opened.listen().embedding[None].astype(np.float16)
-    overlay = Overlay(opened.station, manifest.model_id, manifest.embedding_dim)
+    sound = opened.listen().sound[None].astype(np.float16)
+    overlay = Overlay(opened.station, manifest.model_id, manifest.embedding_dim, manifest.sound_dim)
     overlay.add_exemplar(opened.recognizer.species[-1].species_id, "one", sound)
     confirm = opened.held_up_ms(lambda scores: float(scores.similarity[-1]) > 0.99)
-    overlay.add_rejected("two", sound)
+    overlay.forget("one")
+    lesson = Lesson(by="bench", model=manifest.model_id, dim=sound.shape[1], rows=packed(sound))
+    give(opened.station, Review("two", REJECTED, "", 0, lesson=lesson))
     reject = opened.held_up_ms(lambda scores: scores.rejected)
     return {"confirm_ms": confirm - usual, "reject_ms": reject - usual, "window_ms": usual}
 

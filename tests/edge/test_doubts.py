@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.contract.bundle import load_bundle, npy_bytes
-from edge.recognition.doubts import doubts, usable_calibration
+from edge.recognition.doubts import doubts, doubts_about_lessons, usable_calibration
 from tests.support.factories import BundleFolder
 
 CUCKOO, OWL = "clamator_glandarius", "strix_aluco"
@@ -56,6 +56,18 @@ def test_a_bundle_without_calibration_is_told(small_bundle: BundleFolder) -> Non
     (line,) = told(small_bundle)
     assert "fp32 is not calibrated" in line
     assert "choose" not in line
+
+
+def test_who_teaches_is_told_that_likeness_is_unknown(small_bundle: BundleFolder) -> None:
+    (line,) = doubts_about_lessons(load_bundle(small_bundle.path))
+    assert "cosine of 0.8" in line
+    assert "gallery.likeness" in line
+    known = {"cosines": [0.0, 1.0], "probabilities": [0.0, 1.0]}
+    table = load_bundle(small_bundle.path).calibration
+    for entry in table["fp32"].values():
+        entry["exemplars"] = known
+    small_bundle.put("calibration", json.dumps(table).encode())
+    assert list(doubts_about_lessons(load_bundle(small_bundle.path))) == []
 
 
 def test_a_species_named_twice_is_told_and_taken_once(small_bundle: BundleFolder) -> None:

@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_used_is_told_once_and_tried_when_it_changes(
     for n in range(3):
         assert len(overlay.load().background) == 2
         assert not overlay.changed()
-        overlay.add_rejected(f"other-{n}", unit_rows(1, n))
+        overlay.add_exemplar("strix_aluco", f"other-{n}", unit_rows(1, n))
         overlay.forget(f"other-{n}")
     (said,) = caplog.messages
     assert "odd.npy" in said
@@ -170,9 +170,9 @@ def test_a_file_in_place_of_a_folder_is_left_out(overlay, odd, caplog, folder):
     assert (learnt.exemplars, learnt.rejected) == ({}, None)
     assert len(learnt.background) == 2
     place.unlink()
-    overlay.add_rejected("one", unit_rows(1, 1))
+    overlay.add_exemplar("parus_major", "one", unit_rows(1, 1))
     assert overlay.changed()
-    assert len(overlay.load().rejected) == 1
+    assert len(overlay.load().exemplars["parus_major"]) == 1
 
 
 EXCEPTIONS = [
@@ -219,7 +219,6 @@ def test_nothing_is_learnt_outside_the_station(overlay, tmp_path, name):
         lambda: overlay.add_exemplar(name, "id", unit_rows(1, 1)),
         lambda: overlay.add_exemplar("strix_aluco", name, unit_rows(1, 1)),
         lambda: overlay.add_background(name, unit_rows(1, 1)),
-        lambda: overlay.add_rejected(name, unit_rows(1, 1)),
         lambda: Overlay(tmp_path, name, DIM),
     ):
         with pytest.raises(PathError):
@@ -228,16 +227,16 @@ def test_nothing_is_learnt_outside_the_station(overlay, tmp_path, name):
 
 
 def test_files_that_were_read_before_are_not_read_again(overlay, odd, monkeypatch):
-    overlay.add_rejected("one", unit_rows(1, 1))
+    overlay.add_background("one", unit_rows(1, 1))
     before = overlay.load()
     read = []
     monkeypatch.setattr(
         "edge.recognition.row_files.read_rows",
         lambda path: read.append(path.name) or read_rows(path),
     )
-    overlay.add_rejected("two", unit_rows(1, 2))
+    overlay.add_background("two", unit_rows(1, 2))
     after = overlay.load()
     assert read == ["two.npy"]
     assert np.array_equal(after.background, np.concatenate([before.background, unit_rows(1, 2)]))
-    overlay.add_rejected("one", unit_rows(2, 3))
-    assert len(overlay.load().rejected) == 3
+    overlay.add_background("one", unit_rows(2, 3))
+    assert len(overlay.load().background) == 5

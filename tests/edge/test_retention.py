@@ -42,7 +42,7 @@ def ids(store: Store) -> set[str]:
 
 def has_evidence(store: Store, record: str) -> bool:
     try:
-        store.embedding(record)
+        store.evidence(record)
     except StoreError:
         return False
     return True

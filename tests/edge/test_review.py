@@ -14,6 +14,7 @@ from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.records.detection import Rejection
 from edge.records.store import Store
+from tests.support.lessons import give_lesson
 
 
 @pytest.fixture
@@ -26,6 +27,11 @@ def reported(birdlisten, bundle_path, station):
     """The chorus, listened to; what was reported."""
     sound = ("--input", bundle_path / "chorus.flac", "--json", "--station", station)
     return birdlisten(*sound).records()
+
+
+def learnt(station):
+    manifest = load_bundle(DEMO_BUNDLE).manifest
+    return Overlay(station, manifest.model_id, manifest.embedding_dim).load()
 
 
 def again(birdlisten, bundle_path, station):
@@ -78,8 +84,8 @@ def test_a_later_verdict_takes_the_earlier_ones_place(birdlisten, station, repor
     record = reported[0]
     for command in ("confirm", "reject", "confirm"):
         assert birdlisten(command, record["id"], "--station", station).code == 0
-    kept = [path.parent.name for path in station.rglob("*.npy")]
-    assert kept == [record["species_id"]]
+    assert [*learnt(station).exemplars] == [record["species_id"]]
+    assert learnt(station).rejected is None
 
 
 def test_a_species_outside_the_set_is_listened_for_once_it_was_named(
@@ -115,11 +121,13 @@ def test_a_confirmed_sound_is_an_exemplar_of_the_species_named(birdlisten, stati
     record = reported[0]
     other = next(one for one in ("Strix aluco", "Bubo bubo") if one != record["scientific_name"])
     birdlisten("confirm", record["id"], "--as", other, "--station", station)
-    (kept,) = station.rglob("*.npy")
-    assert kept.parent.name == other.lower().replace(" ", "_")
-    store = Store(station)
-    assert np.array_equal(np.load(kept)[0], store.embedding(record["id"]))
-    assert store.verdict(record["id"]) == ("confirmed", kept.parent.name)
+    species_id, store = other.lower().replace(" ", "_"), Store(station)
+    evidence = store.evidence(record["id"])
+    assert len(evidence.rows) >= record["hits"] > 1
+    found = learnt(station)
+    assert np.array_equal(found.exemplars[species_id], evidence.rows)
+    assert np.array_equal(found.mistaken[record["species_id"]], evidence.rows)
+    assert store.verdict(record["id"]) == ("confirmed", species_id)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +163,7 @@ def test_every_record_and_candidate_has_its_evidence(station, reported):
     store = Store(station)
     for one in store.last(1000):
         record = one.candidate if isinstance(one, Rejection) else one
-        rows = store.embedding(record.id).astype(np.float32)
+        rows = store.evidence(record.id).embedding.astype(np.float32)
         assert np.linalg.norm(rows) == pytest.approx(1, abs=2e-3)
 
 
@@ -183,11 +191,11 @@ def test_a_running_listener_takes_up_what_it_is_taught(bundle_path, tmp_path):
     rest = np.arange(len(taught.score)) != owl
     assert taught.score[rest] == pytest.approx(before.score[rest])
 
-    other.add_rejected("two", rows)
+    assert other.forget("one")
+    name = give_lesson(tmp_path, manifest.model_id, rows)
     recognizer.refresh()
     assert recognizer.score([window])[0].rejected
-    assert other.forget("one")
-    assert other.forget("two")
+    (tmp_path / "reviews" / name).unlink()
     recognizer.refresh()
     (after,) = recognizer.score([window])
     assert not after.rejected
@@ -221,6 +229,73 @@ def test_silence_teaches_nothing(birdlisten, tmp_path, station):
     assert not station.exists() or not list(station.rglob("*.npy"))
 
 
+def test_the_site_is_forgotten_again_the_last_first(birdlisten, tmp_path, station):
+    manifest = load_bundle(DEMO_BUNDLE).manifest
+    rows = load_bundle(DEMO_BUNDLE).gallery.rows
+    overlay = Overlay(station, manifest.model_id, manifest.embedding_dim)
+    overlay.add_background("site-1", rows[:1])
+    overlay.add_background("site-2", rows[1:3])
+    undo = ("learn-background", "--undo", "--station", station)
+    assert "site-2: taken back" in birdlisten(*undo).out
+    assert len(learnt(station).background) == 1
+    assert birdlisten(*undo).code == 0
+    ended = birdlisten(*undo)
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert "no background was learnt" in ended.err
+
+
+def test_birds_are_left_out_of_the_background(birdlisten, bundle_path, station):
+    birds = ("learn-background", "--input", bundle_path / "chorus.flac", "--station", station)
+    told = birdlisten(*birds, "--minutes", "2")
+    left = int(told.out.split(" windows left out")[0].split()[-1])
+    assert left >= 20  # birds sing most of the time
+    assert "names that are still told: " in told.out
+
+
+def test_a_missed_bird_is_taught_by_a_part_of_a_recording(birdlisten, bundle_path, station):
+    """And what was taught is listed, and taken back."""
+    teach = ("teach", bundle_path / "chorus.flac", "--station", station)
+    told = birdlisten(*teach, "--as", "Strix aluco", "--from", "30", "--to", "40")
+    assert told.code == 0
+    assert "stand for strix_aluco" in told.out
+    found = learnt(station).exemplars
+    assert [*found] == ["strix_aluco"]
+    assert 5 <= len(found["strix_aluco"]) <= 25  # ten seconds at a hop of 0.625 s
+    (lesson,) = birdlisten("learnt", "--json", "--station", station).records()
+    assert (lesson["by"], lesson["species_id"]) == ("teach", "strix_aluco")
+    assert lesson["windows"] == len(found["strix_aluco"])
+    assert "strix_aluco" in birdlisten("learnt", "--station", station).out
+    assert birdlisten("learnt", "--undo", "--station", station).code == 0
+    assert birdlisten("learnt", "--station", station).out == ""
+    assert learnt(station).exemplars == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--as", "Dodo"], "no species"),
+        (["--as", "Strix aluco", "--from", "9", "--to", "3"], "--to 3"),
+        (["--as", "Strix aluco", "--from", "9999"], "nothing in that part"),
+    ],
+)
+def test_what_cannot_be_taught_changes_nothing(
+    birdlisten, bundle_path, station, arguments, problem
+):
+    ended = birdlisten("teach", bundle_path / "chorus.flac", *arguments, "--station", station)
+    assert ended.code in (1, 2)
+    assert problem in ended.err
+    assert not [*station.rglob("*.json")]
+
+
+def test_a_verdict_says_what_it_changes(birdlisten, station, reported):
+    wrong = reported[0]
+    told = birdlisten("reject", wrong["id"], "--station", station).out
+    changed, known = told.split("of the last 7 days ")[1].split(" records")[0].split(" of ")
+    assert 1 <= int(changed) <= int(known) == len(reported)
+    (lesson,) = birdlisten("learnt", "--json", "--station", station).records()
+    assert lesson["records_otherwise"] == int(changed)
+
+
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "ten"])
 def test_minutes_are_a_positive_number(birdlisten, minutes):
     ended = birdlisten("learn-background", "--minutes", minutes)
@@ -231,11 +306,11 @@ def test_an_encoder_that_gives_no_number_stops_nothing(bundle_path, monkeypatch,
     from edge.source.framing import Window
 
     recognizer = Recognizer(load_bundle(bundle_path), "fp32")
-    real = recognizer._encoder.encode
+    real = recognizer._encoder.hear
     monkeypatch.setattr(
         recognizer._encoder,
-        "encode",
-        lambda windows: np.where([[True], [False]], np.nan, real(windows)),
+        "hear",
+        lambda windows: (np.where([[True], [False]], np.nan, real(windows)[0]), None),
     )
     sound = np.random.default_rng(0).standard_normal((2, 120_000)).astype(np.float32)
     with caplog.at_level(logging.ERROR):

@@ -21,6 +21,7 @@ from edge.contract.bundle import load_bundle, npy_bytes
 from edge.recognition.overlay import Overlay
 from edge.records.store import Store
 from tests.support import ROOT
+from tests.support.lessons import put_formerly
 
 RATE_HZ = 48_000
 
@@ -302,9 +303,8 @@ def test_damaged_files_of_the_overlay_are_told_and_the_rest_goes_on(
 ) -> None:
     bundle = load_bundle(bundle_path)
     manifest, good = bundle.manifest, npy_bytes(bundle.gallery.rows[:1])
-    overlay = Overlay(tmp_path / "station", manifest.model_id, manifest.embedding_dim)
-    overlay.add_rejected("good", bundle.gallery.rows[:1])
-    (folder,) = tmp_path.rglob("rejected")
+    station, rows = tmp_path / "station", bundle.gallery.rows[:1]
+    folder = put_formerly(station, manifest.model_id, "rejected/good", rows).parent
     (folder / "start.npy").write_bytes(good.replace(b"}", b"("))
     one = run()
 

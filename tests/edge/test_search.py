@@ -140,7 +140,10 @@ def test_a_background_too_small_for_a_deviation_corrects_nothing(size: int) -> N
 
 
 def test_a_species_that_was_heard_scores_by_the_mean_of_its_sounds() -> None:
-    queries, heard, bank = unit(6, 5, np.float32), unit(3, 6), unit(40, 2)
+    heard, bank = unit(3, 6), unit(40, 2)
+    near = heard.sum(axis=0, dtype=np.float32) + 0.3 * unit(3, 5, np.float32)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    queries = np.concatenate([unit(6, 5, np.float32), near])
     plain = Search(gallery(), IDS, 2, bank).scores(queries)
     taught = Search(gallery(), IDS, 2, bank, exemplars={"b": heard, "nobody": heard})
     found = taught.scores(queries)
@@ -149,15 +152,32 @@ def test_a_species_that_was_heard_scores_by_the_mean_of_its_sounds() -> None:
     noise = bank.astype(np.float64) @ mean
     expected = (queries @ mean - noise.mean()) / noise.std()
     column = IDS.index("b")
+    better = (queries @ mean >= 0.8) & (expected > plain.score[:, column])
     assert found.score[:, column] == pytest.approx(
-        np.maximum(plain.score[:, column], expected), abs=1e-4
+        np.where(better, expected, plain.score[:, column]), abs=1e-4
     )
-    better = expected > plain.score[:, column]
     assert better.any()
     assert not better.all()
     assert found.similarity[better, column] == pytest.approx((queries @ mean)[better], abs=1e-5)
     others = [n for n, id in enumerate(IDS) if id != "b"]
     assert np.array_equal(found.score[:, others], plain.score[:, others])
+
+
+def test_with_a_map_an_exemplar_is_worth_what_its_likeness_is() -> None:
+    queries, heard, bank = unit(6, 5, np.float32), unit(1, 6), unit(40, 2)
+    plain = Search(gallery(), IDS, 2, bank).scores(queries)
+    taught = Search(gallery(), IDS, 2, bank, exemplars={"b": heard}, scale=lambda like: 9 * like)
+    column, cosine = IDS.index("b"), queries @ heard[0].astype(np.float32)
+    expected = np.maximum(plain.score[:, column], 9 * cosine)
+    assert taught.scores(queries).score[:, column] == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_station_counts_for_a_quarter_beside_a_bank_that_tells_more() -> None:
+    shipped, own, rows = unit(64, 2), unit(500, 3), unit(4, 5, np.float32)
+    beside = BackgroundBank(shipped)
+    means = [BackgroundBank(bank).moments(rows).mean for bank in (shipped, own)]
+    both = BackgroundBank(own, beside).moments(rows)
+    assert both.mean == pytest.approx(0.75 * means[0] + 0.25 * means[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("many_rows", [1, 10_000])

@@ -189,7 +189,7 @@ def test_what_is_written_twice_is_kept_once(tmp_path):
     store.write_all(batch)
     (kept,) = store.last(5)
     assert (kept.end_s, kept.hits, kept.pictures, kept.top) == (99.0, 7, found.pictures, found.top)
-    assert store.embedding(ONE).tolist() == [1] * 4
+    assert store.evidence(ONE).embedding.tolist() == [1] * 4
 
 
 @pytest.mark.parametrize(

@@ -391,4 +391,4 @@ def test_the_newest_records_outlive_any_page_of_the_database(tmp_path, seed):
         kept = {one.id: one for one in records.last(1000)}
         assert set(kept) == {number(n) for n in range(201)}
         assert (kept[number(7)].end_s, kept[number(7)].hits) == (99.0, 9)
-        assert records.embedding(number(7)).tolist() == evidence.tolist()
+        assert records.evidence(number(7)).embedding.tolist() == evidence.tolist()

@@ -63,6 +63,8 @@ def take_review(request: Request, form: dict[str, str]) -> Response:
         return missing(request)
     left = leave_review(station, match.record, _VERDICTS[said])
     done = {"done": match.record.id, "did": said, **({"learnt": "1"} if left["taught"] else {})}
+    if left["otherwise"] is not None:
+        done["otherwise"] = str(left["otherwise"])
     if form.get("back") == "review":
         at = {"at": match.record.id} if said == "undo" else {}
         skip = {"skip": form["skip"]} if form.get("skip") else {}

@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 from edge.web.pages.views import MatchView
 
+_MOST_DIGITS = 6
 _DID = {
     "confirm": "confirmed",
     "reject": "rejected",
@@ -11,7 +12,7 @@ _DID = {
 }
 _LEARNT = {
     "confirm": "; its sound is an example of the species from now on",
-    "reject": "; what sounds like it counts as background from now on",
+    "reject": "; what sounds like it is not reported from now on",
     "undo": "; what was learnt from it is forgotten",
 }
 
@@ -22,4 +23,8 @@ def told_of(request: Request, match: MatchView | None) -> str:
     if did not in _DID or match is None:
         return ""
     learnt = _LEARNT[did] if request.query_params.get("learnt") else ""
-    return f"{match.name.common}, {match.clock}: {_DID[did]}{learnt}."
+    said = f"{match.name.common}, {match.clock}: {_DID[did]}{learnt}."
+    otherwise = request.query_params.get("otherwise", "")
+    if not learnt or not otherwise.isdecimal() or len(otherwise) > _MOST_DIGITS:
+        return said
+    return f"{said} Of the last 7 days {int(otherwise)} would now be decided otherwise."

@@ -1,0 +1,51 @@
+"""Sounds: what of a window tells one sound from another, where its embedding tells names.
+
+An encoder that projects by names lays all windows of a sure species on one spot. Its features
+before that, along the axes that its bundle ships (principal components, each divided by the fourth
+root of its variance), lie apart. Without such features the embedding is all there is.
+"""
+
+import numpy as np
+
+from edge.contract.arrays import Float32s
+from edge.contract.bundle import Bundle
+
+
+class SoundSpace:
+    """The space in which sounds are compared.
+
+    Args:
+        bundle: with axes for its encoder's features, or without.
+
+    Raises:
+        BundleError: the axes are damaged.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        rows = bundle.features()
+        self._axes = None if rows is None else rows.astype(np.float32)
+
+    @property
+    def is_of_features(self) -> bool:
+        """False where the embedding is all there is."""
+        return self._axes is not None
+
+    def of(self, embeddings: Float32s, features: Float32s | None) -> Float32s:
+        """Sounds of windows.
+
+        Args:
+            embeddings: float32[batch, dim].
+            features: float32[batch, width] of the encoder, or None where they were not kept.
+
+        Returns:
+            float32[batch, sound_dim] of length 1; zeros, which are like nothing, where the features
+            that it takes are lacking, or no numbers.
+        """
+        if self._axes is None:
+            return embeddings
+        if features is None:
+            return np.zeros((len(embeddings), len(self._axes) - 1), np.float32)
+        finite = np.where(np.isfinite(features).all(axis=1, keepdims=True), features, self._axes[0])
+        seen = (finite - self._axes[0]) @ self._axes[1:].T
+        length = np.linalg.norm(seen, axis=1, keepdims=True)
+        return np.asarray(seen / np.maximum(length, np.float32(1e-6)), np.float32)
