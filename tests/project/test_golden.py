@@ -81,8 +81,6 @@ def test_the_chorus_is_listened_to_as_before(birdlisten, bundle, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning:copyreg")
 def test_a_tiny_distillation_and_its_export_come_out_as_before(world, tmp_path):
     pytest.importorskip("torch")
-    from safetensors.torch import load_file
-
     from export.comparison import check_bundle
     from export.methods import Variants
     from export.onnx import export
@@ -90,10 +88,10 @@ def test_a_tiny_distillation_and_its_export_come_out_as_before(world, tmp_path):
     from gallery.build import build
     from gallery.teacher import load_teacher
     from train.distill import distill
-    from train.model.checkpoint import META, WEIGHTS
+    from train.model.checkpoint import META, load_checkpoint
 
     run = distill(world.distillation("golden", steps=20))
-    weights = load_file(run / WEIGHTS)
+    weights = load_checkpoint(run).student.state_dict()
     check("checkpoint-keys", sorted(json.loads((run / META).read_text(encoding="utf-8"))), 0)
     norms = {
         key: float(value.float().norm())

@@ -170,7 +170,7 @@ def _meta(checkpoint: Checkpoint) -> dict[str, Any]:
         "window_samples": checkpoint.window_samples,
         "frontend": asdict(checkpoint.frontend),
         "config": checkpoint.config,
-        "lineage": checkpoint.lineage,
+        **({"lineage": checkpoint.lineage} if checkpoint.lineage else {}),
         "audio_config": checkpoint.student.audio_config,
         "projection_hidden": checkpoint.student.projection_hidden,
         "projection_names": checkpoint.student.projection_names,
