@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 from edge.contract.errors import DatasetError  # noqa: E402
 from gallery.data.dataset import Dataset, Item  # noqa: E402
 from tests.conftest import NAMES  # noqa: E402
+from train.measure import retrieval  # noqa: E402
 from train.measure import task as tasks  # noqa: E402
 from train.measure.figures import Asked, Figures, are_soundscapes  # noqa: E402
 from train.measure.methods import SpeciesTexts  # noqa: E402
@@ -42,7 +43,9 @@ def heard(random: np.random.Generator) -> PooledEmbeddings:
     return PooledEmbeddings(unit_rows(random, len(owner)), owner)
 
 
-def test_pooling_is_the_maximum_over_a_recordings_windows():
+@pytest.mark.parametrize("at_once", [0, 10**6])
+def test_pooling_is_the_maximum_over_a_recordings_windows(monkeypatch, at_once):
+    monkeypatch.setattr(retrieval, "_AT_ONCE", at_once)
     random = np.random.default_rng(0)
     embedded, rows = heard(random), unit_rows(random, 7)
     values = embedded.windows @ rows.T

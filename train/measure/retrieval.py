@@ -19,6 +19,8 @@ from train.measure.metrics import ranked_metrics
 Values = dict[str, list[float]]
 METRICS = ("mAP", "R@1", "R@5")
 """What every table shows; there are more, see `train.measure.metrics.ranked_metrics`."""
+_AT_ONCE = 2**26
+"""Similarities of windows that are held (256 MiB): one product of all is faster than several."""
 _BLOCK = 8192
 """Windows that are compared with a gallery at a time."""
 
@@ -51,8 +53,11 @@ class PooledEmbeddings:
         """Similarity of every recording with every row: the maximum over its windows.
 
         Returns:
-            float32[recordings, rows]; nothing of that size times the windows is held.
+            float32[recordings, rows]; where windows x rows are too many, a window of each
+            recording at a time.
         """
+        if len(self.windows) * len(rows) <= _AT_ONCE:
+            return self.loudest(self.windows @ rows.T)
         best: Embeddings = self._layers[0] @ rows.T
         for layer in self._layers[1:]:
             first = best[: len(layer)]

@@ -10,8 +10,8 @@ from edge.contract.arrays import Embeddings, Flags, Float64s, Places
 from train.measure.metrics import RelevantRanks, metrics_of, relevant_ranks
 from train.measure.species_sets import SpeciesSets
 
-_NUMBERS = 16_000_000
-"""That are compared at a time: 64 MB of float32, of which a block needs a few."""
+_NUMBERS = 2**25
+"""That are compared at a time: 128 MiB of float32, of which a block needs a few."""
 AUROC = "AUROC"
 
 
