@@ -108,7 +108,7 @@ def build(
             f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
         )
     with editing(bundle):
-        return _built(bundle, manifest, records, teacher, choice)
+        return _built(bundle, manifest, records, teacher=teacher, choice=choice)
 
 
 def _built(
