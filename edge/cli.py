@@ -13,7 +13,7 @@ from typing import Any
 from edge.command.arguments import NOT_SETTINGS, parse
 from edge.command.stop import Terminated
 from edge.config import Settings, resolve
-from edge.contract.errors import BirdlistenError, ConfigError, in_words
+from edge.contract.errors import BirdlistenError, in_words
 from edge.system.outlet import ensure_streams
 from edge.system.terminal import complain, log_to_stderr, never_refuse, say, say_row
 
@@ -179,9 +179,9 @@ def _learnt(args: argparse.Namespace, settings: Settings) -> int:
 
 def _species(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.addition import SpeciesRequest, add
-    from edge.command.species import remove, show, show_all
+    from edge.command.species import check_action, remove, show, show_all
 
-    given = _asked(args, SpeciesRequest)
+    check_action(args.action, given := _given(args, SpeciesRequest))
     if args.action == "add":
         return add(settings, SpeciesRequest(**given))
     if args.action == "list":
@@ -275,21 +275,6 @@ def _flags(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(args).items() if name not in NOT_SETTINGS}
 
 
-def _asked(args: argparse.Namespace, kind: type[Any]) -> dict[str, Any]:
-    """The fields of a request that were given; a name is asked for but by `list`.
-
-    Raises:
-        ConfigError: it lacks, or something was given that the action has no use for.
-    """
-    given = _given(args, kind)
-    if args.action != "list" and "name" not in given:
-        raise ConfigError(f"species {args.action}: which? give a name")
-    idle = given.keys() - ({"name"} if args.action != "list" else set())
-    if args.action != "add" and idle:
-        raise ConfigError(f"species {args.action}: has no use for {sorted(idle)[0]}")
-    return given
-
-
 def _given(args: argparse.Namespace, kind: type[Any]) -> dict[str, Any]:
     """The fields of a request that were given."""
     given = {field.name: vars(args).get(field.name) for field in fields(kind)}
@@ -308,7 +293,3 @@ def _talk(settings: Settings) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
-
-
-if __name__ == "__main__":
-    sys.exit(main())

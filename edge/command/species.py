@@ -1,6 +1,7 @@
 """`birdlisten species list|show|remove`: what the station has of its own birds."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from edge.command.opening import open_bundle, open_overlay, own_species
 from edge.config import Settings
@@ -13,6 +14,24 @@ from edge.recognition.overlay import Overlay
 from edge.recognition.own_species import StationPicture
 from edge.records.lessons import LessonBook
 from edge.system.terminal import say, say_row
+
+
+def check_action(action: str, given: Collection[str]) -> None:
+    """Refuse an action that lacks the species' name, or has no use for what was given.
+
+    Args:
+        action: of add, list, show and remove.
+        given: names of the arguments that were given.
+
+    Raises:
+        ConfigError: it does.
+    """
+    takes_name = action != "list"
+    if takes_name and "name" not in given:
+        raise ConfigError(f"species {action}: which? give a name")
+    idle = sorted(set(given) - ({"name"} if takes_name else set()))
+    if action != "add" and idle:
+        raise ConfigError(f"species {action}: has no use for {idle[0]}")
 
 
 def remove(settings: Settings, name: str, undo: bool = False) -> int:

@@ -14,13 +14,12 @@ from edge.recognition.recognizer import Identity, Match, WindowScores
 from edge.records.detection import (
     Candidate,
     Detection,
-    Evidence,
     Extension,
     Picture,
     Record,
     Rejection,
 )
-from edge.records.evidence import MOST_WINDOWS
+from edge.records.evidence import MOST_WINDOWS, Evidence
 from edge.source.framing import Window
 from edge.source.recorded import Recorded
 from edge.system import clock

@@ -13,8 +13,7 @@ from edge.recognition.background import thinned
 from edge.recognition.doubts import usable_calibration
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.overlay import Learnt
-from edge.records.detection import Evidence
-from edge.records.evidence import Decided, decided_since
+from edge.records.evidence import Decided, Evidence, decided_since
 from edge.records.reader import RecordReader, told
 from edge.records.retention import first_id
 from edge.system import clock

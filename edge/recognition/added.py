@@ -12,7 +12,7 @@ LABEL = "add-"
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenBack:
     """Pictures and sounds that were taken back."""
 
     pictures: int
@@ -38,7 +38,7 @@ class AddedSpecies:
         """Labels of its additions, oldest first."""
         return sorted({*self._own.labels(self._species_id), *map(_label, self._sounds())})
 
-    def take_back(self, last: bool = False) -> Taken:
+    def take_back(self, last: bool = False) -> TakenBack:
         """Take all of them back, or only the last one.
 
         Raises:
@@ -50,7 +50,7 @@ class AddedSpecies:
         taken = [sound for sound in self._sounds() if _label(sound) in gone]
         for sound in taken:
             self._overlay.forget(sound)
-        return Taken(pictures, len(taken))
+        return TakenBack(pictures, len(taken))
 
     def _sounds(self) -> list[str]:
         named = self._overlay.exemplars(self._species_id)

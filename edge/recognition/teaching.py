@@ -17,7 +17,8 @@ from edge.contract.errors import ConfigError, StoreError
 from edge.contract.paths import is_plain_name
 from edge.decision.selection import named
 from edge.recognition.overlay import FOLDER, packed, rows_of
-from edge.records.detection import Detection, Evidence, Rejection
+from edge.records.detection import Detection, Rejection
+from edge.records.evidence import Evidence
 from edge.records.inbox import CONFIRMED, REJECTED, Lesson, Review
 from edge.records.lessons import Given, LessonBook, give, holding
 from edge.records.reader import open_records

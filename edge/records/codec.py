@@ -14,7 +14,6 @@ from edge.records.detection import (
     ClipGone,
     ClipKept,
     Detection,
-    Evidence,
     Extension,
     FileBegun,
     FileDone,
@@ -23,6 +22,7 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
+from edge.records.evidence import Evidence
 
 _ROWS = ("embedding", "others", "sounds")
 """Arrays of an evidence."""

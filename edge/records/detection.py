@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
-from edge.contract.arrays import Float16s, Int16s
+from edge.contract.arrays import Int16s
 from edge.contract.errors import ConfigError
 from edge.contract.text import cells, json_line, shortened, visible
+from edge.records.evidence import Evidence
 from edge.records.picture_files import PictureFiles
 from edge.system import clock
 from edge.system.terminal import file_address, has_colour, has_links, linked, terminal_columns
@@ -204,30 +203,6 @@ class Rejection:
     """What its record would have been."""
     reason: str
     """In words."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Windows of a detection or a rejection, as they were heard; it grows with its record."""
-
-    id: str
-    embedding: Float16s
-    """float16[dim], of length 1: of the window that it was confirmed by."""
-    others: Float16s | None = None
-    """float16[n, dim]: of further windows."""
-    sounds: Float16s | None = None
-    """float16[1 + n, sound_dim], where something else than the embedding tells sounds apart."""
-
-    @property
-    def rows(self) -> Float16s:
-        """Embeddings of all windows, float16[1 + n, dim]."""
-        best = self.embedding[None]
-        return best if self.others is None else np.concatenate([best, self.others])
-
-    @property
-    def lessons(self) -> Float16s:
-        """Sounds that are taught by them, float16[1 + n, sound_dim]."""
-        return self.rows if self.sounds is None else self.sounds
 
 
 @dataclass(frozen=True)

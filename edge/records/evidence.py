@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.contract.arrays import Float16s
-from edge.records.detection import Evidence
 from edge.records.schema import check_version
 
 MOST_WINDOWS = 8
@@ -28,6 +27,30 @@ _COLUMNS = """
     kept_records.id, embedding, {more} FROM kept_embeddings JOIN kept_records USING (number)
 """
 _JOINED = "LEFT JOIN kept_windows USING (number)"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Windows of a detection or a rejection, as they were heard; it grows with its record."""
+
+    id: str
+    embedding: Float16s
+    """float16[dim], of length 1: of the window that it was confirmed by."""
+    others: Float16s | None = None
+    """float16[n, dim]: of further windows."""
+    sounds: Float16s | None = None
+    """float16[1 + n, sound_dim], where something else than the embedding tells sounds apart."""
+
+    @property
+    def rows(self) -> Float16s:
+        """Embeddings of all windows, float16[1 + n, dim]."""
+        best = self.embedding[None]
+        return best if self.others is None else np.concatenate([best, self.others])
+
+    @property
+    def lessons(self) -> Float16s:
+        """Sounds that are taught by them, float16[1 + n, sound_dim]."""
+        return self.rows if self.sounds is None else self.sounds
 
 
 @dataclass(frozen=True)

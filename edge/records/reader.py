@@ -21,12 +21,11 @@ from edge.records.detection import (
     OF_RECORDINGS,
     Candidate,
     Detection,
-    Evidence,
     FileDone,
     Picture,
     Rejection,
 )
-from edge.records.evidence import evidence_of
+from edge.records.evidence import Evidence, evidence_of
 from edge.records.schema import FILE_NAME, check_version, log_of
 from edge.system import clock
 

@@ -13,7 +13,6 @@ from edge.records.detection import (
     ClipGone,
     ClipKept,
     Detection,
-    Evidence,
     Extension,
     FileBegun,
     FileDone,
@@ -21,7 +20,7 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
-from edge.records.evidence import keep_evidence
+from edge.records.evidence import Evidence, keep_evidence
 from edge.records.lessons import settle
 from edge.records.reader import AS_KEPT, FIELDS, ID_CHARACTERS, RecordReader, connect, told
 from edge.records.recordings import columns

@@ -25,8 +25,7 @@ from edge.recognition.encoder import open_encoder
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.overlay import Learnt, Overlay, packed
 from edge.recognition.runtime import RuntimeOptions
-from edge.records.detection import Evidence
-from edge.records.evidence import Decided
+from edge.records.evidence import Decided, Evidence
 from edge.records.inbox import Lesson, Review
 from edge.records.lessons import FOLDER
 from train.birds.report import machine

@@ -27,12 +27,12 @@ from edge.contract.bundle import load_bundle
 from edge.records.detection import (
     Candidate,
     Detection,
-    Evidence,
     Extension,
     Picture,
     Record,
     Rejection,
 )
+from edge.records.evidence import Evidence
 from edge.records.retention import Retention
 from edge.records.schema import FILE_NAME
 from edge.records.sink import is_reported

@@ -8,7 +8,8 @@ import pytest
 
 from edge.records.backlog import Backlog
 from edge.records.codec import decode, encode
-from edge.records.detection import ClipGone, ClipKept, Evidence, Extension, Rejection
+from edge.records.detection import ClipGone, ClipKept, Extension, Rejection
+from edge.records.evidence import Evidence
 from edge.records.journal import FILE_NAME, Journal
 from tests.support.factories import detection
 

@@ -9,8 +9,7 @@ from edge.decision.rules import Decision
 from edge.pipeline.effect import Weighing, differing
 from edge.recognition.overlay import Learnt
 from edge.recognition.rejects import Rejects
-from edge.records.detection import Evidence
-from edge.records.evidence import Decided
+from edge.records.evidence import Decided, Evidence
 from tests.support.factories import unit_rows
 
 IDS = ["a", "b"]

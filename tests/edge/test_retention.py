@@ -5,7 +5,8 @@ import pytest
 
 from edge.contract.errors import StoreError
 from edge.records import retention
-from edge.records.detection import Evidence, Rejection
+from edge.records.detection import Rejection
+from edge.records.evidence import Evidence
 from edge.records.inbox import CONFIRMED
 from edge.records.reader import connect
 from edge.records.retention import Retention

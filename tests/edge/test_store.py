@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from edge.contract.errors import StoreError
-from edge.records.detection import OF_RECORDINGS, Evidence, Extension, Rejection
+from edge.records.detection import OF_RECORDINGS, Extension, Rejection
+from edge.records.evidence import Evidence
 from edge.records.inbox import CONFIRMED
 from edge.records.migrations import MIGRATIONS
 from edge.records.reader import open_records

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from edge.records import repair, supervisor
-from edge.records.detection import Evidence, Extension
+from edge.records.detection import Extension
+from edge.records.evidence import Evidence
 from edge.records.inbox import CONFIRMED
 from edge.records.lock import StationInUse
 from edge.records.reader import open_records

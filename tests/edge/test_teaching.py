@@ -12,7 +12,7 @@ from edge.recognition.overlay import Overlay
 from edge.recognition.own_species import OwnSpecies, TaughtWatch
 from edge.recognition.teaching import Teaching
 from edge.records import inbox
-from edge.records.detection import Evidence
+from edge.records.evidence import Evidence
 from edge.records.lessons import LessonBook
 from edge.records.store import Store
 from tests.support.factories import DIM, BundleFolder, detection, unit_rows

@@ -82,7 +82,7 @@ def load_recordings(items: Sequence[Item], input_spec: InputSpec, cache: Path) -
     )
 
 
-def _owners(log_mels: Sequence[Array]) -> Places:
+def _owners(log_mels: Sequence[Array | Tensor]) -> Places:
     """int[windows]: whose each is."""
     lengths = np.array([len(log_mel) for log_mel in log_mels], np.intp)
     return np.repeat(np.arange(len(lengths)), lengths)

@@ -12,7 +12,8 @@ from edge.analysis.similarity import NO_SOUND, OTHER_ENCODER, SimilaritySearch
 from edge.config import PACKAGED_BUNDLE
 from edge.contract.bundle import load_bundle
 from edge.contract.errors import AudioError
-from edge.records.detection import Evidence, FileDone, Rejection
+from edge.records.detection import FileDone, Rejection
+from edge.records.evidence import Evidence
 from edge.records.reader import open_records
 from edge.records.store import Store
 from edge.source.recorded import Recorded

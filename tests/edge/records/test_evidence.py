@@ -8,8 +8,8 @@ import pytest
 from edge.pipeline.builder import MOST_WINDOWS
 from edge.records import migrations
 from edge.records.codec import decode, encode
-from edge.records.detection import Evidence, Rejection
-from edge.records.evidence import decided_since
+from edge.records.detection import Rejection
+from edge.records.evidence import Evidence, decided_since
 from edge.records.reader import connect, open_records
 from edge.records.schema import FILE_NAME, migrate
 from edge.records.store import Store

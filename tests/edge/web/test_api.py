@@ -13,7 +13,8 @@ httpx = pytest.importorskip("httpx")
 from edge.config import DEMO_BUNDLE  # noqa: E402
 from edge.contract.bundle import load_bundle  # noqa: E402
 from edge.recognition.overlay import Overlay  # noqa: E402
-from edge.records.detection import Evidence, Rejection  # noqa: E402
+from edge.records.detection import Rejection  # noqa: E402
+from edge.records.evidence import Evidence  # noqa: E402
 from edge.records.inbox import waiting  # noqa: E402
 from edge.records.store import Store  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
