@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from edge.contract.credit import author_name
 from edge.contract.errors import DatasetError, PictureError
 from edge.contract.taxonomy import Taxonomy
 from edge.recognition.pictures import open_picture
@@ -42,7 +43,7 @@ class PictureRecord:
     species_id: str
     url: str
     author: str
-    """On one line."""
+    """A name, as far as the attribution tells one."""
     licence: str
 
 
@@ -109,6 +110,6 @@ def _record(item: Item) -> PictureRecord:
         path=item.path,
         species_id=item.species_id,
         url=item.url,
-        author=" ".join(item.attribution.split()),
+        author=author_name(item.attribution),
         licence=item.licence,
     )

@@ -110,7 +110,7 @@ def evaluate(
         "recordings": len(recordings.items),
         "pictures": sum(len(gallery.rows) for gallery in protocol.galleries.values()),
         "held_out": list(checkpoint.config["held_out"]),
-        "heard_before": heard_before(checkpoint.config["student"]),
+        "heard_before": heard_before(checkpoint.origin),
         "rows": found.rows,
         "soundscapes": found.soundscapes,
     }

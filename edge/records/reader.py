@@ -101,18 +101,22 @@ class RecordReader:
         return self.verdicts([record])[0]
 
     def verdicts(self, records: Sequence[str]) -> list[tuple[str, str] | None]:
-        """Reviews of records, as `verdict` gives that of one; the inbox is read once."""
+        """Reviews of records, as `verdict` gives that of one; each place is asked once."""
         newest = {review.record: review for review in inbox.waiting(self.station)}
+        kept = self._kept_verdicts(records)
         return [
-            _said(newest[record]) if record in newest else self._kept_verdict(record)
-            for record in records
+            _said(newest[record]) if record in newest else kept.get(record) for record in records
         ]
 
-    def _kept_verdict(self, record: str) -> tuple[str, str] | None:
-        query = "SELECT verdict, note FROM reviews WHERE record = ? ORDER BY number DESC"
+    def _kept_verdicts(self, records: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Newest reviews in the database, by record."""
+        query = (
+            "SELECT record, verdict, note FROM json_each(?) CROSS JOIN reviews ON record = value "
+            "ORDER BY number"
+        )
         with told(self.path):
-            found = self._database.execute(query, (record,)).fetchone()
-        return None if found is None else (found["verdict"], found["note"])
+            found = self._database.execute(query, (json.dumps([*records]),)).fetchall()
+        return {row["record"]: (row["verdict"], row["note"]) for row in found}
 
     def files_done(self) -> list[FileDone]:
         """Recordings that were analysed to their end."""

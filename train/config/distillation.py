@@ -21,8 +21,8 @@ class DistillConfig(LearningConfig, HeardConfig):
     teacher: str = "local-dir:runs/pretrain-aviary/teacher"
     """Any open_clip model: `local-dir:PATH` or `hf-hub:imageomics/bioclip-2`."""
     student: str = "runs/pretrain-aviary/student"
-    """Any transformers CLAP, a folder or `davidrrobinson/BioLingual`; or `cnn:` and a name of
-    timm's, such as `cnn:mobilenetv3_small_100`, which starts from nothing."""
+    """Any transformers CLAP, a folder or `davidrrobinson/BioLingual`; `cnn:` and a name of timm's,
+    such as `cnn:mobilenetv3_small_100`, which starts from nothing; or a run, to go on with it."""
     output: str = ""
     """Empty makes `runs/distill-<data set>-<time>`."""
     species: str = ""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from edge.contract.errors import BirdlistenError
+from edge.contract.text import counted
 from edge.recognition.added import AddedSpecies
 from edge.recognition.pictures import SUFFIXES as PICTURES
 from edge.web.additions import AdditionDesk, AdditionRequest, folder_for_files
@@ -67,7 +68,8 @@ def told_of_undo(request: Request) -> str:
     pictures, dot, sounds = request.query_params.get("gone", "").partition(".")
     if not (dot and pictures.isdecimal() and sounds.isdecimal()):
         return ""
-    return f"Taken back: {pictures[:6]} pictures and {sounds[:6]} sounds."
+    gone = counted(int(pictures[:6]), "picture"), counted(int(sounds[:6]), "sound")
+    return f"Taken back: {' and '.join(gone)}."
 
 
 def _begin(request: Request, given: dict[str, str], files: list[UploadFile]) -> None:

@@ -67,7 +67,7 @@ def test_a_species_is_added_shown_and_taken_back(page: TestClient, station: Path
     shown = page.get("/species/leipoa_ocellata")
     assert "Malleefowl" in text_of(shown)
     undone = page.post("/species/leipoa_ocellata/undo")
-    assert "Taken back: 0 pictures and 1 sounds" in text_of(undone)
+    assert "Taken back: 0 pictures and 1 sound." in text_of(undone)
     assert page.get("/species/leipoa_ocellata").status_code == 404
     assert page.post("/species/leipoa_ocellata/undo").status_code == 404
     assert not list((station / "overlay").rglob("*.npy"))
