@@ -1,6 +1,8 @@
 """Task of retrieval: queries ranked a block at a time, never queries x answers at once."""
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,8 @@ from train.measure.species_sets import SpeciesSets
 
 _NUMBERS = 2**25
 """That are compared at a time: 128 MiB of float32, of which a block needs a few."""
+_THREADS = 4
+"""At most: each holds a block."""
 AUROC = "AUROC"
 
 
@@ -59,19 +63,25 @@ class Ranking:
 
 
 def rank(task: Task) -> Ranking:
-    """Rank every query's answers."""
+    """Rank every query's answers; while one block is sorted another is compared."""
     best = np.zeros(len(task.asked), np.intp)
     relevant = [task.relevant(query) for query in range(len(task.asked))]
     answerable = np.array([len(places) > 0 for places in relevant], bool)
-    found = list[RelevantRanks]()
-    with tqdm(total=len(task.asked), desc=task.name, disable=None, leave=False) as bar:
-        for block in task.blocks():
-            similarity = task.score(block)
-            best[block] = similarity.argmax(axis=1)
-            some = np.flatnonzero(answerable[block])
-            wanted = [relevant[block.start + n] for n in some]
-            found += relevant_ranks(similarity[some], wanted)
-            bar.update(len(similarity))
+
+    def ranked(block: slice) -> list[RelevantRanks]:
+        similarity = task.score(block)
+        best[block] = similarity.argmax(axis=1)
+        some = np.flatnonzero(answerable[block])
+        return [*relevant_ranks(similarity[some], [relevant[block.start + n] for n in some])]
+
+    found, blocks = list[RelevantRanks](), [*task.blocks()]
+    with (
+        ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool,
+        tqdm(total=len(blocks), desc=task.name, disable=None, leave=False) as bar,
+    ):
+        for ranks in pool.map(ranked, blocks):
+            found += ranks
+            bar.update()
     values = {**metrics_of([ranks.ranks for ranks in found])}
     values[AUROC] = np.array([ranks.auroc for ranks in found])
     return Ranking(answerable, {name: _placed(n, answerable) for name, n in values.items()}, best)
