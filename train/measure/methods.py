@@ -93,7 +93,7 @@ class OwnSpace:
     @property
     def scale(self) -> float:
         """Inverse temperature that it learned, of sounds among texts."""
-        return float(self.clap.logit_scale_a.exp())
+        return float(self.clap.logit_scale_a.detach().exp())
 
     def embed(self, log_mels: Sequence[Tensor], embed: Embedder = embed_plainly) -> Embeddings:
         """float32[windows, student_dim], unit rows."""
