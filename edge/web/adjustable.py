@@ -99,7 +99,7 @@ FIXED = {
     "Whether the speech of people is kept is for whoever stands before the recorder.": ("voices",),
     "Files of the recorder, and its processor.": (
         *("bundle", "station", "overrides", "occurrence", "provider", "precision", "threads"),
-        *("clip_format", "json", "explain", "quiet", "verbose"),
+        *("clip_format", "json", "explain", "show", "quiet", "verbose"),
     ),
     "How this page is reached, and who is told; they may hold passwords, and are not shown.": (
         *(
