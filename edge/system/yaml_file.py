@@ -61,7 +61,9 @@ def write_settings(path: Path, changes: Mapping[str, str | None], known: Collect
             os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
         file.write(lines.encode())
         file.flush()
-        if _set_in(Path(file.name), known) != {name: text for name, text in wanted.items() if text is not None}:
+        if _set_in(Path(file.name), known) != {
+            name: text for name, text in wanted.items() if text is not None
+        }:
             raise ConfigError(f"{path}: its lines can't be told apart; change it by hand")
 
 
