@@ -88,7 +88,8 @@ def test_the_station_learns_a_verdict_and_takes_it_back(station: Path) -> None:
         assert say(verdict="unreviewed").status_code == 200
         assert exemplars(station, "parus_major") == 0
         assert httpx.get(url).json()["verdict"] == "unreviewed"
-        assert say(verdict="confirmed", species="Dodo").status_code == 400
+        wrong = say(verdict="confirmed", species="Dodo", comment="it stood there")
+        assert (wrong.status_code, httpx.get(url).json()["comments"]) == (400, [])
         assert say(verdict="rejected", species="Parus major").status_code == 400
         other = f"{server.url}{ROOT}/records/{TIT.id}/review"
         assert httpx.post(other, json={"verdict": "rejected"}).json()["taught"] is False
