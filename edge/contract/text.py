@@ -38,6 +38,8 @@ def well_formed(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A text that tables and arguments of commands can hold: controls in it are blanks."""
+    if text.isprintable():
+        return text
     spaced = (" " if unicodedata.category(c) in _BREAKING else c for c in text)
     return well_formed("".join(spaced))
 
