@@ -51,6 +51,7 @@ def listen_live(settings: Settings, origin: SettingsOrigin | None = None) -> Non
     return_what_is_freed()
     notifier = Notifier()
     given = origin.given(settings.station_path) if origin else ()
+    page_barrier = FaultBarrier(_LOG, "web", "the page stays as it was", logging.ERROR)
     with stopping() as stop, page_beside(settings) as page, reloading(origin) as watch:
         loaded = _listen(settings, None, stop, notifier, given=given)
         while stop.take_reload():
@@ -59,7 +60,8 @@ def listen_live(settings: Settings, origin: SettingsOrigin | None = None) -> Non
                 watch.seen()
             with notifier.loading():
                 settings, loaded = _reloaded(settings, loaded, origin.read if origin else None)
-                page.follow(settings)
+                with page_barrier:
+                    page.follow(settings)
             # What was there once is waited for.
             again = replace(settings, wait=True)
             loaded = _listen(again, loaded, stop, notifier, given=given)

@@ -52,11 +52,11 @@ class PageBeside:
         """
         check_page(settings)
         command = None if settings.web is None else page_command(settings, settings.web)
+        if os.environ.get("NOTIFY_SOCKET"):  # as a service, which alone is announced
+            announce(settings.web)  # also without one: that of a former run is withdrawn
         if command == (self._keeper and self._keeper.command):
             return
         self.close()
-        if os.environ.get("NOTIFY_SOCKET"):  # as a service, which alone is announced
-            announce(settings.web)
         if command is not None:
             level = logging.ERROR if settings.quiet else logging.INFO
             self._keeper = _Keeper(command, level)

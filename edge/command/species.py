@@ -43,9 +43,10 @@ def remove(settings: Settings, name: str, undo: bool = False) -> int:
     bundle = open_bundle(settings)
     species = find_species(bundle.taxonomy, name)
     added = AddedSpecies(settings.station_path, bundle.manifest, species.species_id)
-    if not added.labels():
+    labels = added.labels()
+    if not labels:
         raise ConfigError(f"{species.scientific_name}: nothing was added of it here")
-    taken = added.take_back(last=undo)
+    taken = added.take_back(labels[-1:] if undo else labels)
     gone_too = f"{counted(taken.pictures, 'picture')} and {counted(taken.sounds, 'sound')}"
     say(f"{species.scientific_name}: {gone_too} taken back")
     return 0

@@ -1,7 +1,9 @@
 """`birdlisten web`: the station as a page, and as an API that other tools already speak."""
 
 import logging
-from dataclasses import dataclass
+import signal
+from dataclasses import dataclass, replace
+from types import FrameType
 
 from edge.command.language import names_of
 from edge.command.origin import SettingsOrigin
@@ -37,30 +39,64 @@ def web(settings: Settings, request: WebRequest, origin: SettingsOrigin | None =
         from edge.web.additions import AdditionDesk
         from edge.web.app import create_app
         from edge.web.config import WebConfig
-        from edge.web.server import serve
+        from edge.web.server import listen_at, serve
     except ImportError as error:
         raise MissingPackageError(
             f"the web needs {error.name}: pip install 'birdlisten[web]'"
         ) from error
     return_what_is_freed()
     given = {name: value for name, value in vars(request).items() if value is not None}
-    names_of(settings)  # an unknown language is refused now, not with the first page
+    settings = _checked(settings)
     file = origin.file() if origin else None
     watch = SteadyWatch(file) if file else None
     desk = AdditionDesk(settings.station_path, settings.bundle_path)
-    while True:
-        config = WebConfig(**given, language=settings.language)
-        app = create_app(settings.station_path, settings.bundle_path, config, desk)
-        if not serve(app, config, watch):
-            return 0
-        settings = _reread(settings, origin)
+    hangups = Hangups()
+
+    def is_over() -> bool:
+        return hangups.take() or (watch is not None and watch.changed())
+
+    with hangups, listen_at(WebConfig(**given)) as listening:
+        while True:
+            config = WebConfig(**given, language=settings.language)
+            app = create_app(desk.station, desk.bundle, config, desk)
+            if not serve(app, config, listening, is_over):
+                return 0
+            settings = _reread(settings, origin)
+            desk.station, desk.bundle = settings.station_path, settings.bundle_path
+
+
+class Hangups:
+    """Notes each SIGHUP, and keeps it from ending the process, while the block lasts."""
+
+    def __init__(self) -> None:
+        self._has_come = False
+
+    def __enter__(self) -> "Hangups":
+        self._before = signal.signal(signal.SIGHUP, self._note)
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)
+
+    def take(self) -> bool:
+        """True if one has come since it was asked last."""
+        has_come, self._has_come = self._has_come, False
+        return has_come
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._has_come = True
 
 
 def _reread(settings: Settings, origin: SettingsOrigin | None) -> Settings:
     """The settings as they are now; those before, if these can't be used."""
     barrier = FaultBarrier(_LOG, "web", "going on with the settings before", logging.ERROR)
     with barrier:
-        new = origin.read() if origin else settings
-        names_of(new)
-        return new
+        return _checked(origin.read() if origin else settings)
+    return settings
+
+
+def _checked(settings: Settings) -> Settings:
+    """Settings whose bundle is a folder, wherever it came from; else they are refused now."""
+    settings = replace(settings, bundle=str(settings.bundle_path.absolute()))
+    names_of(settings)
     return settings

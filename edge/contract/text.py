@@ -10,6 +10,8 @@ from typing import Any
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories that are shown escaped: controls, formats, surrogates, separators of lines."""
+_BREAKING = {"Cc", "Zl", "Zp"}
+"""Of these, those that are no part of a word."""
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Letters and signs that nobody sees."""
 _JOINERS = "\u200c\u200d"
@@ -32,6 +34,14 @@ def visible(text: object) -> str:
 def well_formed(text: str) -> str:
     """A text that UTF-8 can hold: halves of surrogate pairs are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    """A text that tables and arguments of commands can hold: controls in it are blanks."""
+    if text.isprintable():
+        return text
+    spaced = (" " if unicodedata.category(c) in _BREAKING else c for c in text)
+    return well_formed("".join(spaced))
 
 
 def json_line(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Additions of a station by species: which there are, and the last or all of them taken back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,12 @@ class AddedSpecies:
         """Labels of its additions, oldest first."""
         return sorted({*self._own.labels(self._species_id), *map(_label, self._sounds())})
 
-    def take_back(self, last: bool = False) -> TakenBack:
-        """Take all of them back, or only the last one.
+    def take_back(self, gone: Collection[str]) -> TakenBack:
+        """Take some of them back, by their labels.
 
         Raises:
             BundleError: a table is damaged.
         """
-        labels = self.labels()
-        gone = labels[-1:] if last else labels
         pictures = sum(self._own.remove(self._species_id, label) for label in gone)
         taken = [sound for sound in self._sounds() if _label(sound) in gone]
         for sound in taken:

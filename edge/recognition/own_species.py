@@ -26,6 +26,7 @@ from edge.contract.npy import read_rows
 from edge.contract.paths import inside
 from edge.contract.tables import read_table
 from edge.contract.taxonomy import COLUMNS, Species, check_species_id
+from edge.contract.text import one_line
 from edge.recognition.overlay import FOLDER
 from edge.records.lessons import LessonBook, outdated
 from edge.system.throttle import RateLimitedLog, reason
@@ -204,7 +205,8 @@ class _Table:
             text, columns, restval="", extrasaction="ignore", lineterminator="\n"
         )
         writer.writeheader()
-        writer.writerows(lines)
+        # A lone carriage return is written without quotes, and read as the end of a line.
+        writer.writerows({name: one_line(text) for name, text in line.items()} for line in lines)
         _write(self.path, text.getvalue().encode())
 
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from edge.contract.errors import StoreError
 from edge.contract.text import json_line, well_formed
@@ -41,7 +41,8 @@ def comment(station: Path, record: str, text: str) -> None:
     said = {"record": record, "comment": well_formed(text)[:MOST_CHARACTERS]}
     line = json_line({**said, "said_at": clock.now_ms()}).encode() + b"\n"
     try:
-        with path.open("ab") as file:
+        with path.open("a+b") as file:
+            line = line if _is_whole(file) else b"\n" + line
             if file.tell() + len(line) > _MOST_BYTES:
                 raise StoreError(f"{path}: larger than {_MOST_BYTES} bytes; move it away")
             file.write(line)
@@ -49,6 +50,14 @@ def comment(station: Path, record: str, text: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise StoreError(f"{path}: the comment can't be written ({error.strerror})") from error
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    """True unless a crash has left half of a line at the end of the file, where this stands."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def comments(station: Path, records: Collection[str]) -> dict[str, list[Comment]]:

@@ -131,7 +131,10 @@ def _read_quiet(text: str) -> tuple[Moment, Moment]:
     begin, dots, end = text.partition("..")
     if not dots:
         raise _unreadable(text)
-    return _read_moment(begin, text), _read_moment(end, text)
+    hours = _read_moment(begin, text), _read_moment(end, text)
+    if hours[0] == hours[1]:
+        raise ConfigError(f"quiet_hours: {text!r} is all day; expected two moments")
+    return hours
 
 
 def _read_moment(part: str, text: str) -> Moment:

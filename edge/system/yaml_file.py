@@ -1,6 +1,7 @@
 """YAML file of `name: value` lines."""
 
 import json
+import os
 import re
 import stat
 from collections.abc import Collection, Mapping
@@ -56,12 +57,13 @@ def write_settings(path: Path, changes: Mapping[str, str | None], known: Collect
     wanted = {**(read_settings(path, known) if there else {}), **changes}
     lines = _with(read_text(path, most_bytes=_MOST_BYTES) if there else "", changes)
     with open_atomic(path) as file:
+        if there:  # before anything is in it: passwords may be
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
         file.write(lines.encode())
         file.flush()
-        new = Path(file.name)
-        if there:
-            new.chmod(stat.S_IMODE(path.stat().st_mode))
-        if _set_in(new, known) != {name: text for name, text in wanted.items() if text is not None}:
+        if _set_in(Path(file.name), known) != {
+            name: text for name, text in wanted.items() if text is not None
+        }:
             raise ConfigError(f"{path}: its lines can't be told apart; change it by hand")
 
 

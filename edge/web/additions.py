@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ class AdditionDesk:
     """Name of the species that is being added."""
     outcome: AdditionOutcome | None = None
     begun_s: float = 0.0
+    _is_receiving: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, wanted: AdditionRequest, files: Sequence[Path], folder: Path) -> None:
@@ -78,12 +79,38 @@ class AdditionDesk:
             raise ConfigError("name: expected the name of a species")
         if not files:
             raise ConfigError("files: expected pictures or sounds of it")
-        with self._lock:
-            if self.running is not None:
-                raise StoreError(f"{self.running} is being added; one species at a time")
+        with self.closed():
             self.running, self.outcome, self.begun_s = wanted.name, None, time.monotonic()
         work = threading.Thread(target=self._work, args=(wanted, files, folder), daemon=True)
         work.start()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Keep additions off while the block lasts.
+
+        Raises:
+            StoreError: one is under way.
+        """
+        with self._lock:
+            if self.running is not None:
+                raise StoreError(f"{self.running} is being added; one species at a time")
+            yield
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Take the files of one request: each may fill half of a small machine's memory.
+
+        Raises:
+            StoreError: those of another are being taken, or looked at.
+        """
+        with self.closed():
+            if self._is_receiving:
+                raise StoreError("other files are being sent; one species at a time")
+            self._is_receiving = True
+        try:
+            yield
+        finally:
+            self._is_receiving = False
 
     def _work(self, wanted: AdditionRequest, files: Sequence[Path], folder: Path) -> None:
         outcome = AdditionOutcome(name=wanted.name, problems=("it ended without a word",))

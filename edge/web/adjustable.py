@@ -14,7 +14,7 @@ from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle
 from edge.contract.errors import ConfigError, StoreError, in_words
 from edge.contract.languages import local_names
-from edge.decision.selection import is_file, select
+from edge.decision.selection import is_file, named, select
 from edge.records.live_file import live_states
 from edge.source.schedule import read_schedule
 from edge.system.yaml_file import read_settings, write_settings
@@ -22,6 +22,7 @@ from edge.system.yaml_file import read_settings, write_settings
 FILE_NAME = "config.yaml"
 _NAMES = tuple(field.name for field in fields(Settings))
 _LONGEST = 2000
+_PLACE = ("latitude", "longitude")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ FIXED = {
     "Whether the speech of people is kept is for whoever stands before the recorder.": ("voices",),
     "Files of the recorder, and its processor.": (
         *("bundle", "station", "overrides", "occurrence", "provider", "precision", "threads"),
-        *("clip_format", "json", "explain", "quiet", "verbose"),
+        *("clip_format", "json", "explain", "show", "quiet", "verbose"),
     ),
     "How this page is reached, and who is told; they may hold passwords, and are not shown.": (
         *(
@@ -157,13 +158,13 @@ class SettingsFile:
             ConfigError: one is not possible, or not for the page to change.
             StoreError: the file can't be written.
         """
-        foreign = set(changes) - {setting.name for setting in ADJUSTABLE} or (
-            set(changes) & self.given()
-        )
+        given = self.given()
+        foreign = set(changes) - {setting.name for setting in ADJUSTABLE} or set(changes) & given
         if foreign:
             raise ConfigError(f"{sorted(foreign)[0]}: is not changed here")
         table = {**self.table(), **changes}
-        _check(Settings(**{name: value for name, value in table.items() if value}), changes, bundle)
+        settings = Settings(**{name: value for name, value in table.items() if value})
+        _check(settings, changes, bundle, given)
         try:
             write_settings(self.path, changes, _NAMES)
         except OSError as error:
@@ -175,16 +176,21 @@ def choices(setting: Adjustable, bundle: Bundle) -> tuple[tuple[str, str], ...]:
     manifest = bundle.manifest
     if setting.name == "species":
         usual = manifest.default_species_set
-        named = [name for name in manifest.species_sets if name != usual]
-        return (("", str(usual)), *((name, name) for name in named))
+        others = [name for name in manifest.species_sets if name != usual]
+        return (("", str(usual)), *((name, name) for name in others))
     if setting.name == "language":
         known = local_names(bundle.path, manifest).languages
         return (("", "as the bundle has them"), *((code, code) for code in known))
     return setting.choices
 
 
-def _check(settings: Settings, changes: Mapping[str, str | None], bundle: Bundle) -> None:
-    """Refuse what the listener would refuse, and what would let the page read files."""
+def _check(
+    settings: Settings, changes: Mapping[str, str | None], bundle: Bundle, given: frozenset[str]
+) -> None:
+    """Refuse what the listener would refuse, and what would let the page read files.
+
+    Values of what the listener was given are not known here: they are taken to fit.
+    """
     for name in ("include", "exclude"):
         value = changes.get(name) or ""
         if "/" in value or "\\" in value or is_file(Path(value)) or len(value) > _LONGEST:
@@ -194,15 +200,32 @@ def _check(settings: Settings, changes: Mapping[str, str | None], bundle: Bundle
         chosen = changes.get(setting.name)
         if setting.kind == "choice" and chosen is not None and chosen not in allowed:
             raise ConfigError(f"{setting.name}: expected one of {', '.join(filter(None, allowed))}")
-    if (settings.latitude is None) != (settings.longitude is None):
+    latitude, longitude = (0.0 if name in given else getattr(settings, name) for name in _PLACE)
+    if (latitude is None) != (longitude is None):
         raise ConfigError("latitude, longitude: they go together")
-    read_schedule(settings.quiet_hours, settings.duty, settings.latitude, settings.longitude)
+    read_schedule(settings.quiet_hours, settings.duty, latitude, longitude)
     hop_samples(settings, bundle.manifest.audio)
+    around_s = settings.clip_before + settings.clip_after
+    if {"clip_before", "clip_after"} & set(changes) and around_s > settings.clip_most:
+        raise ConfigError(
+            f"clip_before, clip_after: {around_s:g} s together; expected at most those of a clip, "
+            f"clip_most, {settings.clip_most:g}"
+        )
     if "include" in changes or "exclude" in changes:
+        _check_chosen(settings, bundle, given)
+
+
+def _check_chosen(settings: Settings, bundle: Bundle, given: frozenset[str]) -> None:
+    """Refuse names that nothing has, and a choice that leaves no species."""
+    for name in ("include", "exclude"):
+        text = getattr(settings, name)
+        if text is not None and name not in given:
+            named(bundle.taxonomy, text)
+    if not given & {"species", "include", "exclude"}:
         ids = bundle.species_ids(_known_set(settings, bundle))
         select(bundle.taxonomy, ids, settings.include, settings.exclude)
 
 
 def _known_set(settings: Settings, bundle: Bundle) -> str:
-    named, manifest = settings.species, bundle.manifest
-    return named if named in manifest.species_sets and named else manifest.default_species_set
+    chosen, manifest = settings.species, bundle.manifest
+    return chosen if chosen and chosen in manifest.species_sets else manifest.default_species_set

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from edge.contract.errors import ConfigError
 from edge.records import statistics
-from edge.records.comments import comment, comments
+from edge.records.comments import comments
 from edge.records.detection import Detection, Rejection
 from edge.records.inbox import UNREVIEWED, VERDICTS
 from edge.records.numbers import number_of
@@ -31,7 +31,7 @@ from edge.web import media
 from edge.web.events import EventHub, Shapes
 from edge.web.guard import is_guest, role_of
 from edge.web.parameters import day, first, json_body, share, whole
-from edge.web.reviews import leave_review
+from edge.web.reviews import take_verdict
 from edge.web.station import station_of
 
 _PAGE, _MOST = 100, 1000
@@ -110,7 +110,7 @@ async def review(request: Request) -> Response:
             f"verdict: expected one of {', '.join(VERDICTS)}; species: a name; comment: a text"
         )
     answer = await run_in_threadpool(
-        _reviewed, request, verdict=str(verdict), name=name, text=text.strip()
+        take_verdict, request, _detection, verdict=str(verdict), name=name, text=text.strip()
     )
     return JSONResponse(answer)
 
@@ -118,13 +118,13 @@ async def review(request: Request) -> Response:
 def clip(request: Request) -> Response:
     """The sound of a record."""
     with station_of(request).records() as records:
-        return media.clip(station_of(request), _of(_held(request, records)))
+        return media.clip(station_of(request), _detection(request, records))
 
 
 def spectrogram(request: Request) -> Response:
     """The picture of a record's sound."""
     with station_of(request).records() as records:
-        return media.spectrogram(station_of(request), _of(_held(request, records)))
+        return media.spectrogram(station_of(request), _detection(request, records))
 
 
 def species(request: Request) -> Response:
@@ -232,17 +232,12 @@ def _held(request: Request, records: RecordReader) -> Detection | Rejection:
     return held
 
 
+def _detection(request: Request, records: RecordReader) -> Detection:
+    return _of(_held(request, records))
+
+
 def _of(held: Detection | Rejection) -> Detection:
     return held.candidate if isinstance(held, Rejection) else held
-
-
-def _reviewed(request: Request, verdict: str, name: str | None, text: str) -> dict[str, object]:
-    station = station_of(request)
-    with station.records() as records:
-        held = _of(_held(request, records))
-    if text:
-        comment(station.path, held.id, text)
-    return leave_review(station, held, verdict, name)
 
 
 def _tally(tally: SpeciesTally) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from edge.contract.errors import ConfigError
-from edge.records.comments import comment
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED, REJECTED, UNREVIEWED
 from edge.records.numbers import record_numbered
@@ -24,7 +23,7 @@ from edge.system.days import span_ms
 from edge.web import birdnet_go_analytics, media
 from edge.web.events import EventHub, Shapes
 from edge.web.parameters import day, first, json_body, share, species_ids, whole
-from edge.web.reviews import leave_review
+from edge.web.reviews import take_verdict
 from edge.web.shapes import pending, shaper
 from edge.web.station import station_of
 
@@ -99,7 +98,10 @@ async def review(request: Request) -> Response:
         raise ConfigError(f"verified: expected one of {', '.join(_VERDICTS)}")
     if body.get("lock_detection") or body.get("ignore_species"):
         raise ConfigError("lock_detection, ignore_species: neither is known here")
-    answer = await run_in_threadpool(_reviewed, request, _VERDICTS.get(str(said)), text.strip())
+    verdict = _VERDICTS.get(str(said))
+    answer = await run_in_threadpool(
+        take_verdict, request, _record, verdict=verdict, text=text.strip()
+    )
     return JSONResponse({"status": "success", **answer})
 
 
@@ -168,12 +170,3 @@ def _record(request: Request, records: RecordReader) -> Detection:
     if not isinstance(held, Detection):
         raise HTTPException(404, "there is no such record")
     return held
-
-
-def _reviewed(request: Request, verdict: str | None, text: str) -> dict[str, object]:
-    station = station_of(request)
-    with station.records() as records:
-        record = _record(request, records)
-    if text:
-        comment(station.path, record.id, text)
-    return {} if verdict is None else leave_review(station, record, verdict)

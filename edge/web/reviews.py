@@ -1,15 +1,48 @@
 """Reviews from the web: taught to the station, and left in its inbox for who owns the records."""
 
+from collections.abc import Callable
 from contextlib import suppress
+
+from starlette.requests import Request
 
 from edge.contract.errors import BirdlistenError, ConfigError
 from edge.decision.rules import Decision
 from edge.pipeline.effect import Effect, Weighing, of_late
 from edge.recognition.overlay import Overlay
 from edge.recognition.teaching import Teaching
+from edge.records.comments import comment
 from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED, UNREVIEWED, VERDICTS
-from edge.web.station import StationView
+from edge.records.reader import RecordReader
+from edge.web.station import StationView, station_of
+
+Find = Callable[[Request, RecordReader], Detection]
+
+
+def take_verdict(
+    request: Request, find: Find, verdict: str | None, name: str | None = None, text: str = ""
+) -> dict[str, object]:
+    """Leave a verdict on a record, a comment, or both: the words stand only with the verdict.
+
+    Args:
+        request: of a person.
+        find: finds the record that it is about.
+        verdict: as `leave_review` has it; None leaves none.
+        name: likewise.
+        text: the comment; empty leaves none.
+
+    Raises:
+        HTTPException: there is no such record.
+        ConfigError: an unknown verdict or species; nothing has changed.
+        StoreError: the station can't be written.
+    """
+    station = station_of(request)
+    with station.records() as records:
+        record = find(request, records)
+    told = {} if verdict is None else leave_review(station, record, verdict, name)
+    if text:
+        comment(station.path, record.id, text)
+    return told
 
 
 def leave_review(

@@ -1,10 +1,9 @@
 """The web server: uvicorn in a process of its own, patient with slow clients, not for ever."""
 
 import logging
-import signal
 import socket
 import sys
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -12,7 +11,6 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.contract.errors import ConfigError, in_words
-from edge.system.steady import SteadyWatch
 from edge.web.config import WebConfig
 from edge.web.invitation import invite
 from edge.web.tokens import FILE_NAME
@@ -21,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 HEAD_S = 10.0
 """A request's head has come within twice that time, and the rest of an answer is taken."""
 _WATCHED = 10
-"""Ticks from one look at the settings' file to the next."""
+"""Ticks from one look whether it is over to the next."""
 _CONNECTIONS, _HEAD_BYTES, _CLOSING_S = 200, 32_768, 3
 
 
@@ -52,17 +50,13 @@ class PatientProtocol(H11Protocol):
 class StreamingServer(uvicorn.Server):
     """Ends the streams of events before it waits for its clients."""
 
-    watch: SteadyWatch | None = None
+    is_over: Callable[[], bool] | None = None
     is_to_begin_anew = False
-
-    def begin_anew(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """End, so that another takes its place."""
-        self.is_to_begin_anew = True
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether it shall end."""
-        if self.watch is not None and counter % _WATCHED == 0 and self.watch.changed():
-            self.begin_anew()
+        if self.is_over is not None and counter % _WATCHED == 0 and self.is_over():
+            self.is_to_begin_anew = True
         return await super().on_tick(counter) or self.is_to_begin_anew
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,33 +66,28 @@ class StreamingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: Starlette, config: WebConfig, watch: SteadyWatch | None = None) -> bool:
+def serve(
+    app: Starlette, config: WebConfig, listening: socket.socket, is_over: Callable[[], bool]
+) -> bool:
     """Serve until a signal ends it.
 
     Args:
         app: the application.
         config: where it is reached.
-        watch: over the settings' file.
+        listening: as `listen_at` has it; it stays open, and who calls meanwhile is served next.
+        is_over: asked now and then; True ends it, so that another takes its place.
 
     Returns:
         True if it shall begin anew, with the settings as they are then.
-
-    Raises:
-        ConfigError: nothing can listen at that address.
     """
-    listening = listen_at(config)
     _LOG.info("web: http://%s/", address_of(listening))
     if not config.is_private:
         _LOG.info("web: the tokens are in %s", app.state.station.path / FILE_NAME)
     if sys.stderr.isatty():
         invite(config, listening.getsockname()[1], sys.stderr)
     server = server_of(app)
-    server.watch = watch
-    before = signal.signal(signal.SIGHUP, server.begin_anew)
-    try:
-        server.run(sockets=[listening])
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    server.is_over = is_over
+    server.run(sockets=[listening.dup()])
     return server.is_to_begin_anew
 
 

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.languages import names_in
 from edge.contract.manifest import FILE_NAME
-from edge.recognition.own_species import OwnSpecies, extended, own_tables
+from edge.recognition.own_species import OwnSpecies, TaughtWatch, extended, own_tables
 from edge.records.picture_files import PictureFiles
 from edge.records.reader import RecordReader, open_records
 from edge.system.zone import local_zone
@@ -53,13 +53,17 @@ class StationView:
 
     @property
     def bundle(self) -> Bundle:
-        """The bundle with the station's own species; loaded anew when either has changed.
+        """The bundle with what the station has added and learnt; loaded anew when it has changed.
 
         Raises:
             BundleError: it can't be used.
         """
         watched = (self.bundle_path / FILE_NAME, *own_tables(self.path))
-        return _loaded(self, tuple(map(_modified_ns, watched)))
+        return _loaded(self, (self._taught(), *map(_modified_ns, watched)))
+
+    @cached_property
+    def _taught(self) -> TaughtWatch:
+        return TaughtWatch(self.path)
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -67,7 +71,7 @@ class StationView:
 
 
 @lru_cache(maxsize=1)
-def _loaded(view: StationView, state: tuple[int, ...]) -> Bundle:
+def _loaded(view: StationView, state: tuple[object, ...]) -> Bundle:
     bundle = load_bundle(view.bundle_path).in_language(view.language)
     manifest = bundle.manifest
     own = OwnSpecies(view.path, manifest.space_id, manifest.embedding_dim)

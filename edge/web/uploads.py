@@ -68,7 +68,7 @@ def keep(files: Sequence[UploadFile], folder: Path) -> list[Path]:
     if len(files) > MOST_FILES:
         raise ConfigError(f"files: {len(files)}, expected {MOST_FILES} at most")
     free = shutil.disk_usage(folder).free
-    if free < _SPARE_BYTES + sum(file.size or 0 for file in files):
+    if free < _SPARE_BYTES + max((file.size or 0 for file in files), default=0):
         raise StoreError(f"{free >> 20} MB are free on this recorder, too few for these files")
     return [_kept(file, folder / f"{number:02}") for number, file in enumerate(files, 1)]
 
@@ -82,4 +82,5 @@ def _kept(file: UploadFile, place: Path) -> Path:
     path = place.with_name(f"{place.name}-{name}{suffix}")
     with path.open("xb") as kept:
         shutil.copyfileobj(file.file, kept)
+    file.file.close()  # which may lie on the same disk, and needs to no more
     return path

@@ -1,6 +1,7 @@
 """Species that a station adds: there whole or not at all; a fault there costs nothing else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,17 @@ def test_a_damaged_table_costs_itself_alone(
     with pytest.raises(BirdlistenError):
         own.add(MALLEEFOWL, pictures(1, first=9), "add-2")
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("author", ["A\rB", "A\0B", "A\nB", "A\udcffB", 'A,"B'])
+def test_no_word_damages_a_table(own: OwnSpecies, author: str) -> None:
+    (picture,) = pictures(1)
+    row = replace(picture.row, author=author)
+    own.add(replace(MALLEEFOWL, common_name=author), [replace(picture, row=row)], "add-1")
+    (found,) = own.load().pictures
+    (species,) = own.load().species
+    assert found.author == species.common_name
+    assert (found.author[0], found.author[-1]) == ("A", "B")
 
 
 @pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "", "a\nb", "x" * 300])

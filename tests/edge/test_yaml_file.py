@@ -1,5 +1,6 @@
 """Lines of a settings file, changed one by one: what else stands there stays."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_comments_order_lists_and_rights_stay(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     write_settings(file, {"quiet_hours": None}, KNOWN)
     assert "quiet_hours" not in file.read_text()
+
+
+def test_passwords_lie_in_no_file_that_others_may_read(tmp_path: Path, monkeypatch) -> None:
+    seen, chmod = [], os.fchmod
+
+    def watched(handle: int, mode: int) -> None:
+        chmod(handle, mode)
+        seen.append((mode, os.fstat(handle).st_size))
+
+    file = tmp_path / "config.yaml"
+    file.write_text(BEFORE)
+    file.chmod(0o600)
+    monkeypatch.setattr(os, "fchmod", watched)
+    write_settings(file, {"threshold": "0.6"}, KNOWN)
+    assert seen == [(0o600, 0)]
 
 
 @pytest.mark.parametrize("value", ["no", "a: b", "#x", "'", '"\\', "Ä \u2028 \U0001f426", "- x"])

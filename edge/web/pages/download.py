@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from edge.contract.errors import ConfigError
+from edge.contract.errors import ConfigError, StoreError
 from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch, in_order
 from edge.report.forms import FORMS, Form
@@ -29,6 +29,8 @@ CHOICES = {
 """Those that are written row by row, however many there are."""
 _TYPES = {".csv": "text/csv", ".txt": "text/plain", ".jsonl": "application/x-ndjson"}
 _CHUNK_BYTES, _AHEAD = 64 * 1024, 4
+_SLOTS = threading.BoundedSemaphore(2)
+"""Files at a time: one that finds little keeps a thread, and pages need those, too."""
 
 
 def show_download(request: Request) -> Response:
@@ -69,20 +71,36 @@ def pulled(write: Callable[[BinaryIO], object]) -> Iterator[bytes]:
 
     Args:
         write: ends with an error once nobody takes the parts any more.
+
+    Raises:
+        StoreError: others are being made already.
     """
+    if not _SLOTS.acquire(blocking=False):
+        raise StoreError("other files are being made; try again soon")
+    parts = _begun(write)
+    next(parts)  # from here on its end is told to the writer, whoever forgets it
+    return parts
+
+
+def _begun(write: Callable[[BinaryIO], object]) -> Iterator[bytes]:
+    """Nothing once the writer has begun, then what it writes."""
     parts = queue.Queue[bytes | BaseException | None](_AHEAD)
     sink = _Sink(parts)
 
     def work() -> None:
+        end = None
         try:
             write(cast(BinaryIO, sink))
             sink.flush()
-            sink.put(None)
         except BaseException as error:
-            sink.put(error)
+            end = error
+        finally:
+            _SLOTS.release()
+        sink.put(end)
 
     threading.Thread(target=work, daemon=True).start()
     try:
+        yield b""
         while (part := parts.get()) is not None:
             if isinstance(part, BaseException):
                 raise part

@@ -21,7 +21,7 @@ def routes() -> list[BaseRoute]:
         Route("/columns", home.show_columns),
         Route("/species", species.show_list),
         Route("/species/{id}", species.show_species),
-        Route("/species/{id}/undo", undo_addition, methods=["POST"]),
+        Route("/species/{id}/undo", _undo, methods=["POST"]),
         Route("/add", show_adding),
         Route("/add", take_addition, methods=["POST"]),
         Route("/settings", show_settings),
@@ -50,6 +50,10 @@ async def _review(request: Request) -> Response:
 
 async def _comment(request: Request) -> Response:
     return await run_in_threadpool(record.take_comment, request, await _form(request))
+
+
+async def _undo(request: Request) -> Response:
+    return await run_in_threadpool(undo_addition, request, await _form(request))
 
 
 async def _settings(request: Request) -> Response:

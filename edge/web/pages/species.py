@@ -15,7 +15,7 @@ from edge.records.reader import RecordReader
 from edge.records.search import RecordSearch
 from edge.records.tally import SpeciesTotal, hours, totals
 from edge.system.days import local, span_ms, today
-from edge.web.pages.adding import added_species, told_of_undo
+from edge.web.pages.adding import last_addition, told_of_undo
 from edge.web.pages.charts import HOURS, Bar, bars, weeks
 from edge.web.pages.pictures import PictureView, picture_view
 from edge.web.pages.record import missing
@@ -101,7 +101,7 @@ def show_species(request: Request) -> Response:
             pictures=_pictures(station, name, recent),
             history=_history(reader, species_id, station.zone),
             recent=recent,
-            has_added=added_species(station, species_id) is not None,
+            added_last=last_addition(station, species_id),
             undone=told_of_undo(request),
             links=[(label, start + quote(name.scientific)) for label, start in _LINKS.items()],
         )

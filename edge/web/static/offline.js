@@ -1,10 +1,11 @@
 // Asks for the station again and again, and goes back to what was asked for once it is there.
-import { fetched, root } from "./page.js";
+import { root } from "./page.js";
 
 const here = new URL(root, location.href).href;
 
 export async function back() {
-  if ((await fetched("health")) === null) return;
+  // Any answer means that it is there, also one that asks for a token again.
+  try { await fetch(root + "health", { cache: "no-store" }); } catch { return; }
   let wanted = here;
   try { wanted = new URL(decodeURIComponent(location.hash.slice(1)), here).href; } catch { /* the first page */ }
   location.replace(wanted.startsWith(here) ? wanted : here);

@@ -13,10 +13,13 @@ httpx = pytest.importorskip("httpx")
 from edge.config import DEMO_BUNDLE  # noqa: E402
 from edge.contract.bundle import load_bundle  # noqa: E402
 from edge.recognition.overlay import Overlay  # noqa: E402
+from edge.records import inbox  # noqa: E402
 from edge.records.detection import Rejection  # noqa: E402
 from edge.records.evidence import Evidence  # noqa: E402
-from edge.records.inbox import waiting  # noqa: E402
+from edge.records.inbox import Lesson, Review, waiting  # noqa: E402
+from edge.records.lessons import give  # noqa: E402
 from edge.records.store import Store  # noqa: E402
+from edge.web.station import StationView  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
 OWL = heard(1, "2026-03-29T00:30:00.000Z", "strix_aluco")
@@ -88,7 +91,8 @@ def test_the_station_learns_a_verdict_and_takes_it_back(station: Path) -> None:
         assert say(verdict="unreviewed").status_code == 200
         assert exemplars(station, "parus_major") == 0
         assert httpx.get(url).json()["verdict"] == "unreviewed"
-        assert say(verdict="confirmed", species="Dodo").status_code == 400
+        wrong = say(verdict="confirmed", species="Dodo", comment="it stood there")
+        assert (wrong.status_code, httpx.get(url).json()["comments"]) == (400, [])
         assert say(verdict="rejected", species="Parus major").status_code == 400
         other = f"{server.url}{ROOT}/records/{TIT.id}/review"
         assert httpx.post(other, json={"verdict": "rejected"}).json()["taught"] is False
@@ -96,3 +100,13 @@ def test_the_station_learns_a_verdict_and_takes_it_back(station: Path) -> None:
     assert store.take_reviews() == len(waiting(station)) + 4
     assert store.verdict(TIT.id) == ("rejected", "")
     store.close()
+
+
+def test_the_page_knows_a_species_that_a_verdict_has_added(station: Path) -> None:
+    view = StationView(station, DEMO_BUNDLE)
+    before = view.bundle
+    inbox.leave(station, OWL.id, "rejected")
+    assert view.bundle is before
+    line = {**before.taxonomy.species[0].line, "species_id": "leipoa_ocellata"}
+    give(station, Review(OWL.id, "confirmed", "", 0, Lesson(by="page", species=line)))
+    assert "leipoa_ocellata" in view.bundle.own

@@ -192,9 +192,12 @@ def test_comments_are_kept_and_told_to_those_who_have_a_token(station):
     with served(station, WebConfig(port=0, public_url="https://x.org", guests=True)) as server:
         url = f"{server.url}/api/v2/detections/{number}"
         assert httpx.get(url).json()["comments"] == []
-    (station / "comments.jsonl").write_bytes(b"\xff\n[]\n{}\n")
+    (station / "comments.jsonl").write_bytes(b"\xff\n[]\n{}\n{torn")
     with served(station) as server:
-        assert httpx.get(f"{server.url}/api/v2/detections/{number}").json()["comments"] == []
+        url = f"{server.url}/api/v2/detections/{number}"
+        assert httpx.get(url).json()["comments"] == []
+        httpx.post(f"{url}/review", json={"comment": "again"})
+        assert [words["entry"] for words in httpx.get(url).json()["comments"]] == ["again"]
 
 
 def test_analytics_count_days_hours_and_species(station, monkeypatch):

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("uvicorn")
-from edge.command import service
+from edge.command import live, page_beside, service
 from edge.command.page_beside import check_page, page_command
 from edge.config import Settings
 from edge.contract.errors import ConfigError, MissingPackageError
+from edge.service.announcement import announce, announcement
 from tests.support import ROOT
 
 WAIT_S = 30
@@ -101,6 +102,33 @@ def test_a_port_that_another_has_does_not_hold_the_listener_up(listener, port: i
         assert eventually(lambda: page_of(listener) not in (None, first))
         assert listener.poll() is None
     assert eventually(lambda: answers(port))
+
+
+def test_a_page_that_can_not_follow_ends_no_listener(tmp_path, monkeypatch, port: int) -> None:
+    """The bundle, by whose name the page is started, is gone when it shall follow."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(page_beside._Keeper, "keep", lambda keeper: None)
+    rounds = []
+
+    def listened(*given: object, **more: object) -> None:
+        rounds.append(given)
+        if len(rounds) == 1:
+            (tmp_path / "mine").rmdir()
+            signal.raise_signal(signal.SIGHUP)
+
+    monkeypatch.setattr(live, "_listen", listened)
+    live.listen_live(Settings(bundle="mine", station=str(tmp_path), web=f"127.0.0.1:{port}"))
+    assert len(rounds) == 2
+
+
+def test_a_stale_announcement_is_withdrawn_by_who_has_no_page(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "birdlisten.service"
+    file.write_text(announcement("0.0.0.0:8080"))
+    monkeypatch.setenv("NOTIFY_SOCKET", "/there")
+    monkeypatch.setattr(page_beside, "announce", lambda page: announce(page, file))
+    page_beside.PageBeside().follow(Settings())
+    assert file.read_text() == ""
 
 
 def test_the_service_announces_the_page_that_it_has() -> None:

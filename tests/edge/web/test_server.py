@@ -14,7 +14,9 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
-from edge.config import PACKAGED_BUNDLE  # noqa: E402
+from edge.command.origin import SettingsOrigin  # noqa: E402
+from edge.command.web import WebRequest, web  # noqa: E402
+from edge.config import PACKAGED_BUNDLE, Settings  # noqa: E402
 from edge.records.store import Store  # noqa: E402
 from edge.web import limits, uploads  # noqa: E402
 from edge.web import server as web_server  # noqa: E402
@@ -208,6 +210,33 @@ def test_a_page_follows_its_settings_and_survives_a_hangup(station) -> None:
         _, said = process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in said
+
+
+def test_a_page_that_begins_anew_keeps_its_port_and_takes_what_is_new(
+    station, tmp_path_factory, monkeypatch
+) -> None:
+    """The bundle of the second time is another; the third time it can't be found."""
+    bundles, begun = tmp_path_factory.mktemp("bundles"), []
+    for name in ("first", "second"):
+        (bundles / name).symlink_to(PACKAGED_BUNDLE)
+    monkeypatch.chdir(bundles)
+
+    def serve(app, config, listening, is_over) -> bool:
+        desk = app.state.additions
+        begun.append((listening.getsockname()[1], desk.bundle.name, is_over()))
+        signal.raise_signal(signal.SIGHUP)
+        return len(begun) < 4
+
+    monkeypatch.setattr(web_server, "serve", serve)
+    first, *others = (
+        Settings(bundle=name, station=str(station)) for name in ("first", "second", "gone", "first")
+    )
+    read = iter(others)
+    monkeypatch.setattr(SettingsOrigin, "read", lambda origin: next(read))
+    web(first, WebRequest(port=0), SettingsOrigin({"station": str(station)}))
+    assert len({port for port, _, _ in begun}) == 1
+    assert [name for _, name, _ in begun] == ["first", "second", "second", "first"]
+    assert [is_over for _, _, is_over in begun] == [False, True, True, True]
 
 
 def test_an_address_that_is_taken_ends_in_one_line(station) -> None:

@@ -1,5 +1,7 @@
 """A species added on the page: bounded files, the command's own words, and a way back."""
 
+import errno
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 
 from edge.config import DEMO_BUNDLE
 from edge.web import uploads
+from edge.web.additions import AdditionDesk, AdditionOutcome, AdditionRequest
 from edge.web.app import create_app
 from edge.web.config import WebConfig
 from tests.edge.web.pages.stations import make_station
@@ -66,10 +69,17 @@ def test_a_species_is_added_shown_and_taken_back(page: TestClient, station: Path
     assert "/tmp" not in told
     shown = page.get("/species/leipoa_ocellata")
     assert "Malleefowl" in text_of(shown)
-    undone = page.post("/species/leipoa_ocellata/undo")
+    (label,) = set(re.findall('name="label" value="([^"]*)"', shown.text + page.get("/add").text))
+    undo = {"label": label}
+    assert page.post("/species/leipoa_ocellata/undo", data={"label": "add-1"}).status_code == 400
+    desk = page.app.state.additions
+    desk.running = "another"
+    assert page.post("/species/leipoa_ocellata/undo", data=undo).status_code == 503
+    desk.running = None
+    undone = page.post("/species/leipoa_ocellata/undo", data=undo)
     assert "Taken back: 0 pictures and 1 sound." in text_of(undone)
     assert page.get("/species/leipoa_ocellata").status_code == 404
-    assert page.post("/species/leipoa_ocellata/undo").status_code == 404
+    assert page.post("/species/leipoa_ocellata/undo", data=undo).status_code == 404
     assert not list((station / "overlay").rglob("*.npy"))
 
 
@@ -95,6 +105,35 @@ def test_what_can_not_be_used_is_refused_at_once(page, given, files, said: str) 
     assert (answer.status_code, said in text_of(answer)) == (400, True)
 
 
+def test_files_of_one_request_at_a_time_are_taken(page: TestClient) -> None:
+    def told() -> tuple[int, str]:
+        answer = page.post("/add", data=MALLEEFOWL, files=[("files", ("a.exe", b"x"))])
+        return answer.status_code, text_of(answer)
+
+    with page.app.state.additions.receiving():
+        status, said = told()
+        assert (status, "other files are being sent" in said) == (400, True)
+    assert "is no file of" in told()[1]
+
+
+def test_a_full_disk_is_told(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads.shutil, "copyfileobj", full)
+    answer = page.post("/add", data=MALLEEFOWL, files=[("files", ("a.wav", b"x"))])
+    assert (answer.status_code, "No space left" in text_of(answer)) == (400, True)
+    assert page.app.state.additions.running is None
+
+
+def test_controls_in_words_are_blanks(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = []
+    monkeypatch.setattr(AdditionDesk, "begin", lambda desk, words, *given: wanted.append(words))
+    words = {"name": "Strix\0aluco", "author": "A\rB\u2028\n", "licence": "\x1b[2J"}
+    page.post("/add", data=words, files=[("files", ("a.wav", b"x"))])
+    assert wanted == [AdditionRequest(name="Strix aluco", author="A B", licence="[2J")]
+
+
 def test_too_much_is_refused(station: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "MOST_BYTES", 100_000)
     page = TestClient(create_app(station, DEMO_BUNDLE), base_url=URL)
@@ -104,8 +143,11 @@ def test_too_much_is_refused(station: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_who_may_only_look_adds_nothing(station: Path) -> None:
     config = WebConfig(public_url="https://example.org", guests=True)
-    guest = TestClient(create_app(station, DEMO_BUNDLE, config), base_url="https://example.org")
+    app = create_app(station, DEMO_BUNDLE, config)
+    app.state.additions.outcome = AdditionOutcome(name="Strix aluco", told=("a secret",))
+    guest = TestClient(app, base_url="https://example.org")
     assert "<form" not in guest.get("/add").text
+    assert "a secret" not in guest.get("/add").text
     from_us = {"origin": "https://example.org"}
     files = [("files", ("a.wav", b"x"))]
     for path in ("/add", "/species/strix_aluco/undo", "/settings"):

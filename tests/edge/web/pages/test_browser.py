@@ -22,6 +22,7 @@ from edge.records.detection import Picture  # noqa: E402
 from edge.records.reader import open_records  # noqa: E402
 from edge.system.clock import iso_utc, now_ms  # noqa: E402
 from edge.web.app import create_app  # noqa: E402
+from edge.web.config import WebConfig  # noqa: E402
 from tests.edge.web.pages.stations import NAMES, make_station  # noqa: E402
 from tests.support.factories import detection  # noqa: E402
 
@@ -158,6 +159,15 @@ def test_without_the_station_the_shell_says_so_and_comes_back(station: Path, bro
         page.wait_for_url("**/species/strix_aluco")
         assert page.inner_text("h1") == "Tawny Owl"
     page.close()
+
+
+def test_who_waits_with_a_token_that_is_gone_is_led_to_the_way_in(station: Path, browser) -> None:
+    config = WebConfig(public_url="https://example.org")
+    with served(create_app(station, DEMO_BUNDLE, config)) as address:
+        page, _ = opened(browser)
+        page.goto(f"{address}offline#species")
+        page.wait_for_url("**/login")
+        page.close()
 
 
 def test_files_are_dropped_and_settings_saved_by_keyboard(station: Path, browser) -> None:

@@ -1,6 +1,7 @@
 """Downloads: all records of a filter, as the command writes them, as fast as they are taken."""
 
 import csv
+import gc
 import json
 import threading
 import time
@@ -20,6 +21,7 @@ from edge.web.app import create_app
 from edge.web.config import WebConfig
 from edge.web.pages.download import CHOICES, pulled
 from tests.edge.web.pages.stations import make_station, random_records
+from tests.support.broker import until
 
 URL = "http://127.0.0.1:8080"
 
@@ -75,6 +77,28 @@ def test_parts_are_made_as_they_are_taken_and_no_more_once_nobody_does() -> None
     parts.close()
     assert over.wait(30)
     assert len(written) < 100
+
+
+def test_few_files_are_made_at_a_time(page: TestClient) -> None:
+    """Those that find nothing would keep the threads that answer all others."""
+    release = threading.Event()
+    made = [pulled(lambda sink: release.wait(60)) for _ in range(2)]
+    assert page.get("/download").status_code == 503
+    assert page.get("/records").status_code == 200
+    release.set()
+    assert [list(parts) for parts in made] == [[], []]
+    assert page.get("/download").status_code == 200
+
+
+def test_a_file_that_nobody_takes_makes_room(page: TestClient) -> None:
+    def write(sink) -> None:
+        while True:
+            sink.write(bytes(100_000))
+
+    made = [pulled(write) for _ in range(2)]
+    del made
+    gc.collect()
+    until(lambda: page.get("/download").status_code == 200)
 
 
 def test_an_error_of_the_writer_is_that_of_the_reader() -> None:

@@ -82,6 +82,10 @@ def test_secrets_are_not_shown(page: TestClient) -> None:
         ({"include": "Dodo"}, "no species, genus"),
         ({"language": "xx"}, "language: expected one of"),
         ({"quiet_hours": "noon"}, "quiet_hours"),
+        ({"quiet_hours": "22:00..22:00"}, "all day"),
+        ({"quiet_hours": "sunset..sunset+0", "latitude": "1", "longitude": "1"}, "all day"),
+        ({"clip_before": "1000000"}, "clip_most, 30"),
+        ({"clip_before": "20", "clip_after": "11"}, "clip_before, clip_after: 31 s together"),
         ({"quiet_hours": "sunset..sunrise"}, "latitude"),
         ({"latitude": "52"}, "they go together"),
         ({"hop": "900"}, "hop"),
@@ -108,6 +112,17 @@ def test_what_the_listener_was_given_can_not_be_changed(page: TestClient, statio
     assert (station / "config.yaml").read_text() == BEFORE
     saved = page.post("/settings", data={**form_of(page), "caution": "1"})
     assert "within some seconds" in text_of(saved)
+
+
+def test_what_the_listener_was_given_is_taken_to_fit(page: TestClient, station: Path) -> None:
+    change = {"quiet_hours": "sunset..sunrise", "exclude": "Strix aluco"}
+    LiveFile(station, "x", {}).write(live_state(given=("longitude", "latitude", "include")))
+    (station / "config.yaml").write_text("include: Strix aluco\n")
+    wrong = page.post("/settings", data={**form_of(page), "exclude": "Dodo"})
+    assert (wrong.status_code, "no species, genus" in text_of(wrong)) == (400, True)
+    assert "Saved: Without these, Quiet hours" in text_of(
+        page.post("/settings", data={**form_of(page), **change})
+    )
 
 
 def test_settings_are_for_those_who_keep(station: Path) -> None:
