@@ -51,8 +51,7 @@ class LessonBook:
     """
 
     def __init__(self, station: Path) -> None:
-        self._station = station
-        self._folders = (station / FOLDER, station / inbox.FOLDER)
+        self._folders = _folders(station)
         self._known: dict[str, Given] = {}
         self._marks: tuple[_Mark, ...] = (None, None)
 
@@ -63,17 +62,24 @@ class LessonBook:
     def given(self) -> list[Given]:
         """All of them by time; a file that holds none is left out."""
         self._marks = tuple(map(_mark, self._folders))
-        files = {file.name: file for folder in self._folders for file in _files(folder)}
+        names = {file.name for folder in self._folders for file in _files(folder)}
         self._known = {
             name: given
-            for name, file in sorted(files.items())
-            if (given := self._known.get(name) or _read(file)) is not None
+            for name in sorted(names)
+            if (given := self._known.get(name) or self._read(name)) is not None
         }
         return list(self._known.values())
 
     def holding(self) -> list[Given]:
         """Those that hold now, by time."""
         return holding(self.given())
+
+    def _read(self, name: str) -> Given | None:
+        for folder in self._folders:
+            review = inbox.read(folder / name)
+            if review is not None:
+                return None if review.lesson is None else Given(name, review)
+        return None
 
 
 def holding(given: Sequence[Given]) -> list[Given]:
@@ -128,14 +134,14 @@ def settle(station: Path, file: Path, review: Review) -> None:
 
 def _next(station: Path) -> int:
     """Nanoseconds for a name behind all others, also where the clock was set back."""
-    folders = (station / FOLDER, station / inbox.FOLDER)
-    last = max((file.name[:20] for folder in folders for file in _files(folder)), default="")
+    files = [file for folder in _folders(station) for file in _files(folder)]
+    last = max((file.name[:20] for file in files), default="")
     return max(time.time_ns(), int(last) + 1 if last.isdecimal() else 0)
 
 
-def _read(file: Path) -> Given | None:
-    review = inbox.read(file)
-    return None if review is None or review.lesson is None else Given(file.name, review)
+def _folders(station: Path) -> tuple[Path, Path]:
+    """Folders of lessons in the order of a file's way: who looks so misses none that is moved."""
+    return station / inbox.FOLDER, station / FOLDER
 
 
 def _files(folder: Path) -> list[Path]:
