@@ -77,13 +77,13 @@ def teach(settings: Settings, request: TeachRequest) -> int:
     """
     if request.end_s is not None and request.end_s <= request.begin_s:
         raise ConfigError(f"--to {request.end_s:g}: expected more than --from {request.begin_s:g}")
-    teaching, bundle = teaching_of(settings)
+    teaching = teaching_of(settings)
     teaching.check(request.name)
     sounds = _sounds(open_recognizer(settings), request)
     taught = teaching.teach(str(request.file), sounds, request.name)
     windows = counted(taught.windows, "window")
     say(f"{request.file}: {windows} of it stand for {taught.species_id} from now on")
-    finish(settings, bundle, [taught.lesson])
+    finish(settings, [taught.lesson])
     return 0
 
 
@@ -94,7 +94,7 @@ def learnt(settings: Settings, undo: bool = False) -> int:
         StoreError: with `undo`, nothing holds.
     """
     if undo:
-        last = teaching_of(settings)[0].take_back_last()
+        last = teaching_of(settings).take_back_last()
         take_up(settings)
         say(f"{last.about}: the verdict before it counts again")
         return 0

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 
 import numpy as np
@@ -115,6 +116,9 @@ def test_a_species_outside_the_set_is_listened_for_once_it_was_named(
     birdlisten("confirm", record, "--as", ids[-1].replace("_", " "), *where)
     assert birdlisten("confirm", record, "--undo", *where).code == 0
     assert own() == []
+    told = birdlisten("teach", sound[1], "--as", ids[-1].replace("_", " "), *where)
+    (records,) = re.findall(r"(\d+) of \d+ records", told.out)
+    assert int(records) > 0  # a species that is not listened for changes nothing
 
 
 def test_a_confirmed_sound_is_an_exemplar_of_the_species_named(birdlisten, station, reported):
