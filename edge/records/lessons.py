@@ -13,12 +13,13 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.contract.errors import StoreError
 from edge.records import inbox
-from edge.records.inbox import Review
+from edge.records.inbox import Lesson, Review
 
 FOLDER = "overlay/lessons"
 _Mark = tuple[int, int] | None
@@ -31,6 +32,8 @@ class Given:
     name: str
     """Of its file; they sort by time."""
     review: Review
+    """Without the sounds of its lesson, which `LessonBook.whole` tells: they would be held for
+    ever, and by many."""
 
     @property
     def about(self) -> str:
@@ -74,12 +77,20 @@ class LessonBook:
         """Those that hold now, by time."""
         return holding(self.given())
 
+    def whole(self, name: str) -> Lesson | None:
+        """A lesson with its sounds, read anew; None if it is gone."""
+        review = self._review(name)
+        return None if review is None else review.lesson
+
     def _read(self, name: str) -> Given | None:
-        for folder in self._folders:
-            review = inbox.read(folder / name)
-            if review is not None:
-                return None if review.lesson is None else Given(name, review)
-        return None
+        review = self._review(name)
+        if review is None or review.lesson is None:
+            return None
+        return Given(name, replace(review, lesson=replace(review.lesson, rows="")))
+
+    def _review(self, name: str) -> Review | None:
+        found = (inbox.read(folder / name) for folder in self._folders)
+        return next((review for review in found if review is not None), None)
 
 
 def holding(given: Sequence[Given]) -> list[Given]:
@@ -113,6 +124,9 @@ def give(station: Path, review: Review) -> str:
         inbox.write(folder / name, review)
     except OSError as error:
         raise StoreError(f"{folder}: nothing was learnt ({error.strerror})") from error
+    if not review.record:  # else it is noted first, and settled
+        with suppress(OSError):
+            _clear(station, review)
     return name
 
 
@@ -128,8 +142,13 @@ def settle(station: Path, file: Path, review: Review) -> None:
     folder = station / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     file.replace(folder / file.name)
-    for name in review.lesson.undoes:
-        (folder / Path(name).name).unlink(missing_ok=True)
+    _clear(station, review)
+
+
+def _clear(station: Path, review: Review) -> None:
+    """Delete what it undoes."""
+    for name in review.lesson.undoes if review.lesson else ():
+        (station / FOLDER / Path(name).name).unlink(missing_ok=True)
 
 
 def _next(station: Path) -> int:

@@ -138,6 +138,7 @@ def test_a_recording_is_taught_without_a_record(teaching: Teaching, station: Pat
     assert len(learnt(station).exemplars[OWL]) == 4
     teaching.take_back_last()
     assert learnt(station).exemplars == {}
+    assert not (station / lessons.FOLDER / taught.lesson).exists()
 
 
 def test_what_a_former_version_learnt_holds_until_it_is_said_otherwise(
