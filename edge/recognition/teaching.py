@@ -116,7 +116,10 @@ class Teaching:
         given = LessonBook(self._station).given()
         held = holding(given)
         if not held:
-            raise StoreError(f"{self._station}: no verdict holds here that could be taken back")
+            raise StoreError(
+                f"{self._station}: no verdict holds here that could be taken back; "
+                "how else goes what was learnt: birdlisten learnt"
+            )
         last = held[-1]
         before = holding([lesson for lesson in given if lesson.name != last.name])
         former = next((lesson.review for lesson in before if lesson.about == last.about), None)
