@@ -53,7 +53,7 @@ def _described(bundle: Bundle) -> str:
 
 
 def _lost_lessons(settings: Settings, manifest: Manifest) -> Iterator[Finding]:
-    """What was taught, and counts no more."""
+    """Lessons that count no more."""
     model, dim = manifest.model_id, manifest.embedding_dim
     overlay = Overlay(settings.station_path, model, dim, manifest.sound_dim)
     overlay.load()

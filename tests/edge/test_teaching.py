@@ -381,7 +381,7 @@ def test_a_lesson_that_is_taken_up_meanwhile_is_not_overlooked(
     real = {"_files": lessons._files, "inbox.read": inbox.read}[busy]
 
     def taken_up(path: Path) -> object:
-        """What lay there, when a listener has taken it up right before or after."""
+        """The real one, while a listener takes up what waits."""
         monkeypatch.undo()
         if busy == "_files":
             found = real(path)

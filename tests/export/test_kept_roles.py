@@ -1,4 +1,4 @@
-"""What of a bundle stays when its encoder is exported anew."""
+"""Parts of a bundle that stay when its encoder is exported anew."""
 
 from types import SimpleNamespace
 
