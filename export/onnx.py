@@ -140,7 +140,7 @@ def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
         if role.startswith("gallery.") or role == IMAGE_ENCODER
     }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
-    return {"roles": roles, "image": old.image, **sets}
+    return {"roles": roles, "apart": old.apart, "image": old.image, **sets}
 
 
 def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:

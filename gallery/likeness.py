@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.command.parser import Parser, positive_number
+from edge.contract.arrays import Float16s
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError, DatasetError
@@ -77,9 +78,12 @@ def learn_likeness(
         A line a map, for a person.
 
     Raises:
-        BirdlistenError: bundle or recordings can't be used, or the bundle has axes already.
+        BirdlistenError: bundle or recordings can't be used, or the bundle has axes already, or no
+            calibration; it stays as it was.
     """
     bundle = load_bundle(path)
+    if not bundle.calibration:
+        raise BundleError(f"{path}: no calibration to add to; run python -m gallery.calibrate")
     if features and bundle.manifest.features:
         raise BundleError(f"{path}: has axes already, which stations may have been taught by")
     heard = [
@@ -87,9 +91,11 @@ def learn_likeness(
         for part, birds in ((folders, True), (backgrounds, False))
         for folder in part
     ]
+    axes, manifest = bundle.features(), bundle.manifest
     if features:
-        bundle = _with_axes(bundle, heard, features)
-    windows = _windows(bundle, heard)
+        axes = _axes(heard)
+        manifest = replace(manifest, features=FeatureSpec(features, AXES))
+    windows = _windows(SoundSpace(axes), heard)
     fits = {"exemplars": fit_exemplars, "rejects": fit_rejects}
     maps = {kind: fits[kind](windows) if kind in kinds else None for kind in KINDS}
     table = {
@@ -99,7 +105,10 @@ def learn_likeness(
         }
         for precision, sets in bundle.calibration.items()
     }
-    write_bundle(path, bundle.manifest, {"calibration": json.dumps(table, indent=1).encode()})
+    contents = {"calibration": json.dumps(table, indent=1).encode()}
+    if features and axes is not None:
+        contents[FEATURES] = npy_bytes(axes)
+    write_bundle(path, manifest, contents)
     return [
         f"{kind}: even at a cosine of {np.interp(0.5, found.probabilities, found.cosines):.3f}"
         for kind, found in maps.items()
@@ -132,17 +141,15 @@ def _hear(
     )
 
 
-def _with_axes(bundle: Bundle, heard: Sequence[_EmbeddedSet], tensor: str) -> Bundle:
-    """The bundle with axes laid by what passes the gate."""
+def _axes(heard: Sequence[_EmbeddedSet]) -> Float16s:
+    """Axes laid by what passes the gate."""
     parts = [part.windows for part in heard]
     held = [part.features[part.audible] for part in parts if part.features is not None]
-    manifest = replace(bundle.manifest, features=FeatureSpec(tensor, AXES))
-    write_bundle(bundle.path, manifest, {FEATURES: npy_bytes(lay_axes(np.concatenate(held)))})
-    return load_bundle(bundle.path)
+    return lay_axes(np.concatenate(held))
 
 
-def _windows(bundle: Bundle, heard: Sequence[_EmbeddedSet]) -> SoundWindows:
-    space, first, sounds, owners = SoundSpace(bundle), 0, [], []
+def _windows(space: SoundSpace, heard: Sequence[_EmbeddedSet]) -> SoundWindows:
+    first, sounds, owners = 0, [], []
     for part in heard:
         found = part.windows
         sounds.append(space.of(found.embeddings, found.features)[found.audible])

@@ -1,7 +1,7 @@
 """`birdlisten learn-background`: what this site sounds like when no bird sings."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from edge.command.opening import open_bundle, open_listener, open_overlay, open_recognizer
 from edge.config import Settings
+from edge.contract.arrays import Float16s
 from edge.contract.errors import AudioError, StoreError
 from edge.contract.text import counted
 from edge.recognition.background import thinned
+from edge.recognition.recognizer import WindowScores
 from edge.source.block import Block
 from edge.source.live import Live, is_live
 from edge.source.recording import read_blocks
@@ -33,13 +35,11 @@ def learn_background(settings: Settings, minutes: float) -> int:
     listener, manifest = open_listener(settings, recognizer), recognizer.bundle.manifest
     overlay = open_overlay(settings, manifest)
     with _source(settings, manifest.audio.sample_rate_hz) as (blocks, name):
-        heard = list(listener.heard_windows(_first(blocks, minutes * 60)))
-    kept = [scores.embedding for scores in heard if not scores.sounds_like_a_bird]
-    left = len(heard) - len(kept)
+        kept, left = _without_birds(listener.heard_windows(_first(blocks, minutes * 60)))
     if not kept:
         birds = f"; {counted(left, 'window')} sounded like a bird" if left else ""
         raise AudioError(f"{name}: {listener.tally}{birds}; nothing learned")
-    rows = thinned(np.stack(kept).astype(np.float16))
+    rows = thinned(np.stack(kept))
     label = f"site-{clock.iso_utc(clock.now_ms()).replace(':', '')}"
     before = recognizer.recall(overlay.load())
     overlay.add_background(label, rows)
@@ -74,6 +74,20 @@ def _source(settings: Settings, rate_hz: int) -> Iterator[tuple[Iterator[Block],
             yield live.blocks(), live.name
     else:
         yield read_blocks(Path(settings.input)), settings.input
+
+
+def _without_birds(heard: Iterable[WindowScores]) -> tuple[list[Float16s], int]:
+    """Embeddings of windows without a bird, and the count of the others.
+
+    Copies: a row of a batch would hold the scores of all species of hours.
+    """
+    kept, left = list[Float16s](), 0
+    for scores in heard:
+        if scores.sounds_like_a_bird:
+            left += 1
+        else:
+            kept.append(scores.embedding.astype(np.float16))
+    return kept, left
 
 
 def _first(blocks: Iterator[Block], seconds: float) -> Iterator[Block]:

@@ -65,6 +65,8 @@ def open_recognizer(settings: Settings, live: bool = False) -> Recognizer:
     )
     for doubt in doubts(bundle, recognizer.precision, recognizer.species_set):
         _LOG.warning("bundle %s: %s", bundle.path, doubt)
+    if overlay.loss:
+        _LOG.warning("%s; teach it again: birdlisten teach", overlay.loss)
     if met and recognizer.calibration is None:
         _LOG.warning("bundle %s gives no probabilities: --occurrence is not used", bundle.path)
     model = f"{recognizer.precision} on {recognizer.provider}"

@@ -5,7 +5,6 @@ back. How much would now be decided otherwise is said at once.
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import cache
 
@@ -31,13 +30,12 @@ def confirm(part: str, settings: Settings, name: str | None = None) -> int:
     Raises:
         BirdlistenError: there is no such record or species; nothing has changed.
     """
-    teaching, bundle = teaching_of(settings)
-    taught = teaching.confirm(part, name)
+    taught = teaching_of(settings).confirm(part, name)
     say(
         f"{taught.record}: confirmed as {taught.species_id}; "
         f"{counted(taught.windows, 'window')} of it stand for the species from now on"
     )
-    finish(settings, bundle, [taught.lesson])
+    finish(settings, [taught.lesson])
     return 0
 
 
@@ -47,10 +45,9 @@ def reject(part: str, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record; nothing has changed.
     """
-    teaching, bundle = teaching_of(settings)
-    taught = teaching.reject(part)
+    taught = teaching_of(settings).reject(part)
     say(f"{taught.record}: rejected; what sounds like it is not reported from now on")
-    finish(settings, bundle, [taught.lesson])
+    finish(settings, [taught.lesson])
     return 0
 
 
@@ -60,28 +57,28 @@ def take_back(part: str, settings: Settings) -> int:
     Raises:
         StoreError: there is no such record.
     """
-    record = teaching_of(settings)[0].take_back(part)
+    record = teaching_of(settings).take_back(part)
     take_up(settings)
     say(f"{record}: not reviewed")
     return 0
 
 
-def teaching_of(settings: Settings) -> tuple[Teaching, Callable[[], Bundle]]:
-    """Teaching of the station, and the bundle, opened when it is first asked for."""
-    bundle = cache(lambda: open_bundle(settings))
-    return Teaching(settings.station_path, bundle), bundle
+def teaching_of(settings: Settings) -> Teaching:
+    """Teaching of the station; the bundle is opened when it is first asked for."""
+    return Teaching(settings.station_path, cache(lambda: open_bundle(settings)))
 
 
-def finish(settings: Settings, bundle: Callable[[], Bundle], lessons: list[str]) -> None:
+def finish(settings: Settings, lessons: list[str]) -> None:
     """Note what was taught in the database, and say what it changes.
 
     A bundle that can't be used now says nothing: the verdict stands.
     """
     take_up(settings)
     with suppress(BirdlistenError):
-        for doubt in doubts_about_lessons(bundle()):
+        bundle = open_bundle(settings)  # anew: with a species that was taught just now
+        for doubt in doubts_about_lessons(bundle):
             _LOG.warning("%s", doubt)
-        say(_effect(settings, bundle(), lessons))
+        say(_effect(settings, bundle, lessons))
 
 
 def _effect(settings: Settings, bundle: Bundle, lessons: list[str]) -> str:

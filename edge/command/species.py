@@ -45,7 +45,10 @@ def remove(settings: Settings, name: str, undo: bool = False) -> int:
     added = AddedSpecies(settings.station_path, bundle.manifest, species.species_id)
     labels = added.labels()
     if not labels:
-        raise ConfigError(f"{species.scientific_name}: nothing was added of it here")
+        taught = (
+            "; verdicts taught it: birdlisten learnt --undo" if _taught(settings, species) else ""
+        )
+        raise ConfigError(f"{species.scientific_name}: nothing was added of it here{taught}")
     taken = added.take_back(labels[-1:] if undo else labels)
     gone_too = f"{counted(taken.pictures, 'picture')} and {counted(taken.sounds, 'sound')}"
     say(f"{species.scientific_name}: {gone_too} taken back")
@@ -61,7 +64,7 @@ def show_all(settings: Settings) -> int:
     named = {*bundle.own, *pictures, *overlay.load().exemplars}
     for species in bundle.taxonomy.species:
         if species.species_id in named:
-            sounds = _sounds(settings, overlay, species.species_id)
+            sounds = _sounds(settings, overlay, species)
             _show(species, pictures[species.species_id], sounds, settings.json)
     return 0
 
@@ -79,7 +82,7 @@ def show(settings: Settings, name: str) -> int:
         for row in bundle.gallery.table
         if isinstance(row, StationPicture) and row.species_id == species.species_id
     ]
-    sounds = _sounds(settings, open_overlay(settings, bundle.manifest), species.species_id)
+    sounds = _sounds(settings, open_overlay(settings, bundle.manifest), species)
     _show(species, len(own), sounds, settings.json)
     for row in own if not settings.json else ():
         say_row(f"  {settings.station_path / str(row.file)}  ({row.author}, {row.licence})")
@@ -96,8 +99,11 @@ def _show(species: Species, pictures: int, sounds: int, as_json: bool) -> None:
     )
 
 
-def _sounds(settings: Settings, overlay: Overlay, species_id: str) -> int:
+def _sounds(settings: Settings, overlay: Overlay, species: Species) -> int:
     """Count of the sounds that were added of it, and of the verdicts that taught it."""
+    return len(overlay.exemplars(species.species_id)) + _taught(settings, species)
+
+
+def _taught(settings: Settings, species: Species) -> int:
     lessons = [given.review.lesson for given in LessonBook(settings.station_path).holding()]
-    taught = sum(lesson is not None and lesson.taught == species_id for lesson in lessons)
-    return len(overlay.exemplars(species_id)) + taught
+    return sum(lesson is not None and lesson.taught == species.species_id for lesson in lessons)

@@ -1,5 +1,8 @@
 """`birdlisten teach FILE --as NAME`: a bird that was missed; `birdlisten learnt`: all lessons."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,9 +18,10 @@ from edge.contract.bundle import Bundle
 from edge.contract.errors import AudioError, ConfigError, StoreError
 from edge.contract.text import cells, counted, json_line, visible
 from edge.pipeline.effect import Effect, of_late
+from edge.recognition.added import LABEL
 from edge.recognition.background import thinned
 from edge.recognition.encoder import BATCH
-from edge.recognition.overlay import rows_of
+from edge.recognition.overlay import Overlay, rows_of
 from edge.recognition.recognizer import Recognizer
 from edge.records.evidence import Decided
 from edge.records.inbox import Lesson
@@ -28,6 +32,7 @@ from edge.source.recording import read_blocks
 from edge.system.terminal import say, say_row
 from edge.system.zone import local_zone
 
+_LOG = logging.getLogger(__name__)
 _MOST_WINDOWS = 64
 """Of a recording; more are thinned."""
 _WEIGHED = 20
@@ -64,8 +69,10 @@ class _Line:
 
     @property
     def windows(self) -> int:
-        """That it rests on."""
-        return len(rows_of(self.lesson)) if self.lesson.rows else 0
+        """That it rests on; none, if they are damaged."""
+        with suppress(ValueError):
+            return len(rows_of(self.lesson)) if self.lesson.rows else 0
+        return 0
 
 
 def teach(settings: Settings, request: TeachRequest) -> int:
@@ -77,13 +84,13 @@ def teach(settings: Settings, request: TeachRequest) -> int:
     """
     if request.end_s is not None and request.end_s <= request.begin_s:
         raise ConfigError(f"--to {request.end_s:g}: expected more than --from {request.begin_s:g}")
-    teaching, bundle = teaching_of(settings)
+    teaching = teaching_of(settings)
     teaching.check(request.name)
     sounds = _sounds(open_recognizer(settings), request)
     taught = teaching.teach(str(request.file), sounds, request.name)
     windows = counted(taught.windows, "window")
     say(f"{request.file}: {windows} of it stand for {taught.species_id} from now on")
-    finish(settings, bundle, [taught.lesson])
+    finish(settings, [taught.lesson])
     return 0
 
 
@@ -94,16 +101,32 @@ def learnt(settings: Settings, undo: bool = False) -> int:
         StoreError: with `undo`, nothing holds.
     """
     if undo:
-        last = teaching_of(settings)[0].take_back_last()
+        last = teaching_of(settings).take_back_last()
         take_up(settings)
         say(f"{last.about}: the verdict before it counts again")
         return 0
     bundle = open_bundle(settings)
     for line in _lines(settings, bundle):
         say(_as_json(line)) if settings.json else say_row(visible(_as_text(line)))
-    for file in () if settings.json else open_overlay(settings, bundle.manifest).backgrounds():
-        say_row(f"{file.stem}  background of this site  (learn-background --undo)")
+    overlay = open_overlay(settings, bundle.manifest)
+    overlay.load()
+    for row in () if settings.json else _rest(overlay):
+        say_row(visible(row))
+    if overlay.loss:
+        _LOG.warning("%s; teach it again: birdlisten teach", overlay.loss)
     return 0
+
+
+def _rest(overlay: Overlay) -> Iterator[str]:
+    """Rows of what was learnt otherwise than by a lesson, and how each is taken back."""
+    for species_id, name in overlay.in_files():
+        if name.startswith(LABEL):
+            yield f"{name}  sound of {species_id}  (species remove {species_id} --undo)"
+        else:
+            said = "no bird" if species_id is None else species_id
+            yield f"{name[-12:]}  {said}, by a former version  (confirm {name} --undo)"
+    for file in overlay.backgrounds():
+        yield f"{file.stem}  background of this site  (learn-background --undo)"
 
 
 def _sounds(recognizer: Recognizer, request: TeachRequest) -> Float16s:
@@ -127,7 +150,8 @@ def _sounds(recognizer: Recognizer, request: TeachRequest) -> Float16s:
 
 def _lines(settings: Settings, bundle: Bundle) -> list[_Line]:
     """Lessons that hold, oldest first, with what the newest of them change."""
-    held = LessonBook(settings.station_path).holding()
+    book = LessonBook(settings.station_path)
+    held = book.holding()
     decided, weighing = _decided(settings, bundle), open_weighing(settings, bundle)
     overlay = open_overlay(settings, bundle.manifest)
     now, lines = overlay.load(), []
@@ -135,8 +159,8 @@ def _lines(settings: Settings, bundle: Bundle) -> list[_Line]:
         effect = None
         if decided and place >= len(held) - _WEIGHED:
             effect = weighing.effect(decided, now, overlay.load(without=[given.name]))
-        if given.review.lesson is not None:
-            lines.append(_Line(given, given.review.lesson, effect))
+        if (lesson := book.whole(given.name)) is not None:
+            lines.append(_Line(given, lesson, effect))
     return lines
 
 

@@ -9,8 +9,9 @@ from edge.contract.caution import DEFAULT_CAUTION, hits_needed
 from edge.decision.timeline import Span, Timeline
 
 T = TypeVar("T")
-_MOST_WINDOWS = 8
-"""Hits that are kept of a run, for what a person says of all of it."""
+MOST_WINDOWS = 8
+"""Hits that are kept of a run, for what a person says of all of it; what is heard for minutes is
+the same sound, and a card is small."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class Confirmer(Generic[T]):
         # Only the ends of a long run are kept: memory stays bounded.
         run.heard = [run.best, run.heard[-1]]
         hits, windows = run.confirmed.hits + counts, run.confirmed.windows
-        if counts and len(windows) < _MOST_WINDOWS:
+        if counts and len(windows) < MOST_WINDOWS:
             windows = (*windows, hit)
         run.confirmed = replace(
             run.confirmed, end_sample=span.end_sample, hits=hits, windows=windows
@@ -238,7 +239,7 @@ class Confirmer(Generic[T]):
             hits_needed=needed,
             best=run.best.hit,
             middle_sample=first.middle_sample,
-            windows=tuple(heard.hit for heard in run.heard if not heard.repeats)[-_MOST_WINDOWS:],
+            windows=tuple(heard.hit for heard in run.heard if not heard.repeats)[-MOST_WINDOWS:],
         )
 
     def _first(self, species: int, hit: Span) -> Span:

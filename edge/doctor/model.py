@@ -8,9 +8,11 @@ from edge.clip.voice import VoiceGate
 from edge.config import Settings, hop_samples
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
+from edge.contract.manifest import Manifest
 from edge.contract.roles import read_role
 from edge.doctor.finding import BAD, DOUBT, GOOD, Finding, judged
 from edge.recognition.encoder import choose_precision
+from edge.recognition.overlay import Overlay
 from edge.recognition.trial import BenchTrial
 from edge.system.process import leashed, python_module
 
@@ -27,6 +29,7 @@ def check_bundle(settings: Settings) -> Iterator[Finding]:
         for role in bundle.manifest.roles:
             read_role(path, bundle.manifest, role)
         yield Finding("bundle", GOOD, _described(bundle))
+        yield from _lost_lessons(settings, bundle.manifest)
         yield _speed(settings, bundle)
     except BirdlistenError as error:
         yield Finding("bundle", BAD, str(error), "copy or install the bundle again")
@@ -47,6 +50,15 @@ def _described(bundle: Bundle) -> str:
     manifest = bundle.manifest
     precisions = ", ".join(manifest.precisions)
     return f"{manifest.name}, {len(bundle.taxonomy.ids)} species, {precisions}; all files whole"
+
+
+def _lost_lessons(settings: Settings, manifest: Manifest) -> Iterator[Finding]:
+    """Lessons that count no more."""
+    model, dim = manifest.model_id, manifest.embedding_dim
+    overlay = Overlay(settings.station_path, model, dim, manifest.sound_dim)
+    overlay.load()
+    if overlay.loss:
+        yield Finding("lessons", DOUBT, overlay.loss, "teach it again: birdlisten teach")
 
 
 def _speed(settings: Settings, bundle: Bundle) -> Finding:

@@ -8,6 +8,7 @@ import numpy as np
 from edge.contract.audio import AudioSpec
 from edge.contract.coordinates import Coordinates
 from edge.contract.text import well_formed
+from edge.decision.confirm import MOST_WINDOWS
 from edge.dsp.onset import Onset
 from edge.pipeline.decider import Outcome, Run
 from edge.recognition.recognizer import Identity, Match, WindowScores
@@ -19,7 +20,7 @@ from edge.records.detection import (
     Record,
     Rejection,
 )
-from edge.records.evidence import MOST_WINDOWS, Evidence
+from edge.records.evidence import Evidence
 from edge.source.framing import Window
 from edge.source.recorded import Recorded
 from edge.system import clock

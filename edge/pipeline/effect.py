@@ -138,7 +138,7 @@ class Weighing:
         counts = np.array([len(found.evidence.rows) for found in decided])
         heard = known.hear(rows, sounds.astype(np.float32))
         sure = heard.similarity if heard.probability is None else heard.probability
-        passing = thresholds.reached(sure) & (heard.rivals < 0)[:, None]
+        passing = thresholds.reached(sure) & ((heard.rivals < 0) & ~heard.is_rejected)[:, None]
         hits = np.add.reduceat(passing.astype(np.intp), np.cumsum(counts) - counts, axis=0)
         needed = np.minimum([found.hits_needed for found in decided], counts)
         return np.asarray(hits >= np.maximum(needed, 1)[:, None])

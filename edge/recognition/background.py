@@ -92,3 +92,12 @@ class BackgroundBank:
 def thinned(rows: npt.NDArray[R], most: int = BANK_ROWS) -> npt.NDArray[R]:
     """Every n-th of many rows, such as windows of background, at most so many."""
     return rows[:: max(1, -(-len(rows) // most))]
+
+
+def newer(rows: npt.NDArray[R], most: int) -> npt.NDArray[R]:
+    """Of many rows, the oldest first, at most so many: the newest half, and every n-th before."""
+    half = most // 2
+    if len(rows) <= most:
+        return rows
+    newest = rows[half - most :]
+    return np.concatenate([thinned(rows[: half - most], half), newest]) if half else newest

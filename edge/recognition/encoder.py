@@ -7,6 +7,7 @@ import numpy as np
 from edge.contract.arrays import Float32s
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
+from edge.contract.manifest import FEATURES
 from edge.recognition.runtime import RuntimeOptions, open_session
 
 BATCH = 4
@@ -38,12 +39,16 @@ class Encoder:
         self.window_samples = _window_samples(self._session)
         # One window at load: a graph that can't run must fail now, not at the first bird.
         try:
-            silence = self.encode(np.zeros((1, self.window_samples), np.float32))
+            silence, told = self.hear(np.zeros((1, self.window_samples), np.float32))
         except Exception as error:  # onnxruntime's own error classes share no base
             raise BundleError(f"the encoder doesn't run: {str(error).splitlines()[0]}") from error
         if silence.ndim != 2:
             raise BundleError(f"the encoder's output has shape {list(silence.shape)}, not rows")
+        if told is not None and told.ndim != 2:
+            raise BundleError(f"the encoder's {features} has shape {list(told.shape)}, not rows")
         self.embedding_dim = silence.shape[1]
+        self.feature_width = None if told is None else told.shape[1]
+        """Of the features that were asked for."""
 
     def encode(self, windows: Float32s) -> Float32s:
         """Embed windows, float32[batch, window_samples] -> float32[batch, dim]."""
@@ -94,6 +99,12 @@ def open_encoder(
             f"{bundle.path}: the encoder maps {measured[0]} samples to {measured[1]} numbers, the "
             f"manifest says {manifest.audio.window_samples} and {manifest.embedding_dim}; "
             "export again: python -m export.onnx"
+        )
+    axes = bundle.features()
+    if axes is not None and axes.shape[1] != encoder.feature_width:
+        raise BundleError(
+            f"{bundle.path}: the axes in {FEATURES} are for {axes.shape[1]} numbers, the encoder's "
+            f"{features} has {encoder.feature_width}; lay them again: python -m gallery.likeness"
         )
     return encoder
 

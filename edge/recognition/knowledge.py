@@ -68,7 +68,7 @@ class Knowledge:
         background: Float16s | None,
         learnt: Learnt,
     ) -> None:
-        self.sounds, self._calibration = SoundSpace(bundle), calibration
+        self.sounds, self._calibration = SoundSpace(bundle.features()), calibration
         self.search = _open_search(
             bundle,
             chosen=chosen,

@@ -23,6 +23,7 @@ from edge.contract.bundle import npy_bytes, write_atomic
 from edge.contract.errors import BirdlistenError
 from edge.contract.gallery import check_unit_rows
 from edge.contract.paths import inside
+from edge.contract.text import counted
 from edge.recognition.row_files import RowFiles
 from edge.records.inbox import Lesson
 from edge.records.lessons import Given, LessonBook, holding, outdated
@@ -67,8 +68,11 @@ class Overlay:
     ) -> None:
         self._path, self._model = inside(station / FOLDER, model_id[:_MODEL]), model_id
         self._dim = dim if sound_dim is None else sound_dim
-        self._sounds, self._sites = RowFiles(self._dim), RowFiles(dim)
-        self._book = LessonBook(station)
+        self._former_dim = None if self._dim == dim else dim
+        self._sounds, self._sites = RowFiles(self._dim, self._former_dim), RowFiles(dim)
+        self._book, self._former = LessonBook(station), 0
+        self._heard: dict[str, Float16s | None] = {}
+        """Sounds of the lessons that hold, by their names; None of those without any of use."""
 
     def add_exemplar(self, species_id: str, name: str, rows: Float16s) -> None:
         """Remember a sound of a species; float16[windows, sound_dim]."""
@@ -91,6 +95,13 @@ class Overlay:
             file.stem for file in inside(self._path, _EXEMPLARS, species_id).glob("*.npy")
         )
 
+    def in_files(self) -> list[tuple[str | None, str]]:
+        """Sounds in files that no verdict outdates: species id (None: of no bird) and name."""
+        stale = outdated(self._book.given())
+        files = [file for file in self._files() if file.parent.name != _BACKGROUND]
+        named = [(file.parent.name, file.stem) for file in files if file.stem not in stale]
+        return [(None if name == _REJECTED else name, stem) for name, stem in named]
+
     def backgrounds(self) -> list[Path]:
         """Files of the site's background, oldest first."""
         return sorted(inside(self._path, _BACKGROUND).glob("*.npy"))
@@ -102,6 +113,14 @@ class Overlay:
         """
         return self._sounds.changed() or self._sites.changed() or self._book.changed()
 
+    @property
+    def loss(self) -> str | None:
+        """Line about what the last `load` left out, for it was taught by embeddings; or None."""
+        if not self._former:
+            return None
+        files = counted(self._former, "file")
+        return f"{files} taught before this bundle told sounds apart: not used any more"
+
     def load(self, without: Iterable[str] = ()) -> Learnt:
         """All of it; what can't be used is told, once, and left out.
 
@@ -112,12 +131,12 @@ class Overlay:
             content.begin()
             content.folders(self._path)
         given = [entry for entry in self._book.given() if entry.name not in {*without}]
-        held = holding(given)
-        stale = outdated(given)
+        held, stale = holding(given), outdated(given)
+        self._heard = {entry.name: self._rows(entry) for entry in held}
         exemplars, mistaken = self._exemplars(stale), _Sounds()
         rejected = _usable(self._sounds.named(self._path / _REJECTED), stale)
         for entry in held:
-            lesson, rows = entry.review.lesson, self._rows(entry)
+            lesson, rows = entry.review.lesson, self._heard[entry.name]
             if lesson is None or rows is None:
                 continue
             if lesson.taught is None:
@@ -126,6 +145,7 @@ class Overlay:
             exemplars.setdefault(lesson.taught, []).append(rows)
             if lesson.mistaken:
                 mistaken.setdefault(lesson.mistaken, []).append(rows)
+        self._former = len(self._sounds.former - stale) + sum(map(self._is_former, held))
         return Learnt(
             exemplars=_joined(exemplars),
             background=_one(list(self._sites.named(self._path / _BACKGROUND).values())),
@@ -143,15 +163,26 @@ class Overlay:
     def _rows(self, entry: Given) -> Float16s | None:
         """The sounds of a lesson; None if it has none for this encoder."""
         lesson = entry.review.lesson
-        if lesson is None or lesson.model != self._model or not lesson.rows:
+        if (known := self._heard.get(entry.name)) is not None:
+            return known
+        if lesson is None or lesson.model != self._model or self._is_former(entry):
+            return None
+        whole = self._book.whole(entry.name)
+        if whole is None or not whole.rows:
             return None
         try:
-            rows = rows_of(lesson)
+            rows = rows_of(whole)
             check_unit_rows(rows, "its sounds", self._dim)
         except (BirdlistenError, ValueError) as error:
             _TELL(f"lesson {entry.name}: {error}; left out")
             return None
         return rows
+
+    def _is_former(self, entry: Given) -> bool:
+        lesson = entry.review.lesson
+        if self._former_dim is None or lesson is None:
+            return False
+        return (lesson.model, lesson.dim) == (self._model, self._former_dim)
 
     def _files(self) -> list[Path]:
         folders = (f"{_EXEMPLARS}/*", _BACKGROUND, _REJECTED)

@@ -69,7 +69,10 @@ class PictureCache:
         if place is None or self._file is None:
             return self._held.get(key)
         size = self._form.itemsize
-        record = np.frombuffer(os.pread(self._file, size, place * size), self._form)
+        content = os.pread(self._file, size, place * size)
+        if len(content) != size:
+            return None  # another program has cut it
+        record = np.frombuffer(content, self._form)
         try:
             check_unit_rows(record["row"], "row")
         except BundleError:

@@ -9,12 +9,13 @@ import numpy as np
 
 from edge.contract.arrays import Float16s, Float32s, Float64s
 from edge.contract.calibration import LikenessMap
-from edge.recognition.background import thinned
+from edge.recognition.background import newer
 
 _SAME = LikenessMap((0.9985, 0.9995), (0.0, 1.0))
 """Where the bundle ships no map: only what is all but the same window."""
 _MOST, _MOST_IN_ALL, _MOST_OF_SPECIES = 512, 2048, 64
-"""Rows that are compared with: rejected ones, those of all species, of one; more are thinned."""
+"""Rows that are compared with: rejected ones, those of all species, of one. Of more the older are
+thinned: what was said just now must count."""
 LIKELY = 0.5
 """Probability from which a window counts as a rejected sound; where the other is likelier, nothing
 changes: thresholds are high, and a slight doubt about all birds would silence them."""
@@ -24,12 +25,12 @@ class _Sounds:
     """Sounds of some species, species after species.
 
     Args:
-        held: float16[n, dim] of each, one at least.
+        held: float16[n, dim] of each, one at least, the oldest first.
     """
 
     def __init__(self, held: Mapping[str, Float16s]) -> None:
         most = max(1, min(_MOST_OF_SPECIES, _MOST_IN_ALL // max(len(held), 1)))
-        kept = [thinned(rows, most) for rows in held.values()]
+        kept = [newer(rows, most) for rows in held.values()]
         self.places = {species: place for place, species in enumerate(held)}
         counts = np.array([len(rows) for rows in kept], np.intp)
         self._rows = np.concatenate(kept).astype(np.float32) if kept else None
@@ -71,7 +72,7 @@ class Rejects:
         """Places of the same species among the confirmed; the last column for none."""
         self._rejected = None
         if rejected is not None:
-            self._rejected = thinned(rejected, _MOST).astype(np.float32)
+            self._rejected = newer(rejected, _MOST).astype(np.float32)
 
     def doubt(self, sounds: Float32s, species: int) -> Float64s | None:
         """Probability that windows are a rejected sound, for each species; None without any.

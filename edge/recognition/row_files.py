@@ -30,15 +30,23 @@ class _Seen:
     """float16[rows, dim]."""
 
 
+class _FormerRows(Exception):
+    """A file holds rows of the former width."""
+
+
 class RowFiles:
     """Embeddings in the files of some folders.
 
     Args:
         dim: of the embeddings.
+        former_dim: of those that were kept before, which mean nothing now: they are left out, and
+            only counted; None without any.
     """
 
-    def __init__(self, dim: int) -> None:
-        self._dim, self._tell = dim, RateLimitedLog(_LOG)
+    def __init__(self, dim: int, former_dim: int | None = None) -> None:
+        self._dim, self._former_dim, self._tell = dim, former_dim, RateLimitedLog(_LOG)
+        self.former: set[str] = set()
+        """Names of files of `former_dim` since `begin`."""
         self._folders: dict[Path, _Signature] = {}
         self._files: dict[str, _Seen] = {}
         self._faulty: dict[Path, _Signature] = {}
@@ -46,7 +54,7 @@ class RowFiles:
 
     def begin(self) -> None:
         """Look at all folders anew: they are those that are asked for from now on."""
-        self._folders = {}
+        self._folders, self.former = {}, set()
         self._before, self._files = self._files, {}
         self._told, self._faulty = self._faulty, {}
 
@@ -77,6 +85,9 @@ class RowFiles:
                 seen = _Seen(signature, self._read(Path(entry.path)))
         except FileNotFoundError:
             return None  # taken back just now
+        except _FormerRows:
+            self.former.add(entry.name.removesuffix(".npy"))
+            return None
         except Exception as error:
             self._leave_out(Path(entry.path), signature, error)
             return None
@@ -85,6 +96,8 @@ class RowFiles:
 
     def _read(self, path: Path) -> Float16s:
         rows = read_rows(path)
+        if self._former_dim is not None and rows.shape[1:] == (self._former_dim,):
+            raise _FormerRows
         check_unit_rows(rows, "its rows", self._dim)
         if not len(rows):
             raise BundleError("holds no rows")

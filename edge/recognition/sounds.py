@@ -7,23 +7,18 @@ root of its variance), lie apart. Without such features the embedding is all the
 
 import numpy as np
 
-from edge.contract.arrays import Float32s
-from edge.contract.bundle import Bundle
+from edge.contract.arrays import Float16s, Float32s
 
 
 class SoundSpace:
     """The space in which sounds are compared.
 
     Args:
-        bundle: with axes for its encoder's features, or without.
-
-    Raises:
-        BundleError: the axes are damaged.
+        axes: float16[1 + sound_dim, width] as `Bundle.features` gives them; None without any.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        rows = bundle.features()
-        self._axes = None if rows is None else rows.astype(np.float32)
+    def __init__(self, axes: Float16s | None) -> None:
+        self._axes = None if axes is None else axes.astype(np.float32)
 
     @property
     def is_of_features(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import Bundle
-from edge.contract.errors import ConfigError, StoreError
+from edge.contract.errors import BirdlistenError, ConfigError, StoreError
 from edge.contract.paths import is_plain_name
 from edge.decision.selection import named
 from edge.recognition.overlay import FOLDER, packed, rows_of
@@ -25,6 +25,7 @@ from edge.records.reader import open_records
 from edge.system import clock
 
 _SHORTEST = 0.5
+_TEACH = "teach a recording of it: birdlisten teach FILE --as NAME"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Taught:
     """Id of the record; of a recording, its path."""
     species_id: str
     windows: int
-    """That teach it; 0 where they are not kept any more."""
+    """That teach it; 0 where they can't."""
 
 
 class Teaching:
@@ -47,7 +48,8 @@ class Teaching:
         station: its folder.
         bundle: opens the bundle, which is asked for the names of other species.
         by: the command, or page, that they come from; None: the command of each.
-        needs_sound: refuse a verdict on a record whose windows are not kept any more.
+        needs_sound: refuse a verdict on a record whose windows are not kept any more, or mean
+            nothing to the bundle's encoder.
     """
 
     def __init__(
@@ -66,15 +68,15 @@ class Teaching:
         Raises:
             BirdlistenError: there is no such record or species; nothing has changed.
         """
-        record, evidence = self._heard(part)
+        record, sounds = self._heard(part)
         bundle = None if name is None else self._bundle()
         species_id = record.species_id if not bundle or not name else _species(name, bundle)
-        if species_id != record.species_id and evidence is None:
-            raise ConfigError("species: the embedding of the sound is not kept any more")
+        if species_id != record.species_id and sounds is None:
+            raise ConfigError("species: the sound is not kept any more as this bundle hears it")
         lesson = self._lesson(
             "confirm",
             record,
-            evidence,
+            sounds,
             taught=species_id,
             mistaken=record.species_id if species_id != record.species_id else None,
             species=_unlisted(species_id, bundle) if bundle else None,
@@ -87,8 +89,8 @@ class Teaching:
         Raises:
             StoreError: there is no such record; nothing has changed.
         """
-        record, evidence = self._heard(part)
-        lesson = self._lesson("reject", record, evidence)
+        record, sounds = self._heard(part)
+        lesson = self._lesson("reject", record, sounds)
         return self._give(_review(record.id, REJECTED, lesson))
 
     def take_back(self, part: str) -> str:
@@ -114,7 +116,10 @@ class Teaching:
         given = LessonBook(self._station).given()
         held = holding(given)
         if not held:
-            raise StoreError(f"{self._station}: no verdict holds here that could be taken back")
+            raise StoreError(
+                f"{self._station}: no verdict holds here that could be taken back; "
+                "how else goes what was learnt: birdlisten learnt"
+            )
         last = held[-1]
         before = holding([lesson for lesson in given if lesson.name != last.name])
         former = next((lesson.review for lesson in before if lesson.about == last.about), None)
@@ -158,27 +163,48 @@ class Teaching:
         )
         return self._give(_review("", None, lesson, species_id))
 
-    def _heard(self, part: str) -> tuple[Detection, Evidence | None]:
-        """A record, and how it was heard; None if that is not kept any more."""
+    def _heard(self, part: str) -> tuple[Detection, Float16s | None]:
+        """A record, and its sounds, float16[windows, sound_dim]; None if they can't teach."""
         with open_records(self._station) as records:
             record = _detection(records.find(part))
             try:
-                return record, records.evidence(record.id)
+                return record, self._sounds(record, records.evidence(record.id))
             except StoreError:
                 if self._needs_sound:
                     raise
                 return record, None
 
+    def _sounds(self, record: Detection, evidence: Evidence) -> Float16s:
+        """Those that mean something to the encoder in use.
+
+        A bundle that can't be opened now doesn't stand in a verdict's way.
+
+        Raises:
+            StoreError: there are none.
+        """
+        sounds = _unit(evidence.lessons)
+        if not len(sounds):
+            raise StoreError(f"{record.id}: was matched again without its sound; {_TEACH}")
+        try:
+            manifest = self._bundle().manifest
+        except BirdlistenError:
+            return sounds
+        if (record.model_id, sounds.shape[1]) != (manifest.model_id, manifest.sound_dim):
+            raise StoreError(
+                f"{record.id}: its sound was kept by another encoder, or before this bundle told "
+                f"sounds apart, and would teach nothing; {_TEACH}"
+            )
+        return sounds
+
     def _lesson(
         self,
         command: str,
         record: Detection,
-        evidence: Evidence | None,
+        sounds: Float16s | None,
         taught: str | None = None,
         mistaken: str | None = None,
         species: dict[str, str] | None = None,
     ) -> Lesson:
-        rows = None if evidence is None else evidence.lessons
         return Lesson(
             by=self._by or command,
             source=record.source,
@@ -186,8 +212,8 @@ class Teaching:
             taught=taught,
             mistaken=mistaken,
             species=species,
-            dim=0 if rows is None else rows.shape[1],
-            rows="" if rows is None else packed(_unit(rows)),
+            dim=0 if sounds is None else sounds.shape[1],
+            rows="" if sounds is None else packed(sounds),
         )
 
     def _give(self, review: Review) -> Taught:

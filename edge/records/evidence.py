@@ -13,8 +13,6 @@ import numpy as np
 from edge.contract.arrays import Float16s
 from edge.records.schema import check_version
 
-MOST_WINDOWS = 8
-"""Of a record: what is heard for minutes is the same sound, and a card is small."""
 _WINDOWS = 10
 """Version from which all windows of a record are kept."""
 _KEEP = """

@@ -7,16 +7,12 @@ listener with its next look, else the command itself.
 """
 
 import json
-import secrets
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.contract.bundle import write_atomic
-from edge.contract.errors import StoreError
 from edge.contract.taxonomy import check_species_id
-from edge.system import clock
 
 FOLDER = "reviews"
 _LATEST_MS, _MOST_BYTES = 1 << 48, 1 << 20
@@ -63,20 +59,6 @@ class Review:
     """UTC in milliseconds."""
     lesson: Lesson | None = None
     """Teaches; None: nothing is taught."""
-
-
-def leave(station: Path, record: str, verdict: str | None, note: str = "") -> None:
-    """Leave a review; once this returns it survives a crash.
-
-    Raises:
-        StoreError: the station can't be written.
-    """
-    review = Review(record, verdict, note, clock.now_ms())
-    folder = station / FOLDER
-    try:
-        write(folder / f"{time.time_ns():020}-{secrets.token_hex(4)}.json", review)
-    except OSError as error:
-        raise StoreError(f"{folder}: the review can't be written ({error.strerror})") from error
 
 
 def write(file: Path, review: Review) -> None:

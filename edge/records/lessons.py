@@ -13,12 +13,13 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.contract.errors import StoreError
 from edge.records import inbox
-from edge.records.inbox import Review
+from edge.records.inbox import Lesson, Review
 
 FOLDER = "overlay/lessons"
 _Mark = tuple[int, int] | None
@@ -31,6 +32,8 @@ class Given:
     name: str
     """Of its file; they sort by time."""
     review: Review
+    """Without the sounds of its lesson, which `LessonBook.whole` tells: they would be held for
+    ever, and by many."""
 
     @property
     def about(self) -> str:
@@ -51,8 +54,7 @@ class LessonBook:
     """
 
     def __init__(self, station: Path) -> None:
-        self._station = station
-        self._folders = (station / FOLDER, station / inbox.FOLDER)
+        self._folders = _folders(station)
         self._known: dict[str, Given] = {}
         self._marks: tuple[_Mark, ...] = (None, None)
 
@@ -63,17 +65,32 @@ class LessonBook:
     def given(self) -> list[Given]:
         """All of them by time; a file that holds none is left out."""
         self._marks = tuple(map(_mark, self._folders))
-        files = {file.name: file for folder in self._folders for file in _files(folder)}
+        names = {file.name for folder in self._folders for file in _files(folder)}
         self._known = {
             name: given
-            for name, file in sorted(files.items())
-            if (given := self._known.get(name) or _read(file)) is not None
+            for name in sorted(names)
+            if (given := self._known.get(name) or self._read(name)) is not None
         }
         return list(self._known.values())
 
     def holding(self) -> list[Given]:
         """Those that hold now, by time."""
         return holding(self.given())
+
+    def whole(self, name: str) -> Lesson | None:
+        """A lesson with its sounds, read anew; None if it is gone."""
+        review = self._review(name)
+        return None if review is None else review.lesson
+
+    def _read(self, name: str) -> Given | None:
+        review = self._review(name)
+        if review is None or review.lesson is None:
+            return None
+        return Given(name, replace(review, lesson=replace(review.lesson, rows="")))
+
+    def _review(self, name: str) -> Review | None:
+        found = (inbox.read(folder / name) for folder in self._folders)
+        return next((review for review in found if review is not None), None)
 
 
 def holding(given: Sequence[Given]) -> list[Given]:
@@ -107,6 +124,9 @@ def give(station: Path, review: Review) -> str:
         inbox.write(folder / name, review)
     except OSError as error:
         raise StoreError(f"{folder}: nothing was learnt ({error.strerror})") from error
+    if not review.record:  # else it is noted first, and settled
+        with suppress(OSError):
+            _clear(station, review)
     return name
 
 
@@ -122,20 +142,25 @@ def settle(station: Path, file: Path, review: Review) -> None:
     folder = station / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     file.replace(folder / file.name)
-    for name in review.lesson.undoes:
-        (folder / Path(name).name).unlink(missing_ok=True)
+    _clear(station, review)
+
+
+def _clear(station: Path, review: Review) -> None:
+    """Delete what it undoes."""
+    for name in review.lesson.undoes if review.lesson else ():
+        (station / FOLDER / Path(name).name).unlink(missing_ok=True)
 
 
 def _next(station: Path) -> int:
     """Nanoseconds for a name behind all others, also where the clock was set back."""
-    folders = (station / FOLDER, station / inbox.FOLDER)
-    last = max((file.name[:20] for folder in folders for file in _files(folder)), default="")
+    files = [file for folder in _folders(station) for file in _files(folder)]
+    last = max((file.name[:20] for file in files), default="")
     return max(time.time_ns(), int(last) + 1 if last.isdecimal() else 0)
 
 
-def _read(file: Path) -> Given | None:
-    review = inbox.read(file)
-    return None if review is None or review.lesson is None else Given(file.name, review)
+def _folders(station: Path) -> tuple[Path, Path]:
+    """Folders of lessons in the order of a file's way: who looks so misses none that is moved."""
+    return station / inbox.FOLDER, station / FOLDER
 
 
 def _files(folder: Path) -> list[Path]:

@@ -11,8 +11,9 @@ _STEP = 500
 """Rows a step: the writer is never held up for long."""
 _FREE_PAGES = 256
 """Given back to the disk with a step."""
-MOST_EMBEDDINGS = 1_000_000
-"""Embeddings that stay while no clock tells their age, with their candidates."""
+MOST_HEARD = 125_000
+"""Records and candidates whose windows stay while no clock tells their age: of eight windows each
+half a gigabyte and more."""
 _DAY_MS = 86_400_000
 _OLDEST = """
     SELECT number, id FROM kept_embeddings JOIN kept_records USING (number)
@@ -30,7 +31,7 @@ class Retention:
 
     Ids begin with the time that they were given, which is what age is told by; the clock counts
     only while it is synchronised: one that was set wrong must not sweep the station. Without one,
-    the newest million embeddings stay, with their candidates.
+    the windows of the newest 125,000 stay, with their candidates.
 
     Args:
         days: age of candidates, and of the embeddings of records; 0 keeps them.
@@ -68,7 +69,7 @@ class Retention:
         """Rows that are too old, some at most."""
         if not clock.synchronised():
             (newest,) = database.execute("SELECT max(number) FROM kept_embeddings").fetchone()
-            bound = (newest or 0) - MOST_EMBEDDINGS
+            bound = (newest or 0) - MOST_HEARD
             return database.execute(_FIRST, (bound, _STEP)).fetchall()
         now_ms = clock.now_ms()
         before = first_id(round(now_ms - self._days * _DAY_MS))

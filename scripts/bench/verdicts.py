@@ -21,6 +21,7 @@ import numpy as np
 from edge.config import Settings
 from edge.contract.arrays import Flags, Float16s, Float32s
 from edge.contract.bundle import Bundle, load_bundle
+from edge.decision.confirm import MOST_WINDOWS
 from edge.recognition.background import thinned
 from edge.recognition.doubts import default_threshold, usable_calibration
 from edge.recognition.encoder import open_encoder
@@ -28,7 +29,6 @@ from edge.recognition.knowledge import Heard, Knowledge
 from edge.recognition.overlay import Learnt
 from edge.recognition.runtime import RuntimeOptions
 from edge.recognition.sounds import SoundSpace
-from edge.records.evidence import MOST_WINDOWS
 from gallery.calibration.embedding import embed
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from train.aviary.dataset import AviaryConfig, items, waveform
@@ -107,7 +107,7 @@ def open_windows(bundle: Bundle, recordings: Sequence[LabelledRecording]) -> Ben
     """Recordings as a bundle hears them."""
     encoder = open_encoder(bundle, bundle.manifest.precisions[0], RuntimeOptions("cpu", threads=1))
     found = embed(recordings, encoder, bundle.manifest.audio)
-    sounds, kept = SoundSpace(bundle).of(found.embeddings, found.features), found.audible
+    sounds, kept = SoundSpace(bundle.features()).of(found.embeddings, found.features), found.audible
     names = [next(iter(recording.species_ids), "") for recording in recordings]
     return BenchWindows(
         embeddings=found.embeddings[kept],

@@ -1,13 +1,15 @@
 """Encoders that disagree with their manifest: refused when opened, never at the first bird."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.contract.bundle import load_bundle
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.errors import BundleError
+from edge.contract.manifest import FEATURES, FeatureSpec
 from edge.recognition.encoder import Encoder, open_encoder
 from edge.recognition.runtime import RuntimeOptions
 from tests.support.factories import DIM, BundleFolder, Ended
@@ -46,7 +48,11 @@ def graph(
         weights.external_data.add(key="location", value="weights.bin")
         Path("weights.bin").write_bytes(content)
     body = helper.make_graph(
-        [helper.make_node("MatMul", [name, "weights"], ["embedding"])],
+        [
+            helper.make_node("MatMul", [name, "weights"], ["embedding"]),
+            helper.make_node("Identity", ["embedding"], ["inner"]),
+            helper.make_node("ReduceL2", ["embedding"], ["number"], keepdims=0),
+        ],
         "encoder",
         [helper.make_tensor_value_info(name, tensor.FLOAT, shape)],
         [helper.make_tensor_value_info("embedding", tensor.FLOAT, (*shape[:-1], dim))],
@@ -64,6 +70,31 @@ def open_small(bundle: BundleFolder) -> Encoder:
 def test_an_encoder_that_agrees_is_opened(small_bundle: BundleFolder) -> None:
     small_bundle.put("encoder.fp32", graph(metadata(small_bundle)))
     assert open_small(small_bundle).embedding_dim == DIM
+
+
+@pytest.mark.parametrize(
+    ("tensor", "width", "said"),
+    [
+        ("inner", 8, None),
+        ("inner", 6, "for 6 numbers, the encoder's inner has 8"),
+        ("number", 8, "number has shape"),
+        ("missing", 8, "missing"),
+    ],
+)
+def test_features_must_fit_their_axes(
+    small_bundle: BundleFolder, tensor: str, width: int, said: str | None
+) -> None:
+    small_bundle.put("encoder.fp32", graph(metadata(small_bundle)))
+    bundle = load_bundle(small_bundle.path)
+    manifest = replace(bundle.manifest, features=FeatureSpec(tensor, 2))
+    axes = np.ones((3, width), np.float16)
+    write_bundle(bundle.path, manifest, {FEATURES: npy_bytes(axes)})
+    if said is None:
+        assert open_small(small_bundle).feature_width == width
+        return
+    with pytest.raises(BundleError, match=said) as caught:
+        open_small(small_bundle)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 
 from edge.contract.errors import StoreError
 from edge.records import inbox
-from edge.records.inbox import CONFIRMED, REJECTED, leave
+from edge.records.inbox import CONFIRMED, REJECTED
 from edge.records.lock import StationLock
 from edge.records.reader import open_records
 from edge.records.store import Store
 from edge.records.supervisor import StoreSupervisor
-from tests.support.factories import detection
+from tests.support.factories import detection, unit_rows
+from tests.support.lessons import give_lesson, leave
 
 ONE = "01990000-0000-7000-8000-00000000000a"
 
@@ -78,8 +79,8 @@ def test_what_is_no_review_is_left_alone(store, tmp_path, content):
 
 def test_a_station_that_cant_be_written_is_told(tmp_path):
     (tmp_path / "reviews").write_text("")
-    with pytest.raises(StoreError, match="can't be written"):
-        leave(tmp_path, ONE, CONFIRMED)
+    with pytest.raises(StoreError, match="nothing was learnt"):
+        give_lesson(tmp_path, "a" * 64, unit_rows(1, 1))
 
 
 def test_reviewing_beside_a_listener_leaves_the_database_to_it(birdlisten, bundle_path, tmp_path):

@@ -11,8 +11,10 @@ import pytest
 from edge.contract.bundle import npy_bytes
 from edge.contract.errors import PathError
 from edge.contract.npy import read_rows
-from edge.recognition.overlay import FOLDER, Overlay
+from edge.recognition.overlay import FOLDER, Overlay, rows_of
+from edge.records.lessons import LessonBook
 from tests.support.factories import DIM, unit_rows
+from tests.support.lessons import give_lesson, put_formerly
 
 MODEL = "a" * 64
 
@@ -240,3 +242,37 @@ def test_files_that_were_read_before_are_not_read_again(overlay, odd, monkeypatc
     assert np.array_equal(after.background, np.concatenate([before.background, unit_rows(1, 2)]))
     overlay.add_background("one", unit_rows(2, 3))
     assert len(overlay.load().background) == 5
+
+
+def test_what_was_taught_before_sounds_were_told_apart_is_counted(tmp_path, caplog):
+    old, new = unit_rows(2, 1), np.eye(2, dtype=np.float16)
+    for n in range(3):
+        put_formerly(tmp_path, MODEL, f"exemplars/parus_major/{n}", old)
+    put_formerly(tmp_path, MODEL, "rejected/9", old)
+    put_formerly(tmp_path, MODEL, "rejected/damaged", np.eye(3, dtype=np.float16))
+    give_lesson(tmp_path, MODEL, old, record="a")
+    give_lesson(tmp_path, MODEL, new, record="b", taught="parus_major")
+    give_lesson(tmp_path, MODEL, new, record="0")  # of a file: that one counts no more
+    overlay = Overlay(tmp_path, MODEL, DIM, sound_dim=2)
+    for _ in range(2):
+        found = overlay.load()
+        assert len(found.exemplars["parus_major"]) == len(found.rejected) == 2
+        assert overlay.loss.startswith("4 files taught before")
+    told = [record.message for record in caplog.records]
+    assert len(told) == 1
+    assert "damaged.npy" in told[0]
+    usual = Overlay(tmp_path, MODEL, DIM)
+    usual.load()
+    assert usual.loss is None
+
+
+def test_lessons_are_held_without_their_sounds_and_read_once(tmp_path, monkeypatch):
+    give_lesson(tmp_path, MODEL, unit_rows(2, 1), taught="parus_major")
+    overlay, book = Overlay(tmp_path, MODEL, DIM), LessonBook(tmp_path)
+    (given,) = book.given()
+    assert given.review.lesson.rows == ""
+    assert np.array_equal(rows_of(book.whole(given.name)), unit_rows(2, 1))
+    first = overlay.load()
+    monkeypatch.setattr("edge.records.inbox.read", lambda file: pytest.fail("is read again"))
+    again = overlay.load()
+    assert np.array_equal(again.exemplars["parus_major"], first.exemplars["parus_major"])

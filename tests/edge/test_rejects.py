@@ -7,6 +7,7 @@ from edge.contract.bundle import load_bundle
 from edge.contract.calibration import LikenessMap
 from edge.decision.rules import Decision
 from edge.pipeline.effect import Weighing, differing
+from edge.recognition.background import newer
 from edge.recognition.overlay import Learnt
 from edge.recognition.rejects import Rejects
 from edge.records.evidence import Decided, Evidence
@@ -67,6 +68,38 @@ def test_thousands_of_rejected_sounds_cost_no_more_than_some() -> None:
     assert len(many._mistaken._rows) <= 64
     crowd = {f"s{n}": unit_rows(9, n) for n in range(5000)}
     assert len(rejects(unit_rows(1, 1), exemplars=crowd)._confirmed._rows) <= 5000
+
+
+@pytest.mark.parametrize("count", [513, 5000])
+def test_the_newest_verdict_counts_however_many_there_are(count: int) -> None:
+    rows = unit_rows(count, 1)
+    newest = rows[-2:].astype(np.float32)
+    assert rejects(rows).doubt(newest, 2).min() > 0.99
+    assert rejects(mistaken={"b": rows}).doubt(newest, 2)[:, 1].min() > 0.99
+    confirmed = rejects(rows, exemplars={"a": rows})
+    assert not confirmed.doubt(newest, 2).any()
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 64])
+def test_of_many_rows_the_newer_stay(most: int) -> None:
+    rows = np.arange(200, dtype=np.float32)[:, None]
+    found = newer(rows, most)[:, 0]
+    assert len(found) <= most
+    assert np.array_equal(found, np.unique(found))
+    assert np.array_equal(found[-((most + 1) // 2) :], rows[-((most + 1) // 2) :, 0])
+    assert most == 1 or found[0] == 0
+    assert newer(rows[:most], most) is not None
+
+
+def test_a_rejected_window_is_no_hit_when_it_is_weighed_either(bundle_path) -> None:
+    """At a threshold below what a doubt leaves of a probability, too."""
+    bundle = load_bundle(bundle_path)
+    rows = bundle.gallery.rows[:1]
+    decided = [Decided(Evidence("one", rows[0]), bundle.gallery.table[0].species_id, 1, True)]
+    weighing = Weighing(
+        bundle, "fp32", species_set=None, chosen=None, decision=Decision(threshold=0.0)
+    )
+    assert weighing.effect(decided, Learnt(), Learnt(rejected=np.array(rows))).records == 1
 
 
 def test_a_lesson_changes_the_decisions_that_it_is_about(bundle_path) -> None:

@@ -91,7 +91,7 @@ def test_a_clock_that_may_be_wrong_sweeps_nothing(tmp_path, monkeypatch):
 
 def test_without_a_clock_the_newest_candidates_stay(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "synchronised", lambda: False)
-    monkeypatch.setattr(retention, "MOST_EMBEDDINGS", 6)
+    monkeypatch.setattr(retention, "MOST_HEARD", 6)
     store = Store(tmp_path)
     pairs = fill(store, range(10))
     Retention(30).tidy(store.database)

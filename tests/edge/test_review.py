@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge.recognition.overlay import Overlay
 from edge.recognition.recognizer import Recognizer
 from edge.records.detection import Rejection
 from edge.records.store import Store
-from tests.support.lessons import give_lesson
+from tests.support.lessons import give_lesson, put_formerly
 
 
 @pytest.fixture
@@ -115,6 +116,9 @@ def test_a_species_outside_the_set_is_listened_for_once_it_was_named(
     birdlisten("confirm", record, "--as", ids[-1].replace("_", " "), *where)
     assert birdlisten("confirm", record, "--undo", *where).code == 0
     assert own() == []
+    told = birdlisten("teach", sound[1], "--as", ids[-1].replace("_", " "), *where)
+    (records,) = re.findall(r"(\d+) of \d+ records", told.out)
+    assert int(records) > 0  # a species that is not listened for changes nothing
 
 
 def test_a_confirmed_sound_is_an_exemplar_of_the_species_named(birdlisten, station, reported):
@@ -265,9 +269,24 @@ def test_a_missed_bird_is_taught_by_a_part_of_a_recording(birdlisten, bundle_pat
     assert (lesson["by"], lesson["species_id"]) == ("teach", "strix_aluco")
     assert lesson["windows"] == len(found["strix_aluco"])
     assert "strix_aluco" in birdlisten("learnt", "--station", station).out
+    refused = birdlisten("species", "remove", "Strix aluco", "--station", station)
+    assert "birdlisten learnt --undo" in refused.err
     assert birdlisten("learnt", "--undo", "--station", station).code == 0
     assert birdlisten("learnt", "--station", station).out == ""
     assert learnt(station).exemplars == {}
+
+
+def test_what_lies_in_files_is_listed_and_how_it_is_taken_back(birdlisten, station):
+    manifest = load_bundle(DEMO_BUNDLE).manifest
+    rows = np.eye(manifest.embedding_dim, dtype=np.float16)[:2]
+    record = "01990000-0000-7000-8000-000000000001"
+    for place in ("exemplars/strix_aluco/add-20260101-1", f"rejected/{record}"):
+        put_formerly(station, manifest.model_id, place, rows)
+    listed = birdlisten("learnt", "--station", station).out
+    assert "(species remove strix_aluco --undo)" in listed
+    assert f"no bird, by a former version  (confirm {record} --undo)" in listed
+    assert len(listed.splitlines()) == 2
+    assert "birdlisten learnt" in birdlisten("learnt", "--undo", "--station", station).err
 
 
 @pytest.mark.parametrize(

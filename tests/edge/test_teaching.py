@@ -1,17 +1,21 @@
 """A verdict is there whole, or nothing of it; what holds follows from all that were given."""
 
 import errno
+import shutil
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.contract.bundle import Bundle, load_bundle
-from edge.contract.errors import BirdlistenError, ConfigError, StoreError
+from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
+from edge.contract.errors import BirdlistenError, BundleError, ConfigError, StoreError
+from edge.contract.manifest import FEATURES, FeatureSpec
 from edge.recognition.overlay import Overlay
 from edge.recognition.own_species import OwnSpecies, TaughtWatch
 from edge.recognition.teaching import Teaching
-from edge.records import inbox
+from edge.records import inbox, lessons
 from edge.records.evidence import Evidence
 from edge.records.lessons import LessonBook
 from edge.records.store import Store
@@ -134,6 +138,7 @@ def test_a_recording_is_taught_without_a_record(teaching: Teaching, station: Pat
     assert len(learnt(station).exemplars[OWL]) == 4
     teaching.take_back_last()
     assert learnt(station).exemplars == {}
+    assert not (station / lessons.FOLDER / taught.lesson).exists()
 
 
 def test_what_a_former_version_learnt_holds_until_it_is_said_otherwise(
@@ -205,8 +210,6 @@ def test_whatever_write_fails_the_verdict_is_there_whole_or_not_at_all(
     fault: str,
 ) -> None:
     """The fault comes before or after any write, one after the other, until none is left."""
-    import shutil
-
     teaching.confirm(IDS[0])
     teaching.reject(IDS[1])
     whole = station.with_name("whole")
@@ -257,6 +260,56 @@ def test_a_kill_while_it_is_noted_loses_nothing(
     assert len(learnt(station).rejected) == 3
 
 
+def _settled(station: Path, fatal: int | None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Take up what waits, killed before or after the n-th file that is moved or deleted.
+
+    Returns:
+        The count of kills that were lived through.
+    """
+    steps = iter(range(-1 if fatal is None else fatal))
+    count = 0
+
+    def fragile(real):
+        def act(*arguments: object, **named: object) -> object:
+            nonlocal count
+            for step in (lambda: None, lambda: real(*arguments, **named)):
+                count += 1
+                if fatal is not None and next(steps, None) is None:
+                    raise _Killed
+                result = step()
+            return result
+
+        return act
+
+    store = Store(station)
+    with monkeypatch.context() as patch, suppress(_Killed):
+        for name in ("replace", "unlink"):
+            patch.setattr(Path, name, fragile(getattr(Path, name)))
+        store.take_reviews()
+    store.close()
+    return count
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_whenever_it_is_killed_while_lessons_are_put_away_the_same_holds(
+    teaching: Teaching, station: Path, monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    teaching.confirm(IDS[0])
+    teaching.reject(IDS[1])
+    verdicts(station)
+    VERDICTS[verdict](teaching)
+    teaching.reject(IDS[2])
+    whole = station.with_name("whole")
+    shutil.copytree(station, whole)
+    steps, wanted = _settled(whole, None, monkeypatch), _state(whole)
+    assert steps > 0
+    for fatal in range(steps):
+        copy = station.with_name(f"copy-{fatal}")
+        shutil.copytree(station, copy)
+        _settled(copy, fatal, monkeypatch)
+        assert _state(copy) == wanted  # what was left waiting is taken up by this
+
+
 def test_a_record_without_windows_is_reviewed_by_the_page_and_teaches_nothing(
     station: Path, bundle: Bundle
 ) -> None:
@@ -272,6 +325,73 @@ def test_a_record_without_windows_is_reviewed_by_the_page_and_teaches_nothing(
     assert page.confirm(IDS[0]).windows == 0
     assert verdicts(station)[0] == ("confirmed", OWL)
     assert learnt(station).exemplars == {}
+
+
+def with_features(bundle: Bundle) -> Bundle:
+    """As if the same encoder's bundle told sounds apart by features from now on."""
+    changed = replace(bundle.manifest, features=FeatureSpec("inner", 2))
+    write_bundle(bundle.path, changed, {FEATURES: npy_bytes(unit_rows(3, 1))})
+    return load_bundle(bundle.path)
+
+
+@pytest.mark.parametrize("other", ["features", "encoder", "no sound"])
+def test_sounds_that_mean_nothing_to_the_bundle_teach_nothing(
+    station: Path, bundle: Bundle, other: str
+) -> None:
+    if other == "features":
+        bundle = with_features(bundle)
+    elif other == "encoder":
+        bundle = replace(bundle, manifest=replace(bundle.manifest, model_id="c" * 64))
+    else:
+        store = Store(station)
+        store.write_all([Evidence(IDS[0], np.zeros(DIM, np.float16))])
+        store.database.execute("UPDATE kept_embeddings SET embedding = ?", (bytes(2 * DIM),))
+        store.database.execute("DELETE FROM kept_windows")
+        store.close()
+    before, command = files(station), Teaching(station, lambda: bundle)
+    for refused in (lambda: command.confirm(IDS[0]), lambda: command.reject(IDS[0])):
+        with pytest.raises(StoreError, match="birdlisten teach FILE"):
+            refused()
+    assert files(station) == before
+    page = Teaching(station, lambda: bundle, by="page", needs_sound=False)
+    assert page.reject(IDS[0]).windows == 0
+    with pytest.raises(ConfigError, match="not kept"):
+        page.confirm(IDS[0], "Parus major")
+    assert verdicts(station)[0] == ("rejected", "")
+    assert command.take_back(IDS[0]) == IDS[0]
+
+
+def test_a_bundle_that_cannot_be_opened_stands_in_no_verdicts_way(station: Path) -> None:
+    def broken() -> Bundle:
+        raise BundleError("it is being copied")
+
+    assert Teaching(station, broken).reject(IDS[0]).windows == 3
+
+
+@pytest.mark.parametrize("moment", ["between the folders", "before it is read"])
+def test_a_lesson_that_is_taken_up_meanwhile_is_not_overlooked(
+    teaching: Teaching, station: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    teaching.confirm(IDS[0])
+    verdicts(station)
+    book = LessonBook(station)
+    assert len(book.holding()) == 1
+    teaching.take_back(IDS[0])
+    busy = "_files" if moment == "between the folders" else "inbox.read"
+    real = {"_files": lessons._files, "inbox.read": inbox.read}[busy]
+
+    def taken_up(path: Path) -> object:
+        """The real one, while a listener takes up what waits."""
+        monkeypatch.undo()
+        if busy == "_files":
+            found = real(path)
+            verdicts(station)
+            return found
+        verdicts(station)
+        return real(path)
+
+    monkeypatch.setattr(f"edge.records.lessons.{busy}", taken_up)
+    assert book.holding() == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Likeness of sounds: axes that tell them apart, and maps that keep a probability's meaning."""
 
 import json
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from edge.contract.calibration import Calibration, LikenessMap
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.manifest import FEATURES, FeatureSpec
 from edge.recognition.sounds import SoundSpace
+from gallery import likeness
+from gallery.calibration.embedding import EmbeddedWindows
 from gallery.calibration.likeness import (
+    AXES,
     SoundWindows,
     fit_exemplars,
     fit_rejects,
@@ -18,6 +23,7 @@ from gallery.calibration.likeness import (
     lay_axes,
     with_maps,
 )
+from gallery.likeness import learn_likeness
 from tests.support.factories import DIM, BundleFolder, unit_rows
 
 WIDTH, BIRDS = 6, ("a", "b", "c")
@@ -68,8 +74,8 @@ def test_axes_are_those_in_which_features_differ_most() -> None:
 
 
 def test_maps_are_written_read_and_kept() -> None:
-    likeness = LikenessMap((0.0, 0.5, 1.0), (0.0, 0.5, 0.9))
-    known = with_maps(Calibration((0.0, 1.0), (0.1, 0.9), 0.5), likeness, None)
+    maps = LikenessMap((0.0, 0.5, 1.0), (0.0, 0.5, 0.9))
+    known = with_maps(Calibration((0.0, 1.0), (0.1, 0.9), 0.5), maps, None)
     assert Calibration.from_json(json.loads(json.dumps(known.to_json()))) == known
     assert known.rejects is None
     assert known.score(np.array([0.1, 0.5, 0.9, 1.0])) == pytest.approx([0, 0.5, 1, 1])
@@ -94,8 +100,8 @@ def test_a_damaged_map_is_one_line(damage: object) -> None:
 
 def test_a_new_calibration_keeps_the_maps_of_its_bundle(small_bundle: BundleFolder) -> None:
     bundle = load_bundle(small_bundle.path)
-    likeness = {"cosines": [0.0, 1.0], "probabilities": [0.0, 1.0]}
-    bundle.calibration["fp32"]["all"]["rejects"] = likeness
+    line = {"cosines": [0.0, 1.0], "probabilities": [0.0, 1.0]}
+    bundle.calibration["fp32"]["all"]["rejects"] = line
     found = kept_maps(bundle, "fp32", "all", Calibration((0.0, 2.0), (0.1, 0.9), 0.4))
     assert found.rejects == LikenessMap((0.0, 1.0), (0.0, 1.0))
     assert (found.threshold, found.exemplars) == (0.4, None)
@@ -104,7 +110,7 @@ def test_a_new_calibration_keeps_the_maps_of_its_bundle(small_bundle: BundleFold
 def test_sounds_are_compared_along_the_axes_of_a_bundle(small_bundle: BundleFolder) -> None:
     bundle = load_bundle(small_bundle.path)
     embeddings = unit_rows(3, 1).astype(np.float32)
-    assert SoundSpace(bundle).of(embeddings, None) is embeddings
+    assert SoundSpace(bundle.features()).of(embeddings, None) is embeddings
     axes = np.random.default_rng(0).standard_normal((3, WIDTH)).astype(np.float16)
     spec = FeatureSpec("inner", 2)
     manifest = bundle.manifest
@@ -112,7 +118,10 @@ def test_sounds_are_compared_along_the_axes_of_a_bundle(small_bundle: BundleFold
                  {FEATURES: npy_bytes(axes)})  # fmt: skip
     again = load_bundle(bundle.path)
     assert (again.manifest.features, again.manifest.sound_dim) == (spec, 2)
-    space, features = SoundSpace(again), np.random.default_rng(1).standard_normal((3, WIDTH))
+    space, features = (
+        SoundSpace(again.features()),
+        np.random.default_rng(1).standard_normal((3, WIDTH)),
+    )
     found = space.of(embeddings, features.astype(np.float32))
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     expected = (features - axes[0]) @ axes[1:].astype(float).T
@@ -120,6 +129,43 @@ def test_sounds_are_compared_along_the_axes_of_a_bundle(small_bundle: BundleFold
     assert not space.of(embeddings, None).any()  # they were not kept: like nothing
     spoilt = np.where(np.arange(3)[:, None] == 1, np.nan, features).astype(np.float32)
     assert np.isfinite(space.of(embeddings, spoilt)).all()
+
+
+def heard(*_: object, birds: bool, **__: object) -> likeness._EmbeddedSet:
+    """A data set with features, as an encoder hears it, of two recordists."""
+    random, many = np.random.default_rng(2), 2 * AXES
+    found = EmbeddedWindows(
+        embeddings=unit_rows(many, 4).astype(np.float32),
+        owners=np.arange(many) % 4,
+        audible=np.ones(many, bool),
+        starts=np.arange(many),
+        features=random.standard_normal((many, AXES + 3)).astype(np.float32),
+    )
+    return likeness._EmbeddedSet(found, [*"aabb"], [f"author-{n}" for n in range(4)])
+
+
+def test_axes_and_maps_are_written_together_or_not_at_all(
+    small_bundle: BundleFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(likeness, "_hear", heard)
+    learn = partial(learn_likeness, small_bundle.path, [Path("birds")], features="inner")
+    before = {file.name: file.read_bytes() for file in small_bundle.path.iterdir()}
+
+    def failing(_: object) -> None:
+        raise DatasetError("two recordists")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(likeness, "fit_rejects", failing)
+        with pytest.raises(DatasetError):
+            learn()
+    assert {file.name: file.read_bytes() for file in small_bundle.path.iterdir()} == before
+    assert len(learn()) == 2
+    after = load_bundle(small_bundle.path)
+    assert after.manifest.sound_dim == AXES == len(after.features()) - 1
+    assert after.calibrated("fp32", "all").exemplars is not None
+    small_bundle.edit(lambda manifest: manifest["roles"].pop("calibration"))
+    with pytest.raises(BundleError, match=r"run python -m gallery\.calibrate"):
+        learn()
 
 
 def test_axes_that_do_not_fit_are_refused(small_bundle: BundleFolder) -> None:

@@ -1,13 +1,17 @@
 """Lessons and files of a station's overlay, made for the tests."""
 
+import secrets
+import time
 from pathlib import Path
 
 import numpy as np
 
 from edge.contract.bundle import npy_bytes
 from edge.recognition.overlay import FOLDER, packed
-from edge.records.inbox import CONFIRMED, REJECTED, Lesson, Review
+from edge.records.inbox import CONFIRMED, REJECTED, Lesson, Review, write
+from edge.records.inbox import FOLDER as INBOX
 from edge.records.lessons import give
+from edge.system import clock
 
 
 def give_lesson(
@@ -24,6 +28,12 @@ def give_lesson(
         by="test", model=model_id, taught=taught, dim=rows.shape[1], rows=packed(rows), **more
     )
     return give(station, Review(record, verdict, taught or "", 0, lesson=lesson))
+
+
+def leave(station: Path, record: str, verdict: str | None, note: str = "") -> None:
+    """A review that teaches nothing, as former versions have left it."""
+    file = f"{time.time_ns():020}-{secrets.token_hex(4)}.json"
+    write(station / INBOX / file, Review(record, verdict, note, clock.now_ms()))
 
 
 def put_formerly(station: Path, model_id: str, place: str, rows: np.ndarray) -> Path:

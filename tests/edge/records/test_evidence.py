@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.pipeline.builder import MOST_WINDOWS
+from edge.decision.confirm import MOST_WINDOWS
 from edge.records import migrations
 from edge.records.codec import decode, encode
 from edge.records.detection import Rejection

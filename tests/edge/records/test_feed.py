@@ -104,7 +104,7 @@ def test_a_search_tells_how_many_there_are_and_gives_a_page(tmp_path):
 
 
 def test_a_search_counts_reviews_that_wait_in_the_inbox(tmp_path):
-    from edge.records.inbox import leave
+    from tests.support.lessons import leave
 
     store = Store(tmp_path)
     store.write_all([record(1), record(2)])

@@ -22,7 +22,8 @@ from edge.records.store import Store  # noqa: E402
 from edge.web.station import StationView  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
-OWL = heard(1, "2026-03-29T00:30:00.000Z", "strix_aluco")
+MODEL = load_bundle(DEMO_BUNDLE).manifest.model_id
+OWL = heard(1, "2026-03-29T00:30:00.000Z", "strix_aluco", model_id=MODEL)
 TIT = heard(2, "2026-03-29T01:30:00.000Z", "parus_major")
 CANDIDATE = heard(3, "2026-03-29T02:30:00.000Z", "parus_major")
 ROOT = "/api/birdlisten/1"

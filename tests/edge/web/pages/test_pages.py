@@ -20,7 +20,6 @@ from edge.config import DEMO_BUNDLE, PACKAGED_BUNDLE
 from edge.contract.picture_source import picture_source
 from edge.records.browsing import PAGE, browse
 from edge.records.detection import Detection, Picture
-from edge.records.inbox import leave
 from edge.records.migrations import MIGRATIONS
 from edge.records.picture_files import fetched_place
 from edge.records.reader import open_records
@@ -32,6 +31,7 @@ from edge.web.app import create_app
 from edge.web.config import WebConfig
 from tests.edge.web.pages.stations import make_station, random_records
 from tests.support.factories import detection
+from tests.support.lessons import leave
 
 URL = "http://127.0.0.1:8080"
 BERLIN = ZoneInfo("Europe/Berlin")
