@@ -8,6 +8,8 @@ from edge.system.folders import user_folder
 
 HUB = "hf:"
 """What a name of the Hugging Face hub begins with."""
+ORIGIN = "hub.json"
+"""In a fetched bundle: where it is from."""
 PACKAGED = Path(__file__).parents[1] / "bundles"
 
 
