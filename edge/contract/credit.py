@@ -10,6 +10,8 @@ import unicodedata
 UNKNOWN = "unknown"
 _MOST = 200
 """Characters of a name."""
+_MOST_READ = 2000
+"""Characters that are read for one; patterns take the square of it."""
 _TAG = re.compile(r"<[^<>]*>")
 _SOURCE = re.compile(
     r",?\s*(\bWikimedia Commons File:|https?://(commons|upload|thumb)\.wikimedia\.org/).*$"
@@ -51,7 +53,7 @@ def author_name(text: str) -> str:
     One who is known by a web address alone keeps it, without its scheme; nobody is `unknown`.
     """
     plain = html.unescape(_TAG.sub("", html.unescape(text)))
-    plain = _SOURCE.sub("", " ".join(plain.split()))
+    plain = _SOURCE.sub("", " ".join(plain.split())[:_MOST_READ])
     plain = _ASSUMED.sub(r"\1", plain)
     for pattern in (_RIGHTS, _ADDRESS, _LETTER):
         plain = pattern.sub("", plain)
