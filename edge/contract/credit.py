@@ -63,6 +63,11 @@ def author_name(text: str) -> str:
     return UNKNOWN if name.casefold() in _NOBODY else name[:_MOST]
 
 
+def is_credited(text: str) -> bool:
+    """True for an author or a licence that is told."""
+    return text not in ("", UNKNOWN)
+
+
 def is_same_author(one: str, other: str) -> bool:
     """True if two names may be one person's; an unknown author contradicts nobody."""
     names = [author_name(text) for text in (one, other)]
