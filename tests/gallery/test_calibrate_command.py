@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
+from edge.contract.editing import editing
 from edge.contract.tables import read_table
 from edge.recognition.background import BANK_ROWS
 from edge.recognition.encoder import open_encoder
@@ -156,6 +157,12 @@ def test_pictures_and_names_are_weighted_and_all_names_heard(
         assert known.weights is not None
         assert known.weights.pictures + known.weights.anchor == 1
     assert "recordings rightly" in capsys.readouterr().out
+
+
+def test_nobody_edits_a_bundle_while_it_is_calibrated(small_bundle, tmp_path, capsys):
+    with editing(small_bundle.path):
+        assert main([str(small_bundle.path), "--recordings", str(tmp_path)]) == 1
+    assert "another program is editing it" in capsys.readouterr().err
 
 
 def test_names_can_only_be_weighted_where_there_are_names(bundle_copy, recordings, capsys):
