@@ -44,10 +44,10 @@ def web(settings: Settings, request: WebRequest, origin: SettingsOrigin | None =
         ) from error
     return_what_is_freed()
     given = {name: value for name, value in vars(request).items() if value is not None}
+    desk = AdditionDesk(settings.station_path, settings.bundle_path)
     names_of(settings)  # an unknown language is refused now, not with the first page
     file = origin.file() if origin else None
     watch = SteadyWatch(file) if file else None
-    desk = AdditionDesk(settings.station_path, settings.bundle_path)
     while True:
         config = WebConfig(**given, language=settings.language)
         app = create_app(settings.station_path, settings.bundle_path, config, desk)

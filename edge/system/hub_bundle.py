@@ -49,13 +49,23 @@ def fetched(text: str) -> Path:
             has is no whole bundle; then nothing has changed here.
     """
     name = read_name(text)
-    bundles = data_folder() / "bundles"
-    folder = inside(bundles, name.name).with_name(_folder_name(name))
+    folder = _folder(name)
     if name.revision is None and _is_ours(folder, name) and _is_whole(folder):
         return folder
-    bundles.mkdir(parents=True, exist_ok=True)
-    with _alone(bundles / f".{folder.name}.lock"):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.with_name(f".{folder.name}.lock")):
         return _updated(name, folder)
+
+
+def installed(text: str) -> Path | None:
+    """The folder of `hf:OWNER/NAME[@REVISION]` if it was fetched before; the hub isn't asked.
+
+    Raises:
+        BirdlistenError: it is no such name.
+    """
+    name = read_name(text)
+    folder = _folder(name)
+    return folder if _is_ours(folder, name) and _is_whole(folder) else None
 
 
 def _updated(name: HubName, folder: Path) -> Path:
@@ -242,11 +252,12 @@ def _is_ours(folder: Path, name: HubName) -> bool:
     return bool(_source(folder).get("repo") == name.repo)
 
 
-def _folder_name(name: HubName) -> str:
+def _folder(name: HubName) -> Path:
     """A revision has a folder of its own: two listeners may want two."""
+    folder = inside(data_folder() / "bundles", name.name)
     if name.revision is None:
-        return name.name
-    return f"{name.name}@{quote(name.revision, safe='')[:_MOST_LETTERS]}"
+        return folder
+    return folder.with_name(f"{name.name}@{quote(name.revision, safe='')[:_MOST_LETTERS]}")
 
 
 def _write_origin(folder: Path, commit: HubCommit) -> None:
