@@ -175,7 +175,7 @@ def _roles(folder: Path) -> Mapping[str, FileEntry]:
 
 
 def _has_table_of(staging: Path, folder: Path) -> bool:
-    """Whether both have one gallery, so that a picture's name stands for the same in both."""
+    """True if both have one gallery: a picture's name stands for the same in both."""
     return _roles(staging).get("gallery.table") == _roles(folder).get("gallery.table")
 
 

@@ -174,7 +174,7 @@ class PoliteClient:
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Leaves redirects to the client, which is polite to the next host, too."""
 
-    def http_error_302(self, *answer: object) -> None:
+    def http_error_302(self, *answer: Any, **named: Any) -> None:
         """Follow none, nor read where it leads."""
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

@@ -12,6 +12,7 @@ from edge.contract.tables import read_table
 from edge.recognition.background import BANK_ROWS
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
+from gallery import likeness
 from gallery.calibrate import main
 from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.recordings import read_recordings
@@ -159,9 +160,10 @@ def test_pictures_and_names_are_weighted_and_all_names_heard(
     assert "recordings rightly" in capsys.readouterr().out
 
 
-def test_nobody_edits_a_bundle_while_it_is_calibrated(small_bundle, tmp_path, capsys):
+@pytest.mark.parametrize("command", [main, likeness.main])
+def test_nobody_edits_a_bundle_while_it_is_calibrated(small_bundle, tmp_path, capsys, command):
     with editing(small_bundle.path):
-        assert main([str(small_bundle.path), "--recordings", str(tmp_path)]) == 1
+        assert command([str(small_bundle.path), "--recordings", str(tmp_path)]) == 1
     assert "another program is editing it" in capsys.readouterr().err
 
 
