@@ -49,13 +49,15 @@ def lay_out(run_path: Path, bundle_path: Path, folder: Path, repo: str) -> None:
     """
     _check_folder(folder, run_path, bundle_path)
     subject = CardSubject(run_path, load_checkpoint(run_path), _opened(bundle_path, run_path), repo)
-    card = model_card(subject)
+    card, named = model_card(subject), _named(subject.bundle)
     for part in (BUNDLE, ONNX):
         shutil.rmtree(folder / part, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*_CHECKPOINT, *_MEASURED):
-        _place(run_path / name, folder / name)
-    _copy_bundle(subject.bundle, folder)
+        (folder / name).unlink(missing_ok=True)
+        if (run_path / name).is_file():  # load_checkpoint knows which a network needs
+            _place(run_path / name, folder / name)
+    _copy_bundle(subject.bundle, named, folder)
     (folder / CARD).write_text(card, encoding="utf-8")
 
 
@@ -94,12 +96,18 @@ def upload(folder: Path, repo: str, private: bool = False) -> str:
 
 
 def _check_folder(folder: Path, run_path: Path, bundle_path: Path) -> None:
-    places = [path.resolve() for path in (run_path, bundle_path)]
-    here = folder.resolve()
-    if here in places or here in (places[0] / BUNDLE, places[0] / ONNX):
-        raise ConfigError(f"--to {folder}: is the run or its bundle itself; name another folder")
+    """Refuse a place whose renewal would delete run or bundle, or what is not ours."""
+    for part in (folder, folder / BUNDLE, folder / ONNX):
+        here = part.resolve()
+        for place in (run_path.resolve(), bundle_path.resolve()):
+            if here.is_relative_to(place) or place.is_relative_to(here):
+                raise ConfigError(
+                    f"--to {folder}: is, holds or lies in {place}, of which it is made; "
+                    "name another folder"
+                )
     filled = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if filled and not (folder / BUNDLE / FILE_NAME).is_file():
+    written = (folder / CARD, folder / ONNX, folder / BUNDLE / FILE_NAME)
+    if filled and not all(path.exists() for path in written):
         raise ConfigError(f"--to {folder}: holds something else; name a new folder")
 
 
@@ -118,12 +126,22 @@ def _opened(bundle_path: Path, run_path: Path) -> Bundle:
     return bundle
 
 
-def _copy_bundle(bundle: Bundle, folder: Path) -> None:
-    """Copy what manifest and gallery table name, and the encoders by their usual names, too."""
-    manifest = bundle.manifest
+def _named(bundle: Bundle) -> list[str]:
+    """Files that manifest and gallery table name; they are known to be there."""
     pictures = {row.file for row in bundle.gallery.table if row.file}
-    named = {FILE_NAME, *(entry.file for entry in manifest.roles.values()), *pictures}
-    for name in sorted(named):
+    if lacking := sorted(name for name in pictures if not (bundle.path / name).is_file()):
+        raise DatasetError(
+            f"{bundle.path}: {lacking[0]} is missing, and {len(lacking) - 1} more of its pictures; "
+            "copy the bundle again, or build its gallery: python -m gallery.build"
+        )
+    entries = {entry.file for entry in bundle.manifest.roles.values()}
+    return sorted({FILE_NAME, *entries, *pictures})
+
+
+def _copy_bundle(bundle: Bundle, named: Sequence[str], folder: Path) -> None:
+    """Copy its files, and the encoders by their usual names, too."""
+    manifest = bundle.manifest
+    for name in named:
         _place(bundle.path / name, folder / BUNDLE / name)
     for precision in manifest.precisions:
         encoder = folder / BUNDLE / manifest.roles[f"encoder.{precision}"].file
@@ -131,10 +149,8 @@ def _copy_bundle(bundle: Bundle, folder: Path) -> None:
 
 
 def _place(source: Path, target: Path, linked: bool = False) -> None:
-    """Copy a file, if it is there, or link one that is never written to again."""
+    """Copy a file, or link one that is never written to again."""
     target.unlink(missing_ok=True)
-    if not source.is_file():
-        return
     target.parent.mkdir(parents=True, exist_ok=True)
     if linked:
         try:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
 from edge.contract.bundle import described, load_bundle, write_atomic, write_bundle
+from edge.contract.editing import editing
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.manifest import IMAGE_ENCODER, Manifest, load_manifest
 from edge.contract.picture import INTERPOLATIONS, RESIZES, PictureSpec
@@ -219,9 +220,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = {"resize": args.resize, "interpolation": args.interpolation}
         chosen = {name: value for name, value in asked.items() if value}
         spec = replace(spec_of(teacher), **chosen)
-        written = add_image_tower(
-            args.bundle, teacher, args.pictures, spec=spec, int8=args.int8, apart=args.apart
-        )
+        with editing(args.bundle):
+            written = add_image_tower(
+                args.bundle, teacher, args.pictures, spec=spec, int8=args.int8, apart=args.apart
+            )
         print(args.apart or args.bundle / written.roles[IMAGE_ENCODER].file)
 
     return run(command)

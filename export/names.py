@@ -17,6 +17,7 @@ from typing import Any
 
 from edge.command.parser import Parser
 from edge.contract.bundle import load_bundle, write_bundle
+from edge.contract.editing import editing
 from edge.contract.errors import DatasetError
 from edge.contract.languages import ENGLISH, ROLE, names_table
 from edge.contract.tables import read_lines
@@ -86,7 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--labels", type=Path, metavar="FOLDER", help="of the label files")
     args = parser.parse_args(argv)
-    return run(lambda: _tell(_fetched(args.bundle, args.labels)))
+
+    def command() -> None:
+        with editing(args.bundle):
+            _tell(_fetched(args.bundle, args.labels))
+
+    return run(command)
 
 
 def _fetched(bundle: Path, labels: Path | None) -> dict[str, int]:

@@ -108,7 +108,8 @@ def build(
             f"{bundle}: its encoder hears in space {manifest.space_id:.12}, the teacher "
             f"{teacher.name} sees in {teacher.space_id:.12}; name the right one: --teacher"
         )
-    with editing(bundle):
+    with editing(bundle):  # it may have been edited while the teacher was loaded
+        manifest = load_manifest(bundle)
         return _built(bundle, manifest, records=records, teacher=teacher, choice=choice)
 
 

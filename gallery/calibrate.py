@@ -42,6 +42,7 @@ from edge.command.parser import Parser
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
+from edge.contract.editing import editing
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
 from gallery.calibration.embedding import embed_recordings, open_model
@@ -278,17 +279,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sources = folds or [Source(args.bundle, args.recordings, args.split, args.strangers)]
         folders = args.background or [args.recordings]
         limits = ThresholdLimits(args.least_right, args.false_per_hour)
-        print(
-            *calibrate(
+        with editing(args.bundle):  # it takes hours: a gallery that was edited would be lost
+            lines = calibrate(
                 args.bundle,
                 backgrounds=folders,
                 sources=sources,
                 fuse=args.fuse,
                 limits=limits,
                 choose_set=args.choose_set,
-            ),
-            sep="\n",
-        )
+            )
+        print(*lines, sep="\n")
 
     return run(command)
 

@@ -24,6 +24,7 @@ from edge.command.parser import Parser, positive_number
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
+from edge.contract.editing import editing
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.manifest import FEATURES, FeatureSpec
 from edge.recognition.encoder import Encoder
@@ -178,8 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         kinds = KINDS if args.only is None else (args.only,)
-        print(
-            *learn_likeness(
+        with editing(args.bundle):
+            lines = learn_likeness(
                 args.bundle,
                 folders=args.recordings,
                 backgrounds=args.background,
@@ -187,9 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 features=args.features,
                 kinds=kinds,
                 hop_s=args.hop,
-            ),
-            sep="\n",
-        )
+            )
+        print(*lines, sep="\n")
 
     return run(command)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge.command.gallery_sources import UNKNOWN
 from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.credit import is_credited
 from edge.contract.editing import PICTURES
 from edge.contract.errors import PictureError
 from edge.contract.text import counted, json_line
@@ -82,7 +82,7 @@ def faults_of(bundle: Bundle, fit: PictureFit, shown: bool) -> Iterator[PictureF
         other = picture_name(bundle, first)
         yield _fault(bundle, second, DUPLICATE, f"the same photograph as {other}")
     for row, entry in enumerate(bundle.gallery.table):
-        lacking = [name for name in ("author", "licence") if getattr(entry, name) in ("", UNKNOWN)]
+        lacking = [name for name in ("author", "licence") if not is_credited(getattr(entry, name))]
         if lacking:
             yield _fault(bundle, row, UNCREDITED, f"no {' and no '.join(lacking)}")
     yield from _stray(bundle)

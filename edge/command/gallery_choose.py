@@ -72,11 +72,19 @@ def chosen(bundle: Bundle, fit: PictureFit, request: ChoiceRequest) -> Flags:
 
 
 def _best(bundle: Bundle, fit: PictureFit, rows: Places, keep: int) -> Places:
-    """The medoids of a species' rows without its outliers, if those left are enough."""
-    sound = rows[~fit.outlier[rows]]
-    rows = sound if len(sound) >= keep else rows
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.intp))]
-    if len(rows) <= keep:
+    """The medoids of a species' rows without its outliers; of those only as many as lack."""
+    is_odd = fit.outlier[rows]
+    sound = _standing(bundle, rows[~is_odd], keep)
+    return np.concatenate([sound, _standing(bundle, rows[is_odd], keep - len(sound))])
+
+
+def _standing(bundle: Bundle, rows: Places, keep: int) -> Places:
+    """So many rows that stand for all of them."""
+    if keep == 0 or len(rows) <= keep:
+        return rows[:keep]
+    if len(rows) > _MOST:
+        rows = rows[np.linspace(0, len(rows) - 1, max(_MOST, keep)).astype(np.intp)]
+    if len(rows) == keep:
         return rows
     wide = bundle.gallery.rows[rows].astype(np.float32)
     distance = np.maximum(1 - wide @ wide.T, 0)

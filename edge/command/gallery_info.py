@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle
+from edge.contract.credit import is_credited
 from edge.contract.manifest import IMAGE_ENCODER
 from edge.contract.text import counted, json_line
 from edge.recognition.tower_file import find_tower
@@ -65,7 +66,7 @@ def facts_of(bundle: Bundle) -> GalleryFacts:
         known=len(bundle.taxonomy),
         pictures=len(table),
         thumbnails=sum(bool(row.picture) for row in table),
-        uncredited=sum(not row.author or not row.licence for row in table),
+        uncredited=sum(not (is_credited(row.author) and is_credited(row.licence)) for row in table),
         licences=dict(licences.most_common()),
         image_tower=_tower(bundle),
     )

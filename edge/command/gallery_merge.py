@@ -13,6 +13,7 @@ from edge.command.gallery_add import FreeNames
 from edge.command.gallery_check import picture_name
 from edge.command.gallery_place import edited
 from edge.config import Settings
+from edge.contract.arrays import Places
 from edge.contract.bundle import Bundle, load_bundle, npy_bytes
 from edge.contract.editing import PICTURES, joined, put_gallery
 from edge.contract.errors import BundleError, ConfigError
@@ -83,12 +84,18 @@ def unmatched(bundle: Bundle, other: Bundle) -> Iterator[int]:
     least = min(same_cosine(bundle.manifest), same_cosine(other.manifest))
     for species_id, rows in bundle.gallery.members.items():
         held = other.gallery.members.get(species_id, np.empty(0, np.intp))
-        urls = {other.gallery.table[row].url for row in held} - {""}
+        urls = _urls_of_one(bundle, rows) & _urls_of_one(other, held)
         known = [bundle.gallery.table[row].url in urls for row in rows]
         if len(held):
             mine, theirs = unit(bundle.gallery.rows[rows]), unit(other.gallery.rows[held])
             known = np.logical_or(known, (mine @ theirs.T).max(axis=1) >= least).tolist()
         yield from (int(row) for row, is_known in zip(rows, known, strict=True) if not is_known)
+
+
+def _urls_of_one(bundle: Bundle, rows: Places) -> set[str]:
+    """Addresses that tell one picture; an observation has several photographs."""
+    times = Counter(bundle.gallery.table[row].url for row in rows)
+    return {url for url, count in times.items() if url and count == 1}
 
 
 def _sides(settings: Settings, others: Sequence[str]) -> tuple[Settings, Sequence[str]]:

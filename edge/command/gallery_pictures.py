@@ -21,7 +21,7 @@ from edge.contract.gallery import GalleryRow
 from edge.contract.picture_source import PictureSource, picture_source
 from edge.contract.text import counted, visible
 from edge.recognition.pictures import check_pillow, read_picture, thumbnail
-from edge.recognition.published_pictures import Published, PublishedPictures
+from edge.recognition.published_pictures import AnswerError, Published, PublishedPictures
 from edge.records.picture_files import FETCHED, PictureFiles, fetched_place
 from edge.records.reader import told
 from edge.system import clock
@@ -102,20 +102,18 @@ class Fetching:
         bar: ProgressBar,
     ) -> None:
         try:
-            found = self._find(batch)
+            found = self.sites.find(batch)
         except WebError as error:
+            if isinstance(error, AnswerError) and len(batch) > 1:  # one may spoil it for all
+                for source in batch:
+                    self._batch([source], wanted=wanted, ledger=ledger, bar=bar)
+                return
             self._fail(error, len(batch))
             bar.advance(len(batch))
             return
         for source in batch:
             self._fetch(source, wanted[source], found=found.get(source), ledger=ledger)
             bar.advance(1, f"{self.fetched} fetched")
-
-    def _find(self, batch: Sequence[PictureSource]) -> dict[PictureSource, Published]:
-        try:
-            return self.sites.find(batch)
-        except GoneError:
-            return {}
 
     def _fetch(
         self,

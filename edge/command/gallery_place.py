@@ -14,8 +14,8 @@ from edge.contract.bundle import Bundle, load_bundle, write_bundle
 from edge.contract.editing import PICTURES, editing
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import FILE_NAME, load_manifest
+from edge.system.bundles import ORIGIN
 from edge.system.folders import data_folder
-from edge.system.terminal import say
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ _LOG = logging.getLogger(__name__)
 def edited(settings: Settings, target: Path | None) -> Iterator[Bundle]:
     """The settings' bundle, to be edited: a change is there when the manifest is written.
 
-    A bundle that came with the program, or that may not be written to, stays: a copy in the
-    user's data folder is edited instead.
+    A bundle that came with the program or of the hub, or that may not be written to, stays: a copy
+    in the user's data folder is edited instead.
 
     Args:
         settings: name the bundle.
@@ -60,24 +60,28 @@ def _copied(source: Path, folder: Path, asked: bool) -> Iterator[Bundle]:
         yield load_bundle(copy)
         if asked or load_manifest(copy).roles != before:
             copy.rename(folder)
-            say(f"the bundle is in {folder}; listen with it: --bundle {_called(folder)}")
+            _LOG.info("the bundle is in %s; listen with it: --bundle %s", folder, _called(folder))
 
 
 def _copy(source: Path, copy: Path) -> dict[str, object]:
     """Copy what a bundle names, and its thumbnails; the copy is called by its folder."""
     manifest = load_manifest(source)
     copy.mkdir()
-    for entry in manifest.roles.values():
+    apart = [entry for entry in manifest.apart.values() if (source / entry.file).is_file()]
+    for entry in (*manifest.roles.values(), *apart):
         shutil.copyfile(source / entry.file, copy / entry.file)
     if (source / PICTURES).is_dir():
-        shutil.copytree(source / PICTURES, copy / PICTURES)
+        (copy / PICTURES).mkdir()  # copytree would take over that it is read-only
+        for picture in filter(Path.is_file, (source / PICTURES).iterdir()):
+            shutil.copyfile(picture, copy / PICTURES / picture.name)
     write_bundle(copy, replace(manifest, name=copy.name), {})
     return dict(manifest.roles)
 
 
 def _is_writable(bundle: Path) -> bool:
+    """False for what the program or the hub renews, too."""
     packaged = bundle.resolve().parent == PACKAGED_BUNDLE.parent.resolve()
-    return not packaged and os.access(bundle, os.W_OK)
+    return not packaged and not (bundle / ORIGIN).exists() and os.access(bundle, os.W_OK)
 
 
 def _own(bundle: Path) -> Path:

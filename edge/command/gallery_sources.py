@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.contract.credit import UNKNOWN, author_name
 from edge.contract.errors import ConfigError, PictureError
 from edge.contract.tables import each_row
 from edge.contract.taxonomy import Species, Taxonomy, slug
@@ -17,10 +18,11 @@ _LOG = logging.getLogger(__name__)
 MANIFEST = "manifest.csv"
 _COLUMNS = ("path", "scientific_name")
 _AUTHOR, _LICENCE = ("author", "attribution"), ("licence", "license")
-UNKNOWN = "unknown"
 _NUMBER = re.compile(r"^\d+[._ -]")
 """Before the names of folders: `017.Cardinal`, `04417_Animalia_..._Pica_pica`."""
 _BIRD = re.compile(r"[A-Z][a-z-]+[_ ][a-z-]+$")
+_RANKS = 6
+"""Words of a name that ends with a scientific one, as iNat21's: its ranks from the kingdom on."""
 _SHOWN = 5
 
 
@@ -57,6 +59,7 @@ class PictureSources:
 
     def __init__(self, taxonomy: Taxonomy, named: str | None, credit: Credit) -> None:
         self._names, self._credit = species_by_name(taxonomy), credit
+        self._scientific = {slug(bird.scientific_name): bird for bird in taxonomy.species}
         self._named = None if named is None else find_species(taxonomy, named)
         self._unknown: Counter[str] = Counter()
 
@@ -112,8 +115,12 @@ class PictureSources:
     def _by_folder(self, root: Path, folder: Path) -> Species | None:
         """The species of a folder, or of the one around it if it is no other bird's."""
         name = folder.absolute().name
-        found = (self._names.get(slug(reading)) for reading in _readings(name))
+        plain = _NUMBER.sub("", name).replace("_", " ")
+        found = (self._names.get(slug(reading)) for reading in (name.replace("_", " "), plain))
         if species := next(filter(None, found), None):
+            return species
+        ranks = plain.split()
+        if len(ranks) >= _RANKS and (species := self._scientific.get(slug(" ".join(ranks[-2:])))):
             return species
         is_below = folder.parent != root and folder != root
         return self._by_folder(root, folder.parent) if is_below and not _BIRD.match(name) else None
@@ -131,21 +138,13 @@ class PictureSources:
                 path=table.parent / row["path"],
                 species=species,
                 url=row.get("url", ""),
-                author=_cell(row, _AUTHOR) or self._credit.author,
+                author=author_name(_cell(row, _AUTHOR) or self._credit.author),
                 licence=_cell(row, _LICENCE) or self._credit.licence,
             )
 
     def _picture(self, path: Path, species: Species) -> SourcePicture:
         author, licence = self._credit.author, self._credit.licence
         return SourcePicture(path=path, species=species, author=author, licence=licence)
-
-
-def _readings(folder: str) -> Iterator[str]:
-    """Names that a folder's may mean: as it is, without its number, its last two words."""
-    plain = _NUMBER.sub("", folder).replace("_", " ")
-    yield folder.replace("_", " ")
-    yield plain
-    yield " ".join(plain.split()[-2:])
 
 
 def _cell(row: dict[str, str], columns: Sequence[str]) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from edge.config import Settings
-from edge.contract.errors import BirdlistenError
+from edge.contract.errors import BirdlistenError, BundleError
 from edge.contract.languages import ENGLISH, local_names, names_in
 from edge.contract.manifest import load_manifest
+from edge.system.bundles import bundle_here
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ def names_of(settings: Settings) -> Mapping[str, str]:
     if settings.language is None:
         return {}
     try:
-        path = settings.bundle_path
+        if (path := bundle_here(settings.bundle)) is None:
+            raise BundleError(f"{settings.bundle}: no such bundle here")
         names = local_names(path, load_manifest(path))
     except BirdlistenError as error:
         _LOG.warning("names stay as they were kept: %s", error)
@@ -38,5 +40,6 @@ def english_names(settings: Settings) -> Mapping[str, str]:
     A card without its bundle is exported, too, by the names that were kept.
     """
     with suppress(BirdlistenError):
-        return names_in(settings.bundle_path, ENGLISH)
+        path = bundle_here(settings.bundle)
+        return {} if path is None else names_in(path, ENGLISH)
     return {}

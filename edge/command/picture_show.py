@@ -6,9 +6,10 @@ from contextlib import suppress
 from functools import partial
 
 from edge.config import Settings
-from edge.contract.errors import ConfigError, PictureError
+from edge.contract.errors import PictureError
 from edge.recognition.pictures import check_pillow, pixels
 from edge.records.picture_files import HasPicture, PictureFiles
+from edge.system.bundles import bundle_here
 from edge.system.drawing import drawn, is_drawn, protocol
 
 Draw = Callable[[Sequence[HasPicture]], str | None]
@@ -17,10 +18,7 @@ Draw = Callable[[Sequence[HasPicture]], str | None]
 
 def picture_files(settings: Settings) -> PictureFiles:
     """The pictures of the bundle, unless that isn't here, and the station."""
-    bundle = None
-    with suppress(ConfigError):
-        bundle = settings.bundle_path
-    return PictureFiles(bundle, settings.station_path)
+    return PictureFiles(bundle_here(settings.bundle), settings.station_path)
 
 
 def drawer(settings: Settings) -> Draw | None:

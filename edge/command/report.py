@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.command.language import names_of
+from edge.command.picture_show import picture_files
 from edge.command.records import RecordsRequest, selection_of
 from edge.config import Settings
 from edge.contract.bundle import write_atomic
@@ -42,7 +43,7 @@ def report(settings: Settings, request: ReportRequest) -> int:
     """
     day = request.day or (None if request.week else "today")
     selection = selection_of(RecordsRequest(day=day, week=request.week))
-    files = PictureFiles(settings.bundle_path, settings.station_path)
+    files = picture_files(settings)
     with open_records(settings.station_path, names_of(settings)) as records:
         species = summarise(records, selection, local_zone())
         health = listening_health(records, selection, clock.now_ms())

@@ -10,6 +10,8 @@ import unicodedata
 UNKNOWN = "unknown"
 _MOST = 200
 """Characters of a name."""
+_MOST_READ = 2000
+"""Characters that are read for one; patterns take the square of it."""
 _TAG = re.compile(r"<[^<>]*>")
 _SOURCE = re.compile(
     r",?\s*(\bWikimedia Commons File:|https?://(commons|upload|thumb)\.wikimedia\.org/).*$"
@@ -51,7 +53,7 @@ def author_name(text: str) -> str:
     One who is known by a web address alone keeps it, without its scheme; nobody is `unknown`.
     """
     plain = html.unescape(_TAG.sub("", html.unescape(text)))
-    plain = _SOURCE.sub("", " ".join(plain.split()))
+    plain = _SOURCE.sub("", " ".join(plain.split())[:_MOST_READ])
     plain = _ASSUMED.sub(r"\1", plain)
     for pattern in (_RIGHTS, _ADDRESS, _LETTER):
         plain = pattern.sub("", plain)
@@ -59,6 +61,11 @@ def author_name(text: str) -> str:
         plain = re.sub(role, name, plain, flags=re.I)
     name = _tidy(_WEB.sub("", plain)) or _tidy(_bare(plain))
     return UNKNOWN if name.casefold() in _NOBODY else name[:_MOST]
+
+
+def is_credited(text: str) -> bool:
+    """True for an author or a licence that is told."""
+    return text not in ("", UNKNOWN)
 
 
 def is_same_author(one: str, other: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import npy_bytes, write_bundle
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, in_words
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.manifest import Manifest
 
@@ -23,9 +23,12 @@ def editing(folder: Path) -> Iterator[None]:
     """Keep other programs from editing a bundle; listeners read on.
 
     Raises:
-        BundleError: another one is at it.
+        BundleError: another one is at it, or it can't be opened.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise BundleError(f"{folder}: no bundle here ({in_words(error)})") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -48,9 +48,10 @@ class PictureRows:
 
 
 def bundle_rows(folder: Path, manifest: Manifest) -> PictureRows:
-    """Rows by a bundle's own image tower."""
+    """Rows by a bundle's own image tower, fed as the bundle says."""
     entry = manifest.tower
-    name = "none" if entry is None else f"{IMAGE_ENCODER}-{entry.sha256[:_TOLD]}"
+    fed = hashlib.sha256(repr(manifest.image).encode()).hexdigest()[:_TOLD]
+    name = "none" if entry is None else f"{IMAGE_ENCODER}-{entry.sha256[:_TOLD]}-{fed}"
     cache = PictureCache(cache_path(name), manifest.embedding_dim)
     return PictureRows(lambda: PictureEncoder(folder, manifest), cache)
 

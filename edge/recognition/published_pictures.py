@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from edge.contract.errors import WebError
 from edge.contract.picture_source import COMMONS, OBSERVATION, PHOTO, WIDTH, PictureSource
-from edge.system.polite import PoliteClient
+from edge.system.polite import GoneError, PoliteClient
 
 _MOST_BYTES = 4_000_000
 """Of an answer."""
@@ -45,6 +45,10 @@ class Published:
     """Names of its licence."""
 
 
+class AnswerError(WebError):
+    """A site answers, but not as its API does."""
+
+
 class PublishedPictures:
     """Asks the sites for pictures.
 
@@ -67,7 +71,8 @@ class PublishedPictures:
         """The pictures of a batch that are there.
 
         Raises:
-            WebError: the site doesn't answer as its API does.
+            AnswerError: the site doesn't answer as its API does.
+            WebError: it can't be asked.
         """
         kind = batch[0].kind
         names = [source.name for source in batch]
@@ -75,7 +80,7 @@ class PublishedPictures:
             ask = {COMMONS: self._commons, OBSERVATION: self._observations, PHOTO: self._photo}
             found = ask[kind](names)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise WebError(f"{kind}: not the answer of its API ({error!r})") from error
+            raise AnswerError(f"{kind}: not the answer of its API ({error!r})") from error
         return {source: found[source.name] for source in batch if source.name in found}
 
     def _commons(self, names: Sequence[str]) -> dict[str, Published]:
@@ -94,14 +99,14 @@ class PublishedPictures:
         pages: dict[str, dict[str, Any]] = {}
         for answer in self._answers(asked):
             for way in ("normalized", "redirects"):
-                renamed |= {entry["from"]: entry["to"] for entry in answer.get(way, ())}
+                renamed |= {_name_before(entry): entry["to"] for entry in answer.get(way, ())}
             for page in answer["pages"]:
                 pages.setdefault(page["title"], {}).update(page)
         held = {name: pages[_followed(f"File:{name}", renamed)] for name in names}
         return {
             name: _of_commons(page["imageinfo"][0])
             for name, page in held.items()
-            if not page.keys() & _ABSENT
+            if not page.keys() & _ABSENT and page.get("imagerepository") != ""
         }
 
     def _answers(self, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -109,6 +114,8 @@ class PublishedPictures:
         further: dict[str, str] = {}
         for _ in range(_MOST_PARTS):
             answer = self._json(f"{self._sites.commons}?{urlencode({**asked, **further})}")
+            if "error" in answer:
+                raise WebError(f"{COMMONS}: {str(answer['error'])[:200]}")
             yield answer["query"]
             further = answer.get("continue", {})
             if not further:
@@ -124,7 +131,10 @@ class PublishedPictures:
         }
 
     def _photo(self, numbers: Sequence[str]) -> dict[str, Published]:
-        photo = self._json(f"{self._sites.inaturalist}/photos/{numbers[0]}.json")
+        try:
+            photo = self._json(f"{self._sites.inaturalist}/photos/{numbers[0]}.json")
+        except GoneError:  # here alone it is the picture that is gone, and not the API
+            return {}
         return {numbers[0]: _of_inaturalist(photo)}
 
     def _json(self, url: str) -> Any:
@@ -133,6 +143,12 @@ class PublishedPictures:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
             raise WebError(f"{url}: expected JSON, found {content[:40]!r}") from error
+
+
+def _name_before(entry: dict[str, Any]) -> str:
+    """A title as it was asked for; one in another form of Unicode comes back percent-encoded."""
+    before = str(entry["from"])
+    return unquote(before) if entry.get("fromencoded") else before
 
 
 def _followed(title: str, renamed: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ then in the folder `towers` of the user's data, where all bundles of a teacher s
 """
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge.contract.bundle import open_atomic
@@ -43,28 +44,31 @@ def tower_bytes(folder: Path, manifest: Manifest) -> bytes:
         BundleError: it has none, its file is not here, or it is damaged.
     """
     check_tower(folder, manifest)
-    entry = manifest.apart.get(IMAGE_ENCODER)
-    file = find_tower(folder, entry) if entry else None
-    if entry is None or file is None:
+    if IMAGE_ENCODER in manifest.roles:
         return read_role(folder, manifest, IMAGE_ENCODER)
-    content = file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry.sha256:
-        raise BundleError(
-            f"{file}: has sha256 {found:.12}, expected {entry.sha256:.12}; "
-            "install it again: birdlisten gallery tower FILE"
-        )
-    return content
+    entry, damaged = manifest.apart[IMAGE_ENCODER], list[str]()
+    for file in _towers(folder, entry):
+        content = file.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if found == entry.sha256:
+            return content
+        damaged.append(f"{file}: has sha256 {found:.12}, expected {entry.sha256:.12}")
+    told = next(iter(damaged), f"{entry.file}: is gone")
+    raise BundleError(f"{told}; install it again: birdlisten gallery tower FILE")
 
 
 def find_tower(folder: Path, entry: FileEntry) -> Path | None:
     """The file of a tower that lies apart, of the right size; None if it is not here."""
+    return next(_towers(folder, entry), None)
+
+
+def _towers(folder: Path, entry: FileEntry) -> Iterator[Path]:
+    """Files of the right name and size, the bundle's own first."""
     own = user_folder("XDG_DATA_HOME", ".local/share")
     for place in (folder, *([own / FOLDER] if own else [])):
         file = place / entry.file
         if file.is_file() and file.stat().st_size == entry.bytes:
-            return file
-    return None
+            yield file
 
 
 def install_tower(file: Path, entry: FileEntry) -> Path:

@@ -1,13 +1,16 @@
 """Bundles by name: a folder, a packaged one, one of the user's, or one of the hub."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from edge.contract.errors import ConfigError
+from edge.contract.errors import BirdlistenError, ConfigError
 from edge.contract.names import nearest
 from edge.system.folders import user_folder
 
 HUB = "hf:"
 """What a name of the Hugging Face hub begins with."""
+ORIGIN = "hub.json"
+"""In a fetched bundle: where it is from."""
 PACKAGED = Path(__file__).parents[1] / "bundles"
 
 
@@ -22,6 +25,21 @@ def find_bundle(name: str) -> Path:
         from edge.system.hub_bundle import fetched  # few need it, and each start would pay
 
         return fetched(name)
+    return _lying(name)
+
+
+def bundle_here(name: str) -> Path | None:
+    """The same without fetching any: what was kept is told without its bundle, too."""
+    with suppress(BirdlistenError):
+        if not name.startswith(HUB):
+            return _lying(name)
+        from edge.system.hub_bundle import installed
+
+        return installed(name)
+    return None
+
+
+def _lying(name: str) -> Path:
     plain = Path(name).name == name
     if not plain or Path(name).is_dir():
         return Path(name)

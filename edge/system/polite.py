@@ -97,12 +97,16 @@ class PoliteClient:
             host.faults = 0
             if target is None:
                 return content
-            url = urljoin(url, target)
+            url = _joined(url, target)
         raise GoneError(f"{_shown(url)}: redirected more than {_MOST_REDIRECTS} times")
 
     def _host(self, url: str) -> _Host:
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_asked = parts.scheme in _SCHEMES and bool(parts.hostname)
+        except ValueError:  # [ without ], say
+            is_asked = False
+        if not is_asked:
             raise GoneError(f"{_shown(url)}: expected http:// or https://")
         host = self._hosts.setdefault(parts.netloc, _Host())
         if host.faults >= _MOST_FAULTS:
@@ -170,11 +174,20 @@ class PoliteClient:
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Leaves redirects to the client, which is polite to the next host, too."""
 
-    def redirect_request(self, *request: object) -> None:
-        """Follow none."""
+    def http_error_302(self, *answer: Any, **named: Any) -> None:
+        """Follow none, nor read where it leads."""
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 _OPENER = urllib.request.build_opener(_Stay)
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise GoneError(f"{_shown(url)}: leads to no address ({_shown(target)[:200]!r})") from error
 
 
 def _refusal(url: str, code: int) -> WebError:

@@ -13,6 +13,7 @@ from typing import Any
 from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, write_bundle
+from edge.contract.editing import PICTURES
 from edge.contract.manifest import IMAGE_ENCODER, PRECISIONS, Manifest
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
@@ -73,7 +74,7 @@ def make_bundle(
     }
     manifest = replace(manifest, provenance={**manifest.provenance, "parity": parity})
     written = write_bundle(output, manifest, contents)
-    _copy_pictures(space, output)
+    _copy_beside(space, output)
     return written, names
 
 
@@ -98,6 +99,7 @@ def _manifest(classifier: Classifier, space: Space, names: Names) -> Manifest:
         species_sets=sets,
         default_species_set=default,
         image=like.manifest.image if like else None,
+        apart=dict(like.manifest.apart) if like else {},
     )
 
 
@@ -159,10 +161,16 @@ def _gallery(space: Space) -> dict[str, bytes]:
     return {role: read_role(bundle.path, bundle.manifest, role) for role in held}
 
 
-def _copy_pictures(space: Space, output: Path) -> None:
-    source = space.like.path / "pictures" if space.like else None
-    if source is not None and source.is_dir():
-        shutil.copytree(source, output / "pictures", dirs_exist_ok=True)
+def _copy_beside(space: Space, output: Path) -> None:
+    """The other bundle's thumbnails, and an image tower apart that lies in its folder."""
+    if space.like is None:
+        return
+    source = space.like.path
+    if (source / PICTURES).is_dir():
+        shutil.copytree(source / PICTURES, output / PICTURES, dirs_exist_ok=True)
+    for entry in space.like.manifest.apart.values():
+        if (source / entry.file).is_file() and not (output / entry.file).exists():
+            shutil.copyfile(source / entry.file, output / entry.file)
 
 
 def _calibration(recipe: Recipe, model_id: str, precisions: Sequence[str]) -> dict[str, bytes]:

@@ -1,17 +1,21 @@
 """Wrong and doubled pictures are found, the telling ones are chosen, and galleries are joined."""
 
+import shutil
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from edge.command.gallery_choose import ChoiceRequest, chosen
 from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
+from edge.contract.editing import put_gallery
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.contract.taxonomy import Species, Taxonomy
 from edge.recognition import bits
 from edge.recognition.duplicates import near
 from edge.recognition.medoids import medoids
+from edge.recognition.picture_fit import picture_fit
 from tests.support.factories import DIM
 
 RANKS = ("Animalia", "Chordata", "Aves", "Order", "Family")
@@ -109,6 +113,25 @@ def test_the_most_telling_pictures_stay_and_the_sheet_says_why(birdlisten, write
     assert "https://x/genus0_bird0/2" not in {row.url for row in left.table}
 
 
+def test_as_many_stay_as_are_asked_for_and_outliers_last(birdlisten, write, monkeypatch):
+    monkeypatch.setattr("edge.command.gallery_choose._MOST", 3)
+    bundle = write("one", wrong=2)
+    assert birdlisten("gallery", "choose", "--keep", 5, "--bundle", bundle).code == 0
+    left = load_bundle(bundle).gallery
+    assert {len(rows) for rows in left.members.values()} == {5}
+    assert "https://x/genus0_bird0/2" not in {row.url for row in left.table}
+
+
+def test_every_sound_picture_stays_before_an_outlier(write):
+    bundle = load_bundle(write("one"))
+    outlier = np.zeros(len(bundle.gallery.table), bool)
+    outlier[[0, 2, 3]] = True
+    fit = replace(picture_fit(bundle), outlier=outlier)
+    stays = chosen(bundle, fit, ChoiceRequest(keep=4))[:PICTURES]
+    assert stays[[1, 4, 5]].all()
+    assert stays.sum() == 4
+
+
 def test_medoids_are_as_good_as_trying_all():
     rows = np.random.default_rng(0).standard_normal((12, 3)).astype(np.float32)
     distance = np.linalg.norm(rows[:, None] - rows, axis=2).astype(np.float32)
@@ -133,6 +156,16 @@ def test_bundles_are_joined_with_the_species_that_one_lacks(birdlisten, write, t
     assert len(load_bundle(small).gallery.table) == 24
     again = birdlisten("gallery", "merge", large, "--bundle", joined)
     assert again.out == "0 pictures added, and 0 species\n"
+
+
+def test_photographs_of_one_observation_are_told_apart(birdlisten, write, tmp_path):
+    bundle = load_bundle(write("one", BIRDS[:1]))
+    shared = [replace(row, url="https://x/observations/7") for row in bundle.gallery.table]
+    half = replace(bundle.gallery, rows=bundle.gallery.rows[:2], table=tuple(shared[:2]))
+    put_gallery(shutil.copytree(bundle.path, tmp_path / "half"), bundle.manifest, half)
+    put_gallery(bundle.path, bundle.manifest, replace(bundle.gallery, table=tuple(shared)))
+    ended = birdlisten("gallery", "merge", bundle.path, "--bundle", tmp_path / "half")
+    assert "4 pictures added" in ended.out
 
 
 def test_a_difference_names_species_and_pictures(birdlisten, write):

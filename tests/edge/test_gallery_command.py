@@ -15,6 +15,7 @@ from edge.contract.bundle import load_bundle, write_bundle
 from edge.contract.editing import editing
 from edge.contract.errors import PictureError
 from edge.contract.manifest import IMAGE_ENCODER, load_manifest
+from edge.recognition.picture_rows import bundle_rows
 from edge.recognition.pictures import open_picture
 
 TIT, MAGPIE = "Parus major", "Pica pica"
@@ -205,6 +206,7 @@ def test_a_tower_of_its_own_file_is_installed_once_for_all(birdlisten, bundle, t
     entry = manifest.roles[IMAGE_ENCODER]
     left = {role: other for role, other in manifest.roles.items() if role != IMAGE_ENCODER}
     file = shutil.copy(bundle / entry.file, tmp_path / "tower.onnx")
+    file_bytes = file.read_bytes()
     write_bundle(bundle, replace(manifest, roles=left, apart={IMAGE_ENCODER: entry}), {})
     assert not (bundle / entry.file).exists()
     absent = birdlisten("gallery", "add", new, "--bundle", bundle)
@@ -216,6 +218,26 @@ def test_a_tower_of_its_own_file_is_installed_once_for_all(birdlisten, bundle, t
     assert (refused.code, "has sha256" in refused.err) == (1, True)
     assert birdlisten("gallery", "tower", file, "--bundle", bundle).code == 0
     assert birdlisten("gallery", "add", new, "--bundle", bundle).code == 0
+    shutil.copy(damaged, bundle / entry.file)
+    more = pictured(tmp_path / "more", TIT, 2)
+    assert birdlisten("gallery", "add", more, "--bundle", bundle).code == 0
+    shutil.copy(file, bundle / entry.file)
+    copied = ("--output", tmp_path / "copy", "--json")
+    ended = birdlisten("gallery", "add", more, "--bundle", bundle, *copied)
+    assert [line["known"] for line in ended.records()] == [1], "it says nothing else there"
+    assert (tmp_path / "copy" / entry.file).read_bytes() == file_bytes
+
+
+def test_a_picture_that_is_prepared_otherwise_is_embedded_anew(bundle, tmp_path):
+    drawn(1, (200, 60)).save(tmp_path / "wide.png")
+    manifest = load_manifest(bundle)
+    specs = [replace(manifest.image, resize=resize) for resize in ("shortest", "squash")]
+    rows = [
+        bundle_rows(bundle, replace(manifest, image=spec)).read(tmp_path / "wide.png")[0].row
+        for spec in (*specs, *specs)
+    ]
+    assert not np.array_equal(rows[0], rows[1])
+    np.testing.assert_array_equal(rows[:2], rows[2:])
 
 
 def test_a_manifest_of_another_program_may_not_put_other_roles_apart(bundle):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -168,6 +169,7 @@ REFUSED = {
     "a dot": (200, {}, jpeg(2, 2)),
     "too many bytes": (200, {}, bytes(8_000_001)),
     "a loop": (302, {"Location": "/img/Owl_1.jpg"}, b""),
+    "no address": (302, {"Location": "http://[::1/owl.jpg"}, b""),
     "a file of ours": (302, {"Location": "file:///etc/passwd"}, b""),
 }
 FAILED = {
@@ -244,6 +246,37 @@ def test_an_api_that_answers_nonsense_fails_and_nothing_is_refused(
     fetch.sites.replies["/w/api.php"] = lambda before: answer
     fetching = fetch.run()
     assert (fetching.fetched, fetching.refused, fetching.failed) == (1, 0, 2)
+
+
+@pytest.mark.parametrize("path", ["/w/api.php", "/v1/observations"])
+def test_an_api_that_is_gone_takes_no_picture_with_it(fetch: Fetch, path: str) -> None:
+    fetch.sites.replies[path] = lambda before: (404, {}, b"moved")
+    fetching = fetch.run()
+    assert (fetching.refused, fetching.fetched + fetching.failed, fetch.code) == (0, 3, 1)
+    del fetch.sites.replies[path]
+    fetch.run()
+    assert fetch.here == list(URLS)
+
+
+def test_a_photograph_that_is_gone_is_remembered(fetch: Fetch) -> None:
+    fetch.table("https://www.inaturalist.org/photos/8")
+    assert fetch.run().refused == 1
+
+
+def test_a_page_that_says_nothing_of_its_file_fails_alone(fetch: Fetch) -> None:
+    fetch.sites.silent = {"File:Owl 1.jpg"}
+    fetching = fetch.run()
+    assert (fetching.fetched, fetching.refused, fetching.failed) == (2, 0, 1)
+    assert fetch.here == list(URLS[1:])
+
+
+def test_a_name_in_another_form_of_unicode_is_found(fetch: Fetch) -> None:
+    title = "File:Grünspecht.jpg"
+    fetch.sites.files[title] = dict(CREDIT)
+    fetch.table(URLS[0], FILE + unicodedata.normalize("NFD", "Grünspecht.jpg"))
+    fetch.run()
+    assert len(fetch.here) == 2
+    assert fetch.sites.asked["/w/api.php"] == 1
 
 
 def test_an_unknown_address_is_left_where_it_is(fetch: Fetch) -> None:

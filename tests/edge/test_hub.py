@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
+from edge.command.gallery_place import edited  # noqa: E402
+from edge.config import Settings  # noqa: E402
 from edge.contract.bundle import load_bundle, write_bundle  # noqa: E402
+from edge.contract.editing import kept, put_gallery  # noqa: E402
 from edge.contract.errors import BundleError, ConfigError, MissingPackageError  # noqa: E402
 from edge.contract.manifest import FILE_NAME, load_manifest  # noqa: E402
 from edge.system.bundles import find_bundle  # noqa: E402
@@ -160,8 +164,9 @@ def test_what_the_hub_does_not_have_is_said(hub: Hub, name: str, said: str) -> N
 def test_a_branch_is_followed_and_a_fetched_bundle_stays_as_it_is(
     hub: Hub, small_bundle: BundleFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = start(f"{NAME}@main")
+    fixed, folder = start(NAME), start(f"{NAME}@main")
     before = load_manifest(folder)
+    assert (fixed.name, folder.name) == ("birds", "birds@main")
     manifest = load_manifest(small_bundle.path)
     write_bundle(small_bundle.path, manifest, {"encoder.fp32": b"a better graph"})
     lay(hub, small_bundle.path)
@@ -188,7 +193,6 @@ def test_a_new_state_that_is_broken_leaves_the_old_one(
     with pytest.raises(BundleError, match="nothing is installed"):
         start(f"{NAME}@main")
     assert contents(folder) == before
-    load_bundle(start(NAME))
 
 
 def test_a_damaged_one_is_mended_with_the_file_that_lacks(hub: Hub) -> None:
@@ -198,6 +202,47 @@ def test_a_damaged_one_is_mended_with_the_file_that_lacks(hub: Hub) -> None:
     hub.sent.clear()
     load_bundle(start(NAME))
     assert set(hub.sent) == {FILE_NAME, lost.name}
+
+
+def test_one_whose_manifest_is_damaged_is_fetched_again(hub: Hub) -> None:
+    folder = start(NAME)
+    before = contents(folder)
+    (folder / FILE_NAME).write_text("{")
+    assert contents(start(NAME)) == before
+
+
+def test_a_picture_of_a_new_gallery_is_not_the_one_of_its_name_before(
+    hub: Hub, small_bundle: BundleFolder
+) -> None:
+    folder = start(f"{NAME}@main")
+    gallery = load_bundle(small_bundle.path).gallery
+    table = [replace(row, author="Bea") for row in gallery.table]
+    small_bundle.put("gallery.table", replace(gallery, table=tuple(table)).table_csv())
+    picture = small_bundle.path / "pictures" / "strix_aluco_0.jpg"
+    picture.write_bytes(b"another photograph")
+    lay(hub, small_bundle.path)
+    hub.cuts = {f"bundle/pictures/{picture.name}": 3}
+    with pytest.raises(BundleError):
+        start(f"{NAME}@main")
+    assert (folder / "pictures" / picture.name).read_bytes() == b"picture"
+    hub.cuts = {}
+    start(f"{NAME}@main")
+    assert (folder / "pictures" / picture.name).read_bytes() == b"another photograph"
+    picture.unlink()
+    small_bundle.put("gallery.table", gallery.table_csv())
+    lay(hub, small_bundle.path)
+    start(f"{NAME}@main")
+    assert not (folder / "pictures" / picture.name).exists()
+
+
+def test_a_fetched_bundle_is_edited_in_a_copy(hub: Hub, data: Path) -> None:
+    folder = start(NAME)
+    before = contents(folder)
+    with edited(Settings(bundle=NAME), None) as bundle:
+        put_gallery(bundle.path, bundle.manifest, kept(bundle.gallery, [0]))
+    assert contents(folder) == before
+    own = load_bundle(data / "birds-own").gallery.table
+    assert own == load_bundle(folder).gallery.table[1:]
 
 
 def test_a_bundle_of_another_origin_is_not_overwritten(hub: Hub, data: Path) -> None:

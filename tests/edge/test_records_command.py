@@ -176,3 +176,24 @@ def test_why_lists_time_source_probability_and_verdict(birdlisten: Birdlisten, s
     assert "dawn.wav  Common Cuckoo  0.93  confirmed as cuculus_canorus" in line
     kept = json.loads(birdlisten("why", "000000000004", "--json", "--station", station).out)
     assert "volume" not in kept
+
+
+@pytest.mark.parametrize("command", ["records", "today", "report", "why"])
+@pytest.mark.parametrize("bundle", ["hf:nobody/birds", "hf:nobody/birds@main", "no such name"])
+def test_what_was_kept_is_told_without_its_bundle_and_no_hub_is_asked(
+    birdlisten: Birdlisten,
+    station: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    bundle: str,
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("edge.system.hub_bundle.look_up", asked.append)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    more: dict[str, tuple[object, ...]] = {
+        "report": ("--output", tmp_path / "day.html"),
+        "why": (record(4, None, "strix_aluco").id,),
+    }
+    ended = birdlisten(command, *more.get(command, ()), "--bundle", bundle, "--station", station)
+    assert (ended.code, asked) == (0, [])

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("tflite")
 pytest.importorskip("ai_edge_litert")
 
-from edge.contract.bundle import load_bundle, npy_bytes, write_bundle  # noqa: E402
+from edge.contract.bundle import described, load_bundle, npy_bytes, write_bundle  # noqa: E402
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from edge.contract.manifest import IMAGE_ENCODER, load_manifest  # noqa: E402
+from edge.contract.picture import PictureSpec  # noqa: E402
 from edge.recognition.encoder import open_encoder  # noqa: E402
 from export.ear import fetch, keep  # noqa: E402
 from export.ear.command import main  # noqa: E402
@@ -93,6 +96,20 @@ def test_an_embedding_is_the_sum_of_probability_times_anchor(made, network, tmp_
             cosine = inside @ wanted / np.linalg.norm(inside) / np.linalg.norm(wanted)
             assert cosine > 0.999
     assert "3 names" not in out
+
+
+def test_a_tower_that_lies_apart_is_still_named(made, tmp_path):
+    shutil.copytree(AVIARY, tmp_path / "like")
+    manifest = load_bundle(AVIARY).manifest
+    entry = replace(described(IMAGE_ENCODER, b"tower", manifest), file="tower.onnx")
+    roles = {role: held for role, held in manifest.roles.items() if role != IMAGE_ENCODER}
+    spec = PictureSpec(8, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
+    apart = replace(manifest, roles=roles, image=spec, apart={IMAGE_ENCODER: entry})
+    write_bundle(tmp_path / "like", apart, {})
+    (tmp_path / "like" / "tower.onnx").write_bytes(b"tower")
+    assert made("--like", str(tmp_path / "like"), "--precision", "fp32")[0] == 0
+    assert load_manifest(tmp_path / "bundle").apart == {IMAGE_ENCODER: entry}
+    assert (tmp_path / "bundle" / "tower.onnx").read_bytes() == b"tower"
 
 
 def test_the_bundle_says_what_it_is(made, tmp_path):

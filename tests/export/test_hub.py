@@ -1,6 +1,7 @@
 """A run as a repository of the hub: in a folder, uploaded, and fetched again."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -173,11 +174,37 @@ def test_a_folder_is_renewed_and_another_one_is_left_alone(run, tmp_path, capsys
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("precious")
     before = files(run)
-    for place in (tmp_path / "other", run, run / "bundle"):
+    for place in (tmp_path / "other", run, run / "bundle", run / "onnx", run / "hub", tmp_path):
         assert main([str(run), "--to", str(place)]) == 2
     assert files(tmp_path / "other") == {"thesis.tex"}
     assert files(run) == before
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_run_and_the_bundle_that_is_laid_out_are_never_renewed(run, tmp_path):
+    target = tmp_path / "mine"
+    assert main([str(run), "--to", str(target)]) == 0
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    linked = tmp_path / "linked"
+    shutil.copytree(target, linked)
+    shutil.rmtree(linked / "bundle")
+    (linked / "bundle").symlink_to(run / "bundle")
+    before = files(tmp_path)
+    assert main([str(run), "--to", str(other)]) == 2
+    assert main([str(run), "--to", str(linked)]) == 2
+    assert main([str(run), "--bundle", str(target / "bundle"), "--to", str(target)]) == 2
+    assert files(tmp_path) == before
+
+
+def test_a_picture_that_is_lost_is_told_before_anything_is_renewed(run, tmp_path, capsys):
+    target = tmp_path / "mine"
+    assert main([str(run), "--to", str(target)]) == 0
+    before = files(target)
+    next((run / "bundle" / "pictures").iterdir()).unlink()
+    assert main([str(run), "--to", str(target)]) == 1
+    assert "is missing" in capsys.readouterr().err
+    assert files(target) == before
 
 
 def test_a_bundle_of_another_run_a_damaged_one_and_none_are_refused(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.contract.bundle import load_bundle
+from edge.contract.editing import editing
 from edge.contract.languages import names_in
 from export.names import main
 
@@ -44,6 +45,16 @@ def test_a_second_time_replaces_the_first(bundle_copy, labels) -> None:
         assert main([str(path), "--labels", str(labels)]) == 0
     assert names_in(path, "de") == {"cuculus_canorus": "Gauch"}
     assert len(list(path.glob("names-*.csv"))) == 1
+
+
+def test_a_bundle_that_another_program_edits_is_left_to_it(small_bundle, labels, capsys) -> None:
+    before = small_bundle.manifest()
+    with editing(small_bundle.path):
+        assert main([str(small_bundle.path), "--labels", str(labels)]) == 1
+    assert "another program is editing it" in capsys.readouterr().err
+    assert main(["nowhere", "--labels", str(labels)]) == 1
+    assert "nowhere: no bundle here" in capsys.readouterr().err
+    assert small_bundle.manifest() == before
 
 
 def test_a_folder_without_labels_is_told(bundle_copy, tmp_path, capsys) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edge.contract.bundle import load_bundle
+from edge.contract.editing import kept, put_gallery
 from edge.contract.errors import DatasetError
 from gallery.build import PictureChoice, build
 from tests.support import ROOT
@@ -75,6 +76,17 @@ def test_adding_keeps_every_picture_that_is_there(bundle_copy, eye, tmp_path):
     assert after[: len(before)] == before
     assert [row.species_id for row, _ in after[len(before) :]] == 2 * ["parus_major"]
     assert str(built) == "2 pictures added"
+
+
+def test_what_was_edited_while_the_teacher_was_loaded_stays(small_bundle, tmp_path):
+    def load():
+        bundle = load_bundle(small_bundle.path)
+        put_gallery(small_bundle.path, bundle.manifest, kept(bundle.gallery, [0]))
+        return Eye(bundle.manifest.space_id, bundle.manifest.embedding_dim)
+
+    before = rows_of(small_bundle.path)
+    build(small_bundle.path, pictured(tmp_path / "new", CUCKOO, "red"), load)
+    assert rows_of(small_bundle.path)[:-1] == before[1:]
 
 
 def test_a_new_thumbnail_takes_no_name_that_is_given(bundle_copy, eye, tmp_path):

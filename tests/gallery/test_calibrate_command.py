@@ -7,10 +7,12 @@ import pytest
 
 pytest.importorskip("torch")
 from edge.contract.bundle import load_bundle
+from edge.contract.editing import editing
 from edge.contract.tables import read_table
 from edge.recognition.background import BANK_ROWS
 from edge.recognition.encoder import open_encoder
 from edge.recognition.runtime import RuntimeOptions
+from gallery import likeness
 from gallery.calibrate import main
 from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.recordings import read_recordings
@@ -156,6 +158,13 @@ def test_pictures_and_names_are_weighted_and_all_names_heard(
         assert known.weights is not None
         assert known.weights.pictures + known.weights.anchor == 1
     assert "recordings rightly" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [main, likeness.main])
+def test_nobody_edits_a_bundle_while_it_is_calibrated(small_bundle, tmp_path, capsys, command):
+    with editing(small_bundle.path):
+        assert command([str(small_bundle.path), "--recordings", str(tmp_path)]) == 1
+    assert "another program is editing it" in capsys.readouterr().err
 
 
 def test_names_can_only_be_weighted_where_there_are_names(bundle_copy, recordings, capsys):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from unicodedata import normalize
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from edge.recognition.published_pictures import PictureSites
 
@@ -32,6 +33,8 @@ class Sites:
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     """Of Commons: Artist and LicenseShortName by title."""
     renamed: dict[str, str] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    """Titles of Commons of which it tells no more."""
     in_parts: bool = False
     """Commons tells of the last file of a question in a further answer."""
     photos: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -72,11 +75,12 @@ class Sites:
 
     def _commons(self, asked: dict[str, list[str]]) -> dict[str, Any]:
         titles = asked["titles"][0].split("|")
-        spaced = {title: title.replace("_", " ") for title in titles if "_" in title}
+        forms = {title: normalize("NFC", title.replace("_", " ")) for title in titles}
+        spaced = {title: form for title, form in forms.items() if form != title}
         orders = [spaced.get(title, title) for title in titles]
         moved = {title: self.renamed[title] for title in orders if title in self.renamed}
         query: dict[str, Any] = {
-            "normalized": [{"fromencoded": False, "from": a, "to": b} for a, b in spaced.items()],
+            "normalized": [_normalised(a, b) for a, b in spaced.items()],
             "redirects": [{"from": a, "to": b} for a, b in moved.items()],
             "pages": [self._page(moved.get(title, title)) for title in orders],
         }
@@ -90,12 +94,19 @@ class Sites:
         about = self.files.get(title)
         if about is None:
             return {"ns": 6, "title": title, "missing": True}
-        path = f"/img/{title.removeprefix('File:').replace(' ', '_')}"
+        path = f"/img/{quote(title.removeprefix('File:').replace(' ', '_'))}"
         told = {
             name: {"value": value, "source": "commons-desc-page"} for name, value in about.items()
         }
         info = {"thumburl": f"{self.base}{path}", "thumbwidth": 330, "extmetadata": told}
-        return {"pageid": 1, "ns": 6, "title": title, "imageinfo": [info]}
+        page = {"pageid": 1, "ns": 6, "title": title}
+        return page if title in self.silent else {**page, "imageinfo": [info]}
+
+
+def _normalised(before: str, after: str) -> dict[str, Any]:
+    """As MediaWiki has it, which encodes what isn't NFC."""
+    is_encoded = normalize("NFC", before) != before
+    return {"fromencoded": is_encoded, "from": quote(before) if is_encoded else before, "to": after}
 
 
 def as_json(content: Any) -> Reply:

@@ -13,13 +13,13 @@ httpx = pytest.importorskip("httpx")
 from edge.config import DEMO_BUNDLE  # noqa: E402
 from edge.contract.bundle import load_bundle  # noqa: E402
 from edge.recognition.overlay import Overlay  # noqa: E402
-from edge.records import inbox  # noqa: E402
 from edge.records.detection import Rejection  # noqa: E402
 from edge.records.evidence import Evidence  # noqa: E402
 from edge.records.inbox import Lesson, Review, waiting  # noqa: E402
 from edge.records.lessons import give  # noqa: E402
 from edge.records.store import Store  # noqa: E402
 from edge.web.station import StationView  # noqa: E402
+from tests.support.lessons import leave  # noqa: E402
 from tests.support.web import heard, served  # noqa: E402
 
 MODEL = load_bundle(DEMO_BUNDLE).manifest.model_id
@@ -106,7 +106,7 @@ def test_the_station_learns_a_verdict_and_takes_it_back(station: Path) -> None:
 def test_the_page_knows_a_species_that_a_verdict_has_added(station: Path) -> None:
     view = StationView(station, DEMO_BUNDLE)
     before = view.bundle
-    inbox.leave(station, OWL.id, "rejected")
+    leave(station, OWL.id, "rejected")
     assert view.bundle is before
     line = {**before.taxonomy.species[0].line, "species_id": "leipoa_ocellata"}
     give(station, Review(OWL.id, "confirmed", "", 0, Lesson(by="page", species=line)))
