@@ -67,6 +67,16 @@ def test_without_a_step_it_hears_as_the_run_that_it_goes_on_from(day):
     assert not torch.equal(embedded(learned), embedded(day["first"]))
 
 
+def test_it_is_begun_twice_and_stays_as_it_was(day):
+    """It was measured, too: a CNN's statistics moved, and what was adapted was adapted again."""
+    cnn = day["run"]("cnn", student="cnn:mobilenetv3_small_050", steps=0)
+    again = day["run"]("cnn-again", student=str(cnn), steps=0)
+    assert torch.equal(embedded(again), embedded(cnn))
+    pytest.importorskip("peft")
+    adapted = day["run"]("adapted", student=str(day["first"]), steps=0, lora_rank=2)
+    assert torch.equal(embedded(adapted), embedded(day["first"]))
+
+
 def test_its_species_licences_and_lineage_are_kept(day):
     first = day["first"]
     names = day["root"] / "names.txt"
