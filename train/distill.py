@@ -40,11 +40,11 @@ from train.model.frontend import LogMelSpec
 from train.model.lora import merge
 from train.model.student import open_student
 from train.runs import CACHE, new_run, synthetic_name
+from train.sound.heard import check_unheard
 from train.sound.taught import TaughtSounds, check_taught, load_taught
 from train.sound.training_set import (
     TrainingSet,
     check_recorded,
-    check_unheard,
     cut_by,
     left_out,
     load_sounds,
