@@ -107,7 +107,8 @@ def test_another_teachers_space_is_refused_before_the_recordings_are_read(day):
     with pytest.raises(ConfigError, match=rf"teacher=local-dir:{day['root']}/teacher"):
         day["run"]("astray", **wrong, data=f"inatsounds:{day['root'] / 'inatsounds'}")
     with pytest.raises(ConfigError, match="name the teacher that it learned from"):
-        plan(DistillConfig(data=f"inatsounds:{day['root'] / 'inatsounds'}", **wrong))
+        data = f"inatsounds:{day['root'] / 'inatsounds'}"
+        plan(DistillConfig(data=data, **wrong), day["root"] / "cache")
 
 
 def test_its_projection_is_not_changed_by_a_setting(day):
