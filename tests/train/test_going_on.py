@@ -104,10 +104,10 @@ def test_another_teachers_space_is_refused_before_the_recordings_are_read(day):
     config["preprocess_cfg"]["mean"] = [0.1, 0.2, 0.3]
     (day["root"] / "other" / "open_clip_config.json").write_text(json.dumps(config))
     wrong = {"student": str(day["first"]), "teacher": other}
+    data = f"inatsounds:{day['root'] / 'inatsounds'}"
     with pytest.raises(ConfigError, match=rf"teacher=local-dir:{day['root']}/teacher"):
-        day["run"]("astray", **wrong, data=f"inatsounds:{day['root'] / 'inatsounds'}")
+        day["run"]("astray", **wrong, data=data)
     with pytest.raises(ConfigError, match="name the teacher that it learned from"):
-        data = f"inatsounds:{day['root'] / 'inatsounds'}"
         plan(DistillConfig(data=data, **wrong), day["root"] / "cache")
 
 
