@@ -29,6 +29,8 @@ _CODES = ("birdnet-analyzer==2.4.0", "birdnet_analyzer/eBird_taxonomy_codes_2024
 _YEARS = ("ebird2022", "ebird2021")
 """Newest first."""
 _TO_INAT = ("xenocanto_all_to_inat2024", "tierstimmenarchiv_to_inat2024", "wabad_to_inat2024")
+_RELATIONS = ("same", "part")
+"""Of a name to that which is accepted; along a chain the last one of them holds."""
 _STEM = 4
 """Letters that two epithets share if only their gender differs."""
 _GENERA = """
@@ -203,7 +205,8 @@ def _synonyms(
     _add(found, {name: of_code[code] for name, code in ioc.items() if code in of_code}, inat)
     for name, (accepted, relation) in found.items():
         while accepted in found and found[accepted][0] != name:
-            accepted = found[accepted][0]
+            accepted, further = found[accepted]
+            relation = max(relation, further, key=_RELATIONS.index)
         if accepted != name and name not in inat:
             yield name, accepted, relation
 

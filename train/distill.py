@@ -26,7 +26,7 @@ from train.distillation.imitation import Imitation
 from train.distillation.large_student import open_large_student
 from train.distillation.needs import measure_needs, told_in_words
 from train.distillation.parts import Parts
-from train.distillation.plan import decoded, first_student, plan, to_text
+from train.distillation.plan import first_student, plan, to_text
 from train.distillation.step import Distillation
 from train.engine.loop import choose_device, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
@@ -40,11 +40,12 @@ from train.model.frontend import LogMelSpec
 from train.model.lora import merge
 from train.model.student import open_student
 from train.runs import CACHE, new_run, synthetic_name
+from train.sound.decoded import decoded
+from train.sound.heard import check_unheard
 from train.sound.taught import TaughtSounds, check_taught, load_taught
 from train.sound.training_set import (
     TrainingSet,
     check_recorded,
-    check_unheard,
     cut_by,
     left_out,
     load_sounds,

@@ -42,7 +42,7 @@ from train.measure.retrieval import PooledEmbeddings
 from train.measure.task import Task, rank
 from train.model.checkpoint import Checkpoint, load_checkpoint
 from train.runs import CACHE, newest_run
-from train.sound.training_set import heard_before
+from train.sound.heard import heard_before
 
 
 @dataclass(frozen=True)

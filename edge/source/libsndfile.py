@@ -17,7 +17,7 @@ from edge.source.resampling import resample
 
 _FORMATS = {"flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
-_FLOATS = ("FLOAT", "DOUBLE")
+FLOATS = ("FLOAT", "DOUBLE")
 """Encodings that may go beyond full scale, and hold NaN."""
 _UNRELIABLE = ("FLAC", "OGG", "MP3", "MPEG")
 """Forms whose header may hold no length, or a wrong one, of a file that is whole."""
@@ -49,7 +49,8 @@ def decode(
         with _silent_decoder():
             file = soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise UnknownFormat(f"{path}: not readable as audio ({_reason(error)})") from error
+        where = path if link is None else f"{path}, bytes {link[0]} to {link[1]}"
+        raise UnknownFormat(f"{where}: not readable as audio ({_reason(error)})") from error
     # soundfile seeks after every read; in an MP3 that silences the next 50 ms.
     file.seekable = lambda: False
     with file:
@@ -58,7 +59,7 @@ def decode(
             channels=file.channels,
             parts=_parts(path, file),
             promised=None if file.format in _UNRELIABLE else file.frames,
-            is_float=file.subtype in _FLOATS,
+            is_float=file.subtype in FLOATS,
         )
 
 

@@ -29,14 +29,16 @@ _OWN = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64
 BY_FFMPEG = (".m4a", ".aac", ".mp4", ".3gp", ".wma", ".webm", ".mka", ".amr", ".mp2", ".wv")
 SUFFIXES = (*_OWN, ".rf64", ".bw64", ".bwf", *BY_FFMPEG)
 """Of what is looked for in a folder; a file that is named may have any."""
-_MIN_S, _MIN_HZ = 0.1, 1000
+MIN_S, MIN_HZ = 0.1, 1000
 _PADDING_S = 0.1
 """Encoders pad: a header may promise up to this much that isn't there."""
 _LOOKED_AT = 1 << 24
 """Values, to judge channels by, at most."""
 
 
-def read_blocks(path: Path, channel: str = MIX) -> Iterator[Block]:
+def read_blocks(
+    path: Path, channel: str = MIX, span: tuple[int, int] | None = None
+) -> Iterator[Block]:
     """Decode a file of any rate, channels and bit depth, a second at a time.
 
     Floats beyond full scale are turned down; samples that are no numbers are silence, and told.
@@ -44,12 +46,13 @@ def read_blocks(path: Path, channel: str = MIX) -> Iterator[Block]:
     Args:
         path: of the file.
         channel: `mix`, `left`, `right`, or a number from 1.
+        span: first byte of the recording, and that after its last, in an archive; None: the file.
 
     Raises:
         AudioError: the file is no audio, too short, or ends before its header says; that and damage
             only once all before it was yielded.
     """
-    yield from _long_enough(path, _blocks(path, channel))
+    yield from _long_enough(path, _blocks(path, channel, span))
 
 
 def read_recording(path: Path) -> tuple[Waveform, int]:
@@ -72,13 +75,13 @@ def count_channels(path: Path) -> int:
         return decoding.channels
 
 
-def _blocks(path: Path, channel: str) -> Iterator[Block]:
-    opened, is_cut = _opened(path)
+def _blocks(path: Path, channel: str, span: tuple[int, int] | None) -> Iterator[Block]:
+    opened, is_cut = _opened(path, span)
     begun_s = 0.0
     for link in opened:
         with link as decoding:
             first, length = round(begun_s * decoding.rate_hz), 0
-            for samples in _mono(path, decoding, channel):
+            for samples in _mono(path, decoding, channel, span):
                 yield Block(samples, decoding.rate_hz, first + length)
                 length += len(samples)
             _check_length(path, decoding, length)
@@ -93,23 +96,27 @@ def _long_enough(path: Path, blocks: Iterator[Block]) -> Iterator[Block]:
     for block in blocks:
         held.append(block)
         length_s += block.length_s
-        if length_s >= _MIN_S:
+        if length_s >= MIN_S:
             yield from held
             yield from blocks
             return
     samples = sum(len(block.samples) for block in held)
     raise AudioError(
         f"{path}: {samples} samples ({length_s:.4f} s) are too short to hear a bird in; "
-        f"at least {_MIN_S} s is needed"
+        f"at least {MIN_S} s is needed"
     )
 
 
-def _opened(path: Path) -> tuple[list[AbstractContextManager[Decoding]], bool]:
+def _opened(
+    path: Path, span: tuple[int, int] | None = None
+) -> tuple[list[AbstractContextManager[Decoding]], bool]:
     """The recordings in a file, one unless others were appended; True if the last one is cut."""
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
+    if span is not None:
+        return [libsndfile.decode(path, span)], False
     try:
         layout, links = misleading_layout(path), find_links(path)
     except OSError as error:
@@ -141,11 +148,13 @@ def _by_ffmpeg(path: Path) -> AbstractContextManager[Decoding]:
     return ffmpeg_file.decode(path)
 
 
-def _mono(path: Path, decoding: Decoding, channel: str) -> Iterator[Waveform]:
+def _mono(
+    path: Path, decoding: Decoding, channel: str, span: tuple[int, int] | None
+) -> Iterator[Waveform]:
     _check_rate(path, decoding.rate_hz)
     parts = decoding.parts
     if decoding.is_float:
-        parts = map(_measured(path).apply, parts)
+        parts = map(_measured(path, span).apply, parts)
     fault = list[AudioError]()
     parts = _until_fault(parts, fault)
     begun = list(islice(parts, _judged_parts(decoding)))
@@ -172,9 +181,9 @@ def _down(path: Path, begun: Sequence[Float32s], channel: str) -> Mixdown:
     return down
 
 
-def _measured(path: Path) -> FloatLevel:
+def _measured(path: Path, span: tuple[int, int] | None) -> FloatLevel:
     """Level of a file of floats, read once for it."""
-    with _opened(path)[0][0] as decoding:
+    with _opened(path, span)[0][0] as decoding:
         level = float_level(_until_fault(decoding.parts, []))
     if level.damaged:
         _LOG.warning(
@@ -196,10 +205,10 @@ def _until_fault(parts: Iterator[Float32s], fault: list[AudioError]) -> Iterator
 
 
 def _check_rate(path: Path, rate_hz: int) -> None:
-    if rate_hz < _MIN_HZ:
+    if rate_hz < MIN_HZ:
         raise AudioError(
             f"{path}: {rate_hz} samples a second are too few to hear a bird in; "
-            f"at least {_MIN_HZ} are needed, or the header is damaged"
+            f"at least {MIN_HZ} are needed, or the header is damaged"
         )
 
 

@@ -53,6 +53,8 @@ class Item:
     """Of a part of the recording that the item is; None: to the end."""
     span: tuple[int, int] | None = None
     """Bytes of the file that the recording is, in an archive that is not unpacked."""
+    is_section: bool = False
+    """It is one of those that were cut out of a recording, which together count as one."""
 
     @property
     def is_whole(self) -> bool:

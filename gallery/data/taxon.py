@@ -33,7 +33,8 @@ def of_taxon(dataset: Dataset, taxon: str) -> Dataset:
     ids = {kind.species_id for kind in kept}
     narrowed = (_narrowed(item, ids) for item in dataset.items)
     items = tuple(item for item in narrowed if item is not None)
-    return replace(dataset, taxonomy=Taxonomy(kept), items=items)
+    keys = {name: those for name, those in dataset.keys.items() if name in ids}
+    return replace(dataset, taxonomy=Taxonomy(kept), items=items, keys=keys)
 
 
 def _taxa(species: Species) -> tuple[str, ...]:

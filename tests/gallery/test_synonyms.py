@@ -77,6 +77,13 @@ def test_a_key_of_both_goes_before_the_table():
     assert aligned(stranger, known, {"turdus_migratorius": {"inat:2"}}) is stranger
 
 
+def test_keys_of_species_that_a_taxon_leaves_out_name_nothing():
+    keys = {"corthylio_calendula": {"inat:1"}, "turdus_migratorius": {"inat:2"}}
+    kinglets = of_taxon(holding(CORTHYLIO, ROBIN, keys=keys), "Corthylio")
+    stranger = holding(named("Nomen novum"), keys={"nomen_novum": frozenset({"inat:2"})})
+    assert aligned(stranger, kinglets.taxonomy, kinglets.keys) is stranger
+
+
 @pytest.mark.parametrize("taxon", ["Aves", "aves", "Passeriformes", "Turdidae", "Turdus"])
 def test_a_taxon_of_any_rank(taxon):
     everything = holding(ROBIN, named("Panthera onca", class_="Mammalia"))

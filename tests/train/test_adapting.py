@@ -16,7 +16,7 @@ from train.distillation.losses import info_nce  # noqa: E402
 from train.distillation.needs import count_saved_bytes  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.lora import merge  # noqa: E402
-from train.model.student import StudentInit, open_student  # noqa: E402
+from train.model.student import LabelLayer, StudentInit, open_student  # noqa: E402
 
 CLAP = ClapAudioConfig(
     spec_size=32, num_mel_bins=16, window_size=4, depths=[2, 2], num_attention_heads=[2, 2],
@@ -75,6 +75,15 @@ def test_the_lowest_layers_rest_and_the_others_learn():
     assert learned == {2, 3, 4, 5}
     with pytest.raises(ConfigError, match="freeze_layers: 9 are more than the tower's 5 layers"):
         student(freeze_layers=9)
+
+
+def test_what_projects_by_names_is_adapted_as_any_other():
+    layer = LabelLayer(("a",), torch.ones(1, 16), torch.zeros(1))
+    start = StudentInit(CLAP.to_dict(), LogMelSpec(mel_bins=16), classifier=layer)
+    config = DistillConfig(projection_names=True, freeze_tower=True)
+    model = begin_student(config, start, ["a"], torch.ones(1, 4))
+    assert model.projection_names == 1
+    assert not any(own.requires_grad for own in model.tower.parameters())
 
 
 def test_a_frozen_cnn_keeps_its_statistics():

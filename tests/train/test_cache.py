@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 torch = pytest.importorskip("torch")
 from gallery.data.dataset import Item  # noqa: E402
@@ -20,7 +22,7 @@ from train.model.frontend import LogMelSpec  # noqa: E402
 from train.sound import cache, cores  # noqa: E402
 from train.sound.cache import file_key, load_each  # noqa: E402
 from train.sound.features import LogMels  # noqa: E402
-from train.sound.index import FORMER, INDEX, RECORD, shard_file  # noqa: E402
+from train.sound.index import CONVERTING, FORMER, INDEX, RECORD, shard_file  # noqa: E402
 from train.sound.shards import Shards  # noqa: E402
 
 
@@ -196,6 +198,27 @@ def test_an_index_of_json_lines_is_read_and_rewritten(tmp_path):
     assert same(
         [Shards(tmp_path).get(name) for name in ("another", "new")], [arrays[2], arrays[0] + 9]
     )
+
+
+def test_only_one_of_several_ranks_rewrites_it(tmp_path):
+    """Another one waited for it, and would have put the old index over what was added since."""
+    place = {"sha256": f"{0:064x}", "shard": 0, "offset": 0, "shape": [4, 3]}
+    lines = [place, {"file": "old", "sha256": f"{0:064x}"}]
+    np.zeros((4, 3), np.float16).tofile(shard_file(tmp_path, 0))
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "other").mkdir()
+    for folder in (tmp_path, tmp_path / "other"):
+        (folder / FORMER).write_text(written)
+    Shards(tmp_path / "other")
+    rewritten = (tmp_path / "other" / INDEX).read_bytes()
+    with ThreadPoolExecutor() as pool:
+        with FileLock(tmp_path / CONVERTING):
+            waiting = pool.submit(Shards, tmp_path)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            (tmp_path / INDEX).write_bytes(rewritten + rewritten)
+            (tmp_path / FORMER).unlink()
+        assert len(waiting.result()) == 2
 
 
 def test_a_process_that_reads_sees_nothing_of_what_another_has_not_committed(tmp_path):

@@ -13,7 +13,7 @@ from train.distill import distill, main  # noqa: E402
 from train.evaluate import evaluate, to_markdown  # noqa: E402
 from train.model.checkpoint import ANCHORS, META, WEIGHTS, load_checkpoint  # noqa: E402
 from train.noise.build import BackgroundConfig, build  # noqa: E402
-from train.sound.training_set import SEEN  # noqa: E402
+from train.sound.heard import SEEN  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -67,6 +67,16 @@ def test_without_a_step_it_hears_as_the_run_that_it_goes_on_from(day):
     assert not torch.equal(embedded(learned), embedded(day["first"]))
 
 
+def test_it_is_begun_twice_and_stays_as_it_was(day):
+    """It was measured, too: a CNN's statistics moved, and what was adapted was adapted again."""
+    cnn = day["run"]("cnn", student="cnn:mobilenetv3_small_050", steps=0)
+    again = day["run"]("cnn-again", student=str(cnn), steps=0)
+    assert torch.equal(embedded(again), embedded(cnn))
+    pytest.importorskip("peft")
+    adapted = day["run"]("adapted", student=str(day["first"]), steps=0, lora_rank=2)
+    assert torch.equal(embedded(adapted), embedded(day["first"]))
+
+
 def test_its_species_licences_and_lineage_are_kept(day):
     first = day["first"]
     names = day["root"] / "names.txt"
@@ -94,10 +104,11 @@ def test_another_teachers_space_is_refused_before_the_recordings_are_read(day):
     config["preprocess_cfg"]["mean"] = [0.1, 0.2, 0.3]
     (day["root"] / "other" / "open_clip_config.json").write_text(json.dumps(config))
     wrong = {"student": str(day["first"]), "teacher": other}
+    data = f"inatsounds:{day['root'] / 'inatsounds'}"
     with pytest.raises(ConfigError, match=rf"teacher=local-dir:{day['root']}/teacher"):
-        day["run"]("astray", **wrong, data=f"inatsounds:{day['root'] / 'inatsounds'}")
+        day["run"]("astray", **wrong, data=data)
     with pytest.raises(ConfigError, match="name the teacher that it learned from"):
-        plan(DistillConfig(data=f"inatsounds:{day['root'] / 'inatsounds'}", **wrong))
+        plan(DistillConfig(data=data, **wrong), day["root"] / "cache")
 
 
 def test_its_projection_is_not_changed_by_a_setting(day):

@@ -62,6 +62,8 @@ def test_pictures_are_embedded_once_and_the_unreadable_left_out(tmp_path):
     def embed(wanted):
         asked.extend(wanted)
         shown = [picture for picture in wanted if picture is not pictures[1]]
+        if not shown:
+            raise DatasetError("none of the pictures is readable")
         return shown, np.eye(3, dtype=np.float32)[[pictures.index(one) for one in shown]]
 
     teacher = SimpleNamespace(space_id="f" * 64, embed_pictures=embed)
@@ -70,3 +72,5 @@ def test_pictures_are_embedded_once_and_the_unreadable_left_out(tmp_path):
         assert shown == [pictures[0], pictures[2]]
         assert np.array_equal(rows, np.eye(3)[[0, 2]])
         assert asked.count(pictures[0]) == 1
+    with pytest.raises(DatasetError, match="none of 1 pictures is readable"):
+        embed_pictures(teacher, pictures[1:2], tmp_path / "cache")

@@ -42,13 +42,28 @@ def recordings(folder, seconds) -> list[Item]:
 def test_log_mels_are_estimated_to_a_tenth_and_what_is_cached_is_not_missing(tmp_path):
     items = recordings(tmp_path, [1, 3, 2, 5])
     found = estimate_cache(items, SPEC, tmp_path / "cache")
-    made = load_features(items[:2], SPEC, tmp_path / "cache")
+    assert len(load_features(items[:2], SPEC, tmp_path / "cache")[0]) == 2
     rest = estimate_cache(items, SPEC, tmp_path / "cache")
-    sizes = [log_mel.nbytes for log_mel in load_features(items, SPEC, tmp_path / "cache")]
+    sizes = [log_mel.nbytes for log_mel in load_features(items, SPEC, tmp_path / "cache")[1]]
     assert found.whole == found.missing == pytest.approx(sum(sizes), rel=0.1)
     assert rest.missing == pytest.approx(sum(sizes[2:]), rel=0.1)
     assert rest.whole == found.whole
-    assert len(made) == 2
+
+
+def test_parts_need_what_they_last_and_are_known_by_themselves(tmp_path):
+    (whole,) = recordings(tmp_path, [12])
+    windows = [replace(whole, begin_s=begin, end_s=begin + 2.0) for begin in (0.0, 3.0, 6.0)]
+    content = whole.path.read_bytes()
+    (tmp_path / "shard.tar").write_bytes(content + content)
+    spans = [(0, len(content)), (len(content), 2 * len(content))]
+    archived = [replace(whole, path=tmp_path / "shard.tar", span=span) for span in spans]
+    items = [*windows, *archived, replace(archived[0], begin_s=1.0, end_s=2.0)]
+    found = estimate_cache(items, SPEC, tmp_path / "cache")
+    load_features([whole, *windows[:1], *archived[1:]], SPEC, tmp_path / "cache")
+    rest = estimate_cache(items, SPEC, tmp_path / "cache")
+    sizes = [log_mel.nbytes for log_mel in load_features(items, SPEC, tmp_path / "cache")[1]]
+    assert found.whole == found.missing == pytest.approx(sum(sizes), rel=0.02)
+    assert rest.missing == pytest.approx(sum(sizes) - sizes[0] - sizes[4], rel=0.02)
 
 
 def test_enough_of_everything_is_not_refused():
@@ -127,7 +142,9 @@ def test_any_other_command_says_that_memory_is_full_in_one_line(capsys):
     )
 
 
-EMPTY = Dataset("empty", Path("empty"), Taxonomy(()), ())
+TIT = Species("parus_major", *"SCKPcofge")
+SONG = Item(Path("0.wav"), "audio", "parus_major", "train", "CC0", "nobody")
+LITTLE = Dataset("little", Path("little"), Taxonomy((TIT,)), (SONG,))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +152,7 @@ EMPTY = Dataset("empty", Path("empty"), Taxonomy(()), ())
     [
         ({"device": "cuda:99"}, Ranks(), "device: 'cuda:99' can't be used; try device=cpu"),
         ({"batch": 20}, Ranks(0, 3), "batch: 20 windows can't be shared among 3 ranks; try 18"),
-        ({"validate_every": 5}, Ranks(), "empty: no recordings in split 'validation'"),
+        ({"validate_every": 5}, Ranks(), "little: no recordings in split 'validation'"),
         ({"hint": "nobody"}, Ranks(), "nobody"),
         ({"favoured": "nowhere.txt", "hint": "birdnet"}, Ranks(), "nowhere.txt"),
     ],
@@ -144,7 +161,7 @@ def test_what_the_machine_and_the_data_tell_is_refused_before_anything_is_read(
     settings, ranks, message
 ):
     with pytest.raises(BirdlistenError, match=message):
-        prepare(DistillConfig(**{"device": "cpu", **settings}), EMPTY, ranks)
+        prepare(DistillConfig(**{"device": "cpu", **settings}), LITTLE, ranks)
 
 
 class Reader:
@@ -159,7 +176,7 @@ class Reader:
 
 def test_names_are_embedded_once_however_often_the_taxonomy_is_read(tmp_path):
     """The key of the cache held an address in memory: every run read all names anew."""
-    teacher, species = Reader(), (Species("parus_major", *"SCKPcofge"),)
+    teacher, species = Reader(), (TIT,)
     for _ in range(2):
         taxonomy = Taxonomy(species, LocalNames())
         assert cached_anchors(teacher, taxonomy, tmp_path).shape == (5, 1, 2)

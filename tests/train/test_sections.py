@@ -54,6 +54,64 @@ def test_of_a_long_recording_sections_are_kept_as_long_as_the_limit(recording, t
     assert section_shares(items) == [1, 1]
 
 
+def test_windows_that_are_parts_already_are_drawn_each_by_itself(recording):
+    windows = [replace(recording, begin_s=begin, end_s=begin + 2.0) for begin in (0.0, 1.0)]
+    assert sections(windows, 1, 1) == windows
+    assert section_shares([*windows, *sections([recording], 4, 2)]) == [1, 1, 0.5, 0.5]
+
+
+def test_a_recording_in_an_archive_is_cut_too(recording, tmp_path):
+    content = recording.path.read_bytes()
+    (tmp_path / "shard.tar").write_bytes(b"before" + content + b"behind")
+    item = replace(recording, path=tmp_path / "shard.tar", span=(6, 6 + len(content)))
+    found = sections([item], 6, 2)
+    assert [(part.begin_s, part.span) for part in found] == [(n, item.span) for n in (0, 4, 8)]
+    assert np.array_equal(read_item(found[1])[0], read_item(recording)[0][32_000:48_000])
+
+
+def test_a_header_that_does_not_know_the_length_is_not_believed(recording, tmp_path):
+    content = bytearray(recording.path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = bytes((0, 0, 0, 0))
+    recording.path.write_bytes(content)
+    found = sections([recording], 6, 2)
+    assert [part.begin_s for part in found] == [0, 4, 8]
+    assert len(read_item(found[2])[0]) == 2 * RATE_HZ
+    samples = np.random.default_rng(0).normal(0, 0.1, 10 * RATE_HZ)
+    soundfile.write(tmp_path / "piped.flac", samples, RATE_HZ)
+    piped = bytearray((tmp_path / "piped.flac").read_bytes())
+    piped[21] &= 0xF0
+    piped[22:26] = bytes(4)
+    (tmp_path / "piped.flac").write_bytes(piped)
+    item = replace(recording, path=tmp_path / "piped.flac")
+    assert sections([item], 6, 2) == [item]
+    assert len(read_item(replace(item, begin_s=3.0, end_s=5.0))[0]) == 2 * RATE_HZ
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_part_is_cleaned_as_the_whole_is(tmp_path, archived):
+    random = np.random.default_rng(0)
+    samples = random.normal(0, 20, (4 * RATE_HZ, 2)).astype(np.float32)
+    samples[:, 1] = 0
+    samples[9000] = np.nan
+    soundfile.write(tmp_path / "loud.wav", samples, RATE_HZ, subtype="FLOAT")
+    item = Item(tmp_path / "loud.wav", "audio", "parus_major", "train", "CC0", "nobody")
+    if archived:
+        item = replace(item, span=(0, item.path.stat().st_size))
+    whole, _ = read_item(replace(item, span=None))
+    part, _ = read_item(replace(item, begin_s=1.0, end_s=3.0))
+    assert np.array_equal(part, whole[RATE_HZ : 3 * RATE_HZ])
+    assert part[1000] == 0
+    assert 0.1 < part.std() < 0.5
+
+
+def test_a_part_that_is_too_short_is_left_out_of_the_cache(recording, tmp_path):
+    short = replace(recording, begin_s=9.99)
+    with pytest.raises(AudioError, match=r"holds 0\.0100 s of the part that begins at 9\.99 s"):
+        read_item(short)
+    assert load_features([recording, short], LogMelSpec(), tmp_path)[0] == [recording]
+
+
 def test_parts_of_one_file_are_kept_apart_and_found_again(recording, tmp_path):
     parts = sections([recording], 6, 2)
     kept = load_each(parts, tmp_path / "kept", LogMels(LogMelSpec()))

@@ -1,5 +1,7 @@
 """Settings under which a training goes on: what may change, and what would be another training."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,15 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from edge.contract.errors import ConfigError  # noqa: E402
+from edge.contract.taxonomy import Species  # noqa: E402
+from gallery.data.dataset import Item  # noqa: E402
 from train.config import DistillConfig, terms_of  # noqa: E402
 from train.engine.loop import fit  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 from train.engine.resume import KEPT, Snapshots, check_kept  # noqa: E402
 from train.engine.schedule import LearningSchedule  # noqa: E402
 from train.engine.terms import Terms, digest  # noqa: E402
+from train.sound.training_set import TrainingSet  # noqa: E402
 
 BEGUN = terms_of(DistillConfig(steps=10, batch=8))
 
@@ -113,3 +118,20 @@ def test_machines_with_other_files_do_not_learn_together():
     with pytest.raises(ConfigError, match="data: rank 1 has others than rank 0; give every"):
         alike.check_alike({"data": "ours", "teacher": "same"})
     Ranks().check_alike({"data": "ours"})
+
+
+def test_recordings_that_are_drawn_otherwise_are_other_recordings():
+    species = tuple(Species(name, *"SCKPcofge") for name in ("a", "b"))
+    log_mels = tuple(torch.zeros(40, 8) for _ in range(2))
+
+    def told(*shares: float, also=((), ())) -> str:
+        items = tuple(
+            Item(Path("x"), "audio", "a", "train", "CC0", "nobody", corpus=f"{n} c", share=share)
+            for n, share in enumerate(shares)
+        )
+        sounds = TrainingSet(species, items, log_mels, (0, 1), background=(), also=also)
+        return sounds.digests["data"]
+
+    assert told() == told(0, 0) == told(also=())
+    assert told(0.7, 0.3) == told(0.7, 0.3)
+    assert len({told(), told(0.7, 0.3), told(0.5, 0.5), told(also=((1,), ()))}) == 4

@@ -13,15 +13,15 @@ from edge.command.parser import Parser
 from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.data.corpora import open_dataset
-from gallery.data.dataset import UNLABELLED, Item
+from gallery.data.dataset import Item
 from train.config import DistillConfig, add_config_flags, load_config
 from train.model.student import open_student
 from train.runs import CACHE
 from train.sound.cache import item_key, load_each
+from train.sound.decoded import decoded
 from train.sound.features import LogMels, log_mel_folder
 from train.sound.ray_cache import fill_by_ray
 from train.sound.shards import KeptArrays, Shards
-from train.sound.training_set import cut_by
 
 
 def build(config: DistillConfig, ray: str = "", workers: int | None = None) -> KeptArrays:
@@ -50,21 +50,15 @@ def build(config: DistillConfig, ray: str = "", workers: int | None = None) -> K
 
 
 def recorded(config: DistillConfig) -> Sequence[Item]:
-    """Recordings that a distillation hears, with the background; sections of those too long.
+    """Recordings that a distillation decodes; sections of those too long.
 
     Raises:
         DatasetError: there are none.
     """
-    sources = [open_dataset(name) for name in (config.data, config.extra_backgrounds) if name]
-    items = [
-        item
-        for source in sources
-        for item in source.items
-        if item.kind == "audio" and item.split in ("train", UNLABELLED)
-    ]
+    items = decoded(config, open_dataset(config.data, config.taxon))
     if not items:
         raise DatasetError(f"{config.data}: no recordings in split 'train'")
-    return cut_by(config)(items)
+    return items
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """The student as a distillation begins with it."""
 
+import copy
 import logging
 from collections.abc import Sequence
 
@@ -69,13 +70,12 @@ def begin_student(
             is another; or its tower can't be adapted or frozen so.
         MissingPackageError: what adapts it is not installed.
     """
-    if config.projection_names and start.run is None:
-        return start.naming_student(species, anchors, config.projection_hidden)
-    student = (
-        start.student(anchors.shape[1], config.projection_hidden)
-        if start.run is None
-        else _student_of(start.run, config)
-    )
+    if start.run is not None:
+        student = _student_of(start.run, config)
+    elif config.projection_names:
+        student = start.naming_student(species, anchors, config.projection_hidden)
+    else:
+        student = start.student(anchors.shape[1], config.projection_hidden)
     if config.lora_rank:
         adapt(student.tower, config.lora_rank, config.lora_alpha)
     if config.freeze_layers:
@@ -88,7 +88,7 @@ def begin_student(
 
 
 def _student_of(run: Checkpoint, config: DistillConfig) -> Student:
-    """A run's student as it is; its projection isn't changed by a setting."""
+    """A run's student as it is, of its own; its projection isn't changed by a setting."""
     student = run.student
     asked, has = bool(config.projection_names), bool(student.projection_names)
     if config.projection_hidden not in (0, student.projection_hidden) or asked > has:
@@ -96,4 +96,5 @@ def _student_of(run: Checkpoint, config: DistillConfig) -> Student:
             f"projection_hidden, projection_names: {config.student} has a projection of its own "
             f"(hidden {student.projection_hidden}), which is gone on with; leave them out"
         )
-    return student
+    # It is begun more than once, to be measured and to learn: the run's own stays as it was.
+    return copy.deepcopy(student)

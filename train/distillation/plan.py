@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gallery.data.corpora import open_dataset
-from gallery.data.dataset import Dataset, Item
+from gallery.data.dataset import Dataset
 from gallery.teacher import Teacher, load_teacher
 from train.config import DistillConfig
 from train.distillation.beginning import begin_student, check_run
 from train.distillation.large_student import open_large_student
 from train.distillation.needs import measure_needs, windows_at_once
 from train.model.student import Student, StudentInit, open_student
+from train.sound.decoded import decoded
 from train.sound.training_set import left_out
 
-_BACKGROUND = ("audio", "train", ("",))
 _BACKWARD = 3
 """Forward and backward take about three times the operations of forward alone."""
 
@@ -65,14 +65,6 @@ def first_student(
     """The student as it begins, without anchors, to be measured."""
     ids, dim = dataset.taxonomy.ids, teacher.embed_texts(["a bird"]).shape[1]
     return begin_student(config, start, ids, torch.zeros(len(ids), dim)).train()
-
-
-def decoded(config: DistillConfig, dataset: Dataset) -> list[Item]:
-    """Recordings that a distillation decodes: of species that it learns, and without a bird."""
-    species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
-    extra = [open_dataset(config.extra_backgrounds)] if config.extra_backgrounds else []
-    background = [item for source in (dataset, *extra) for item in source.select(*_BACKGROUND)]
-    return [*dataset.select("audio", "train", species), *background]
 
 
 def to_text(lines: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,16 @@ def embed_pictures(
 
     def embedded(places: Sequence[int]) -> Iterator[Array | None]:
         wanted = [pictures[place] for place in places]
-        shown, rows = teacher.embed_pictures(wanted)
-        found = {id(picture): row for picture, row in zip(shown, rows, strict=True)}
+        found: dict[int, Array] = {}
+        with suppress(DatasetError):  # of these not one is readable; others may be
+            shown, rows = teacher.embed_pictures(wanted)
+            found = {id(picture): row for picture, row in zip(shown, rows, strict=True)}
         yield from (found.get(id(picture)) for picture in wanted)
 
     folder = cache / f"pictures-{teacher.space_id[:16]}"
     kept = load_batches([item_key(item) for item in pictures], folder, embedded, _PICTURES)
+    if not kept.present.any():
+        raise DatasetError(f"none of {len(pictures)} pictures is readable")
     shown = [item for item, known in zip(pictures, kept.present, strict=True) if known]
     rows = np.stack([row for row in kept.readable if row is not None]).astype(np.float32)
     return shown, unit(rows)

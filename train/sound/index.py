@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock
 
 from edge.contract.arrays import Array, Flags, Int64s, Places
 from edge.contract.bundle import write_atomic
 
 INDEX, FORMER = "index.bin", "index.jsonl"
+CONVERTING = "index.lock"
 BYTES = 2
 """Of a number."""
 _MOST_AXES = 4
@@ -173,6 +175,12 @@ def _converted(folder: Path) -> None:
     former = folder / FORMER
     if not former.is_file() or (folder / INDEX).exists():
         return
+    with FileLock(folder / CONVERTING):
+        if not (folder / INDEX).exists():  # another rank may have been first
+            _convert(folder, former)
+
+
+def _convert(folder: Path, former: Path) -> None:
     content = former.read_bytes()
     lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
     entries = {line["sha256"]: _entry(line) for line in lines if "shard" in line}

@@ -1,4 +1,4 @@
-"""Sections of recordings: an item that is a part of a file, and windows of what is too long."""
+"""Sections of recordings: of what is too long, parts that are drawn as if they were one."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,15 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery.data.dataset import Item
+from gallery.data.reading import header_s
 
 
 def sections(items: Sequence[Item], most_s: float, section_s: float) -> list[Item]:
     """Items of which none lasts longer than a limit: of a longer one, sections of it.
 
     They are spread evenly over the recording and do not overlap; together they last `most_s`.
+    What is a part already, as a window of BEANS, stays as it is, and so does what doesn't tell its
+    length without being decoded: a form that only ffmpeg reads, a FLAC out of a pipe.
 
     Args:
         items: recordings.
@@ -28,25 +31,16 @@ def sections(items: Sequence[Item], most_s: float, section_s: float) -> list[Ite
 
 def section_shares(items: Sequence[Item]) -> list[float]:
     """Chances of sections to be drawn, such that those of a recording count as one."""
-    counts = Counter((item.path, item.span) for item in items if not item.is_whole)
-    return [1.0 if item.is_whole else 1 / counts[item.path, item.span] for item in items]
+    counts = Counter((item.path, item.span) for item in items if item.is_section)
+    return [1 / counts[item.path, item.span] if item.is_section else 1.0 for item in items]
 
 
 def _sections(item: Item, most_s: float, section_s: float) -> Iterator[Item]:
-    length_s = _length_s(item) if item.is_whole else 0.0
+    length_s = header_s(item) if not item.begin_s and item.end_s is None else 0.0
     if length_s <= most_s:
         yield item
         return
     for begin_s in np.linspace(0, length_s - section_s, max(1, int(most_s / section_s))):
         begin = round(float(begin_s), 3)
-        yield replace(item, begin_s=begin, end_s=round(begin + section_s, 3))
-
-
-def _length_s(item: Item) -> float:
-    """Of a file as its header says; 0 if it doesn't."""
-    import soundfile
-
-    try:
-        return float(soundfile.info(item.path).duration)
-    except (OSError, RuntimeError):
-        return 0.0
+        end = round(begin + section_s, 3)
+        yield replace(item, begin_s=begin, end_s=end, is_section=True)

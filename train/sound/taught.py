@@ -1,6 +1,6 @@
 """Sounds that a hint's network has heard, too: recordings, and mixtures of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from train.sound.hints import STEP_S, Hints, load_hints
 from train.sound.log_mel_store import LogMelStore
 from train.sound.mixtures import NO_MIXTURES, MixtureConfig, Mixtures, load_mixtures
 from train.sound.sampler import Augmentation, WindowSampler
-from train.sound.training_set import TrainingSet, load_sounds
+from train.sound.training_set import TrainingSet, cut_by, load_sounds
 
 _AS_HEARD = Augmentation(mix=0.0, background=0.0, mask=0.0)
 """Nothing that the network did not hear may be mixed in, and nothing left out that it did."""
@@ -156,15 +156,15 @@ def load_taught(
         raise ConfigError("hint: names no ear; give the network to imitate: hint=FOLDER")
     hints = Hints(config.hint)
     favoured = read_names(Path(config.favoured)) if config.favoured else ()
-    items, features = _unlabelled(dataset, spec, cache)
+    items, features = _unlabelled(dataset, spec, cache, cut_by(config))
     birds = [*sounds.items, *items]
     mixed = partial(_mixed, config, spec=spec, hints=hints, cache=cache)
     mixtures = mixed(dataset, birds, config.mixtures, favoured, maps=maps)
     repeated = NO_MIXTURES
     if config.rehearsed:
         before = open_dataset(config.rehearsed)
-        known = load_sounds(before, spec, cache, config.held_out).items
-        known = (*known, *_unlabelled(before, spec, cache)[0])
+        known = load_sounds(before, spec, cache, config.held_out, cut=cut_by(config)).items
+        known = (*known, *_unlabelled(before, spec, cache, cut_by(config))[0])
         repeated = mixed(before, known, config.rehearsed_mixtures)
     rows = load_hints(birds, hints, cache)
     return TaughtSounds(
@@ -220,13 +220,16 @@ def _columns(dataset: Dataset, labels: Sequence[str]) -> Tensor:
 
 
 def _unlabelled(
-    dataset: Dataset, spec: LogMelSpec, cache: Path
+    dataset: Dataset,
+    spec: LogMelSpec,
+    cache: Path,
+    cut: Callable[[Sequence[Item]], Sequence[Item]],
 ) -> tuple[list[Item], Sequence[Tensor]]:
     """Readable recordings of birds that are not said to be of a species, and their log-mels."""
     items = dataset.select("audio", UNLABELLED, ("",))
     if not items:
         return [], []
-    return load_features(items, spec, cache)
+    return load_features(cut(items), spec, cache)
 
 
 def _background(dataset: Dataset, extra: str) -> Sequence[Item]:

@@ -18,19 +18,16 @@ from train.config import HeardConfig
 from train.ears.recipe import locate
 from train.engine.ranks import ALONE, Ranks
 from train.engine.terms import digest
-from train.model.checkpoint import META, read_seen
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import CNN
 from train.sound.corpus_draws import corpus_draws
 from train.sound.features import load_features
+from train.sound.heard import SEEN, heard_by
 from train.sound.hint_loss import HintLoss, NoHint
 from train.sound.hints import load_embeddings
 from train.sound.log_mel_store import LogMelStore, lengths_of
 from train.sound.sampler import Augmentation, WindowSampler
 from train.sound.section import section_shares, sections
 
-SEEN = "heard.json"
-"""Beside a pretrained student: the species of its training."""
 _SECTION = 2
 """Windows that a section of a long recording is long, so that each can be cut in many ways."""
 
@@ -49,6 +46,8 @@ class TrainingSet:
     """Log-mels of recordings without a bird."""
     also: tuple[tuple[int, ...], ...] = ()
     """Labels of others that are heard in each recording; empty if there is none anywhere."""
+    known: frozenset[str] = frozenset()
+    """Ids of all species of the data set, recorded here or not."""
 
     @property
     def others(self) -> tuple[tuple[int, ...], ...]:
@@ -68,16 +67,34 @@ class TrainingSet:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Tells these recordings from others, by the settings that name them."""
+        """Tells these recordings, and how they are drawn, from others, by the settings' names."""
         ids = [species.species_id for species in self.species]
+        drawn = [part for part in (self._heard_beside, self._asked_for) if part]
+        lengths = lengths_of(self.features).numpy()
         return {
-            "data": digest(ids, np.array(self.labels), lengths_of(self.features).numpy()),
+            "data": digest(ids, np.array(self.labels), lengths, *drawn),
             "extra_backgrounds": digest(lengths_of(self.background).numpy()),
         }
 
+    @property
+    def _heard_beside(self) -> list[tuple[int, ...]]:
+        """A recording and the labels of others in it, of those that have some."""
+        return [(n, *labels) for n, labels in enumerate(self.also) if labels]
+
+    @property
+    def _asked_for(self) -> list[tuple[int, float]]:
+        """A corpus and its share, of each recording, where shares are asked for."""
+        place = {name: n for n, name in enumerate(dict.fromkeys(i.corpus for i in self.items))}
+        if not any(item.share for item in self.items):
+            return []
+        return [(place[item.corpus], item.share) for item in self.items]
+
     def seen_with(self, *before: str) -> tuple[str, ...]:
-        """Ids of the species heard here, or by the models that a training began as, sorted."""
-        earlier = (species for model in before if model for species in heard_by(model))
+        """Ids of the species heard here, or by the models that a training began as, sorted.
+
+        What these call otherwise goes by the data set's name.
+        """
+        earlier = (name for model in before if model for name in heard_by(model, self.known))
         return tuple(sorted({*self.seen_species, *earlier}))
 
     def write_seen(self, folder: Path, *before: str) -> None:
@@ -175,6 +192,7 @@ def load_sounds(
     quiet = [_background(source, spec, cache, split=split, cut=cut) for source in sources]
     return TrainingSet(
         species=species,
+        known=frozenset(dataset.taxonomy.ids),
         items=tuple(readable),
         features=features,
         labels=tuple(place[item.species_id] for item in readable),
@@ -215,20 +233,6 @@ def open_background(name: str) -> Dataset | None:
     return opened
 
 
-def check_unheard(student: str, held_out: Sequence[str]) -> None:
-    """Refuse to call a species held out that the student has heard before.
-
-    Raises:
-        DatasetError: one was heard. A model without a note, such as a hub's, can't be checked.
-    """
-    known = sorted(set(held_out) & set(heard_by(student)))
-    if known:
-        raise DatasetError(
-            f"held_out: {student} has heard {', '.join(known)}; pretrain one that hasn't: "
-            f"python -m train.pretrain --only student held_out={','.join(held_out)}"
-        )
-
-
 def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]:
     """Ids of the species that a distillation doesn't learn.
 
@@ -244,19 +248,6 @@ def left_out(chosen: str, held_out: tuple[str, ...], dataset: Dataset) -> tuple[
         return held_out
     learned = set(read_names(Path(chosen))) - set(held_out)
     return tuple(species for species in dataset.taxonomy.ids if species not in learned)
-
-
-def heard_before(student: str) -> bool:
-    """True for a student whose pretraining nobody noted the species of, as a hub's."""
-    return not student.startswith(CNN) and not (Path(student) / SEEN).is_file()
-
-
-def heard_by(student: str) -> list[str]:
-    """Ids of the species that a pretrained student, or a run, has heard, as far as it says."""
-    if (Path(student) / META).is_file():
-        return read_seen(Path(student))
-    note = Path(student) / SEEN
-    return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
 
 
 def _background(
