@@ -37,22 +37,27 @@ def identify(path: Path, recognizer: Recognizer, top: int) -> dict[str, Any]:
     Species rank by the maximum over windows of the species score; gated windows count only if
     there are no others.
     """
-    return identify_shown(path, recognizer, top)[0]
+    return _identified(path, recognizer, top)[0]
 
 
 def identify_shown(
     path: Path, recognizer: Recognizer, top: int
 ) -> tuple[dict[str, Any], list[GalleryRow]]:
     """The same, and the pictures of the best species that are nearest to where it is best."""
+    record, best = _identified(path, recognizer, top)
+    return record, [] if best is None else best.pictures(recognizer)
+
+
+def _identified(
+    path: Path, recognizer: Recognizer, top: int
+) -> "tuple[dict[str, Any], _BestWindows | None]":
     source = redacted(str(path))
     try:
         best = _best_windows(path, recognizer)
     except Exception as error:  # whatever it is, it is of this file, and others are left
         told = str(error) if isinstance(error, AudioError) else f"{path}: {reason(error)}"
-        return {"source": source, "error": redacted_text(told, str(path))}, []
-    if best is None:
-        return {"source": source, "top": []}, []
-    return {"source": source, "top": best.top(recognizer, top)}, best.pictures(recognizer)
+        return {"source": source, "error": redacted_text(told, str(path))}, None
+    return {"source": source, "top": [] if best is None else best.top(recognizer, top)}, best
 
 
 def to_text(record: dict[str, Any]) -> str:

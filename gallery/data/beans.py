@@ -17,6 +17,7 @@ from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species
 from gallery.data.dataset import Dataset, Item
 from gallery.data.ebird import ebird_species
+from gallery.data.layout import misplaced
 from gallery.data.ranks import thing
 from gallery.data.table import dataset, read_rows
 
@@ -58,10 +59,9 @@ def read(folder: Path) -> Dataset:
     """
     found = [*_rows(folder)]
     if not found:
-        raise DatasetError(
-            f"{folder}: no task of BEANS here; expected tables such as annotations.train.csv with "
-            f"path and label, or train.jsonl in a folder named {', '.join(DETECTION)}"
-        )
+        named = f"path and label, or train.jsonl in a folder named {', '.join(DETECTION)}"
+        why = f"no task of BEANS here: tables have {named}"
+        raise misplaced(folder, "annotations.train.csv", why)
     labels = sorted({label for row in found for label in row.labels})
     known = ebird_species(folder)
     species = {label: known.get(label) or thing(label) for label in labels}

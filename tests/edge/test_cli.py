@@ -75,12 +75,18 @@ def test_an_absent_device_lists_the_devices_or_names_the_demo(birdlisten: Run) -
 
 LOOKS = ("why", "records", "today", "report", "export", "import", "publish")
 """Commands that need a station's records, and no bundle."""
+NEEDED = {
+    **{command: ["x.wav"] for command in ("identify", "analyze", "rematch")},
+    "search": ["--text", "Cuckoo"],
+    "teach": ["x.wav", "--as", "Cuckoo"],
+}
+"""Arguments that a command is refused without."""
 
 
 def test_a_broken_bundle_ends_in_one_line(birdlisten: Run, bundle_copy: BundleFolder) -> None:
     bundle_copy.file("gallery.rows").write_bytes(b"x")
     for command in COMMANDS:
-        files = ["x.wav"] if command in ("identify", "analyze", "rematch") else []
+        files = NEEDED.get(command, [])
         if command not in (*LOOKS, "devices", "confirm", "reject", "doctor", "service", "web"):
             ended = birdlisten(command, "--bundle", bundle_copy.path, *files)
             assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)

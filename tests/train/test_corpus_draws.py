@@ -54,7 +54,7 @@ def test_without_shares_nothing_is_drawn_otherwise():
     [
         ({}, r"no recordings in split 'train'; it has audio: 1 in validation"),
         ({"extra_backgrounds": "DATA"}, r"extra_backgrounds: .*no recordings without a species"),
-        ({"validate_every": 5}, r"no recordings in split 'validation'; it has audio: 1 in train"),
+        ({"validate_every": 5}, r"no recordings in split 'validation' to validate with; give some"),
     ],
 )
 def test_data_without_what_a_training_needs_is_refused_before_a_model_is_loaded(

@@ -127,9 +127,10 @@ def test_nothing_of_the_big_student_learns(large_student):
     assert not [parameter for parameter in elder.parameters() if parameter.requires_grad]
 
 
-def test_a_plan_counts_the_big_students_work(world, large_student):
+def test_a_plan_counts_the_big_students_work(world, large_student, tmp_path):
     config = world.distillation("planned", **LITE)
     alone, beside = (
-        plan(replace(config, large_student=one))["a step"] for one in ("", str(large_student))
+        plan(replace(config, large_student=large), tmp_path)["a step"]
+        for large in ("", str(large_student))
     )
     assert int(beside.split()[0]) > int(alone.split()[0])

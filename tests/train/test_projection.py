@@ -118,9 +118,9 @@ def test_a_student_of_names_exports(named, tmp_path):
     assert set(manifest.precisions) == {"fp32", "fp16", "int8"}
 
 
-def test_its_plan_counts_the_names(world, start):
+def test_its_plan_counts_the_names(world, start, tmp_path):
     config = world.distillation("plan", student=str(start), projection_names=True, steps=0)
-    assert plan(config)["steps"].startswith("0,")
+    assert plan(config, tmp_path)["steps"].startswith("0,")
 
 
 def test_names_need_an_ear(world, start, tmp_path):
