@@ -1,6 +1,7 @@
 """All settings of the workshop: listed by `--help`, and each does what it says."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from edge.contract.errors import ConfigError  # noqa: E402
 from edge.contract.taxonomy import Species  # noqa: E402
+from gallery.data.dataset import Item  # noqa: E402
 from train import distill, pretrain  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
 from train.config.listing import documented, listing  # noqa: E402
@@ -42,10 +44,17 @@ def test_help_lists_settings_with_their_defaults(main, told, capsys):
     assert [words for words in told if words not in page] == []
 
 
+def recordings(*species_ids: str) -> tuple[Item, ...]:
+    """One of each species."""
+    return tuple(Item(Path(name), "audio", name, "train", "CC0", "nobody") for name in species_ids)
+
+
 def windows(log_mel: torch.Tensor, **settings: float) -> torch.Tensor:
     """A batch of eight, float32[8, 20, mel_bins], of two recordings that are alike."""
-    species = tuple(Species(name, *"SCKPcofge") for name in ("parus_major", "strix_aluco"))
-    sounds = TrainingSet(species, (), (log_mel, log_mel), (0, 1), background=())
+    names = ("parus_major", "strix_aluco")
+    species = tuple(Species(name, *"SCKPcofge") for name in names)
+    items, log_mels = recordings(*names), (log_mel, log_mel)
+    sounds = TrainingSet(species, items, log_mels, (0, 1), background=())
     return sounds.sampler(20, DistillConfig(**settings), CPU).batch(8).log_mel[:, 0]
 
 
@@ -69,7 +78,8 @@ def test_masked_bands_are_as_wide_as_is_set():
 def test_a_window_of_several_species_tells_all_of_them_and_what_was_mixed_in():
     species = tuple(Species(name, *"SCKPcofge") for name in ("a", "b", "c"))
     log_mels = tuple(torch.full((40, 8), level) for level in (-20.0, -30.0, -40.0))
-    sounds = TrainingSet(species, (), log_mels, (0, 1, 2), background=(), also=((2,), (), ()))
+    items, also = recordings("a", "b", "c"), ((2,), (), ())
+    sounds = TrainingSet(species, items, log_mels, (0, 1, 2), background=(), also=also)
     config = DistillConfig(loss="multi_label", **{**NOTHING, "mix": 0.5})
     batch = sounds.sampler(20, config, CPU).batch(30)
     shares = make_targets(config, sounds)(batch)
