@@ -92,7 +92,7 @@ def test_a_bundle_is_fetched_whole_and_then_needs_no_network(
 
 def test_a_repository_may_be_nothing_but_a_bundle(hub: Hub, small_bundle: BundleFolder) -> None:
     hub.add("someone/birds", small_bundle.path)
-    load_bundle(start(NAME))
+    assert load_bundle(start(NAME)).manifest == load_bundle(small_bundle.path).manifest
 
 
 def test_what_was_broken_off_goes_on_where_it_stopped(hub: Hub, data: Path) -> None:
