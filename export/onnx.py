@@ -137,10 +137,11 @@ def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     roles = {
         role: entry
         for role, entry in old.roles.items()
-        if role.startswith("gallery.") or role == IMAGE_ENCODER
+        if role.startswith("gallery.") or role in (IMAGE_ENCODER, PICTURE_MAP)
     }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
-    return {"roles": roles, "apart": old.apart, "image": old.image, **sets}
+    fed = {"image": old.image, "picture_map": old.picture_map}
+    return {"roles": roles, "apart": old.apart, **fed, **sets}
 
 
 def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:
