@@ -24,7 +24,14 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
+from edge.contract.manifest import (
+    FILE_NAME,
+    IMAGE_ENCODER,
+    PICTURE_MAP,
+    PRECISIONS,
+    Manifest,
+    load_manifest,
+)
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.methods import HALVES, METHODS, SPLITS, Variants
 from gallery.calibration.recordings import check_recorded
