@@ -16,8 +16,8 @@ from edge.contract.errors import DatasetError
 class DenseCnn(nn.Module):
     """A convolutional tower of timm in open_clip, its head applied to places.
 
-    Where that is linear, as in all that open_clip lists, the mean over places before they are made
-    unit rows is the embedding of the picture.
+    Where that is linear, as in the starter's tower and the aviary's, the mean over places, before
+    they are made unit rows, is the embedding of the picture.
     """
 
     def __init__(self, visual: Any) -> None:
