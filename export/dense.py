@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from edge.contract.errors import DatasetError
 
+_SHORTEST = 1e-12
+
 
 class DenseCnn(nn.Module):
     """A convolutional tower of timm in open_clip, its head applied to places.
@@ -55,7 +57,7 @@ class DenseVit(nn.Module):
 
 
 class UnitPlaces(nn.Module):
-    """A dense tower whose places are unit rows."""
+    """A dense tower whose places are unit rows; those without any feature stay zero."""
 
     def __init__(self, dense: nn.Module) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class UnitPlaces(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, height, width, dim]."""
         places: Tensor = self.dense(picture)
-        unit: Tensor = places / places.norm(dim=-1, keepdim=True)
+        unit: Tensor = places / places.norm(dim=-1, keepdim=True).clamp(min=_SHORTEST)
         return unit
 
 

@@ -83,8 +83,8 @@ class RecordMap:
         opened = list(_opened(record, files))
         network = PictureMap(self._folder, self._manifest)
         mapped = [
-            MappedPicture(image, network.similarity(image, windows), _credit(picture, path))
-            for picture, path, image in opened
+            MappedPicture(image, network.similarity(image, windows), _credit(picture))
+            for picture, _, image in opened
         ]
         title = f"{record.common_name} ({record.scientific_name}): likeness of places to the sound"
         write_atomic(self._file, sheet_of_maps(title, mapped, self._file.suffix))
@@ -122,8 +122,8 @@ def _opened(record: Detection, files: PictureFiles) -> Iterator[tuple[Picture, P
         raise PictureError(f"{record.id}: none of its pictures can be opened")
 
 
-def _credit(picture: Picture, path: Path) -> str:
-    return f"{picture.similarity:.3f}  {path.name}  ({picture.author}, {picture.licence})"
+def _credit(picture: Picture) -> str:
+    return f"{picture.similarity:.3f}  {picture.author}, {picture.licence}"
 
 
 def _strongest(path: Path, picture: MappedPicture) -> StrongestPlace:

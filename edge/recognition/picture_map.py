@@ -102,7 +102,9 @@ class PictureMap:
         self._check([size if isinstance(size, int) else other for size, other in pairs])
 
     def places(self, image: "Image") -> Float32s:
-        """Embeddings of the places of a picture in RGB, float32[height, width, dim], unit rows.
+        """Embeddings of the places of a picture in RGB, float32[height, width, dim].
+
+        They are unit rows, or zero where the network sees nothing.
 
         Raises:
             BundleError: the network gives no such rows.
@@ -115,8 +117,9 @@ class PictureMap:
         places = np.asarray(found)
         self._check(places.shape)
         lengths = np.linalg.norm(places.astype(np.float32), axis=-1)
-        if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():  # NaN is not, either
-            raise BundleError(f"{PICTURE_MAP} gives rows that are not of length 1")
+        fits = (np.abs(lengths - 1) <= UNIT_TOLERANCE) | (lengths == 0)
+        if not fits.all():  # NaN does not, either
+            raise BundleError(f"{PICTURE_MAP} gives rows of length {lengths[~fits][0]:.3f}, not 1")
         return np.asarray(places[0], np.float32)
 
     def similarity(self, image: "Image", rows: Floats) -> SimilarityMap:

@@ -162,8 +162,8 @@ def lettered(text: str, width: int, height: int) -> UInt8s:
     """A line of text, dark on white, cut at the width: uint8[height, width, 3]."""
     pillow = _pillow()
     strip = pillow.Image.new("RGB", (width, height), "white")
-    font = pillow.ImageFont.load_default(0.7 * height)
-    pillow.ImageDraw.Draw(strip).text((_MARGIN, height / 2), text, "black", font, anchor="lm")
+    place, font = (_MARGIN, height / 2), _font(0.7 * height)
+    pillow.ImageDraw.Draw(strip).text(place, text, "black", font, anchor="lm")
     return np.asarray(strip, np.uint8)
 
 
@@ -221,6 +221,15 @@ def _check_size(name: str, image: "Image", held: int) -> None:
     unpacked, most = 3 * width * height, _MOST_UNPACKED + 2 * held
     if unpacked > most:
         raise PictureError(f"{name}: unpacks to {unpacked} bytes, expected {most} at most")
+
+
+def _font(size: float) -> Any:
+    """A font that has most scripts, where there is one; Pillow's own has the Latin letters."""
+    fonts = _pillow().ImageFont
+    try:
+        return fonts.truetype("DejaVuSans.ttf", size)
+    except OSError:
+        return fonts.load_default(size)
 
 
 def _pillow() -> Any:

@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
@@ -17,11 +18,13 @@ from edge.contract.gallery import Gallery, GalleryRow  # noqa: E402
 from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP, load_manifest  # noqa: E402
 from edge.recognition.picture_map import PictureMap  # noqa: E402
 from edge.recognition.pictures import prepared  # noqa: E402
+from edge.recognition.runtime import RuntimeOptions, open_session  # noqa: E402
 from export.dense import DenseCnn, DenseVit, UnitPlaces, dense_tower  # noqa: E402
-from export.image_tower import put_network, spec_of  # noqa: E402
-from export.picture_map import add_picture_map, main, teacher_map  # noqa: E402
+from export.dense_graph import DenseGraph  # noqa: E402
+from export.image_tower import add_image_tower, put_network, spec_of  # noqa: E402
+from export.picture_map import MapSource, add_picture_map, main, teacher_map  # noqa: E402
 from gallery.teacher import Teacher, load_teacher  # noqa: E402
-from tests.support.picture_maps import patched  # noqa: E402
+from tests.support.picture_maps import map_graph, patched, spec  # noqa: E402
 from train.pretraining.image_text import save_open_clip  # noqa: E402
 
 TEXT = {"context_length": 64, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 1}
@@ -79,7 +82,7 @@ def bundle(small_manifest, small_contents, teachers, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("kind", ["vit", "starter"])
+@pytest.mark.parametrize("kind", ["vit", "cnn"])
 def test_the_recorder_sees_the_places_that_torch_does(kind, teachers, bundle):
     teacher, folder = teachers[kind], bundle(kind)
     written = add_picture_map(folder, teacher_map(folder, teacher))
@@ -93,6 +96,79 @@ def test_the_recorder_sees_the_places_that_torch_does(kind, teachers, bundle):
         found = network.places(picture)
         assert found.shape == (4, 4, 16) if kind == "vit" else (2, 2, 16)
         assert (found * expected).sum(axis=-1).min() >= 0.9999
+
+
+def test_the_bundle_s_own_tower_is_cut_open(teachers, bundle, capsys):
+    teacher, folder = teachers["cnn"], bundle("cnn")
+    assert main([str(folder), "--tower"]) == 1
+    assert "python -m export.image_tower" in capsys.readouterr().err
+    add_image_tower(folder, teacher)
+    assert main([str(folder), "--tower"]) == 0
+    manifest = load_manifest(folder)
+    assert manifest.picture_map == manifest.image
+    assert manifest.provenance["picture_map"]["least_cosine_of_places"] >= 0.9999
+    planes = prepared(PICTURES[0], manifest.picture_map)[None]
+    with torch.inference_mode():
+        expected = UnitPlaces(dense_tower(teacher.model.visual))(torch.from_numpy(planes))[0]
+    found = PictureMap(folder, manifest).places(PICTURES[0])
+    assert (found * expected.numpy()).sum(axis=-1).min() >= 0.9999
+
+
+def relu_tower(pooled: bool = True) -> onnx.ModelProto:
+    """Four features of each 8 x 8 pixels; none of them where it is black."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    drawn = np.random.default_rng(0)
+    weights = {
+        "kernel": drawn.normal(size=(4, 3, 8, 8)).astype(np.float32),
+        "projection": drawn.normal(size=(4, 5)).astype(np.float32),
+    }
+    pooling = "GlobalAveragePool" if pooled else "GlobalMaxPool"
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["features"], strides=[8, 8]),
+        helper.make_node("Relu", ["features"], ["positive"]),
+        helper.make_node(pooling, ["positive"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "projection"], ["linear"]),
+        helper.make_node("ReduceL2", ["linear"], ["length"], axes=[1]),
+        helper.make_node("Div", ["linear", "length"], ["embedding"]),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "tower",
+        [helper.make_tensor_value_info("image", kind, ["batch", 3, 24, 24])],
+        [helper.make_tensor_value_info("embedding", kind, ["batch", 5])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    return helper.make_model(body, opset_imports=[helper.make_opsetid("", 13)], ir_version=10)
+
+
+def test_a_cut_graph_is_the_literal_one_and_zero_where_nothing_is_seen():
+    tower = relu_tower()
+    dense = DenseGraph(tower)
+    kernel, projection = (onnx.numpy_helper.to_array(part) for part in tower.graph.initializer)
+    planes = np.random.default_rng(1).uniform(size=(1, 3, 24, 24)).astype(np.float32)
+    planes[..., 8:16, 16:24] = 0
+    patches = planes[0].reshape(3, 3, 8, 3, 8).transpose(1, 3, 0, 2, 4)  # [y, x, 3, 8, 8]
+    rows = np.maximum(np.einsum("yxcij,kcij->yxk", patches, kernel), 0) @ projection
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    expected = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    assert not expected[1, 2].any()
+    session = open_session(dense.opened().SerializeToString(), RuntimeOptions("cpu"))
+    np.testing.assert_allclose(session.run(None, {"picture": planes})[0][0], expected, atol=1e-5)
+    np.testing.assert_allclose(dense.by_parts(planes)[0], expected, atol=1e-5)
+    twice = session.run(None, {"picture": np.concatenate([planes, 2 * planes])})[0]
+    np.testing.assert_allclose(twice[1], expected, atol=1e-5)
+
+
+def test_a_graph_without_a_mean_over_places_is_refused():
+    with pytest.raises(DatasetError, match="no mean over places"):
+        DenseGraph(relu_tower(pooled=False))
+
+
+def test_places_without_features_stay_zero():
+    dense = UnitPlaces(torch.nn.Identity())
+    rows = torch.tensor([[[[3.0, 4.0], [0.0, 0.0]]]])
+    assert dense(rows).tolist() == [[[[pytest.approx(0.6), pytest.approx(0.8)], [0.0, 0.0]]]]
 
 
 @pytest.mark.parametrize("kind", ["starter", "cnn"])
@@ -169,17 +245,11 @@ def test_another_space_is_refused(teachers, bundle):
         teacher_map(bundle("vit"), teachers["cnn"])
 
 
-def test_a_graph_that_sees_otherwise_is_not_written(teachers, bundle, monkeypatch):
+def test_a_graph_that_sees_otherwise_is_not_written(bundle):
     folder = bundle()
     before = sorted(file.name for file in folder.iterdir())
-    source = teacher_map(folder, teachers["vit"])
-    traced = sys.modules["export.picture_map"].traced
-
-    def wrong(network, example, name, made):
-        turned = UnitPlaces(torch.nn.Sequential(network, torch.nn.ELU()))
-        return traced(turned, example, name, made=made)
-
-    monkeypatch.setattr("export.picture_map.traced", wrong)
+    graph, fed = onnx.load_from_string(map_graph()), spec()
+    source = MapSource(graph, lambda planes: -np.ones((1, 4, 4, 8), np.float32), fed, {})
     with pytest.raises(DatasetError, match="nothing was written"):
         add_picture_map(folder, source)
     assert sorted(file.name for file in folder.iterdir()) == before
