@@ -53,7 +53,8 @@ class DenseVit(nn.Module):
         for block in blocks:
             tokens = block(tokens)
         places = self.visual.ln_post(_value_path(last, tokens[:, 1:])) @ self.visual.proj
-        return places.unflatten(1, self.grid)
+        laid_out: Tensor = places.unflatten(1, self.grid)
+        return laid_out
 
 
 class UnitPlaces(nn.Module):
@@ -108,7 +109,7 @@ def _is_cnn(visual: Any) -> bool:
     """True where features are laid out as channels and places."""
     with torch.inference_mode():
         features = visual.trunk.forward_features(torch.zeros(1, 3, *visual.image_size))
-    return features.ndim == 4 and features.shape[1] == visual.trunk.num_features
+    return bool(features.ndim == 4 and features.shape[1] == visual.trunk.num_features)
 
 
 def _described(visual: Any) -> str:

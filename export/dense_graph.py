@@ -85,7 +85,8 @@ class DenseGraph:
             for y in range(height)
             for x in range(width)
         ]
-        return np.nan_to_num(np.concatenate(rows)).reshape(1, height, width, -1)
+        places: Float32s = np.nan_to_num(np.concatenate(rows)).reshape(1, height, width, -1)
+        return places
 
 
 def _last_pooling(tower: onnx.ModelProto) -> int:

@@ -69,7 +69,8 @@ def overlaid(picture: UInt8s, similarity: SimilarityMap, least: float, most: flo
 
 def _shade(values: Float32s, least: float, most: float) -> Float32s:
     """From 0 to 1; a map without differences is all dark."""
-    return np.clip((np.nan_to_num(values, nan=least) - least) / max(most - least, 1e-6), 0, 1)
+    shade = (np.nan_to_num(values, nan=least) - least) / max(most - least, 1e-6)
+    return np.asarray(np.clip(shade, 0, 1), np.float32)
 
 
 def _pair(picture: MappedPicture, least: float, most: float) -> UInt8s:
