@@ -20,7 +20,7 @@ _LACKING = {
     IMAGE_ENCODER: "image tower, so no picture can be added here; give sounds, or add one: "
     "python -m export.image_tower",
     PICTURE_MAP: "picture map, which tells the part of a picture that matches; add one: "
-    "python -m export.picture_map",
+    "python -m export.picture_map BUNDLE",
 }
 _PART = 1 << 20
 

@@ -251,6 +251,7 @@ def test_what_can_t_be_drawn_is_told(birdlisten, heard, tmp_path, spoil, kept, s
         (map_graph(batch=2), "expected [1, height, width, 8]"),
         (map_graph(unit=False), ", not 1"),
     ],
+    ids=["garbage", "width", "input", "batch", "length"],
 )
 def test_a_hostile_network_is_a_bundle_error(birdlisten, heard, tmp_path, graph, said) -> None:
     heard.keep()
