@@ -20,7 +20,7 @@ from edge.records.reader import RecordReader
 from edge.report.map_sheet import MappedPicture, sheet_of_maps
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from edge.recognition.pictures import Image
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from edge.recognition.runtime import RuntimeOptions, open_session
 from edge.recognition.tower_file import tower_bytes
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from edge.recognition.pictures import Image
 
 _MOST_PLACES = 1 << 16
 """Places of a picture: no tower has a tenth of them."""
@@ -68,7 +68,7 @@ class SimilarityMap:
 
     @property
     def _edges(self) -> tuple[Floats, Floats]:
-        """Where columns and rows of places begin and end, in shares of the picture."""
+        """Borders of columns and of rows of places, in shares of the picture."""
         left, top, right, bottom = self.seen
         rows, columns = self.values.shape
         return np.linspace(left, right, columns + 1), np.linspace(top, bottom, rows + 1)

@@ -16,7 +16,7 @@ from edge.recognition.runtime import RuntimeOptions, open_session
 from edge.recognition.tower_file import tower_bytes
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 THUMBNAIL = 320

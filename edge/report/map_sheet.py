@@ -13,7 +13,7 @@ from edge.recognition.picture_map import SimilarityMap
 from edge.recognition.pictures import encoded, fitted, lettered
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from edge.recognition.pictures import Image
 
 _SIDES = (320, 320)
 """Width and height of a picture on a sheet, at most: thumbnails are shown as they are."""
