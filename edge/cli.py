@@ -144,7 +144,7 @@ def _publish(args: argparse.Namespace, settings: Settings) -> int:
 def _why(args: argparse.Namespace, settings: Settings) -> int:
     from edge.command.why import why
 
-    return why(args.id, settings)
+    return why(args.id, settings, vars(args).get("map_file"))
 
 
 def _confirm(args: argparse.Namespace, settings: Settings) -> int:

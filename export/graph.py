@@ -69,20 +69,23 @@ def trace(model: nn.Module, window_samples: int, opset: int = _OPSET) -> onnx.Mo
     return graph
 
 
-def traced(model: nn.Module, example: Tensor, name: str, opset: int = _OPSET) -> onnx.ModelProto:
+def traced(
+    model: nn.Module, example: Tensor, name: str, opset: int = _OPSET, made: str = "embedding"
+) -> onnx.ModelProto:
     """Trace a module that makes embeddings, with a dynamic batch.
 
     Args:
-        model: float32[batch, ...] -> float32[batch, dim].
+        model: float32[batch, ...] -> float32[batch, ..., dim].
         example: two inputs.
         name: of the input.
         opset: ONNX's.
+        made: name of the output.
     """
     program = torch.onnx.export(
         model.eval(),
         (example,),
         input_names=[name],
-        output_names=["embedding"],
+        output_names=[made],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         opset_version=opset,
         dynamo=True,

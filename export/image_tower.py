@@ -10,7 +10,7 @@ ones.
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -87,13 +87,11 @@ def add_image_tower(
         BundleError: another space.
         DatasetError: the graph is not the same tower.
     """
-    manifest = load_manifest(bundle)
-    spec, told = spec or spec_of(teacher), dict[str, Any](teacher=teacher.name)
-    if teacher.space_id != manifest.space_id:
-        told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
+    manifest, spec = load_manifest(bundle), spec or spec_of(teacher)
+    told = origin(bundle, teacher, pictures)
     traced_graph, limit = _graph(teacher, spec), _LEAST_INT8 if int8 else _LEAST_COSINE
     graph = to_int8_weights(traced_graph, ()) if int8 else to_half_weights(traced_graph, spared=())
-    least = _least_cosine(teacher, graph, _images(bundle, pictures), spec)
+    least = _least_cosine(teacher, graph, compared_pictures(bundle, pictures), spec)
     if least < limit:
         raise DatasetError(
             f"the image tower's graph has a cosine of {least:.6f} with open_clip's on a picture, "
@@ -101,18 +99,41 @@ def add_image_tower(
         )
     told["least_cosine_on_pictures"] = round(least, 6)
     provenance = {**manifest.provenance, "image_tower": told}
-    written = replace(manifest, image=spec, provenance=provenance, apart={})
-    if apart is None:
-        return write_bundle(bundle, written, {IMAGE_ENCODER: graph.SerializeToString()})
-    return _put_apart(bundle, written, graph.SerializeToString(), apart)
+    written = replace(manifest, image=spec, provenance=provenance)
+    return put_network(bundle, written, IMAGE_ENCODER, graph.SerializeToString(), file=apart)
 
 
-def _put_apart(bundle: Path, manifest: Manifest, graph: bytes, file: Path) -> Manifest:
-    """Write a tower to a file of its own, which the manifest names by its hash."""
+def put_network(
+    bundle: Path, manifest: Manifest, role: str, graph: bytes, file: Path | None
+) -> Manifest:
+    """Write a network into a bundle, or to a file of its own, which the manifest names by its hash.
+
+    Args:
+        bundle: its folder.
+        manifest: to be written with it.
+        role: of the network.
+        graph: its bytes.
+        file: None writes into the bundle.
+    """
+    apart = {name: entry for name, entry in manifest.apart.items() if name != role}
+    if file is None:
+        return write_bundle(bundle, replace(manifest, apart=apart), {role: graph})
     write_atomic(file, graph)
-    left = {role: entry for role, entry in manifest.roles.items() if role != IMAGE_ENCODER}
-    entry = described(IMAGE_ENCODER, graph, manifest)
-    return write_bundle(bundle, replace(manifest, roles=left, apart={IMAGE_ENCODER: entry}), {})
+    left = {name: entry for name, entry in manifest.roles.items() if name != role}
+    apart[role] = described(role, graph, manifest)
+    return write_bundle(bundle, replace(manifest, roles=left, apart=apart), {})
+
+
+def origin(bundle: Path, teacher: Teacher, pictures: str | Path | None) -> dict[str, Any]:
+    """Provenance of what is made of a teacher; one of another hash is taken as told above.
+
+    Raises:
+        BundleError: another space.
+    """
+    told = dict[str, Any](teacher=teacher.name)
+    if teacher.space_id != load_manifest(bundle).space_id:
+        told["least_cosine_with_gallery"] = _same_rows(bundle, teacher, pictures)
+    return told
 
 
 def spec_of(teacher: Teacher) -> PictureSpec:
@@ -121,11 +142,19 @@ def spec_of(teacher: Teacher) -> PictureSpec:
     Raises:
         DatasetError: it is of a kind that a recorder can't do.
     """
-    config = teacher.model.visual.preprocess_cfg
+    return picture_spec(teacher.name, teacher.model.visual.preprocess_cfg)
+
+
+def picture_spec(name: str, config: Mapping[str, Any]) -> PictureSpec:
+    """The preprocessing that open_clip calls `preprocess_cfg`.
+
+    Raises:
+        DatasetError: it is of a kind that a recorder can't do.
+    """
     size = config["size"]
     sides = {size} if isinstance(size, int) else set(size)
     if len(sides) > 1:
-        raise DatasetError(f"{teacher.name}: sees pictures of {size} pixels, expected a square")
+        raise DatasetError(f"{name}: sees pictures of {size} pixels, expected a square")
     try:
         return PictureSpec(
             size=sides.pop(),
@@ -135,7 +164,7 @@ def spec_of(teacher: Teacher) -> PictureSpec:
             interpolation=config["interpolation"],
         )
     except BundleError as error:
-        raise DatasetError(f"{teacher.name}: {error}") from error
+        raise DatasetError(f"{name}: {error}") from error
 
 
 def _graph(teacher: Teacher, spec: PictureSpec) -> onnx.ModelProto:
@@ -161,7 +190,8 @@ def _least_cosine(
     return min(map(cosine, images))
 
 
-def _images(bundle: Path, pictures: str | Path | None) -> Iterator[Image.Image]:
+def compared_pictures(bundle: Path, pictures: str | Path | None) -> Iterator[Image.Image]:
+    """Drawn pictures of several shapes, then some of a folder: what a graph is compared on."""
     drawn = np.random.default_rng(0)
     for width, height in _DRAWN:
         coarse = drawn.integers(0, 256, (height // 20 + 1, width // 20 + 1, 3), np.uint8)

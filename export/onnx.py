@@ -24,7 +24,14 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
+from edge.contract.manifest import (
+    FILE_NAME,
+    IMAGE_ENCODER,
+    PICTURE_MAP,
+    PRECISIONS,
+    Manifest,
+    load_manifest,
+)
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.methods import HALVES, METHODS, SPLITS, Variants
 from gallery.calibration.recordings import check_recorded
@@ -137,10 +144,11 @@ def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     roles = {
         role: entry
         for role, entry in old.roles.items()
-        if role.startswith("gallery.") or role == IMAGE_ENCODER
+        if role.startswith("gallery.") or role in (IMAGE_ENCODER, PICTURE_MAP)
     }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
-    return {"roles": roles, "apart": old.apart, "image": old.image, **sets}
+    fed = {"image": old.image, "picture_map": old.picture_map}
+    return {"roles": roles, "apart": old.apart, **fed, **sets}
 
 
 def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:

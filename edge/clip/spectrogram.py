@@ -8,15 +8,12 @@ import numpy.typing as npt
 
 from edge.contract.arrays import Float32s, Int16s
 from edge.contract.audio import to_mono_float32
+from edge.dsp.magma import coloured
 from edge.dsp.spectra import FRAME, power_spectra
 
 _WIDTH, _HEIGHT = 512, 192
 _RANGE_DB = 70.0
 _TOP_HZ = 14_000.0
-_COLOURS = np.array(
-    [(0, 0, 4), (59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191)]
-)
-"""Knots of matplotlib's magma (CC0), dark to bright."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -30,7 +27,7 @@ def spectrogram_png(samples: Int16s, rate_hz: int) -> bytes:
     level = _levels(to_mono_float32(samples), rate_hz)
     loudest = float(level.max())
     shade = np.clip((level - loudest + _RANGE_DB) / _RANGE_DB, 0, 1)
-    return _png(_coloured(shade[::-1]))
+    return _png(coloured(shade[::-1]))
 
 
 def _levels(samples: Float32s, rate_hz: int) -> Float32s:
@@ -40,12 +37,6 @@ def _levels(samples: Float32s, rate_hz: int) -> Float32s:
     hz = np.linspace(0, min(_TOP_HZ, rate_hz / 2), _HEIGHT)
     bins = np.round(hz * FRAME / rate_hz).astype(int)
     return np.asarray(10 * np.log10(np.maximum(power[:, bins].T, 1e-10)), np.float32)
-
-
-def _coloured(shade: Float32s) -> npt.NDArray[np.uint8]:
-    knots = np.linspace(0, 1, len(_COLOURS))
-    parts = [np.interp(shade, knots, _COLOURS[:, n]) for n in range(3)]
-    return np.stack(parts, axis=-1).astype(np.uint8)
 
 
 def _png(pixels: npt.NDArray[np.uint8]) -> bytes:

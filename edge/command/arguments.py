@@ -27,7 +27,7 @@ from edge.contract.names import nearest
 from edge.source.recording import SUFFIXES
 
 NOT_SETTINGS = (
-    *("command", "config", "files", "top", "trials", "id", "undo", "name", "minutes"),
+    *("command", "config", "files", "top", "trials", "id", "map_file", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
     *("folder", "picture", "text", "sound"),

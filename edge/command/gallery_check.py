@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge.command.name_maps import NameMaps
 from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.credit import is_credited
@@ -141,7 +142,7 @@ def _stray(bundle: Bundle) -> Iterator[PictureFault]:
 
 def _shown(bundle: Bundle, faults: list[PictureFault]) -> Iterator[SheetPicture]:
     """Pictures of the sheet: each with what speaks against it."""
-    names = bundle.taxonomy.by_id()
+    names, maps = bundle.taxonomy.by_id(), NameMaps(bundle)
     for fault in faults:
         if fault.row is not None:
             entry = bundle.gallery.table[fault.row]
@@ -149,6 +150,7 @@ def _shown(bundle: Bundle, faults: list[PictureFault]) -> Iterator[SheetPicture]
                 species=names[fault.species_id].scientific_name,
                 name=fault.picture,
                 jpeg=thumbnail_of(bundle, fault.row),
+                map=maps.draw(fault.row),
                 url=entry.url,
                 credit=f"{entry.author}, {entry.licence}",
                 told=fault.told,

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.command.gallery_check import outlier_told, picture_name, thumbnail_of
 from edge.command.gallery_place import edited
+from edge.command.name_maps import NameMaps
 from edge.config import Settings
 from edge.contract.arrays import Flags, Places
 from edge.contract.bundle import Bundle
@@ -95,7 +96,7 @@ def _standing(bundle: Bundle, rows: Places, keep: int) -> Places:
 
 def _shown(bundle: Bundle, fit: PictureFit, stays: Flags) -> Iterator[SheetPicture]:
     """All pictures of the species of which some go."""
-    names = bundle.taxonomy.by_id()
+    names, maps = bundle.taxonomy.by_id(), NameMaps(bundle)
     for species_id, rows in bundle.gallery.members.items():
         for row in rows if not stays[rows].all() else ():
             entry = bundle.gallery.table[row]
@@ -103,6 +104,7 @@ def _shown(bundle: Bundle, fit: PictureFit, stays: Flags) -> Iterator[SheetPictu
                 species=names[species_id].scientific_name,
                 name=picture_name(bundle, row),
                 jpeg=thumbnail_of(bundle, row),
+                map=maps.draw(row),
                 url=entry.url,
                 credit=f"{entry.author}, {entry.licence}",
                 told=_told(bundle, fit, stays, int(row)),

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from edge.config import Settings
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.credit import is_credited
-from edge.contract.manifest import IMAGE_ENCODER
+from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP
 from edge.contract.text import counted, json_line
 from edge.recognition.tower_file import find_tower
 from edge.system.terminal import say, say_row
@@ -34,6 +34,7 @@ class GalleryFacts:
     licences: dict[str, int]
     """Pictures by licence, the most frequent first."""
     image_tower: str
+    picture_map: str
 
 
 def info(settings: Settings) -> int:
@@ -50,7 +51,7 @@ def info(settings: Settings) -> int:
     say_row(f"{counted(facts.pictures, 'picture')} of {facts.species} of {facts.known} species")
     say_row(f"{facts.thumbnails} are shipped, of the others a link")
     say_row(f"licences: {_listed(facts.licences)}; {facts.uncredited} without author or licence")
-    say_row(f"image tower: {facts.image_tower}")
+    say_row(f"image tower: {facts.image_tower}; picture map: {facts.picture_map}")
     return 0
 
 
@@ -68,15 +69,16 @@ def facts_of(bundle: Bundle) -> GalleryFacts:
         thumbnails=sum(bool(row.picture) for row in table),
         uncredited=sum(not (is_credited(row.author) and is_credited(row.licence)) for row in table),
         licences=dict(licences.most_common()),
-        image_tower=_tower(bundle),
+        image_tower=_place(bundle, IMAGE_ENCODER),
+        picture_map=_place(bundle, PICTURE_MAP),
     )
 
 
-def _tower(bundle: Bundle) -> str:
-    entry = bundle.manifest.tower
+def _place(bundle: Bundle, role: str) -> str:
+    entry = bundle.manifest.entry(role)
     if entry is None:
         return "none"
-    if IMAGE_ENCODER in bundle.manifest.roles:
+    if role in bundle.manifest.roles:
         return "in the bundle"
     return str(find_tower(bundle.path, entry) or f"{entry.file}, which is not installed")
 

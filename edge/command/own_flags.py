@@ -139,6 +139,8 @@ def add_review_commands(add: Callable[[str], Parser]) -> None:
     why.add_argument(
         "id", nargs="?", default=None, help="or a part of it; without one the last are listed"
     )
+    text = "draw its pictures there, each with the places that match the sound (.png, .jpg)"
+    why.add_argument("--map", dest="map_file", type=Path, metavar="FILE", help=text)
     yes, no = add("confirm"), add("reject")
     for command in (yes, no):
         command.add_argument("id", help="or a part of it; `birdlisten why` lists the last ones")

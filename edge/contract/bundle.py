@@ -21,7 +21,14 @@ from edge.contract.calibration import Calibration, read_calibrations
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.languages import local_names
-from edge.contract.manifest import FEATURES, FILE_NAME, FileEntry, Manifest, load_manifest
+from edge.contract.manifest import (
+    FEATURES,
+    FILE_NAME,
+    PICTURE_MAP,
+    FileEntry,
+    Manifest,
+    load_manifest,
+)
 from edge.contract.npy import rows_of
 from edge.contract.paths import is_plain_name
 from edge.contract.roles import check_files, read_role
@@ -38,6 +45,7 @@ EXTENSIONS = {
     "background": ".npy",
     "features": ".npy",
     "calibration": ".json",
+    PICTURE_MAP: ".onnx",
 }
 
 

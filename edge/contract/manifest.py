@@ -20,6 +20,11 @@ FEATURES = "features"
 """What an encoder's inner features are seen by, to tell one sound from another."""
 IMAGE_ENCODER = "encoder.image"
 """The teacher's image tower: pictures to rows of the gallery."""
+PICTURE_MAP = "picture.map"
+"""Places within a picture to rows of the gallery's space."""
+_MAY_LIE_APART = (IMAGE_ENCODER, PICTURE_MAP)
+_FED = {IMAGE_ENCODER: "image", PICTURE_MAP: "picture_map"}
+"""Fields that say what each of these is fed."""
 _TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 16_000_000
@@ -82,6 +87,8 @@ class Manifest:
     default_species_set: str = "all"
     image: PictureSpec | None = None
     """What `encoder.image` is fed; None without one."""
+    picture_map: PictureSpec | None = None
+    """What `picture.map` is fed; None without one."""
     apart: dict[str, FileEntry] = field(default_factory=dict)
     """Roles whose large files lie outside the bundle, wherever a user has put them."""
     features: FeatureSpec | None = None
@@ -96,19 +103,23 @@ class Manifest:
                 f"default_species_set {self.default_species_set!r} is not one of "
                 f"{sorted(self.species_sets)}"
             )
-        if strange := sorted({*self.apart} - {IMAGE_ENCODER}):
-            raise BundleError(f"apart: {strange[0]!r}, expected {IMAGE_ENCODER} only")
-        if self.tower is not None and self.image is None:
-            raise BundleError(
-                f"{IMAGE_ENCODER}: the manifest's `image` does not say what it is fed"
-            )
+        if strange := sorted({*self.apart} - {*_MAY_LIE_APART}):
+            expected = " or ".join(_MAY_LIE_APART)
+            raise BundleError(f"apart: {strange[0]!r}, expected {expected} only")
+        for role, fed in _FED.items():
+            if self.entry(role) is not None and getattr(self, fed) is None:
+                raise BundleError(f"{role}: the manifest's `{fed}` does not say what it is fed")
         for role, entry in (*self.roles.items(), *self.apart.items()):
             _check_entry(role, entry, self.space_id)
 
+    def entry(self, role: str) -> FileEntry | None:
+        """The file of a role, in the bundle or apart from it; None without one."""
+        return self.roles.get(role) or self.apart.get(role)
+
     @property
     def tower(self) -> FileEntry | None:
-        """The file of the image tower, in the bundle or apart from it."""
-        return self.roles.get(IMAGE_ENCODER) or self.apart.get(IMAGE_ENCODER)
+        """The file of the image tower."""
+        return self.entry(IMAGE_ENCODER)
 
     @property
     def sound_dim(self) -> int:
@@ -123,7 +134,7 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         content = asdict(self)
-        for name in ("image", "apart", "features"):
+        for name in ("image", "picture_map", "apart", "features"):
             if not content[name]:
                 del content[name]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -187,9 +198,10 @@ def _parse(content: dict[str, Any]) -> Manifest:
         for role, entry in known[part].items():
             _check_object(f"{role}: ", entry, FileEntry)
         known[part] = {role: FileEntry(**entry) for role, entry in known[part].items()}
-    if known.get("image") is not None:
-        _check_object("image: ", known["image"], PictureSpec)
-        known["image"] = PictureSpec.from_json(known["image"])
+    for fed in _FED.values():
+        if known.get(fed) is not None:
+            _check_object(f"{fed}: ", known[fed], PictureSpec)
+            known[fed] = PictureSpec.from_json(known[fed])
     if known.get("features") is not None:
         _check_object("features: ", known["features"], FeatureSpec)
         known["features"] = FeatureSpec(**known["features"])

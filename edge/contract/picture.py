@@ -43,6 +43,17 @@ class PictureSpec:
             if getattr(self, name) not in allowed:
                 raise BundleError(f"image: {name} {getattr(self, name)!r} is not one of {allowed}")
 
+    def seen(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The square that the tower sees: left, top, right and bottom in shares of the picture.
+
+        With `longest` it reaches beyond the picture, to the ends of the bars.
+        """
+        if self.resize == "squash":
+            return 0, 0, 1, 1
+        side = max(width, height) if self.resize == "longest" else min(width, height)
+        left, top = (1 - side / width) / 2, (1 - side / height) / 2
+        return left, top, 1 - left, 1 - top
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "PictureSpec":
         """From the manifest, whose lists become tuples."""

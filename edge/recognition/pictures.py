@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edge.contract.arrays import Float16s, Float32s
+from edge.contract.arrays import Float16s, Float32s, UInt8s
 from edge.contract.errors import BundleError, MissingPackageError, PictureError, in_words
 from edge.contract.manifest import IMAGE_ENCODER, Manifest
 from edge.contract.picture import PictureSpec
@@ -17,7 +16,7 @@ from edge.recognition.runtime import RuntimeOptions, open_session
 from edge.recognition.tower_file import tower_bytes
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 THUMBNAIL = 320
@@ -29,6 +28,8 @@ _LARGE_PIXELS = 16_000_000
 """From here a JPEG is decoded at half the size, or less: no tower sees the difference."""
 _MOST_UNPACKED = 100_000_000
 """Bytes that a picture may have in memory, besides twice its file's."""
+_MARGIN = 4
+"""Pixels before a line of text."""
 _LOOK = 8
 """Side of the pattern of a difference hash."""
 
@@ -141,16 +142,37 @@ def prepared(image: "Image", spec: PictureSpec) -> Float32s:
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
 
 
-def pixels(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
+def pixels(path: Path, width: int, height: int) -> UInt8s:
     """A picture within a width and a height, uint8[height, width, 3].
 
     Raises:
         PictureError: it can't be read.
     """
-    image = open_picture(path)
+    return fitted(open_picture(path), width, height)
+
+
+def fitted(image: "Image", width: int, height: int) -> UInt8s:
+    """The same of a picture that is open."""
     scale = min(width / image.width, height / image.height)
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     return np.asarray(image.resize(size), np.uint8)
+
+
+def lettered(text: str, width: int, height: int) -> UInt8s:
+    """A line of text, dark on white, cut at the width: uint8[height, width, 3]."""
+    pillow = _pillow()
+    strip = pillow.Image.new("RGB", (width, height), "white")
+    place, font = (_MARGIN, height / 2), _font(0.7 * height)
+    pillow.ImageDraw.Draw(strip).text(place, text, "black", font, anchor="lm")
+    return np.asarray(strip, np.uint8)
+
+
+def encoded(colours: UInt8s, suffix: str) -> bytes:
+    """uint8[height, width, 3] as the bytes of a file, by its suffix, one of `SUFFIXES`."""
+    file = io.BytesIO()
+    form = "PNG" if suffix.lower() == ".png" else "JPEG"
+    _pillow().Image.fromarray(colours).save(file, form, quality=_QUALITY)
+    return file.getvalue()
 
 
 def thumbnail(image: "Image") -> bytes:
@@ -201,9 +223,20 @@ def _check_size(name: str, image: "Image", held: int) -> None:
         raise PictureError(f"{name}: unpacks to {unpacked} bytes, expected {most} at most")
 
 
+def _font(size: float) -> Any:
+    """A font that has most scripts, where there is one; Pillow's own has the Latin letters."""
+    fonts = _pillow().ImageFont
+    try:
+        return fonts.truetype("DejaVuSans.ttf", size)
+    except OSError:
+        return fonts.load_default(size)
+
+
 def _pillow() -> Any:
     try:
         import PIL.Image
+        import PIL.ImageDraw
+        import PIL.ImageFont
         import PIL.ImageOps
     except ImportError as error:
         raise MissingPackageError("pictures need: pip install 'birdlisten[pictures]'") from error

@@ -1,4 +1,4 @@
-"""The image tower's file: in the bundle, or apart from it where it is many times the bundle.
+"""Files of the image tower and the picture map: in the bundle, or apart if many times as large.
 
 A manifest names one that lies apart with size and hash. It is looked for beside the bundle's files,
 then in the folder `towers` of the user's data, where all bundles of a teacher share it.
@@ -10,43 +10,47 @@ from pathlib import Path
 
 from edge.contract.bundle import open_atomic
 from edge.contract.errors import BundleError, in_words
-from edge.contract.manifest import IMAGE_ENCODER, FileEntry, Manifest
+from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP, FileEntry, Manifest
 from edge.contract.roles import read_role
 from edge.system.folders import data_folder, user_folder
 
 FOLDER = "towers"
+NAMES = {IMAGE_ENCODER: "image tower", PICTURE_MAP: "picture map"}
+_LACKING = {
+    IMAGE_ENCODER: "image tower, so no picture can be added here; give sounds, or add one: "
+    "python -m export.image_tower",
+    PICTURE_MAP: "picture map, which tells the part of a picture that matches; add one: "
+    "python -m export.picture_map BUNDLE",
+}
 _PART = 1 << 20
 
 
-def check_tower(folder: Path, manifest: Manifest) -> None:
-    """See that a bundle has an image tower, and that its file is there.
+def check_tower(folder: Path, manifest: Manifest, role: str = IMAGE_ENCODER) -> None:
+    """See that a bundle has an image tower, or a picture map, and that its file is there.
 
     Raises:
         BundleError: it has none, or its file is not here.
     """
-    if manifest.tower is None:
+    entry = manifest.entry(role)
+    if entry is None:
+        raise BundleError(f"{folder}: has no {_LACKING[role]}")
+    if role not in manifest.roles and find_tower(folder, entry) is None:
         raise BundleError(
-            f"{folder}: has no image tower, so no picture can be added here; "
-            "give sounds, or add one: python -m export.image_tower"
-        )
-    if IMAGE_ENCODER not in manifest.roles and find_tower(folder, manifest.tower) is None:
-        entry = manifest.tower
-        raise BundleError(
-            f"{folder}: its image tower is a file of its own, {entry.file} ({entry.bytes} bytes), "
-            "which is not here; install it: birdlisten gallery tower FILE"
+            f"{folder}: its {NAMES[role]} is a file of its own, {entry.file} ({entry.bytes} bytes),"
+            " which is not here; install it: birdlisten gallery tower FILE"
         )
 
 
-def tower_bytes(folder: Path, manifest: Manifest) -> bytes:
-    """The checked ONNX graph of a bundle's image tower.
+def tower_bytes(folder: Path, manifest: Manifest, role: str = IMAGE_ENCODER) -> bytes:
+    """The checked ONNX graph of a bundle's image tower, or of its picture map.
 
     Raises:
         BundleError: it has none, its file is not here, or it is damaged.
     """
-    check_tower(folder, manifest)
-    if IMAGE_ENCODER in manifest.roles:
-        return read_role(folder, manifest, IMAGE_ENCODER)
-    entry, damaged = manifest.apart[IMAGE_ENCODER], list[str]()
+    check_tower(folder, manifest, role)
+    if role in manifest.roles:
+        return read_role(folder, manifest, role)
+    entry, damaged = manifest.apart[role], list[str]()
     for file in _towers(folder, entry):
         content = file.read_bytes()
         found = hashlib.sha256(content).hexdigest()

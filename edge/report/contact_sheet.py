@@ -28,6 +28,15 @@ b { color: var(--bad) } .kept b { color: var(--good) } small { display: block; o
 """
 
 
+@dataclass(frozen=True)
+class NameMap:
+    """A picture in colours by the similarity of its places to its species' name."""
+
+    jpeg: bytes
+    least: float
+    most: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class SheetPicture:
     """A picture as the sheet shows it."""
@@ -36,6 +45,8 @@ class SheetPicture:
     name: str
     jpeg: bytes | None
     """None: it isn't here; the sheet has the link."""
+    map: NameMap | None = None
+    """None: the bundle has no picture map, or the picture isn't here."""
     url: str
     credit: str
     told: str
@@ -84,7 +95,16 @@ def _image(picture: SheetPicture) -> str:
         return '<div class="none">not shipped</div>'
     data = base64.b64encode(picture.jpeg).decode()
     name = escape(picture.species, quote=True)
-    return f'<img alt="{name}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="{name}" src="data:image/jpeg;base64,{data}">{_map(picture.map)}'
+
+
+def _map(drawn: NameMap | None) -> str:
+    """The map below its picture, with the ends of its scale."""
+    if drawn is None:
+        return ""
+    data = base64.b64encode(drawn.jpeg).decode()
+    told = f"likeness of its places to the name: {drawn.least:.2f} (dark) to {drawn.most:.2f}"
+    return f'<img alt="{told}" src="data:image/jpeg;base64,{data}"><small>{told}</small>'
 
 
 def _named(picture: SheetPicture) -> str:
