@@ -24,7 +24,15 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import FILE_NAME, IMAGE_ENCODER, PRECISIONS, Manifest, load_manifest
+from edge.contract.manifest import (
+    FILE_NAME,
+    IMAGE_ENCODER,
+    PRECISIONS,
+    TEXT_ENCODER,
+    TOKENIZER,
+    Manifest,
+    load_manifest,
+)
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.methods import HALVES, METHODS, SPLITS, Variants
 from gallery.calibration.recordings import check_recorded
@@ -137,7 +145,7 @@ def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     roles = {
         role: entry
         for role, entry in old.roles.items()
-        if role.startswith("gallery.") or role == IMAGE_ENCODER
+        if role.startswith("gallery.") or role in (IMAGE_ENCODER, TEXT_ENCODER, TOKENIZER)
     }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
     return {"roles": roles, "apart": old.apart, "image": old.image, **sets}

@@ -20,6 +20,8 @@ FEATURES = "features"
 """What an encoder's inner features are seen by, to tell one sound from another."""
 IMAGE_ENCODER = "encoder.image"
 """The teacher's image tower: pictures to rows of the gallery."""
+TEXT_ENCODER, TOKENIZER = "encoder.text", "tokenizer"
+"""The teacher's text tower, and the vocabulary of what it is fed: texts to rows of the space."""
 _TEXTS = ("name", "licence", "model_id", "space_id", "teacher", "student")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 16_000_000

@@ -14,7 +14,13 @@ from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, write_bundle
 from edge.contract.editing import PICTURES
-from edge.contract.manifest import IMAGE_ENCODER, PRECISIONS, Manifest
+from edge.contract.manifest import (
+    IMAGE_ENCODER,
+    PRECISIONS,
+    TEXT_ENCODER,
+    TOKENIZER,
+    Manifest,
+)
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
 from export.ear.encoders import Classifier, make_encoders, open_graph
@@ -156,7 +162,7 @@ def _gallery(space: Space) -> dict[str, bytes]:
     if space.like is None:
         return {}
     bundle = space.like
-    roles = ("gallery.rows", "gallery.table", IMAGE_ENCODER)
+    roles = ("gallery.rows", "gallery.table", IMAGE_ENCODER, TEXT_ENCODER, TOKENIZER)
     held = [role for role in roles if role in bundle.manifest.roles]
     return {role: read_role(bundle.path, bundle.manifest, role) for role in held}
 
