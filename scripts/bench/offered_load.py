@@ -63,7 +63,7 @@ class PipelinedClient(asyncio.Protocol):
             self.slowest_s = max(self.slowest_s, taken_s)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """What was asked is answered no more."""
+        """Count as unanswered all that waits."""
         self._transport = None
         self.statuses[0] += len(self.waiting)
         self.waiting.clear()
