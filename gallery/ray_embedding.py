@@ -6,7 +6,7 @@ that asked, which alone keeps them, as at home: a build that was interrupted goe
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,7 @@ class EmbeddingWorker:
         return {_RESULT: np.array(results, object)}
 
 
-def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[tuple[PictureRow, bytes]]]:
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[tuple[PictureRow, bytes]]]:
     """As many at a time as are kept in one step."""
     held: list[tuple[PictureRow, bytes]] = []
     for row in rows:
