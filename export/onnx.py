@@ -24,14 +24,7 @@ import numpy as np
 from edge.command.parser import Parser
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.errors import ConfigError, DatasetError
-from edge.contract.manifest import (
-    FILE_NAME,
-    IMAGE_ENCODER,
-    PICTURE_MAP,
-    PRECISIONS,
-    Manifest,
-    load_manifest,
-)
+from edge.contract.manifest import FILE_NAME, OF_SPACE, PRECISIONS, Manifest, load_manifest
 from edge.contract.taxonomy import Taxonomy, read_names
 from export.methods import HALVES, METHODS, SPLITS, Variants
 from gallery.calibration.recordings import check_recorded
@@ -144,7 +137,7 @@ def _kept(output: Path, checkpoint: "Checkpoint") -> dict[str, Any]:
     roles = {
         role: entry
         for role, entry in old.roles.items()
-        if role.startswith("gallery.") or role in (IMAGE_ENCODER, PICTURE_MAP)
+        if role.startswith("gallery.") or role in OF_SPACE
     }
     sets = {"species_sets": old.species_sets, "default_species_set": old.default_species_set}
     fed = {"image": old.image, "picture_map": old.picture_map}

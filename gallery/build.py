@@ -1,12 +1,14 @@
 """Embed pictures of the species once: the gallery of a bundle.
 
 python -m gallery.build BUNDLE --pictures DATA [--replace] [--teacher NAME] [--split train]
-                               [--limit N] [--no-bytes]
+                               [--limit N] [--no-bytes] [--ray ADDRESS]
 
 BUNDLE comes from `python -m export.onnx`; DATA is a folder, or KIND:FOLDER of a published corpus
 as train takes it, such as inat21:FOLDER, cub:FOLDER or ssw60:FOLDER:images_inat. Pictures are added
 to those that it has; one that it has already is left out. What was embedded before, also by a build
 that was killed, is not embedded again: rows are kept in the user's cache (birdlisten/pictures).
+With --ray (extra `scale`) the cluster at ADDRESS opens and embeds them, `local` for this machine;
+the pictures lie where all of its machines find them by the same path, and the rows are the same.
 With --replace its gallery is these pictures and no other. The teacher must be the one the encoder
 was distilled from: the embedding spaces are compared by hash.
 """
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.analysis.ray_cluster import check_reachable
 from edge.command.parser import Parser, positive
 from edge.contract.arrays import Float16s
 from edge.contract.bundle import load_bundle
@@ -30,11 +33,13 @@ from edge.contract.gallery import Gallery
 from edge.contract.manifest import Manifest, load_manifest
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
+from edge.recognition.picture_cache import PictureRow
 from edge.recognition.picture_intake import NEAR, SAME, PictureIntake
 from edge.recognition.picture_rows import looks_in
 from gallery.command import run
 from gallery.embedding import embedded, open_cache
 from gallery.known import check_folder
+from gallery.ray_embedding import embedded_by_ray
 from gallery.records import PictureRecord, read_records
 from gallery.thumbnails import Links, Thumbnails
 
@@ -78,6 +83,8 @@ class PictureChoice:
     """False ships no picture, only where each can be found."""
     replace: bool = False
     """Keep none of the pictures that the bundle has."""
+    ray: str | None = None
+    """Address of a cluster that embeds; None: this process does."""
 
 
 def build(
@@ -127,7 +134,7 @@ def _built(
     table = Thumbnails(bundle / ".pictures-new", taken) if choice.thumbnails else Links()
     looks = partial(looks_in, bundle, before)
     intake, rows, fates = PictureIntake(before, looks, _SAME), list[Float16s](), Counter[str]()
-    for record, picture in embedded(records, teacher, open_cache(teacher), table.note):
+    for record, picture in _embedded(records, teacher, table, choice.ray):
         fate = intake.take(record.species_id, picture)
         fates[fate] += 1
         if fate != SAME:
@@ -149,6 +156,18 @@ def _built(
         removed=len(had.table) if choice.replace else 0,
         near=fates[NEAR],
     )
+
+
+def _embedded(
+    records: Sequence[PictureRecord],
+    teacher: "Teacher",
+    table: Thumbnails | Links,
+    cluster: str | None,
+) -> list[tuple[PictureRecord, PictureRow]]:
+    cache = open_cache(teacher)
+    if cluster is None:
+        return embedded(records, teacher, cache, table.note)
+    return embedded_by_ray(records, teacher, cache, table.keep, address=cluster)
 
 
 def _chosen(
@@ -187,12 +206,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", help="only this split of the pictures")
     parser.add_argument("--limit", type=positive, help="pictures a species at most")
     parser.add_argument("--no-bytes", action="store_true", help="ship links, not thumbnails")
+    parser.add_argument("--ray", metavar="ADDRESS", help="a cluster embeds (extra `scale`)")
     args = parser.parse_args(argv)
     choice = PictureChoice(
         split=args.split,
         limit=args.limit,
         thumbnails=not args.no_bytes,
         replace=args.replace,
+        ray=args.ray,
     )
 
     def load() -> "Teacher":
@@ -203,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return load_teacher(name)
 
     def command() -> None:
+        if args.ray:
+            check_reachable(args.ray)
         built = build(args.bundle, args.pictures, load, choice)
         print(args.bundle / built.manifest.roles["gallery.rows"].file)
         print(built, file=sys.stderr)

@@ -66,9 +66,7 @@ def embedded(
     """
     from tqdm import tqdm
 
-    keys = list(_done(records, lambda record: file_key(record.path)))
-    new = {key: record for record, key in reversed(keys) if cache.get(key) is None}
-    left = {key: new[key] for _, key in keys if key in new}  # in order, each once
+    keys, left = missing(records, cache)
 
     def opened(item: tuple[bytes, PictureRecord]) -> _Opened:
         key, record = item
@@ -83,6 +81,28 @@ def embedded(
             pairs = zip(batch, rows, strict=True)
             cache.put([PictureRow(picture.key, picture.look, row) for picture, row in pairs])
             bar.update(len(batch))
+    return kept_rows(records, keys, cache)
+
+
+def missing(
+    records: Sequence[PictureRecord], cache: PictureCache
+) -> tuple[list[tuple[PictureRecord, bytes]], dict[bytes, PictureRecord]]:
+    """The readable records with the keys of their files, and by key those to embed, in order."""
+    keys = list(_done(records, lambda record: file_key(record.path)))
+    new = {key: record for record, key in reversed(keys) if cache.get(key) is None}
+    return keys, {key: new[key] for _, key in keys if key in new}  # each once
+
+
+def kept_rows(
+    records: Sequence[PictureRecord],
+    keys: Sequence[tuple[PictureRecord, bytes]],
+    cache: PictureCache,
+) -> list[tuple[PictureRecord, PictureRow]]:
+    """The records that have a row by now, with it.
+
+    Raises:
+        DatasetError: not one has.
+    """
     found = [(record, row) for record, key in keys if (row := cache.get(key)) is not None]
     if not found:
         raise DatasetError("none of the pictures is readable; see the lines above")

@@ -24,6 +24,9 @@ class Links:
     def note(self, key: bytes, image: "Image.Image") -> None:
         """Ship nothing of a picture."""
 
+    def keep(self, key: bytes, small: bytes) -> None:
+        """Ship nothing of its thumbnail, either."""
+
     def add(self, record: PictureRecord, key: bytes) -> None:
         """Note one picture."""
         self.rows.append(_entry(record, ""))
@@ -54,7 +57,11 @@ class Thumbnails:
 
     def note(self, key: bytes, image: "Image.Image") -> None:
         """Keep the thumbnail of a picture that is open."""
-        write_atomic(self._file(key), thumbnail(image))
+        self.keep(key, thumbnail(image))
+
+    def keep(self, key: bytes, small: bytes) -> None:
+        """Keep a thumbnail that is made already."""
+        write_atomic(self._file(key), small)
 
     def add(self, record: PictureRecord, key: bytes) -> None:
         """Add one picture, by the hash of its file.

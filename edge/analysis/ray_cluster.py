@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from types import TracebackType
 from typing import Any
@@ -41,7 +41,7 @@ class RayCluster:
                 f"--ray needs {error.name}: pip install 'birdlisten[scale]'"
             ) from error
         self._ray: Any = ray
-        _check_reachable(address)
+        check_reachable(address)
         for chatty in ("ray", "ray.data"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         try:
@@ -69,15 +69,60 @@ class RayCluster:
         Raises:
             BirdlistenError: the cluster has failed.
         """
-        data = self._ray.data
-        context = data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = True
+        data = self._ordered()
         made = data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map(
             worker,
             fn_constructor_args=(job,),
             compute=data.ActorPoolStrategy(size=min(self._count, len(rows))),
         )
+        yield from self._rows(made)
+
+    def staged(
+        self,
+        rows: Sequence[dict[str, Any]],
+        open_row: Callable[[dict[str, Any]], Sequence[dict[str, Any]]],
+        worker: type,
+        job: object,
+        batch: int,
+    ) -> Iterator[dict[str, Any]]:
+        """Rows made of rows in two stages, in order: opened one by one, then worked in batches.
+
+        Opening goes to the cores; a worker takes a GPU where the cluster has some, else half a
+        core, so that cores are left to open with. Batches are whole but for the last: what they
+        hold depends on nothing but the rows.
+
+        Args:
+            rows: what to do.
+            open_row: makes a row of each, or none.
+            worker: class of the workers, each made with the job, called with a batch of columns.
+            job: of all of them.
+            batch: rows of one.
+
+        Raises:
+            BirdlistenError: the cluster has failed.
+        """
+        gpus = int(self._ray.cluster_resources().get("GPU", 0))
+        share = {"num_gpus": 1} if gpus else {"num_cpus": 0.5}
+        workers = min(gpus or self._count, -(-len(rows) // batch))
+        opened = self._ordered().from_items(rows, override_num_blocks=len(rows)).flat_map(open_row)
+        yield from self._rows(
+            opened.map_batches(
+                worker,
+                fn_constructor_args=(job,),
+                batch_size=batch,
+                compute=self._ray.data.ActorPoolStrategy(size=workers),
+                **share,
+            )
+        )
+
+    def _ordered(self) -> Any:
+        """Ray Data, which keeps the order and is silent."""
+        context = self._ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        return self._ray.data
+
+    def _rows(self, made: Any) -> Iterator[dict[str, Any]]:
         try:
             yield from made.iter_rows()
         except self._ray.exceptions.RayError as error:
@@ -99,8 +144,12 @@ class RayCluster:
         self._talk.__exit__(kind, error, trace)
 
 
-def _check_reachable(address: str) -> None:
-    """Refuse an address where nobody answers: Ray would try for minutes."""
+def check_reachable(address: str) -> None:
+    """Refuse an address where nobody answers: Ray would try for minutes.
+
+    Raises:
+        ConfigError: nobody does.
+    """
     named, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():
         return  # `auto`, `local`

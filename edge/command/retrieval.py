@@ -16,12 +16,14 @@ from edge.config import Settings
 from edge.contract.arrays import Float16s, Float32s
 from edge.contract.bundle import Bundle
 from edge.contract.errors import AudioError, ConfigError
+from edge.contract.manifest import TEXT_ENCODER
 from edge.contract.text import counted, json_line
 from edge.decision.selection import named
 from edge.dsp.gate import GateConfig, judge
 from edge.recognition.encoder import BATCH, Encoder, open_encoder
 from edge.recognition.pictures import PictureEncoder, open_picture
 from edge.recognition.runtime import RuntimeOptions
+from edge.recognition.text_tower import TextEncoder
 from edge.records.reader import open_records
 from edge.source.framing import frame_blocks
 from edge.source.recording import read_blocks
@@ -39,7 +41,7 @@ class SearchRequest:
     """Output of `analyze --keep-embeddings`; None: the station."""
     picture: Path | None = None
     text: str | None = None
-    """Names of species, genera, families or orders."""
+    """Names of species, genera, families or orders; any words where the bundle has a text tower."""
     sound: Path | None = None
     top: int = 10
 
@@ -88,7 +90,7 @@ class _Query:
             tower = PictureEncoder(self.bundle.path, self.bundle.manifest)
             return tower.embed([picture]).astype(np.float32)
         if request.text is not None:
-            return self._named(request.text).astype(np.float32)
+            return self._told(request.text).astype(np.float32)
         assert request.sound is not None
         rows = self.windows(request.sound)
         if not len(rows):
@@ -115,6 +117,15 @@ class _Query:
         settings = self._settings
         runtime = RuntimeOptions(settings.provider, settings.threads or 0)
         return open_encoder(self.bundle, settings.precision, runtime)
+
+    def _told(self, text: str) -> Float16s | Float32s:
+        """Rows of the species that are named so; of the words themselves if there are none."""
+        try:
+            return self._named(text)
+        except ConfigError:
+            if TEXT_ENCODER not in self.bundle.manifest.roles:
+                raise
+        return TextEncoder(self.bundle.path, self.bundle.manifest).embed([text])
 
     def _named(self, name: str) -> Float16s:
         """Anchors of species; of those that the station has added their sounds, or pictures."""

@@ -9,7 +9,7 @@ from edge.command.language import names_of
 from edge.command.origin import SettingsOrigin
 from edge.config import Settings
 from edge.contract.errors import MissingPackageError
-from edge.system.memory import return_what_is_freed
+from edge.system.memory import return_what_is_freed, settle
 from edge.system.steady import SteadyWatch
 from edge.system.throttle import FaultBarrier
 
@@ -39,6 +39,7 @@ def web(settings: Settings, request: WebRequest, origin: SettingsOrigin | None =
         from edge.web.additions import AdditionDesk
         from edge.web.app import create_app
         from edge.web.config import WebConfig
+        from edge.web.pages.rendering import compile_templates
         from edge.web.server import listen_at, serve
     except ImportError as error:
         raise MissingPackageError(
@@ -56,6 +57,8 @@ def web(settings: Settings, request: WebRequest, origin: SettingsOrigin | None =
         return hangups.take() or (watch is not None and watch.changed())
 
     with hangups, listen_at(WebConfig(**given)) as listening:
+        compile_templates()
+        settle()
         while True:
             config = WebConfig(**given, language=settings.language)
             app = create_app(desk.station, desk.bundle, config, desk)

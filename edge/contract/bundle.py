@@ -46,6 +46,7 @@ EXTENSIONS = {
     "features": ".npy",
     "calibration": ".json",
     PICTURE_MAP: ".onnx",
+    "tokenizer": ".gz",
 }
 
 
@@ -290,5 +291,5 @@ def described(role: str, content: bytes, manifest: Manifest) -> FileEntry:
     sha256 = hashlib.sha256(content).hexdigest()
     stem = "background" if kind == "background" else role
     file = f"{stem}-{sha256[:12]}{EXTENSIONS[kind]}"
-    space_id = None if EXTENSIONS[kind] in (".csv", ".json") else manifest.space_id
+    space_id = None if EXTENSIONS[kind] in (".csv", ".json", ".gz") else manifest.space_id
     return FileEntry(file, len(content), sha256, space_id)

@@ -22,6 +22,10 @@ IMAGE_ENCODER = "encoder.image"
 """The teacher's image tower: pictures to rows of the gallery."""
 PICTURE_MAP = "picture.map"
 """Places within a picture to rows of the gallery's space."""
+TEXT_ENCODER, TOKENIZER = "encoder.text", "tokenizer"
+"""The teacher's text tower, and the vocabulary of what it is fed: texts to rows of the space."""
+OF_SPACE = (IMAGE_ENCODER, PICTURE_MAP, TEXT_ENCODER, TOKENIZER)
+"""What belongs to the space, whichever encoder hears in it."""
 _MAY_LIE_APART = (IMAGE_ENCODER, PICTURE_MAP)
 _FED = {IMAGE_ENCODER: "image", PICTURE_MAP: "picture_map"}
 """Fields that say what each of these is fed."""

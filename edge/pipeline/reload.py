@@ -1,9 +1,10 @@
 """Watch over a live source: a replaced bundle takes over, and every block is a sign of life."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from edge.system.throttle import FaultBarrier
 _LOG = logging.getLogger(__name__)
 _GLANCE_S = 1.0
 """Files that have stayed as they are for this long are no longer being copied."""
+_SWITCH_S = 0.0005
+"""Time in which a thread that loads makes way: inference asks for it dozens of times a window."""
 _RETRY_S, _RETRY_MAX_S = 30.0, 3600.0
 
 
@@ -27,9 +30,6 @@ class Watchdog(Protocol):
 
     def alive(self, status: object) -> None:
         """Sound came, or it rests by plan, and what came before is done with."""
-
-    def loading(self) -> AbstractContextManager[None]:
-        """Show life while a bundle loads."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class BundleReloader:
     """The bundle that a run listens with, as it is now.
 
     Replacing manifest.json is what replaces a bundle; a species that the station adds has tables of
-    its own. Sound that comes while the new one is loaded
-    waits in memory. One that can't be used is told, the old one stays, and it is tried again once
-    its files change: manifest.json may be copied before the last of them. Whoever asks for another
-    block is done with the one before, and so alive.
+    its own. The one before listens on while the new one is loaded, beside it. One that can't be
+    used is told, the old one stays, and it is tried again once its files change: manifest.json may
+    be copied before the last of them. Whoever asks for another block is done with the one before,
+    and so alive.
 
     Args:
         folder: of the bundle, which is watched.
@@ -56,6 +56,7 @@ class BundleReloader:
         loaded: before; None loads it.
         tables: of the station, whose replacement changes what is heard, too.
         taught: tells what else of the station does, in a few microseconds.
+        beside: loads; None: a thread of its own.
 
     Raises:
         BirdlistenError: it can't be used.
@@ -69,6 +70,7 @@ class BundleReloader:
         loaded: LoadedBundle | None = None,
         tables: Sequence[Path] = (),
         taught: Callable[[], object] = tuple,
+        beside: Executor | None = None,
     ) -> None:
         self._load, self._watchdog = load, watchdog
         is_loaded = loaded is None or _is_in(folder, loaded)
@@ -76,6 +78,8 @@ class BundleReloader:
         self._barrier = FaultBarrier(
             _LOG, "bundle", "going on with the bundle before", logging.ERROR
         )
+        self._beside = beside or ThreadPoolExecutor(1, "bundle")
+        self._loading: Future[LoadedBundle] | None = None
         self.loaded = loaded or load()
 
     def listeners(self, blocks: Iterator[Block]) -> Iterator[tuple[Listener, Iterator[Block]]]:
@@ -94,14 +98,30 @@ class BundleReloader:
             if len(block.samples) or block.resting:
                 self._watchdog.alive(tally)
             yield block
-            if self._watch.due() and self._replaced():
+            if self._replaced():
                 return
 
     def _replaced(self) -> bool:
-        with self._watchdog.loading(), self._barrier:
-            self.loaded = self._load()
+        """True once another bundle is ready; cheap enough for every block."""
+        if self._loading is None and self._watch.due():
+            self._loading = self._beside.submit(_making_way, self._load)
+        if self._loading is None or not self._loading.done():
+            return False
+        with self._barrier:
+            self.loaded = self._loading.result()
+        self._loading = None
         self._watch.tried(self._barrier.held)
         return not self._barrier.held
+
+
+def _making_way(load: Callable[[], LoadedBundle]) -> LoadedBundle:
+    """Load while another thread listens."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        return load()
+    finally:
+        sys.setswitchinterval(usual_s)
 
 
 class BundleWatch:

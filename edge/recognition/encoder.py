@@ -1,6 +1,7 @@
 """Waveform windows to unit embeddings."""
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -67,10 +68,19 @@ class Encoder:
         return embedding, others[-1].astype(np.float32) if others else None
 
 
+_IN_USE: WeakValueDictionary[tuple[str, RuntimeOptions, str | None], Encoder] = (
+    WeakValueDictionary()
+)
+"""By hash of the graph, manner, and tensor that is wanted, too."""
+
+
 def open_encoder(
     bundle: Bundle, precision: str = "auto", runtime: RuntimeOptions | None = None
 ) -> Encoder:
     """Open a bundle's encoder and check it against the manifest.
+
+    One that is in use in the same manner is taken again: a bundle whose gallery alone has changed
+    needs no second session, which holds all threads up while it is made.
 
     Raises:
         BundleError: the precision isn't shipped, or graph and manifest disagree.
@@ -79,7 +89,10 @@ def open_encoder(
     chosen = choose_precision(bundle, precision, runtime.provider)
     manifest = bundle.manifest
     features = None if manifest.features is None else manifest.features.tensor
-    encoder = Encoder(bundle.encoder_bytes(chosen), runtime, features)
+    graph = bundle.encoder_bytes(chosen)
+    key = (manifest.roles[f"encoder.{chosen}"].sha256, runtime, features)
+    encoder = _IN_USE.get(key) or Encoder(graph, runtime, features)
+    _IN_USE[key] = encoder
     expected = {
         "model_id": manifest.model_id,
         "space_id": manifest.space_id,

@@ -33,7 +33,7 @@ from edge.web.station import StationView
 from edge.web.tokens import read_tokens
 
 HERE = Path(__file__).parent
-_THREADS = 8
+_THREADS = 4
 """That answer at a time."""
 
 

@@ -4,8 +4,6 @@ import socket
 from typing import TextIO
 from urllib.parse import urlunsplit
 
-import segno
-
 from edge.web.config import WebConfig
 
 _ELSEWHERE = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}
@@ -22,6 +20,8 @@ def invite(config: WebConfig, port: int, terminal: TextIO) -> None:
     """
     if config.is_private:
         return
+    import segno  # a page that draws no code goes without its megabyte
+
     address = config.public_url or urlunsplit(("http", _host(config.host, port), "/", "", ""))
     segno.make(address, micro=False).terminal(terminal, border=2, compact=True)
     print(address, file=terminal)

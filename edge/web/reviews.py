@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from edge.contract.errors import BirdlistenError, ConfigError
-from edge.decision.rules import Decision
-from edge.pipeline.effect import Effect, Weighing, of_late
 from edge.recognition.overlay import Overlay
 from edge.recognition.teaching import Teaching
 from edge.records.comments import comment
@@ -15,6 +14,9 @@ from edge.records.detection import Detection
 from edge.records.inbox import CONFIRMED, UNREVIEWED, VERDICTS
 from edge.records.reader import RecordReader
 from edge.web.station import StationView, station_of
+
+if TYPE_CHECKING:  # the pipeline: a page that is only looked at goes without its megabytes
+    from edge.pipeline.effect import Effect
 
 Find = Callable[[Request, RecordReader], Detection]
 
@@ -79,8 +81,11 @@ def leave_review(
     return {**told, "taught": taught.windows > 0, "otherwise": otherwise}
 
 
-def _effect(station: StationView, lesson: str) -> Effect | None:
+def _effect(station: StationView, lesson: str) -> "Effect | None":
     """Effect of a lesson, at the usual thresholds; None where that can't be told: it stands."""
+    from edge.decision.rules import Decision
+    from edge.pipeline.effect import Weighing, of_late
+
     with suppress(BirdlistenError):
         bundle = station.bundle
         manifest = bundle.manifest

@@ -14,7 +14,7 @@ from edge.contract.arrays import Floats
 from edge.contract.audio import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, write_bundle
 from edge.contract.editing import PICTURES
-from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP, PRECISIONS, Manifest
+from edge.contract.manifest import OF_SPACE, PRECISIONS, Manifest
 from edge.contract.roles import read_role
 from edge.contract.taxonomy import Taxonomy
 from export.ear.encoders import Classifier, make_encoders, open_graph
@@ -157,7 +157,7 @@ def _gallery(space: Space) -> dict[str, bytes]:
     if space.like is None:
         return {}
     bundle = space.like
-    roles = ("gallery.rows", "gallery.table", IMAGE_ENCODER, PICTURE_MAP)
+    roles = ("gallery.rows", "gallery.table", *OF_SPACE)
     held = [role for role in roles if role in bundle.manifest.roles]
     return {role: read_role(bundle.path, bundle.manifest, role) for role in held}
 

@@ -148,11 +148,11 @@ def around(centre: Float32s, count: int, random: np.random.Generator) -> Float16
 
 
 def kept_roles(known: Bundle) -> dict[str, bytes]:
-    """Encoders, background and calibration of the packaged bundle."""
+    """Encoders, axes, background and calibration of the packaged bundle."""
     kept = {
         role: read_role(known.path, known.manifest, role)
         for role in known.manifest.roles
-        if role.startswith(("encoder", "background"))
+        if role.startswith(("encoder", "background", "features"))
     }
     sets = {precision: {"all": entry["all"]} for precision, entry in known.calibration.items()}
     return kept | {"calibration": json.dumps(sets).encode()}

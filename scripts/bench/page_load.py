@@ -1,16 +1,22 @@
 """Load on the page of a running listener: open pages, and far more requests than it serves.
 
-python scripts/bench/page_load.py [--seconds 15] [--rate 1000]
+python scripts/bench/page_load.py [--seconds 15] [--rate 1000] [--pairs 0] [--pair-seconds 60]
 
 A listener hears the aviary's chorus through stdin as it would come from a microphone, and serves
 its page. Printed are, for each phase, the processor time of the listener and of the page's process
 in per cent of a core, the resident memory of the page's process, sound that was lost, and what was
 answered. An open page is a stream of events, two looks a second at the spectrogram, and one every
-fifteen at the rest.
+fifteen at the rest. Requests at a rate come from a process of its own (`offered_load.py`), which
+waits for no answer.
+
+With `--pairs` the listener's processor time with a page open is held against that without one, in
+so many pairs of phases whose order alternates; the mean of the differences has a bootstrap interval
+(95 %).
 """
 
 import argparse
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +29,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 ROOT = Path(__file__).parents[2]
@@ -32,11 +39,11 @@ from edge.config import DEMO_BUNDLE  # noqa: E402
 from edge.records.live_file import live_states  # noqa: E402
 from tests.support.broker import free_port, until  # noqa: E402
 
-_RATE_HZ, _BLOCK_S, _PAGES, _CONNECTIONS = 48_000, 0.1, 20, 150
+_RATE_HZ, _BLOCK_S, _PAGES = 48_000, 0.1, 20
 _HEARD_S = (6, 12)
 """Of the chorus."""
 _TICK = os.sysconf("SC_CLK_TCK")
-_PATHS = ("/api/v2/ping", "/columns", "/api/v2/ping", "/api/v2/detections/recent")
+_OFFERER = Path(__file__).with_name("offered_load.py")
 
 
 @dataclass
@@ -45,10 +52,15 @@ class Phase:
 
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_s: float = 0.0
+    offered: int = 0
+    """Requests, answered or not."""
+    offering_s: float = 0.0
+    """Time in which they were; 0: the phase."""
 
     def note(self, status: int, taken_s: float) -> None:
         """An answer has come."""
         self.statuses[status] += 1
+        self.offered += 1
         self.slowest_s = max(self.slowest_s, taken_s)
 
 
@@ -77,8 +89,8 @@ class Bench:
         (state,) = live_states(self.station)
         return state.windows, state.dropped_s, state.gaps
 
-    def measure(self, name: str, work: Callable[[Phase], Awaitable[None]]) -> None:
-        """Run a phase and print it."""
+    def measure(self, name: str, work: Callable[[Phase], Awaitable[None]]) -> float:
+        """Run a phase and print it; the listener's processor time in per cent of a core."""
         phase, begun = Phase(), time.monotonic()
         before = [self.seconds_of(process) for process in (self.listener.pid, self.page)]
         windows, dropped_s, gaps = self.lost()
@@ -87,7 +99,7 @@ class Bench:
         after = [self.seconds_of(process) for process in (self.listener.pid, self.page)]
         heard, page = (100 * (b - a) / length_s for a, b in zip(before, after, strict=True))
         now = self.lost()
-        offered = phase.statuses.total() / length_s
+        offered = phase.offered / (phase.offering_s or length_s)
         answers = f"{offered:.0f} requests a second: " * bool(offered) + ", ".join(
             f"{n} of {code}" for code, n in sorted(phase.statuses.items())
         )
@@ -98,6 +110,7 @@ class Bench:
             f"{answers or 'no requests'}; slowest {phase.slowest_s:.2f} s",
             flush=True,
         )
+        return heard
 
     async def _run(self, work: Callable[[Phase], Awaitable[None]], phase: Phase) -> None:
         await work(phase)
@@ -180,20 +193,31 @@ def looked_at(bench: Bench, seconds: float, pages: int) -> Callable[[Phase], Awa
 def pressed(bench: Bench, seconds: float, rate: float) -> Callable[[Phase], Awaitable[None]]:
     """Requests are offered at a rate, whether they are answered or not."""
 
-    async def client(number: int, phase: Phase) -> None:
-        connection, begun = Connection(bench.port), time.monotonic()
-        every, asked = _CONNECTIONS / rate, 0
-        while time.monotonic() - begun < seconds:
-            due = begun + (asked + number / _CONNECTIONS) * every
-            await asyncio.sleep(max(due - time.monotonic(), 0))
-            await bench.ask(_PATHS[(asked + number) % len(_PATHS)], phase, connection)
-            asked += 1
-        connection.close()
-
     async def work(phase: Phase) -> None:
-        await asyncio.gather(*(client(number, phase) for number in range(_CONNECTIONS)))
+        command = [str(_OFFERER), str(bench.port), f"--rate={rate}", f"--seconds={seconds}"]
+        offerer = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdout=asyncio.subprocess.PIPE
+        )
+        told = json.loads((await offerer.communicate())[0])
+        phase.statuses = Counter({int(code): n for code, n in told["statuses"].items() if n})
+        phase.offered, phase.offering_s = told["offered"], told["seconds"]
+        phase.slowest_s = told["slowest_s"]
 
     return work
+
+
+def compare(bench: Bench, seconds: float, pairs: int) -> None:
+    """The listener's processor time with a page open and without, in turn, and the difference."""
+    differences = []
+    for pair in range(pairs):
+        works = {"alone": idle(seconds), "looked at": looked_at(bench, seconds, 1)}
+        order = list(works)[:: 1 if pair % 2 == 0 else -1]
+        heard = {name: bench.measure(f"pair {pair + 1}, {name}", works[name]) for name in order}
+        differences.append(heard["looked at"] - heard["alone"])
+    drawn = np.random.default_rng(0).choice(differences, (10_000, pairs)).mean(axis=1)
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    print(f"a page open costs the listener {np.mean(differences):+.2f} [{low:+.2f}, {high:+.2f}] % "
+          f"of a core; {pairs} pairs of {seconds:g} s")  # fmt: skip
 
 
 @contextmanager
@@ -250,6 +274,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=15.0, help="of a phase (default 15)")
     parser.add_argument("--rate", type=float, default=1000.0, help="requests a second (1000)")
+    parser.add_argument("--pairs", type=int, default=0, help="with a page open and without (0)")
+    parser.add_argument("--pair-seconds", type=float, default=60.0, help="of a phase of them")
     args = parser.parse_args()
     load = Path("/proc/loadavg").read_text().split()[0]
     print(f"{os.cpu_count()} cores, load before {load}, {args.seconds:g} s a phase")
@@ -260,6 +286,8 @@ def main() -> None:
         pressing = pressed(bench, 2 * args.seconds, args.rate)
         bench.measure(f"{args.rate:g} requests a second", pressing)
         bench.measure("nobody looks", idle(args.seconds))
+        if args.pairs:
+            compare(bench, args.pair_seconds, args.pairs)
 
 
 if __name__ == "__main__":

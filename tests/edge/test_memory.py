@@ -63,3 +63,30 @@ def test_what_comes_and_goes_leaves_no_holes(script: str) -> None:
         for one in ("True", "False")
     )
     assert kept < 20 <= plain  # 5 MB are held
+
+CIRCLES = """
+import gc, sys
+from pathlib import Path
+from edge.system.memory import settle
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+gc.disable()
+before = resident()
+for _ in range(500):
+    circle = [bytearray(60_000)]
+    circle.append(circle)
+if sys.argv[1] == "True":
+    settle()
+print((resident() - before) // 1_000_000)
+"""
+
+
+@glibc
+def test_what_a_start_leaves_in_circles_is_given_back() -> None:
+    settled, plain = (
+        int(subprocess.check_output([sys.executable, "-c", CIRCLES, word]))
+        for word in ("True", "False")
+    )
+    assert settled < 10 < 25 < plain

@@ -1,8 +1,10 @@
 """A bundle replaced under a running listener, in whatever order its files are copied."""
 
 import shutil
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +38,17 @@ class Clock:
 class Systemd:
     def alive(self, status: object) -> None: ...
 
-    def loading(self) -> nullcontext[None]:
-        return nullcontext()
+
+class AtOnce(Executor):
+    """Loads before the next block comes."""
+
+    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:  # type: ignore[override]
+        done = Future[Any]()
+        try:
+            done.set_result(work(*given))
+        except BaseException as fault:
+            done.set_exception(fault)
+        return done
 
 
 class Loaded:
@@ -82,7 +93,9 @@ def test_a_bundle_copied_file_by_file_is_taken_up_once_it_is_whole(
     new.edit(lambda manifest: manifest.update(name="two"))
     new.put("taxonomy", new.file("taxonomy").read_bytes().replace(b"Cuckoo", b"Gowk"))
     files = order(new.path.iterdir())
-    reloader = BundleReloader(bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd())
+    reloader = BundleReloader(
+        bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), beside=AtOnce()
+    )
     bundle_copy.file("taxonomy").unlink()
     copies = [lambda file=file: shutil.copy(file, bundle_copy.path) for file in files]
     heard = names(reloader, [*copies, *[lambda: None] * 6])
@@ -100,7 +113,7 @@ def test_a_table_of_the_station_is_taken_up_as_a_bundle_is(
         loads.append(table.is_file())
         return Loaded(bundle_copy.path)
 
-    reloader = BundleReloader(bundle_copy.path, load, Systemd(), tables=[table])
+    reloader = BundleReloader(bundle_copy.path, load, Systemd(), tables=[table], beside=AtOnce())
     steps = [lambda: None, lambda: table.write_text("one"), lambda: None, table.unlink]
     names(reloader, [*steps, lambda: None])
     assert loads == [False, True, False]
@@ -110,7 +123,7 @@ def test_an_edited_gallery_is_taken_up_and_a_bad_one_refused(
     clock: Clock, bundle_copy: BundleFolder, caplog
 ) -> None:
     path, heard = bundle_copy.path, list[int]()
-    reloader = BundleReloader(path, lambda: Loaded(path), Systemd())
+    reloader = BundleReloader(path, lambda: Loaded(path), Systemd(), beside=AtOnce())
     shipped = len(load_bundle(path).gallery.table)
 
     def edit(species: str) -> None:
@@ -130,6 +143,27 @@ def test_an_edited_gallery_is_taken_up_and_a_bad_one_refused(
     assert "going on with the bundle before" in caplog.text
 
 
+def test_the_bundle_before_listens_on_while_another_is_loaded(bundle_copy: BundleFolder) -> None:
+    may_end, before = threading.Event(), Loaded(bundle_copy.path)
+
+    def load() -> Loaded:
+        assert may_end.wait(10)
+        return Loaded(bundle_copy.path)
+
+    reloader, heard = BundleReloader(bundle_copy.path, load, Systemd(), before), Counter[str]()
+    bundle_copy.edit(lambda manifest: manifest.update(name="two"))
+    for listener, blocks in reloader.listeners(sound()):
+        for _ in blocks:
+            heard[listener.bundle.manifest.name] += 1  # type: ignore[attr-defined]
+            if heard["aviary"] == 500:
+                may_end.set()
+            if heard["two"]:
+                break
+        if heard["two"]:
+            break
+    assert heard["aviary"] >= 500
+
+
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
 def test_no_fault_of_a_new_bundle_ends_the_old_one(
     clock: Clock, bundle_copy: BundleFolder, kind: type[Exception], caplog
@@ -139,7 +173,7 @@ def test_no_fault_of_a_new_bundle_ends_the_old_one(
     def load() -> Loaded:
         raise raised(kind)
 
-    reloader = BundleReloader(bundle_copy.path, load, Systemd(), loaded)
+    reloader = BundleReloader(bundle_copy.path, load, Systemd(), loaded, beside=AtOnce())
     heard = names(
         reloader, [lambda: bundle_copy.edit(lambda manifest: manifest.update(name="two"))]
     )
@@ -211,5 +245,7 @@ def test_what_is_refused_is_tried_again_when_a_file_changes_and_rarely_else(
 def test_a_bundle_that_is_not_the_one_in_use_is_tried(clock: Clock, bundle_copy) -> None:
     loaded = Loaded(bundle_copy.path)
     bundle_copy.edit(lambda manifest: manifest.update(name="two"))
-    reloader = BundleReloader(bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), loaded)
+    reloader = BundleReloader(
+        bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), loaded, beside=AtOnce()
+    )
     assert names(reloader, [lambda: None]) == ["aviary", "two"]

@@ -24,6 +24,11 @@ import sys
 import edge.source.capture, edge.source.pcm
 print(sorted({"numpy", "onnxruntime", "soundfile"} & sys.modules.keys()))
 """
+IMPORT_PAGE = """
+import sys
+import edge.command.web, edge.web.app, edge.web.server
+print(sorted({"edge.pipeline.effect", "onnxruntime", "segno", "PIL"} & sys.modules.keys()))
+"""
 
 
 def run(script: str) -> str:
@@ -45,3 +50,7 @@ def test_every_module_imports_without_the_training_packages() -> None:
 
 def test_the_capture_child_needs_neither_numpy_nor_onnxruntime() -> None:
     assert run(IMPORT_CAPTURE).strip() == "[]"
+
+
+def test_a_page_that_is_only_looked_at_needs_no_pipeline() -> None:
+    assert run(IMPORT_PAGE).strip() == "[]"

@@ -42,6 +42,13 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     return HTMLResponse(content, status, {"Cache-Control": "private, no-store"})
 
 
+def compile_templates() -> None:
+    """Compile all of them now, rather than each when its page is first asked for."""
+    templates = _environment()
+    for name in templates.list_templates():
+        templates.get_template(name)
+
+
 def root_of(request: Request) -> str:
     """The way from a page's address to the root: `./`, `../`, ..."""
     depth = local_path(request).count("/") - 1
