@@ -7,7 +7,6 @@ from functools import partial
 
 from edge.config import Settings
 from edge.contract.errors import PictureError
-from edge.recognition.pictures import check_pillow, pixels
 from edge.records.picture_files import HasPicture, PictureFiles
 from edge.system.bundles import bundle_here
 from edge.system.drawing import drawn, is_drawn, protocol
@@ -29,11 +28,15 @@ def drawer(settings: Settings) -> Draw | None:
     """
     if not settings.show or settings.json or not is_drawn(os.environ):
         return None
+    from edge.recognition.pictures import check_pillow
+
     check_pillow()
     return partial(_draw, picture_files(settings), protocol(os.environ))
 
 
 def _draw(files: PictureFiles, way: str, pictures: Sequence[HasPicture]) -> str | None:
+    from edge.recognition.pictures import pixels
+
     paths = (files.path(picture) for picture in pictures)
     path = next((path for path in paths if path), None)
     with suppress(PictureError, OSError):

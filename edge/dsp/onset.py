@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge.contract.arrays import Float32s, Int16s
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.dsp.buffer import SampleBuffer
 from edge.dsp.spectra import FRAME, power_spectra
 

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.contract.arrays import Flags, Float16s, Float32s, Places
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import Bundle
 from edge.dsp.gate import Gate, GateConfig, passing
 from edge.recognition.background import BANK_ROWS, thinned

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.contract.arrays import Flags, Float32s, Floats, Places
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from edge.decision.confirm import Confirmer, Hit

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("torch")
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from gallery.calibration.fit import (

@@ -24,6 +24,11 @@ import sys
 import edge.source.capture, edge.source.pcm
 print(sorted({"numpy", "onnxruntime", "soundfile"} & sys.modules.keys()))
 """
+IMPORT_TODAY = """
+import sys
+import edge.cli, edge.command.today
+print(sorted({"numpy", "onnxruntime", "soundfile", "yaml"} & sys.modules.keys()))
+"""
 
 
 def run(script: str) -> str:
@@ -45,3 +50,7 @@ def test_every_module_imports_without_the_training_packages() -> None:
 
 def test_the_capture_child_needs_neither_numpy_nor_onnxruntime() -> None:
     assert run(IMPORT_CAPTURE).strip() == "[]"
+
+
+def test_who_only_looks_back_does_not_wait_for_numpy() -> None:
+    assert run(IMPORT_TODAY).strip() == "[]"
