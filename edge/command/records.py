@@ -15,7 +15,7 @@ from edge.records.query import Selection, select, species_named
 from edge.records.reader import RecordReader, open_records
 from edge.report.forms import FORMS, read_forms
 from edge.report.row import Manner, Row, reviewed
-from edge.source.header import read_timestamp
+from edge.source.timestamp import read_timestamp
 from edge.system.days import epoch_ms, midnight, next_midnight
 from edge.system.terminal import say, terminal_columns
 from edge.system.zone import local_zone

@@ -24,9 +24,9 @@ import sys
 import edge.source.capture, edge.source.pcm
 print(sorted({"numpy", "onnxruntime", "soundfile"} & sys.modules.keys()))
 """
-IMPORT_TODAY = """
+IMPORT_RECORDS = """
 import sys
-import edge.cli, edge.command.today
+import edge.cli, edge.command.records, edge.command.today
 print(sorted({"numpy", "onnxruntime", "soundfile", "yaml"} & sys.modules.keys()))
 """
 
@@ -53,4 +53,4 @@ def test_the_capture_child_needs_neither_numpy_nor_onnxruntime() -> None:
 
 
 def test_who_only_looks_back_does_not_wait_for_numpy() -> None:
-    assert run(IMPORT_TODAY).strip() == "[]"
+    assert run(IMPORT_RECORDS).strip() == "[]"
