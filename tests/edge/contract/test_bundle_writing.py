@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge.contract import atomic
 from edge.contract import bundle as bundle_module
 from edge.contract.atomic import write_atomic
 from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
