@@ -22,7 +22,7 @@ Scored = dict[str, ScoredWindows]
 """By species set."""
 WEIGHTS = tuple(Weights(1 - share, share) for share in (0.5, 0.75, 0.25, 1.0, 0.0))
 """Of pictures and names; of equally good ones the first is taken."""
-_AT_ONCE = 2048
+_AT_ONCE = 512
 """Windows that are scored at a time."""
 
 
