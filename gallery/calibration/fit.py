@@ -16,12 +16,13 @@ Blocks = Iterable[tuple[Floats, Flags]]
 """Scores and what is present, of one shape each; walked through several times."""
 
 
-class Groups(NamedTuple):
+class ScoreGroups(NamedTuple):
     """Pairs of score and presence by ascending score: the highest one by one, the rest in bins."""
 
     value: Floats
     """float64[groups]: mean score."""
-    count: Floats
+    pairs: Floats
+    """Count of each."""
     hits: Floats
     """Pairs that are present."""
     lowest: Any
@@ -36,7 +37,7 @@ class Groups(NamedTuple):
     @property
     def is_of_one_kind(self) -> bool:
         """True if all pairs are present, or none is."""
-        return float(self.hits.sum()) in (0.0, float(self.count.sum()))
+        return float(self.hits.sum()) in (0.0, float(self.pairs.sum()))
 
 
 def fit_platt(score: Floats, present: Flags) -> tuple[float, float]:
@@ -44,7 +45,7 @@ def fit_platt(score: Floats, present: Flags) -> tuple[float, float]:
     return platt(grouped([(score, present)]))
 
 
-def platt(groups: Groups, steps: int = 100) -> tuple[float, float]:
+def platt(groups: ScoreGroups, steps: int = 100) -> tuple[float, float]:
     """Slope and intercept of P(there | score) by Newton's method on the logistic loss.
 
     Targets are smoothed as Platt 1999 section 2.2 has them, so that a perfect split stays finite.
@@ -67,7 +68,7 @@ def platt(groups: Groups, steps: int = 100) -> tuple[float, float]:
     return float(weights[0]), float(weights[1])
 
 
-def grouped(blocks: Blocks) -> Groups:
+def grouped(blocks: Blocks) -> ScoreGroups:
     """Score, count and present of groups of pairs, by ascending score.
 
     Each pair by itself, but for the lowest of very many: those are binned by score. A block is in
@@ -75,17 +76,20 @@ def grouped(blocks: Blocks) -> Groups:
     """
     total, lowest, highest, cut = _surveyed(blocks)
     if not (total and np.isfinite([lowest, highest]).all()):
-        return Groups(*np.empty((3, 0)), lowest, highest)
+        none = np.empty(0)
+        return ScoreGroups(none, none, none, lowest=lowest, highest=highest)
     if total <= _ALONE:
-        return Groups(*_sorted(*_taken(blocks, lowest)), lowest, highest)
+        taken = _sorted(*_taken(blocks, lowest))
+        return ScoreGroups(*taken, lowest=lowest, highest=highest)
     high, below = _sorted(*_taken(blocks, cut)), _binned(blocks, lowest, cut)
     value, count, hits = (np.concatenate(pair) for pair in zip(below, high, strict=True))
-    return Groups(value, count, hits, lowest, highest)
+    return ScoreGroups(value, count, hits, lowest=lowest, highest=highest)
 
 
 def _surveyed(blocks: Blocks) -> tuple[int, Any, Any, Any]:
     """Count, lowest and highest of all scores, and the lowest of the _ALONE highest."""
-    total, lowest, highest, top = 0, 0.0, 0.0, np.empty(0)
+    total, lowest, highest = 0, 0.0, 0.0
+    top: Floats = np.empty(0)
     for value in (score.ravel() for score, _ in blocks if score.size):
         if not total:
             lowest, highest, top = value[0], value[0], value[:0]
@@ -113,7 +117,7 @@ def _sorted(value: Floats, hits: Flags) -> tuple[Floats, Floats, Floats]:
 
 def _binned(blocks: Blocks, lowest: Any, cut: Any) -> tuple[Floats, Floats, Floats]:
     """Bins of equal width below a score that hold anything."""
-    count, present, total = (np.zeros(_BINS, kind) for kind in (np.int64, np.int64, np.float64))
+    count, present, total = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64), np.zeros(_BINS)
     highest = max((score[score < cut].max(initial=lowest) for score, _ in blocks), default=lowest)
     width = max(float(highest - lowest), 1e-9) / _BINS
     for score, hits in blocks:
@@ -132,7 +136,7 @@ def platt_knots(score: Floats, present: Flags) -> tuple[Floats, Floats]:
     return platt_curve(grouped([(score, present)]))
 
 
-def platt_curve(groups: Groups) -> tuple[Floats, Floats]:
+def platt_curve(groups: ScoreGroups) -> tuple[Floats, Floats]:
     """The logistic curve as knots of a piecewise linear one: scores and probabilities."""
     slope, intercept = platt(groups)
     knots = np.linspace(groups.lowest, groups.highest, _KNOTS)
@@ -144,7 +148,7 @@ def isotonic_knots(score: Floats, present: Flags) -> tuple[Floats, Floats]:
     return isotonic_curve(grouped([(score, present)]))
 
 
-def isotonic_curve(groups: Groups) -> tuple[Floats, Floats]:
+def isotonic_curve(groups: ScoreGroups) -> tuple[Floats, Floats]:
     """The non-decreasing curve nearest to the data (Zadrozny and Elkan 2002), as knots.
 
     Pool adjacent violators. The highest block is drawn towards 1/2 by one more of each kind

@@ -50,7 +50,7 @@ class Hits:
         columns, begin = dict[str, list[Array]](), 0
         for probability, windows in scored:
             window, species = np.nonzero(probability >= least)
-            block = {
+            block: dict[str, Any] = {
                 "window": (window + begin).astype(np.int32),
                 "species": species.astype(np.int32),
                 "probability": probability[window, species],

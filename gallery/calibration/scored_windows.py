@@ -41,7 +41,8 @@ class ScoredWindows:
     @property
     def strangers(self) -> Flags:
         """bool[windows]: of a take of birds that are none of the species."""
-        return of_strangers(self.recording, self.present.any(axis=1), self.background)
+        sung: Flags = self.present.any(axis=1)
+        return of_strangers(self.recording, sung, self.background)
 
     @property
     def hours(self) -> float:
@@ -100,7 +101,7 @@ def hours(recording: Places, spec: AudioSpec) -> float:
     return samples / spec.sample_rate_hz / 3600
 
 
-class KeptWindows:
+class FiledWindows:
     """Windows whose scores lie in files, each block as it was added."""
 
     def __init__(self) -> None:

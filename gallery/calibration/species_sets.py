@@ -9,7 +9,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import BundleError
 from gallery.calibration.hits import Hits
-from gallery.calibration.scored_windows import KeptWindows
+from gallery.calibration.scored_windows import FiledWindows
 from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, scorer
 from gallery.calibration.threshold import ThresholdLimits, fit
 
@@ -54,7 +54,7 @@ def _with_weights(
     weights: Weights | None,
     limits: ThresholdLimits,
 ) -> dict[str, FittedSet]:
-    kept = {name: KeptWindows() for name in bundle.manifest.species_sets}
+    kept = {name: FiledWindows() for name in bundle.manifest.species_sets}
     first = 0
     for part in parts:
         scored = scorer(part.model, bundle, weights)
@@ -63,8 +63,8 @@ def _with_weights(
                 kept[name].add(windows, first)
         first += int(part.owners[-1]) + 1 if len(part.owners) else 0
     fitted = {}
-    for name, windows in kept.items():
-        found, hits = fit(windows, limits)
+    for name, filed in kept.items():
+        found, hits = fit(filed, limits)
         fitted[name] = replace(found, weights=weights), hits
     return fitted
 

@@ -9,7 +9,7 @@ from edge.contract.arrays import Flags, Floats
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from gallery.calibration.fit import (
-    Groups,
+    ScoreGroups,
     grouped,
     isotonic_curve,
     log_losses,
@@ -38,7 +38,7 @@ class ThresholdLimits:
 
 
 _USUAL = ThresholdLimits()
-Curve = Callable[[Groups], tuple[Floats, Floats]]
+Curve = Callable[[ScoreGroups], tuple[Floats, Floats]]
 
 
 def fit_calibration(windows: WindowBlocks, limits: ThresholdLimits = _USUAL) -> Calibration:
@@ -104,7 +104,7 @@ class _Half:
     """Half of the takes."""
 
     pairs: _Audible
-    groups: Groups
+    groups: ScoreGroups
 
     @classmethod
     def of(cls, windows: WindowBlocks, number: int) -> "_Half":

@@ -9,7 +9,7 @@ from edge.contract.audio_spec import AudioSpec
 from edge.decision.confirm import Confirmer, Hit
 from gallery.calibration.fit import grouped
 from gallery.calibration.row_file import RowFile
-from gallery.calibration.scored_windows import KeptWindows, ScoredWindows
+from gallery.calibration.scored_windows import FiledWindows, ScoredWindows
 from gallery.calibration.threshold import (
     CANDIDATES,
     false_matches,
@@ -48,7 +48,7 @@ def drawn(seed, takes=40, species=5):
 
 def cut(windows, at_once):
     """The same in files, some windows a block."""
-    kept = KeptWindows()
+    kept = FiledWindows()
     arrays = {field.name: getattr(windows, field.name) for field in fields(windows)}
     for begin in range(0, len(windows.recording), at_once):
         own = slice(begin, begin + at_once)
