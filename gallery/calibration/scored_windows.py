@@ -41,7 +41,7 @@ class ScoredWindows:
     @property
     def strangers(self) -> Flags:
         """bool[windows]: of a take of birds that are none of the species."""
-        sung: Flags = self.present.any(axis=1)
+        sung: Flags = np.asarray(self.present.any(axis=1))
         return of_strangers(self.recording, sung, self.background)
 
     @property
