@@ -98,7 +98,7 @@ def _devices(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _today(args: argparse.Namespace, settings: Settings) -> int:
-    from edge.command.records import show_today
+    from edge.command.today import show_today
 
     return show_today(settings, vars(args).get("day"))
 

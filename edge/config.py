@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.caution import CAUTION, DEFAULT_CAUTION, THRESHOLD
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest

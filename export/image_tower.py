@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
-from edge.contract.bundle import described, load_bundle, write_atomic, write_bundle
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import described, load_bundle, write_bundle
 from edge.contract.editing import editing
 from edge.contract.errors import BundleError, DatasetError
 from edge.contract.manifest import IMAGE_ENCODER, Manifest, load_manifest

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Float32s
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.taxonomy import Taxonomy
 from edge.dsp.gate import GateConfig, passing
 from edge.source.framing import frame_waveform

@@ -46,6 +46,7 @@ from edge.contract.editing import editing
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
 from gallery.calibration.embedding import embed_recordings, open_model
+from gallery.calibration.hits import Hits
 from gallery.calibration.likeness import kept_maps
 from gallery.calibration.recordings import (
     LabelledRecording,
@@ -57,11 +58,7 @@ from gallery.calibration.recordings import (
 )
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
 from gallery.calibration.species_sets import FittedSet, fit_sets, largest_set
-from gallery.calibration.threshold import (
-    ScoredWindows,
-    ThresholdLimits,
-    true_matches,
-)
+from gallery.calibration.threshold import ThresholdLimits
 from gallery.command import run
 
 _ALIKE = 0.9999
@@ -94,10 +91,11 @@ class Singers:
         self, model: ScoringModel, background: list[LabelledRecording]
     ) -> Iterator[EmbeddedRecordings]:
         """As a model hears them: birds alone, two at a time over background, strangers."""
-        yield embed_recordings(self.birds, model)
-        yield embed_recordings(mixtures(self.birds, background), model, mixed=True)
+        yield embed_recordings(self.birds, model, in_file=True)
+        mixed = mixtures(self.birds, background)
+        yield embed_recordings(mixed, model, mixed=True, in_file=True)
         if self.strangers:
-            yield embed_recordings(self.strangers, model)
+            yield embed_recordings(self.strangers, model, in_file=True)
 
 
 def calibrate(
@@ -152,7 +150,7 @@ def calibrate(
             lines.append(f"{precision}: as {twin}, which hears the same")
             continue
         banks[precision] = own.bank
-        parts = [embed_recordings(background, own)]
+        parts = [embed_recordings(background, own, in_file=True)]
         for sung in singers:
             out_of_fold = sung.source.bundle != bundle_path
             other = load_bundle(sung.source.bundle) if out_of_fold else bundle
@@ -188,8 +186,8 @@ def _is_alike(bank: Float16s, other: Float16s) -> bool:
     return bool(((rows * others).sum(axis=1) >= _ALIKE * lengths).all())
 
 
-def _line(found: Calibration, single: ScoredWindows) -> str:
-    right, recordings = true_matches(found.probability(single.score), single, found.threshold)
+def _line(found: Calibration, hits: Hits) -> str:
+    right, recordings = hits.true_matches(found.threshold)
     said = f"threshold {found.threshold:.3f} reports {right} of {recordings} recordings rightly"
     return said if right else f"{said}: none keeps to the limits (--least-right, --false-per-hour)"
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.gallery import GalleryRow
 from edge.recognition.pictures import open_picture, thumbnail
 from gallery.records import PictureRecord

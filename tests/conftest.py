@@ -14,7 +14,7 @@ import pytest
 
 from edge.cli import main
 from edge.config import DEMO_BUNDLE
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import npy_bytes, write_bundle
 from edge.contract.calibration import Calibration
 from edge.contract.gallery import Gallery, GalleryRow

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from edge.contract.arrays import Flags, Float16s, Float32s, Int16s, Int64s
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.coordinates import Coordinates
 from edge.contract.errors import StoreError, in_words
 from edge.source.framing import Window

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from edge.analysis.recording_file import FileState, RecordingFile
 from edge.contract.errors import AudioError, MissingPackageError, in_words
 from edge.contract.text import well_formed
-from edge.source.recording import SUFFIXES
+from edge.source.suffixes import SUFFIXES
 from edge.source.tree import EXPECTED
 
 

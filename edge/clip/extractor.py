@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.dsp.buffer import SampleBuffer
 from edge.records.detection import Clip, Detection, Extension, Record
 from edge.source.framing import Window

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.clip.spectrogram import spectrogram_png
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import PathError, StoreError
 from edge.contract.paths import inside
 from edge.records.detection import Clip

@@ -4,8 +4,9 @@ import argparse
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge.command.flags import FLAGS
 from edge.command.gallery_flags import ACTIONS as GALLERY_ACTIONS
@@ -24,7 +25,7 @@ from edge.command.own_flags import (
 from edge.command.parser import Parser
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
-from edge.source.recording import SUFFIXES
+from edge.source.suffixes import SUFFIXES
 
 NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "map_file", "undo", "name", "minutes"),
@@ -167,9 +168,8 @@ def _parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_by_purpose(),
     )
-    parser.add_argument(
-        "--version", action="version", version=f"birdlisten {version('birdlisten')}"
-    )
+    text = "show program's version number and exit"
+    parser.add_argument("--version", action=Version, nargs=0, dest=argparse.SUPPRESS, help=text)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, help="see below"
     )
@@ -196,8 +196,19 @@ def _parser() -> Parser:
     ):
         group(add)
     for name, command in commands.choices.items():
-        command.epilog = _not_here(name, command)
+        command.note = partial(_not_here, name, command)
     return parser
+
+
+class Version(argparse.Action):
+    """Flag that tells the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it and exit."""
+        from importlib.metadata import version
+
+        print(f"birdlisten {version('birdlisten')}")
+        parser.exit()
 
 
 def _not_here(name: str, command: argparse.ArgumentParser) -> str | None:

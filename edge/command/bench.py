@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from edge.command.bench_choice import BenchChoice, machine, write_choice
 from edge.config import Settings, hop_samples
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.errors import BirdlistenError
 from edge.contract.text import json_line

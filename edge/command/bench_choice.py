@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.recognition.runtime import runtime_version
 from edge.system.machine import processor
 

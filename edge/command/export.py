@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.command.language import english_names
 from edge.command.records import RecordsRequest, rows_of_selection, selection_of
 from edge.config import Settings
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
 from edge.records.query import listened

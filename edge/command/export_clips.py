@@ -10,7 +10,7 @@ import numpy as np
 from edge.command.export import ExportRequest, rows_of_export
 from edge.command.language import names_of
 from edge.config import Settings
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import AudioError, ConfigError, PathError
 from edge.contract.paths import inside
 from edge.contract.text import counted

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.command.page_beside import USUAL
 from edge.config import CHOICES
+from edge.system.address import USUAL_PAGE
 
 
 def source_flags(parser: argparse._ActionsContainer) -> None:
@@ -53,7 +53,8 @@ def live_flags(parser: argparse._ActionsContainer) -> None:
     add("--clips", action=off_or_on, help="keep the sound of what a live source detects")
     add("--voices", choices=CHOICES["voices"], help="clips with speech (default: withhold)")
     add("--clip-format", choices=CHOICES["clip_format"], help="default flac")
-    add("--web", nargs="?", const=USUAL, metavar="HOST:PORT", help=f"the page, too: {USUAL}")
+    page = f"the page, too: {USUAL_PAGE}"
+    add("--web", nargs="?", const=USUAL_PAGE, metavar="HOST:PORT", help=page)
 
 
 def quiet_hours_flag(parser: argparse._ActionsContainer) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from edge.command.gallery_place import edited
 from edge.command.gallery_sources import Credit, PictureSources, SourcePicture
 from edge.config import Settings
-from edge.contract.bundle import Bundle, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import Bundle
 from edge.contract.credit import UNKNOWN
 from edge.contract.editing import PICTURES, delete_thumbnails, joined, kept, put_gallery
 from edge.contract.errors import PictureError

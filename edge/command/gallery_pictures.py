@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge.command.opening import open_bundle
 from edge.config import Settings
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.credit import author_name, is_same_author, is_same_licence
 from edge.contract.errors import ConfigError, PictureError, WebError
 from edge.contract.gallery import GalleryRow

@@ -6,8 +6,6 @@ from contextlib import suppress
 
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError, BundleError
-from edge.contract.languages import ENGLISH, local_names, names_in
-from edge.contract.manifest import load_manifest
 from edge.system.bundles import bundle_here
 
 _LOG = logging.getLogger(__name__)
@@ -24,6 +22,9 @@ def names_of(settings: Settings) -> Mapping[str, str]:
     """
     if settings.language is None:
         return {}
+    from edge.contract.languages import local_names
+    from edge.contract.manifest import load_manifest
+
     try:
         if (path := bundle_here(settings.bundle)) is None:
             raise BundleError(f"{settings.bundle}: no such bundle here")
@@ -39,6 +40,8 @@ def english_names(settings: Settings) -> Mapping[str, str]:
 
     A card without its bundle is exported, too, by the names that were kept.
     """
+    from edge.contract.languages import ENGLISH, names_in
+
     with suppress(BirdlistenError):
         path = bundle_here(settings.bundle)
         return {} if path is None else names_in(path, ENGLISH)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.command.parser import Parser, place_s, positive, positive_number, positives, seconds
 from edge.command.web_flags import web_flags
-from edge.report.forms import FORMS
+from edge.report.form_names import FORM_NAMES
 
 ACTIONS = ("list", "show", "add", "remove")
 """Of `species`."""
@@ -54,7 +54,7 @@ def _add_table_flags(command: Parser) -> None:
         "--format",
         dest="form",
         metavar="NAMES",
-        help=f"of tables: {', '.join(FORMS)}; several by commas (default csv)",
+        help=f"of tables: {', '.join(FORM_NAMES)}; several by commas (default csv)",
     )
     own("--combine", action="store_true", help="one table of all recordings, too")
 
@@ -119,7 +119,7 @@ def add_records_commands(add: Callable[[str], Parser]) -> None:
         for command in (records, page, exports):
             command(flag, nargs="?", const="today", metavar="DATE", help=f"{text} (default today)")
     records("--species", dest="named", metavar="NAME", help="of that one")
-    records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORMS)}")
+    records("--format", dest="form", metavar="NAME", help=f"of {', '.join(FORM_NAMES)}")
 
 
 def _add_search_flags(search: Parser) -> None:

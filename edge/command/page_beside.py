@@ -18,8 +18,6 @@ from edge.system.address import host_and_port
 from edge.system.process import leashed, python_module
 
 _LOG = logging.getLogger(__name__)
-USUAL = "127.0.0.1:8080"
-"""Where the page is if nobody says where: this machine alone reaches it."""
 _FIRST_S, _LONGEST_S, _LOOK_S, _CLOSING_S = 2.0, 600.0, 0.5, 10.0
 
 

@@ -1,6 +1,7 @@
 """A command line whose errors are one line."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from edge.contract.errors import ConfigError
@@ -13,6 +14,15 @@ _COUNT, _FEW = Number(1, 1_000_000_000, whole=True), Number(1, 1024, whole=True)
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong and where to look, without the whole usage; exit status 2."""
+
+    note: Callable[[], str | None] | None = None
+    """Makes the epilog when the help is asked for; it may take long."""
+
+    def format_help(self) -> str:
+        """The help, with the epilog."""
+        if self.note is not None:
+            self.epilog = self.note()
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit."""

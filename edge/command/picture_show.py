@@ -7,10 +7,8 @@ from functools import partial
 
 from edge.config import Settings
 from edge.contract.errors import PictureError
-from edge.recognition.pictures import check_pillow, pixels
 from edge.records.picture_files import HasPicture, PictureFiles
 from edge.system.bundles import bundle_here
-from edge.system.drawing import drawn, is_drawn, protocol
 
 Draw = Callable[[Sequence[HasPicture]], str | None]
 """Draws the first of some pictures that is here; None if none is."""
@@ -27,13 +25,21 @@ def drawer(settings: Settings) -> Draw | None:
     Raises:
         MissingPackageError: Pillow is not installed.
     """
-    if not settings.show or settings.json or not is_drawn(os.environ):
+    if not settings.show or settings.json:
+        return None
+    from edge.recognition.pictures import check_pillow  # numpy: most draw nothing
+    from edge.system.drawing import is_drawn, protocol
+
+    if not is_drawn(os.environ):
         return None
     check_pillow()
     return partial(_draw, picture_files(settings), protocol(os.environ))
 
 
 def _draw(files: PictureFiles, way: str, pictures: Sequence[HasPicture]) -> str | None:
+    from edge.recognition.pictures import pixels
+    from edge.system.drawing import drawn
+
     paths = (files.path(picture) for picture in pictures)
     path = next((path for path in paths if path), None)
     with suppress(PictureError, OSError):

@@ -1,28 +1,26 @@
-"""`birdlisten records` and `birdlisten today`: what was reported, all of it, in any form."""
+"""`birdlisten records`: what was reported, all of it, in any form."""
 
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from edge.command.language import names_of
 from edge.command.picture_show import picture_files
+from edge.command.today import read_day
 from edge.config import Settings
 from edge.contract.errors import ConfigError
-from edge.contract.text import counted, json_line, visible
 from edge.records.explanation import listed
-from edge.records.query import Selection, SpeciesDay, count, select, species_named
+from edge.records.query import Selection, select, species_named
 from edge.records.reader import RecordReader, open_records
 from edge.report.forms import FORMS, read_forms
 from edge.report.row import Manner, Row, reviewed
-from edge.source.header import read_timestamp
-from edge.system import clock
+from edge.source.timestamp import read_timestamp
 from edge.system.days import epoch_ms, midnight, next_midnight
-from edge.system.terminal import say, say_row, terminal_columns
+from edge.system.terminal import say, terminal_columns
 from edge.system.zone import local_zone
 
 _WEEK = timedelta(days=7)
-_DAYS = {"today": 0, "yesterday": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,42 +65,6 @@ def show_records(settings: Settings, request: RecordsRequest) -> int:
     return 0
 
 
-def show_today(settings: Settings, day: str | None = None) -> int:
-    """Print the species of a day: how often, first and last, and those that are new.
-
-    Raises:
-        StoreError: the station has no records.
-    """
-    zone = local_zone()
-    begun = _day(day or "today", zone)
-    span = Selection(since_ms=epoch_ms(begun), until_ms=epoch_ms(next_midnight(begun)))
-    with open_records(settings.station_path, names_of(settings)) as records:
-        found = count(records, span)
-    if settings.json:
-        for species in found:
-            say(json_line(_as_told(species)))
-        return 0
-    total = sum(species.records for species in found)
-    say(f"{begun:%Y-%m-%d}: {len(found)} species, {counted(total, 'record')}")
-    width = max((len(species.common_name) for species in found), default=0)
-    for species in found:
-        say_row(_line(species, zone, width))
-    return 0
-
-
-def _line(species: SpeciesDay, zone: tzinfo, width: int) -> str:
-    first, last = (_clock(moment, zone) for moment in (species.first_ms, species.last_ms))
-    name = f"{visible(species.common_name):{width}}"
-    new = "  new here" if species.is_new else ""
-    return f"{species.records:6}  {name}  {first} to {last}{new}"
-
-
-def _as_told(species: SpeciesDay) -> dict[str, object]:
-    values = species._asdict()
-    first_ms, last_ms = values.pop("first_ms"), values.pop("last_ms")
-    return {**values, "first": clock.iso_utc(first_ms), "last": clock.iso_utc(last_ms)}
-
-
 def rows_of_selection(records: RecordReader, selection: Selection) -> Iterator[Row]:
     """The records of a selection with their verdicts, as they are read."""
     for chunk in select(records, selection):
@@ -120,9 +82,9 @@ def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) 
         None if text is None else _moment(text, zone) for text in (request.since, request.until)
     )
     if request.day is not None:
-        since, until = (day := _day(request.day, zone)), next_midnight(day)
+        since, until = (day := read_day(request.day, zone)), next_midnight(day)
     if request.week is not None:
-        until = next_midnight(_day(request.week, zone))
+        until = next_midnight(read_day(request.week, zone))
         since = midnight(until.date() - _WEEK, zone)
     return Selection(
         since_ms=None if since is None else epoch_ms(since),
@@ -131,24 +93,8 @@ def selection_of(request: RecordsRequest, species: Sequence[str] | None = None) 
     )
 
 
-def _day(text: str, zone: tzinfo) -> datetime:
-    """Midnight before a day."""
-    if text in _DAYS:
-        return midnight(datetime.now(zone).date() - timedelta(days=_DAYS[text]), zone)
-    try:
-        return midnight(date.fromisoformat(text), zone)
-    except ValueError:
-        raise ConfigError(
-            f"day: {text!r}, expected such as 2026-05-01, today or yesterday"
-        ) from None
-
-
 def _moment(text: str, zone: tzinfo) -> datetime:
     found = read_timestamp(text)
     if found is None:
-        return _day(text, zone)
+        return read_day(text, zone)
     return found if found.tzinfo else found.replace(tzinfo=zone)
-
-
-def _clock(moment_ms: int, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(moment_ms / 1000, zone):%H:%M}"

@@ -8,7 +8,7 @@ from edge.command.language import names_of
 from edge.command.picture_show import picture_files
 from edge.command.records import RecordsRequest, selection_of
 from edge.config import Settings
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.records.detection import Picture
 from edge.records.picture_files import PictureFiles
 from edge.records.reader import open_records, told

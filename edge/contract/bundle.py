@@ -6,17 +6,15 @@ half loaded.
 
 import hashlib
 import io
-import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from edge.contract.arrays import Array, Float16s
+from edge.contract.atomic import write_atomic
 from edge.contract.calibration import Calibration, read_calibrations
 from edge.contract.errors import BundleError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
@@ -171,39 +169,6 @@ def write_bundle(path: Path, manifest: Manifest, contents: dict[str, bytes]) -> 
         raise
     _delete(path, old - new)
     return written
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Replace a file in one step."""
-    with open_atomic(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """Write to what then replaces a file in one step: temporary file, fsync, rename.
-
-    Its rights are those that the umask leaves, as of any new file.
-    """
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def npy_bytes(rows: Array) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.errors import BundleError, in_words
 from edge.contract.paths import is_plain_name
 from edge.contract.picture import PictureSpec

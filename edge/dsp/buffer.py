@@ -36,8 +36,10 @@ class SampleBuffer:
         new = samples[max(self.end - start, 0) :]
         self.end = max(self.end, start + len(samples))
         if len(new):
-            scaled = np.round(np.clip(new, -1, 1) * _FULL_SCALE).astype(np.int16)
-            self._pieces.append((self.end - len(new), scaled))
+            scaled = np.clip(new, -1, 1)
+            scaled *= _FULL_SCALE  # in place, as all of this runs for every sample
+            held = np.rint(scaled, out=scaled).astype(np.int16)
+            self._pieces.append((self.end - len(new), held))
         while self._pieces[0][0] + len(self._pieces[0][1]) < self.end - self._capacity:
             self._pieces.popleft()
 

@@ -148,17 +148,25 @@ def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, Float32s]:
     """Steadiness and smoothness of a window, and the median level of its bands in dB."""
     edges = np.round(np.array(_EDGES_HZ) * FRAME / config.sample_rate_hz).astype(int)
     edges = edges[edges <= FRAME // 2]
-    power = _spectra(samples)[:, edges[0] : edges[-1]]
+    power = _spectra(samples, slice(edges[0], edges[-1]))
     bands = _decibels(np.add.reduceat(power, edges[:-1] - edges[0], axis=1))
-    floor = np.median(bands, axis=0)
+    floor = _medians(bands)
     steady = float((bands - floor).max()) < config.activity_db
     return steady and _crest_db(power.mean(axis=0)) < config.crest_db, floor
 
 
-def _spectra(samples: Waveform) -> Float32s:
+def _medians(bands: Float32s) -> Float32s:
+    """Median of each column of an even number of rows, at a fifth of what numpy's costs."""
+    ordered, middle = np.sort(bands, axis=0), len(bands) // 2
+    medians: Float32s = (ordered[middle - 1] + ordered[middle]) / 2
+    return medians
+
+
+def _spectra(samples: Waveform, bins: slice) -> Float32s:
     """Power of frames spread over the window, float32[frames, bins]."""
     # An offset stays below the lowest band: of Hann's window it reaches the first two bins only.
-    return power_spectra(samples, np.linspace(0, len(samples) - FRAME, _FRAMES).astype(int))
+    starts = np.linspace(0, len(samples) - FRAME, _FRAMES).astype(int)
+    return power_spectra(samples, starts, bins)
 
 
 def _crest_db(power: Float32s) -> float:

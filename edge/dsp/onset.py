@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge.contract.arrays import Float32s, Int16s
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.dsp.buffer import SampleBuffer
 from edge.dsp.spectra import FRAME, power_spectra
 
@@ -77,7 +77,8 @@ def _level(samples: Int16s, rate_hz: int) -> Float32s:
     """float32[frames]: how far the loudest bins stand out of their noise, as a logarithm."""
     starts = np.arange(0, len(samples) - FRAME + 1, _step(rate_hz))
     low, high = (round(hz / rate_hz * FRAME) for hz in _BAND_HZ)
-    power = np.log(power_spectra(samples, starts)[:, low:high] + 1)  # of int16: below 1 no sound
+    power = power_spectra(samples, starts, slice(low, high))
+    power = np.log(power + 1)  # of int16: below 1 no sound
     power = np.maximum(power - np.quantile(power, _FLOOR, axis=0), 0)  # a dropout is no silence
     loudest = max(1, round(_LOUDEST * power.shape[1]))
     level: Float32s = np.partition(power, -loudest, axis=1)[:, -loudest:].mean(axis=1)

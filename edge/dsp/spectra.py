@@ -9,13 +9,14 @@ FRAME = 1024
 _HANN = np.hanning(FRAME).astype(np.float32)
 
 
-def power_spectra(samples: Array, starts: Places) -> Float32s:
-    """Power of the frames that begin at some places: float32[frames, FRAME // 2 + 1].
+def power_spectra(samples: Array, starts: Places, bins: slice = slice(None)) -> Float32s:
+    """Power of the frames that begin at some places: float32[frames, bins].
 
     Args:
         samples: int16 or float32[samples], at least as many as a frame holds.
         starts: intp[frames].
+        bins: of the FRAME // 2 + 1 that there are.
     """
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[starts] * _HANN
-    spectra = np.fft.rfft(frames, axis=1)
+    spectra = np.fft.rfft(frames, axis=1)[:, bins]
     return np.asarray(np.square(spectra.real) + np.square(spectra.imag), np.float32)

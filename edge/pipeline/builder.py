@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.coordinates import Coordinates
 from edge.contract.text import well_formed
 from edge.decision.confirm import MOST_WINDOWS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge.contract.arrays import Flags, Float64s, Floats
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.taxonomy import Species
 from edge.decision.confirm import Confirmed, Confirmer, Hit

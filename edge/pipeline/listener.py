@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge.clip.extractor import ClipConfig, ClipExtractor
 from edge.contract.arrays import Float32s
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.decision.rules import Decision
 from edge.dsp.buffer import SampleBuffer
 from edge.dsp.gate import Gate, GateVerdict

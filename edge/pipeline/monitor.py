@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.text import well_formed
 from edge.dsp.waterfall import FLOOR_DBFS, STEP_DB, Waterfall
 from edge.pipeline.decider import Run

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 
 _LOG = logging.getLogger(__name__)
 STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Float16s
-from edge.contract.bundle import Bundle, npy_bytes, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import Bundle, npy_bytes
 from edge.contract.errors import BirdlistenError
 from edge.contract.gallery import TABLE_COLUMNS, Gallery, GalleryRow, check_unit_rows
 from edge.contract.npy import read_rows

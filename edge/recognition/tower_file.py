@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.contract.bundle import open_atomic
+from edge.contract.atomic import open_atomic
 from edge.contract.errors import BundleError, in_words
 from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP, FileEntry, Manifest
 from edge.contract.roles import read_role

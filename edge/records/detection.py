@@ -3,9 +3,8 @@
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge.contract.arrays import Int16s
 from edge.contract.errors import ConfigError
 from edge.contract.text import cells, json_line, shortened, visible
 from edge.records.evidence import Evidence
@@ -13,6 +12,9 @@ from edge.records.picture_files import PictureFiles
 from edge.system import clock
 from edge.system.terminal import file_address, has_colour, has_links, linked, terminal_columns
 from edge.system.zone import named_zone
+
+if TYPE_CHECKING:  # numpy, as in edge.records.evidence
+    from edge.contract.arrays import Int16s
 
 SCHEMA = 1
 OF_RECORDINGS = ("root", "volume", "channel", "latitude", "longitude")
@@ -210,10 +212,10 @@ class Clip:
     """The sound of a detection."""
 
     detection: Detection
-    samples: Int16s
+    samples: "Int16s"
     """int16[samples], mono."""
     rate_hz: int
-    around: Int16s
+    around: "Int16s"
     """int16[more samples], the same with what is beside it: nobody may speak there."""
 
 

@@ -7,11 +7,12 @@ tells sounds apart, in `kept_windows`, which follows.
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edge.contract.arrays import Float16s
 from edge.records.schema import check_version
+
+if TYPE_CHECKING:  # numpy: a third of the start of a command that needs none
+    from edge.contract.arrays import Float16s
 
 _WINDOWS = 10
 """Version from which all windows of a record are kept."""
@@ -32,21 +33,23 @@ class Evidence:
     """Windows of a detection or a rejection, as they were heard; it grows with its record."""
 
     id: str
-    embedding: Float16s
+    embedding: "Float16s"
     """float16[dim], of length 1: of the window that it was confirmed by."""
-    others: Float16s | None = None
+    others: "Float16s | None" = None
     """float16[n, dim]: of further windows."""
-    sounds: Float16s | None = None
+    sounds: "Float16s | None" = None
     """float16[1 + n, sound_dim], where something else than the embedding tells sounds apart."""
 
     @property
-    def rows(self) -> Float16s:
+    def rows(self) -> "Float16s":
         """Embeddings of all windows, float16[1 + n, dim]."""
+        import numpy as np
+
         best = self.embedding[None]
         return best if self.others is None else np.concatenate([best, self.others])
 
     @property
-    def lessons(self) -> Float16s:
+    def lessons(self) -> "Float16s":
         """Sounds that are taught by them, float16[1 + n, sound_dim]."""
         return self.rows if self.sounds is None else self.sounds
 
@@ -106,6 +109,8 @@ def _query(database: sqlite3.Connection) -> str:
 
 def _evidence(row: sqlite3.Row) -> Evidence:
     """Rows whose sizes don't fit together are left out: a card may be damaged."""
+    import numpy as np
+
     best = np.frombuffer(row["embedding"], np.float16)
     others, sounds = (_rows(row[name]) for name in ("others", "sounds"))
     windows = row["windows"] or 1
@@ -119,6 +124,8 @@ def _evidence(row: sqlite3.Row) -> Evidence:
     )
 
 
-def _rows(content: bytes | None) -> Float16s:
+def _rows(content: bytes | None) -> "Float16s":
+    import numpy as np
+
     held = content or b""
     return np.frombuffer(held[: len(held) // 2 * 2], np.float16)

@@ -164,19 +164,18 @@ class RecordReader:
     def _select(self, rest: str, values: Sequence[str | int | None]) -> list[Detection | Rejection]:
         with told(self.path):
             rows = self._database.execute(f"SELECT * FROM records {rest}", values).fetchall()
+        held = rows[0].keys() if rows else ()  # an old station has fewer
+        names = [name for name in FIELDS if name in held or name not in OF_RECORDINGS]
         found = []
         for row in rows:
             try:
-                found.append(self._record(row))
+                found.append(self._record(row, names))
             except (ValueError, TypeError, OverflowError, OSError) as error:
                 _LOG.warning("%s: a damaged record is left out (%s)", self.path, error)
         return found
 
-    def _record(self, row: sqlite3.Row) -> Detection | Rejection:
-        held = row.keys()
-        values: dict[str, Any] = {
-            name: row[name] for name in FIELDS if name in held or name not in OF_RECORDINGS
-        }
+    def _record(self, row: sqlite3.Row, names: Sequence[str]) -> Detection | Rejection:
+        values: dict[str, Any] = {name: row[name] for name in names}
         values["pictures"] = tuple(Picture(**picture) for picture in json.loads(row["pictures"]))
         values["common_name"] = self._names.get(row["species_id"], row["common_name"])
         values["top"] = tuple(map(self._candidate, json.loads(row["top"])))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.records.detection import FileDone
 from edge.records.reader import RecordReader
 from edge.report.forms import FORMS

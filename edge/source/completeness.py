@@ -5,8 +5,8 @@ from pathlib import Path
 
 from edge.source import mp3
 from edge.source.links import find_links
-from edge.source.recording import BY_FFMPEG
 from edge.source.riff import misleading_layout
+from edge.source.suffixes import BY_FFMPEG
 
 
 class Completeness(Enum):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.contract.audio import AudioSpec, Waveform, repeat_pad
+from edge.contract.audio import Waveform, repeat_pad
+from edge.contract.audio_spec import AudioSpec
 from edge.source.block import Block
 from edge.source.resampling import Resampler
 

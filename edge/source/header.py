@@ -7,19 +7,15 @@ comment that AudioMoths write.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timezone
 from pathlib import Path
 
 from edge.contract.coordinates import Coordinates
 from edge.contract.errors import ConfigError
 from edge.source.riff import content, read_chunks
+from edge.source.timestamp import moment, read_timestamp
 from edge.system.zone import offset_zone
 
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?"
-    r"(Z|[+-]\d\d?:?(?:\d\d)?)?",
-    re.ASCII | re.I,
-)
 _COMMENT = re.compile(
     r"Recorded at (\d\d):(\d\d):(\d\d)(?:\.\d+)? (\d\d)/(\d\d)/(\d{4}) "
     r"\(UTC([+-]\d{1,2}:?(?:\d\d)?)?\)",
@@ -29,8 +25,6 @@ _BEXT = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)(\d\d)\D(\d\d)\D(\d\d)", re.ASCII)
 _READ = (b"guan", b"bext", b"LIST")
 _BEXT_MOMENT = slice(320, 338)
 """Date and time, behind description, originator and its reference."""
-_FIRST_YEAR = 1990
-"""A recorder without a clock that was set writes 1970, or 2000 of another epoch."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +54,6 @@ def read_header(path: Path) -> RecordingHeader:
         _comment_moment(found.get(b"LIST", b"")),
     )
     return RecordingHeader(next(filter(None, moments), None), _place(guano.get("loc position", "")))
-
-
-def read_timestamp(text: str) -> datetime | None:
-    """A moment in ISO 8601, to the microsecond; None if it is none."""
-    found = _TIMESTAMP.fullmatch(text.strip())
-    if found is None:
-        return None
-    *numbers, second, fraction, offset = found.groups()
-    microseconds = int((fraction or "0")[:6].ljust(6, "0"))
-    zone = None if offset is None else offset_zone("+00" if offset in "Zz" else offset)
-    parts = (*map(int, numbers), int(second or 0), microseconds)
-    return moment(*parts, zone=zone)
-
-
-def moment(*numbers: int, zone: tzinfo | None = None) -> datetime | None:
-    """A moment by year, month, day and so on; None if there is no such one, or no clock was set."""
-    try:
-        found = datetime(*numbers, tzinfo=zone)  # type: ignore[arg-type, misc]
-    except ValueError:
-        return None
-    return found if found.year >= _FIRST_YEAR else None
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,8 @@ from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 from edge.contract.coordinates import Coordinates
-from edge.source.header import moment, read_header
+from edge.source.header import read_header
+from edge.source.timestamp import moment
 from edge.system.zone import offset_zone
 
 _PLAIN = re.compile(

@@ -25,10 +25,6 @@ from edge.source.links import find_links
 from edge.source.riff import misleading_layout
 
 _LOG = logging.getLogger(__name__)
-_OWN = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf")
-BY_FFMPEG = (".m4a", ".aac", ".mp4", ".3gp", ".wma", ".webm", ".mka", ".amr", ".mp2", ".wv")
-SUFFIXES = (*_OWN, ".rf64", ".bw64", ".bwf", *BY_FFMPEG)
-"""Of what is looked for in a folder; a file that is named may have any."""
 MIN_S, MIN_HZ = 0.1, 1000
 _PADDING_S = 0.1
 """Encoders pad: a header may promise up to this much that isn't there."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.contract.errors import AudioError, in_words
-from edge.source.recording import SUFFIXES
+from edge.source.suffixes import SUFFIXES
 
 _LOG = logging.getLogger(__name__)
 EXPECTED = ", ".join(SUFFIXES[:6])

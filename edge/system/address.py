@@ -5,6 +5,8 @@ from ipaddress import ip_address
 
 from edge.contract.errors import ConfigError
 
+USUAL_PAGE = "127.0.0.1:8080"
+"""Of the page if nobody says where: this machine alone reaches it."""
 _ADDRESS = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[\w.-]+)):(?P<port>[0-9]{1,5})")
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from edge.contract.bundle import load_bundle, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import load_bundle
 from edge.contract.editing import PICTURES, editing
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.manifest import FILE_NAME, FileEntry, load_manifest

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge.contract.bundle import open_atomic
+from edge.contract.atomic import open_atomic
 from edge.contract.errors import ConfigError
 from edge.contract.names import nearest
 from edge.contract.tables import read_text

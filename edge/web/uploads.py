@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope
 
 from edge.contract.errors import ConfigError, StoreError
 from edge.recognition import pictures
-from edge.source import recording
+from edge.source import suffixes
 from edge.web.proxy import route_path
 
 PATH = "/add"
@@ -21,7 +21,7 @@ PATH = "/add"
 MOST_BYTES = 48 * 1024 * 1024
 """Of a request: a recorder's memory may hold it once, where its /tmp lies there."""
 MOST_FILES = 40
-SUFFIXES = (*pictures.SUFFIXES, *recording.SUFFIXES)
+SUFFIXES = (*pictures.SUFFIXES, *suffixes.SUFFIXES)
 _PART_S, _WHOLE_S = 20.0, 900.0
 """The next part has come by then, and all of it."""
 _SPARE_BYTES = 100_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.arrays import Floats
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import Bundle, npy_bytes, write_bundle
 from edge.contract.editing import PICTURES
 from edge.contract.manifest import OF_SPACE, PRECISIONS, Manifest

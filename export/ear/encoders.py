@@ -10,7 +10,7 @@ import onnx
 from tqdm import tqdm
 
 from edge.contract.arrays import Float32s
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.errors import DatasetError
 from edge.contract.manifest import Manifest
 from edge.source.recording import read_recording

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge.command.parser import Parser
 from edge.config import PACKAGED_BUNDLE
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from edge.system.folders import data_folder
 from export.ear.assemble import make_bundle

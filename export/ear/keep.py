@@ -12,7 +12,8 @@ from datetime import date
 from pathlib import Path
 
 from edge.command.parser import Parser
-from edge.contract.bundle import load_bundle, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import load_bundle
 from edge.contract.errors import ConfigError, DatasetError
 from edge.contract.roles import read_role
 from gallery.command import run

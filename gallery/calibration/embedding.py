@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.contract.arrays import Flags, Float16s, Float32s, Places
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import Bundle
 from edge.dsp.gate import Gate, GateConfig, passing
 from edge.recognition.background import BANK_ROWS, thinned
@@ -16,6 +16,7 @@ from edge.recognition.encoder import BATCH, Encoder, open_encoder
 from edge.recognition.runtime import RuntimeOptions
 from edge.source.framing import Window, frame_waveform
 from gallery.calibration.recordings import LabelledRecording
+from gallery.calibration.row_file import RowFile
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
 
 
@@ -45,9 +46,19 @@ def open_model(
 
 
 def embed_recordings(
-    recordings: Iterable[LabelledRecording], model: ScoringModel, mixed: bool = False
+    recordings: Iterable[LabelledRecording],
+    model: ScoringModel,
+    mixed: bool = False,
+    in_file: bool = False,
 ) -> EmbeddedRecordings:
-    """The windows of some takes as an ear hears them; one take is held at a time."""
+    """The windows of some takes as an ear hears them; one take is held at a time.
+
+    Args:
+        recordings: the takes.
+        model: the ear.
+        mixed: two birds at a time.
+        in_file: embeddings lie in a file, not in memory.
+    """
     species_ids = list[frozenset[str]]()
 
     def noted() -> Iterator[LabelledRecording]:
@@ -55,11 +66,12 @@ def embed_recordings(
             species_ids.append(recording.species_ids)
             yield recording
 
-    found = embed(noted(), model.encoder, model.bundle.manifest.audio)
+    rows = RowFile() if in_file else None
+    found = embed(noted(), model.encoder, model.bundle.manifest.audio, rows)
     return EmbeddedRecordings(
         model=model,
         species_ids=tuple(species_ids),
-        embeddings=found.embeddings,
+        embeddings=found.embeddings if rows is None else rows,
         owners=found.owners,
         audible=found.audible,
         starts=found.starts,
@@ -83,21 +95,32 @@ def _background_bank(
 
 
 def embed(
-    recordings: Iterable[LabelledRecording], encoder: Encoder, spec: AudioSpec
+    recordings: Iterable[LabelledRecording],
+    encoder: Encoder,
+    spec: AudioSpec,
+    file: RowFile | None = None,
 ) -> EmbeddedWindows:
-    """Windows of some takes as an encoder hears them."""
-    rows, features, owners, audible, starts = [], [], [], [], []
+    """Windows of some takes as an encoder hears them.
+
+    Args:
+        recordings: the takes.
+        encoder: that hears them.
+        spec: how windows are cut.
+        file: gets the embeddings; then the windows have none.
+    """
+    rows, features, owners, audible, starts = list[Float32s](), [], [], [], []
+    keep = rows.append if file is None else file.append
     for owner, recording in enumerate(tqdm(recordings, "windows", disable=None)):
         windows, gate = _windows(recording, spec), Gate(spec.sample_rate_hz)
         while chunk := list(islice(windows, BATCH)):
             embedded, inner = encoder.hear(np.stack([window.samples for window in chunk]))
-            rows.append(embedded)
+            keep(embedded)
             features += [] if inner is None else [inner]
             owners += [owner] * len(chunk)
             audible += [gate.judge(window).reason is None for window in chunk]
             starts += [window.start_sample for window in chunk]
     return EmbeddedWindows(
-        embeddings=np.concatenate(rows),
+        embeddings=np.concatenate(rows) if file is None else np.empty((0, 0), np.float32),
         owners=np.array(owners),
         audible=np.array(audible),
         starts=np.array(starts),

@@ -3,7 +3,7 @@
 What `edge.recognition.recognizer` does window by window, for many recordings at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +15,15 @@ from edge.contract.errors import DatasetError
 from edge.recognition.encoder import Encoder
 from edge.recognition.fusion import Fusion
 from edge.recognition.search import Search
-from gallery.calibration.threshold import ScoredWindows
+from gallery.calibration.row_file import RowFile
+from gallery.calibration.scored_windows import ScoredWindows
 
 Scored = dict[str, ScoredWindows]
 """By species set."""
 WEIGHTS = tuple(Weights(1 - share, share) for share in (0.5, 0.75, 0.25, 1.0, 0.0))
 """Of pictures and names; of equally good ones the first is taken."""
+_AT_ONCE = 512
+"""Windows that are scored at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class EmbeddedRecordings:
     model: ScoringModel
     species_ids: tuple[frozenset[str], ...]
     """The species in each recording."""
-    embeddings: Float32s
+    embeddings: Float32s | RowFile
     """float32[windows, dim]."""
     owners: Places
     """int[windows]: the recording."""
@@ -49,6 +52,18 @@ class EmbeddedRecordings:
     """int[windows]: samples since the recording's start."""
     mixed: bool = False
     """Two birds at a time."""
+
+    def blocks(self) -> Iterator["EmbeddedRecordings"]:
+        """They, some windows at a time, with embeddings in memory."""
+        for begin in range(0, len(self.owners), _AT_ONCE):
+            own = slice(begin, begin + _AT_ONCE)
+            yield replace(
+                self,
+                embeddings=self.embeddings[own],
+                owners=self.owners[own],
+                audible=self.audible[own],
+                starts=self.starts[own],
+            )
 
     def windows(self, score: Float32s, ids: Sequence[str]) -> ScoredWindows:
         """With their scores, float32[windows, species]."""
@@ -71,33 +86,54 @@ class EmbeddedRecordings:
         )
 
 
+Scorer = Callable[[EmbeddedRecordings], Scored]
+
+
 def score(part: EmbeddedRecordings, target: Bundle, weights: Weights | None) -> Scored:
     """The windows over each of the target's species sets; without weights by pictures alone."""
-    found = _by_pictures(part, target) if weights is None else _fused(part, target, weights)
-    return dict(found)
+    return scorer(part.model, target, weights)(part)
 
 
-def _by_pictures(part: EmbeddedRecordings, target: Bundle) -> Iterator[tuple[str, ScoredWindows]]:
-    gallery, top = part.model.bundle.gallery, part.model.bundle.manifest.top_pictures
-    for name in target.manifest.species_sets:
-        search = Search(gallery, target.species_ids(name), top, part.model.bank)
-        found = search.scores(part.embeddings).score
-        yield name, part.windows(found, search.species_ids)
+def scorer(model: ScoringModel, target: Bundle, weights: Weights | None) -> Scorer:
+    """Scores what a model has embedded; see `score`."""
+    return _by_pictures(model, target) if weights is None else _fused(model, target, weights)
 
 
-def _fused(
-    part: EmbeddedRecordings, target: Bundle, weights: Weights
-) -> Iterator[tuple[str, ScoredWindows]]:
+def _by_pictures(model: ScoringModel, target: Bundle) -> Scorer:
+    gallery, top = model.bundle.gallery, model.bundle.manifest.top_pictures
+    searches = {
+        name: Search(gallery, target.species_ids(name), top, model.bank)
+        for name in target.manifest.species_sets
+    }
+
+    def scored(part: EmbeddedRecordings) -> Scored:
+        return {
+            name: part.windows(search.scores(part.embeddings[:]).score, search.species_ids)
+            for name, search in searches.items()
+        }
+
+    return scored
+
+
+def _fused(model: ScoringModel, target: Bundle, weights: Weights) -> Scorer:
     """A window in which a species outside the set scores best passes for nobody in it."""
-    fusion = _fusion(part.model, target.taxonomy.ids, weights)
-    whole = fusion.scores(part.embeddings).score
-    best = whole.max(axis=1)
+    fusion = _fusion(model, target.taxonomy.ids, weights)
     place = {species: n for n, species in enumerate(fusion.species_ids)}
-    for name in target.manifest.species_sets:
-        ids = [species for species in target.species_ids(name) if species in place]
-        found = whole[:, [place[species] for species in ids]]
-        first = replace(part, audible=part.audible & (found.max(axis=1) >= best))
-        yield name, first.windows(found, ids)
+    sets = {
+        name: [species for species in target.species_ids(name) if species in place]
+        for name in target.manifest.species_sets
+    }
+
+    def scored(part: EmbeddedRecordings) -> Scored:
+        whole = fusion.scores(part.embeddings[:]).score
+        best, found = whole.max(axis=1), Scored()
+        for name, ids in sets.items():
+            own = whole[:, [place[species] for species in ids]]
+            first = replace(part, audible=part.audible & (own.max(axis=1) >= best))
+            found[name] = first.windows(own, ids)
+        return found
+
+    return scored
 
 
 def _fusion(model: ScoringModel, ids: Sequence[str], weights: Weights) -> Fusion:

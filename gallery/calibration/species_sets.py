@@ -8,18 +8,15 @@ import numpy as np
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration, Weights
 from edge.contract.errors import BundleError
-from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, score
-from gallery.calibration.threshold import (
-    ScoredWindows,
-    ThresholdLimits,
-    fit_calibration,
-    true_matches,
-)
+from gallery.calibration.hits import Hits
+from gallery.calibration.scored_windows import FiledWindows
+from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, scorer
+from gallery.calibration.threshold import ThresholdLimits, fit
 
 _ENOUGH = 0.8
 """Share of the best set's reports that a larger one has to make."""
-FittedSet = tuple[Calibration, ScoredWindows]
-"""Calibration of a species set, and the takes without mixtures, scored."""
+FittedSet = tuple[Calibration, Hits]
+"""Calibration of a species set, and what may be reported of the takes without mixtures."""
 
 
 def fit_sets(
@@ -38,15 +35,17 @@ def fit_sets(
     """
     if not fuse:
         return _with_weights(bundle, parts, None, limits)
-    tried, refused = [], None
+    best, refused = dict[str, FittedSet](), None
     for weights in WEIGHTS:
         try:
-            tried.append(_with_weights(bundle, parts, weights, limits))
+            tried = _with_weights(bundle, parts, weights, limits)
         except BundleError as error:  # what these weigh most says nothing
             refused = refused or error
-    if refused and not tried:
+            continue
+        best = max(best or tried, tried, key=_reported)
+    if refused and not best:
         raise refused
-    return max(tried, key=_reported)
+    return best
 
 
 def _with_weights(
@@ -55,12 +54,18 @@ def _with_weights(
     weights: Weights | None,
     limits: ThresholdLimits,
 ) -> dict[str, FittedSet]:
-    scored = [score(part, bundle, weights) for part in parts]
+    kept = {name: FiledWindows() for name in bundle.manifest.species_sets}
+    first = 0
+    for part in parts:
+        scored = scorer(part.model, bundle, weights)
+        for block in part.blocks():
+            for name, windows in scored(block).items():
+                kept[name].add(windows, first)
+        first += int(part.owners[-1]) + 1 if len(part.owners) else 0
     fitted = {}
-    for name in bundle.manifest.species_sets:
-        windows = ScoredWindows.joined([by_set[name] for by_set in scored])
-        found = replace(fit_calibration(windows, limits), weights=weights)
-        fitted[name] = found, windows.alone()
+    for name, filed in kept.items():
+        found, hits = fit(filed, limits)
+        fitted[name] = replace(found, weights=weights), hits
     return fitted
 
 
@@ -78,15 +83,13 @@ def largest_set(fitted: Mapping[str, FittedSet]) -> str:
     Args:
         fitted: by name of the set, on the same takes.
     """
-    sizes = {name: windows.score.shape[1] for name, (_, windows) in fitted.items()}
-    birds = np.all([windows.present.any(axis=1) for _, windows in fitted.values()], axis=0)
-    right = {
-        name: reported(found, windows.part(birds)) for name, (found, windows) in fitted.items()
-    }
+    sizes = {name: hits.width for name, (_, hits) in fitted.items()}
+    birds = np.all([hits.sung for _, hits in fitted.values()], axis=0)
+    right = {name: reported(found, hits.part(birds)) for name, (found, hits) in fitted.items()}
     enough = [name for name, count in right.items() if count >= _ENOUGH * max(right.values())]
     return max(enough, key=lambda name: sizes[name])
 
 
-def reported(found: Calibration, windows: ScoredWindows) -> int:
+def reported(found: Calibration, hits: Hits) -> int:
     """Takes of which a species that sings in them is reported."""
-    return true_matches(found.probability(windows.score), windows, found.threshold)[0]
+    return hits.true_matches(found.threshold)[0]

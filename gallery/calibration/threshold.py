@@ -5,12 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.contract.arrays import Flags, Float32s, Floats, Places
-from edge.contract.audio import AudioSpec
+from edge.contract.arrays import Flags, Floats
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
-from edge.decision.confirm import Confirmer, Hit
-from gallery.calibration.fit import fit_platt, isotonic_knots, log_loss, platt_knots
+from gallery.calibration.fit import (
+    ScoreGroups,
+    grouped,
+    isotonic_curve,
+    log_losses,
+    platt,
+    platt_curve,
+)
+from gallery.calibration.hits import Hits
+from gallery.calibration.scored_windows import ScoredWindows, WindowBlocks
 
 CANDIDATES = np.linspace(0.3, 0.99, 139)
 """Thresholds that are tried."""
@@ -31,138 +38,123 @@ class ThresholdLimits:
 
 
 _USUAL = ThresholdLimits()
+Curve = Callable[[ScoreGroups], tuple[Floats, Floats]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoredWindows:
-    """Every window of every take."""
-
-    score: Float32s
-    """float32[windows, species], what is mapped to a probability."""
-    present: Flags
-    """bool[windows, species]: the species sings in the take."""
-    recording: Places
-    """int[windows], ascending."""
-    mixed: Flags
-    """bool[windows]: of a take with two birds."""
-    background: Flags
-    """bool[windows]: of a take without a bird."""
-    audible: Flags
-    """bool[windows]: the gate lets it pass."""
-    start: Places
-    """int[windows], samples since the take's start."""
-    spec: AudioSpec
-
-    @property
-    def strangers(self) -> Flags:
-        """bool[windows]: of a take of birds that are none of the species."""
-        of_some = np.unique(self.recording[self.present.any(axis=1)])
-        found: Flags = ~self.background & ~np.isin(self.recording, of_some)
-        return found
-
-    @property
-    def hours(self) -> float:
-        """Length of the takes."""
-        hop, window = self.spec.hop_samples, self.spec.window_samples
-        samples = len(self.recording) * hop + len(np.unique(self.recording)) * (window - hop)
-        return samples / self.spec.sample_rate_hz / 3600
-
-    def alone(self) -> "ScoredWindows":
-        """Without the mixtures."""
-        return self.part(~self.mixed)
-
-    def part(self, kept: Flags) -> "ScoredWindows":
-        """Some of the windows; bool[windows]."""
-        return ScoredWindows(
-            score=self.score[kept],
-            present=self.present[kept],
-            recording=self.recording[kept],
-            mixed=self.mixed[kept],
-            background=self.background[kept],
-            audible=self.audible[kept],
-            start=self.start[kept],
-            spec=self.spec,
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence["ScoredWindows"]) -> "ScoredWindows":
-        """All windows; takes are numbered on from part to part."""
-        parts = [part for part in parts if len(part.recording)]
-        firsts = np.cumsum([0, *(part.recording[-1] + 1 for part in parts[:-1])])
-        recordings = [part.recording + first for part, first in zip(parts, firsts, strict=True)]
-        return cls(
-            score=np.concatenate([part.score for part in parts]),
-            present=np.concatenate([part.present for part in parts]),
-            recording=np.concatenate(recordings),
-            mixed=np.concatenate([part.mixed for part in parts]),
-            background=np.concatenate([part.background for part in parts]),
-            audible=np.concatenate([part.audible for part in parts]),
-            start=np.concatenate([part.start for part in parts]),
-            spec=parts[0].spec,
-        )
+def fit_calibration(windows: WindowBlocks, limits: ThresholdLimits = _USUAL) -> Calibration:
+    """The curve of all windows, and the threshold of those without mixtures; see `fit`."""
+    return fit(windows, limits)[0]
 
 
-def fit_calibration(windows: ScoredWindows, limits: ThresholdLimits = _USUAL) -> Calibration:
-    """The curve of all windows, and the threshold of those without mixtures.
+def fit(windows: WindowBlocks, limits: ThresholdLimits = _USUAL) -> tuple[Calibration, Hits]:
+    """The same, and the hits of the windows without mixtures.
 
     Of Platt's curve and the isotonic one it takes that which foretells the takes better that it was
     not fitted on.
 
     Args:
-        windows: scored.
+        windows: scored; a block of them is in memory at a time.
         limits: of the threshold.
 
     Raises:
         BundleError: the scores aren't finite, or higher ones are not more often right.
     """
-    whole, windows = windows, windows.part(windows.audible)
-    if not np.isfinite(windows.score).all():
+    whole = grouped(_Audible(windows))
+    if not whole.is_finite:
         raise BundleError("calibration: a score is NaN or infinite; export the encoder again")
-    if windows.present.all() or not windows.present.any():
+    if whole.is_of_one_kind:
         raise BundleError("calibration: needs recordings of two species at least; add some")
-    if fit_platt(windows.score, windows.present)[0] <= 0:
+    if platt(whole)[0] <= 0:
         raise BundleError("calibration: higher scores are not more often right; train longer")
-    fit = min((platt_knots, isotonic_knots), key=lambda knots: held_out_loss(knots, windows))
-    scores, probabilities = fit(windows.score, windows.present)
+    halves = [_Half.of(windows, number) for number in (0, 1)]
+    curve = min((platt_curve, isotonic_curve), key=lambda curve: _held_out_loss(curve, halves))
+    scores, probabilities = curve(whole)
     mapped = Calibration(tuple(map(float, scores)), tuple(map(float, probabilities)), 0.0)
-    single = whole.alone()
-    probability = mapped.probability(single.score)
-    return replace(mapped, threshold=choose_threshold(probability, single, limits))
+    hits = Hits.of(_mapped(mapped, windows), float(CANDIDATES[0]))
+    return replace(mapped, threshold=lowest_threshold(hits, limits)), hits
 
 
-def held_out_loss(fit: Callable[..., tuple[Floats, Floats]], windows: ScoredWindows) -> float:
+def _mapped(
+    calibration: Calibration, windows: WindowBlocks
+) -> Iterator[tuple[Floats, ScoredWindows]]:
+    """Windows that are no mixtures, with their probabilities."""
+    for block in windows.blocks():
+        single = block.alone()
+        yield calibration.probability(single.score), single
+
+
+@dataclass(frozen=True)
+class _Audible:
+    """Scores of the windows that the gate lets pass, with what is present, block by block."""
+
+    windows: WindowBlocks
+    half: int | None = None
+    """Of takes whose number is even (0) or odd (1) alone."""
+
+    def __iter__(self) -> Iterator[tuple[Floats, Flags]]:
+        for block in self.windows.blocks():
+            kept = block.audible
+            if self.half is not None:
+                kept = kept & (block.recording % 2 == self.half)
+            yield block.score[kept], block.present[kept]
+
+
+@dataclass(frozen=True)
+class _Half:
+    """Half of the takes."""
+
+    pairs: _Audible
+    groups: ScoreGroups
+
+    @classmethod
+    def of(cls, windows: WindowBlocks, number: int) -> "_Half":
+        """Those of an even or an odd number."""
+        pairs = _Audible(windows, number)
+        return cls(pairs, grouped(pairs))
+
+    def loss(self, scores: Floats, probabilities: Floats) -> float:
+        """Mean log loss of a curve on it."""
+        total, count = 0.0, 0
+        for score, present in self.pairs:
+            total += float(log_losses(np.interp(score, scores, probabilities), present).sum())
+            count += score.size
+        return total / count
+
+
+def _held_out_loss(curve: Curve, halves: Sequence[_Half]) -> float:
     """Log loss on either half of the takes, fitted on the other."""
-    even, losses = windows.recording % 2 == 0, []
-    for half in (even, ~even):
-        if not windows.present[half].any() or windows.present[half].all() or half.all():
-            return 0.0 if fit is platt_knots else 1.0  # too few takes to compare
-        scores, probabilities = fit(windows.score[half], windows.present[half])
-        probability = np.interp(windows.score[~half], scores, probabilities)
-        losses.append(log_loss(probability, windows.present[~half]))
+    losses = []
+    for fitted, tested in (halves, halves[::-1]):
+        if fitted.groups.is_of_one_kind or not len(tested.groups.value):
+            return 0.0 if curve is platt_curve else 1.0  # too few takes to compare
+        losses.append(tested.loss(*curve(fitted.groups)))
     return sum(losses)
 
 
 def false_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> int:
     """Count of wrong species that the listener's confirmation would report, take by take."""
-    wrong = (probability >= threshold) & ~windows.present & windows.audible[:, None]
-    return sum(count for _, count in _takes(wrong, windows))
+    return Hits.of([(probability, windows)], threshold).false_matches(threshold)
+
+
+def true_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> tuple[int, int]:
+    """Counts of takes of birds: reported right by the listener's confirmation, and all."""
+    return Hits.of([(probability, windows)], threshold).true_matches(threshold)
 
 
 def misled(probability: Floats, windows: ScoredWindows, threshold: float) -> float:
     """Share of the takes of strangers that are reported as some species."""
-    strangers = windows.part(windows.strangers)
-    if not len(strangers.recording):
-        return 0.0
-    passing = (probability[windows.strangers] >= threshold) & strangers.audible[:, None]
-    reported = sum(count > 0 for _, count in _takes(passing, strangers))
-    return reported / len(np.unique(strangers.recording))
+    hits = Hits.of([(probability, windows)], threshold)
+    return hits.part(hits.strangers).misled(threshold)
 
 
 def choose_threshold(
-    probability: Floats,
-    windows: ScoredWindows,
-    limits: ThresholdLimits = _USUAL,
+    probability: Floats, windows: ScoredWindows, limits: ThresholdLimits = _USUAL
 ) -> float:
+    """The threshold of windows with their probabilities; see `lowest_threshold`."""
+    return lowest_threshold(Hits.of([(probability, windows)], float(CANDIDATES[0])), limits)
+
+
+def lowest_threshold(hits: Hits, limits: ThresholdLimits = _USUAL) -> float:
     """The lowest threshold with few false matches an hour of background, and few among birds.
 
     Of what is reported of recordings of birds a large share must be right: where birds sing,
@@ -171,25 +163,20 @@ def choose_threshold(
     for there may be any number of them. No
     site sounds as the calibration does: the threshold is raised beyond that as long as it costs at
     most FREE of what was reported rightly.
+
+    Args:
+        hits: at the lowest candidate, or more.
+        limits: to be kept to.
     """
-    # Most of thousands of species pass nowhere at any threshold.
-    ever = (probability >= CANDIDATES[0]).any(axis=0) | windows.present.any(axis=0)
-    probability = probability[:, ever]
-    windows = replace(windows, score=windows.score[:, ever], present=windows.present[:, ever])
-    background, strange = windows.part(windows.background), windows.strangers
-    strangers, known = windows.part(strange), ~windows.background & ~strange
-    birds, chance = windows.part(known), probability[known]
+    strange = hits.strangers
+    background, strangers = hits.part(hits.background), hits.part(strange)
+    birds = hits.part(~hits.background & ~strange)
     allowed: dict[float, int] = {}
     for threshold in map(float, CANDIDATES):
-        if false_matches(probability[windows.background], background, threshold) > (
-            limits.false_per_hour * background.hours
-        ):
+        if background.false_matches(threshold) > limits.false_per_hour * background.hours:
             continue
-        right, wrong = (
-            true_matches(chance, birds, threshold)[0],
-            false_matches(chance, birds, threshold),
-        )
-        share = misled(probability[strange], strangers, threshold)
+        right, wrong = birds.true_matches(threshold)[0], birds.false_matches(threshold)
+        share = strangers.misled(threshold)
         if right >= limits.right * (right + wrong) and share <= limits.strangers:
             allowed[threshold] = right
     return _shyest(allowed) if allowed else float(CANDIDATES[-1])
@@ -203,28 +190,3 @@ def _shyest(right: dict[float, int]) -> float:
     return max(
         threshold for threshold, found in right.items() if found >= (1 - FREE) * right[lowest]
     )
-
-
-def _takes(passing: Flags, windows: ScoredWindows) -> Iterator[tuple[int, int]]:
-    """Takes in which anything passes, and how many matches there are in each."""
-    for recording in np.unique(windows.recording[passing.any(axis=1)]):
-        own = windows.recording == recording
-        yield int(recording), matches(passing[own], windows.start[own], windows.spec)
-
-
-def matches(passing: Flags, starts: Places, spec: AudioSpec) -> int:
-    """Matches in one take, bool[windows, species], whose windows begin at int[windows]."""
-    confirmer: Confirmer[None] = Confirmer(spec)
-    count = 0
-    for start, row in zip(starts.tolist(), passing, strict=True):
-        hits = {int(species): Hit(start, 1.0, None) for species in np.flatnonzero(row)}
-        count += len(confirmer.update(start, hits))
-    return count + len(confirmer.finish())
-
-
-def true_matches(probability: Floats, windows: ScoredWindows, threshold: float) -> tuple[int, int]:
-    """Counts of takes of birds: reported right by the listener's confirmation, and all."""
-    right = (probability >= threshold) & windows.present & windows.audible[:, None]
-    recordings = np.unique(windows.recording[windows.present.any(axis=1)])
-    found = sum(count > 0 for _, count in _takes(right, windows))
-    return found, len(recordings)

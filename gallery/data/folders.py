@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.recognition.pictures import SUFFIXES as PICTURES
-from edge.source.recording import SUFFIXES as RECORDINGS
+from edge.source.suffixes import SUFFIXES as RECORDINGS
 from gallery.data.dataset import Dataset, Item
 from gallery.data.layout import misplaced
 from gallery.data.ranks import named

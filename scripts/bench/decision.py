@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from encoder import encoding, graphs, median
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.gallery import Gallery, GalleryRow
 from edge.decision.confirm import Confirmer, Hit
 from edge.dsp.gate import GateConfig, judge

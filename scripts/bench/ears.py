@@ -34,9 +34,9 @@ from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from gallery.calibration.embedding import embed_recordings
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
+from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import ScoringModel, score
 from gallery.calibration.threshold import (
-    ScoredWindows,
     ThresholdLimits,
     false_matches,
     fit_calibration,

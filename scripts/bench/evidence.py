@@ -21,9 +21,9 @@ from edge.recognition.prototypes import Prototypes
 from edge.recognition.search import Search
 from gallery.calibration.embedding import embed, embed_recordings, open_model
 from gallery.calibration.recordings import read_background, read_recordings, shared_out
+from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import EmbeddedRecordings, ScoringModel
 from gallery.calibration.threshold import (
-    ScoredWindows,
     false_matches,
     fit_calibration,
     misled,

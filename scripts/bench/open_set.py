@@ -29,8 +29,9 @@ from gallery.calibration.recordings import (
     read_background,
     read_recordings,
 )
+from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import ScoringModel, score
-from gallery.calibration.threshold import ScoredWindows, false_matches, true_matches
+from gallery.calibration.threshold import false_matches, true_matches
 from train.aviary.dataset import AviaryConfig, items, waveform
 from train.birds.report import machine
 from train.noise.build import TEST, BackgroundConfig, backgrounds

@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from edge.config import DEMO_BUNDLE
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import load_bundle
 from edge.records.detection import Detection
 from edge.records.reader import open_records

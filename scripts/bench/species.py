@@ -15,9 +15,10 @@ import numpy as np
 
 from edge.contract.bundle import Bundle
 from gallery.calibration.embedding import embed_recordings
+from gallery.calibration.hits import matches
 from gallery.calibration.recordings import shared_out
+from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import score
-from gallery.calibration.threshold import ScoredWindows, matches
 from scripts.bench.ears import best_of
 from scripts.bench.noise import fold_parser, folds_of
 from train.birds.folds import OTHERS, TEST, UNSEEN

@@ -6,7 +6,7 @@ import pytest
 
 from edge.command.bench import costs, recommend
 from edge.command.bench_choice import FILE_NAME, BenchChoice, machine, read_choice, write_choice
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import load_bundle
 from edge.recognition.trial import BenchTrial
 

@@ -9,10 +9,10 @@ import soundfile
 
 from edge.cli import COMMANDS
 from edge.command.arguments import parse
-from edge.command.page_beside import USUAL
 from edge.contract.bundle import load_bundle
 from edge.recognition.recognizer import Recognizer
 from edge.source.framing import frame_waveform
+from edge.system.address import USUAL_PAGE
 from tests.support.factories import BundleFolder, Ended
 
 Run = Callable[..., Ended]
@@ -269,12 +269,12 @@ def test_a_misspelt_variable_is_a_usage_error(
 @pytest.mark.parametrize(
     ("arguments", "command", "web"),
     [
-        (["--web", "--device", "0"], "listen", USUAL),
-        (["--device", "0", "--web"], "listen", USUAL),
-        (["--web", "listen", "--device", "0"], "listen", USUAL),
+        (["--web", "--device", "0"], "listen", USUAL_PAGE),
+        (["--device", "0", "--web"], "listen", USUAL_PAGE),
+        (["--web", "listen", "--device", "0"], "listen", USUAL_PAGE),
         (["--web", "0.0.0.0:80", "listen"], "listen", "0.0.0.0:80"),
         (["--web", "0.0.0.0:80", "--latitude", "-33"], "listen", "0.0.0.0:80"),
-        (["--latitude", "-33", "--web", "--input", "rtsp://cam/live"], "listen", USUAL),
+        (["--latitude", "-33", "--web", "--input", "rtsp://cam/live"], "listen", USUAL_PAGE),
     ],
     ids=" ".join,
 )

@@ -14,7 +14,7 @@ from edge.clip.extractor import ClipConfig, ClipExtractor
 from edge.clip.sink import ClipSink
 from edge.clip.spectrogram import spectrogram_png
 from edge.clip.store import ClipStore, ClipStoreConfig
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.errors import StoreError
 from edge.dsp.buffer import SampleBuffer
 from edge.records.detection import Clip, ClipKept, Extension

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.source.framing import frame_waveform
 

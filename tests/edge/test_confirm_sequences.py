@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.caution import hits_needed
 from edge.decision.confirm import Confirmed, Confirmer, Hit
 from edge.source.block import Block

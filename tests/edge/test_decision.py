@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.caution import SHARES, hits_needed
 from edge.contract.errors import ConfigError
 from edge.contract.taxonomy import Species, Taxonomy

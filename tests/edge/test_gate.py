@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge.dsp.gate import Gate, GateConfig, judge
+from edge.dsp.gate import Gate, GateConfig, _medians, judge
 from edge.dsp.gate import passing as windows_that_pass
 from edge.source.framing import Window
 
@@ -214,3 +214,12 @@ def test_a_spectrum_is_enough_to_judge_by() -> None:
     click[512] = 0.5
     assert judge(click, CONFIG).reason == "noise"
     assert judge(click[1:], CONFIG).reason is None
+
+
+def test_the_median_of_the_bands_is_that_of_numpy_to_the_bit() -> None:
+    random = np.random.default_rng(3)
+    for scale in (1e-3, 1, 1e3):
+        bands = (scale * random.normal(size=(64, 12))).astype(np.float32)
+        found = _medians(bands)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, np.median(bands, axis=0))

@@ -64,6 +64,7 @@ def test_what_comes_and_goes_leaves_no_holes(script: str) -> None:
     )
     assert kept < 20 <= plain  # 5 MB are held
 
+
 CIRCLES = """
 import gc, sys
 from pathlib import Path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.config import DEMO_BUNDLE
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.bundle import load_bundle
 from edge.decision.confirm import Confirmed, Hit
 from edge.dsp.buffer import SampleBuffer

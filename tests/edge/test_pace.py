@@ -1,6 +1,6 @@
 import pytest
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.pipeline.pace import Pace
 
 SPEC = AudioSpec(sample_rate_hz=1000, window_samples=10_000, hop_samples=2_500)

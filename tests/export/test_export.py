@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_the_old_bundle_and_one_line(bundle, tmp_path, monkey
         if len(written) > 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("edge.contract.bundle.os.fsync", full)
+    monkeypatch.setattr("edge.contract.atomic.os.fsync", full)
     arguments = ["--checkpoint", bundle.parent, "--output", output, "--precision", "fp32"]
     assert main([str(one) for one in [*arguments, "--name", "another"]]) == 1
     assert capsys.readouterr().err.strip().splitlines()[-1].endswith("No space left on device")

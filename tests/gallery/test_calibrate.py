@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("torch")
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.calibration import Calibration
 from edge.contract.errors import BundleError
 from gallery.calibration.fit import (
@@ -20,6 +20,7 @@ from gallery.calibration.fit import (
     platt_knots,
     reliability,
 )
+from gallery.calibration.hits import Hits
 from gallery.calibration.recordings import (
     LabelledRecording,
     StreamedRecording,
@@ -27,10 +28,10 @@ from gallery.calibration.recordings import (
     read_recordings,
     shared_out,
 )
+from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import EmbeddedRecordings
 from gallery.calibration.species_sets import largest_set
 from gallery.calibration.threshold import (
-    ScoredWindows,
     ThresholdLimits,
     choose_threshold,
     false_matches,
@@ -233,10 +234,12 @@ def few_and_many(heard_among_few, heard_among_many):
     few = [take([n < heard_among_few], True) for n in range(10)]
     many = [take([n < heard_among_many, 0], True, False) for n in range(10)]
     more = [take([0], False), take([0, 1], False, True)]
-    return {
-        "few": (STEP, ScoredWindows.joined([*few, more[0]])),
-        "many": (STEP, ScoredWindows.joined([*many, more[1]])),
-    }
+    return {"few": (STEP, hits_of([*few, more[0]])), "many": (STEP, hits_of([*many, more[1]]))}
+
+
+def hits_of(takes):
+    windows = ScoredWindows.joined(takes)
+    return Hits.of([(STEP.probability(windows.score), windows)], STEP.threshold)
 
 
 @pytest.mark.parametrize(("among_many", "chosen"), [(10, "many"), (8, "many"), (7, "few")])

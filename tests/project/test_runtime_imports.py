@@ -29,6 +29,11 @@ import sys
 import edge.command.web, edge.web.app, edge.web.server
 print(sorted({"edge.pipeline.effect", "onnxruntime", "segno", "PIL"} & sys.modules.keys()))
 """
+IMPORT_RECORDS = """
+import sys
+import edge.cli, edge.command.records, edge.command.today
+print(sorted({"numpy", "onnxruntime", "soundfile", "yaml"} & sys.modules.keys()))
+"""
 
 
 def run(script: str) -> str:
@@ -54,3 +59,7 @@ def test_the_capture_child_needs_neither_numpy_nor_onnxruntime() -> None:
 
 def test_a_page_that_is_only_looked_at_needs_no_pipeline() -> None:
     assert run(IMPORT_PAGE).strip() == "[]"
+
+
+def test_who_only_looks_back_does_not_wait_for_numpy() -> None:
+    assert run(IMPORT_RECORDS).strip() == "[]"

@@ -71,6 +71,13 @@ def test_enough_of_everything_is_not_refused():
     assert NEEDS.device_bytes == 68 * GIB
 
 
+def test_a_plan_names_every_disk_and_the_memory_of_the_gpu():
+    lines = NEEDS.lines()
+    assert lines["log-mels on disk"] == "24.0 GiB, 20.0 GiB to be made, 100.0 GiB free"
+    assert lines["checkpoint, snapshots"] == "1.0 GiB, 100.0 GiB free"
+    assert lines["memory"] == "68.0 GiB on cuda of 80.0 GiB free"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.command.parser import Parser
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from gallery.command import run
 from train.birds.build import base_folder, fold_folder
 from train.birds.folds import FOLDS

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.arrays import Embeddings, Flags
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from gallery.data.dataset import Dataset
 from gallery.teacher import load_teacher
 from train.birds.compare import Table

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from edge.command.parser import Parser
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from gallery.command import run
 from gallery.data.dataset import Dataset, read_dataset
 from gallery.teacher import load_teacher

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Float64s
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.tables import read_table
 from gallery.command import run
 from gallery.data.dataset import UNLABELLED, Dataset, Item, read_dataset

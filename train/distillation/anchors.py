@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Embeddings
-from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import npy_bytes
 from edge.contract.taxonomy import Taxonomy
 from gallery.teacher import Teacher
 

@@ -9,7 +9,7 @@ from zipfile import is_zipfile
 
 import torch
 
-from edge.contract.bundle import open_atomic
+from edge.contract.atomic import open_atomic
 from edge.contract.errors import ConfigError
 from train.engine.ranks import ALONE, Ranks
 from train.engine.terms import Terms

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from edge.contract.arrays import Float32s
-from edge.contract.audio import AudioSpec
-from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.audio_spec import AudioSpec
+from edge.contract.bundle import npy_bytes
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Taxonomy
 from train.model.clap_layout import configs, from_clap, to_clap

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from train.model.fourier import FoldedMel
 
 _FLOOR = 1e-10

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMel, LogMelSpec

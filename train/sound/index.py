@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock
 
 from edge.contract.arrays import Array, Flags, Int64s, Places
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 
 INDEX, FORMER = "index.bin", "index.jsonl"
 CONVERTING = "index.lock"

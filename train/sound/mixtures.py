@@ -1,4 +1,8 @@
-"""Mixtures that a hint's network hears too, so that there is more to imitate; made by all cores."""
+"""Mixtures that a hint's network hears too, so that there is more to imitate; made by all cores.
+
+All of them before the first step: which is drawn how often depends on what the network makes of
+each, and every one is drawn many times, so that making them beside the training saves nothing.
+"""
 
 import hashlib
 import shutil

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from edge.contract.audio import AudioSpec, repeat_pad, to_mono_float32
+from edge.contract.audio import repeat_pad, to_mono_float32
+from edge.contract.audio_spec import AudioSpec
 from edge.contract.errors import AudioError, BundleError
 
 

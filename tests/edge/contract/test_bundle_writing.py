@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from edge.contract import atomic
 from edge.contract import bundle as bundle_module
-from edge.contract.bundle import load_bundle, npy_bytes, write_atomic, write_bundle
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import load_bundle, npy_bytes, write_bundle
 from edge.contract.errors import BundleError
 from edge.contract.manifest import Manifest, load_manifest
 from tests.support.factories import BundleFolder, unit_rows
@@ -114,7 +116,7 @@ def test_write_atomic_leaves_no_temporary_file_behind(
     def broken(descriptor: int) -> None:
         raise OSError("I/O error")
 
-    monkeypatch.setattr(bundle_module.os, "fsync", broken)
+    monkeypatch.setattr(atomic.os, "fsync", broken)
     with pytest.raises(OSError, match="I/O"):
         write_atomic(tmp_path / "x", b"new")
     assert names(tmp_path) == {"x"}

@@ -8,6 +8,7 @@ import pytest
 
 from edge.contract.errors import ConfigError
 from edge.records.detection import Candidate
+from edge.report.form_names import FORM_NAMES
 from edge.report.forms import FORMS, read_forms
 from edge.report.row import Manner, Row
 from tests.support.factories import detection
@@ -67,6 +68,10 @@ def table(name: str, between: str = ",") -> list[dict[str, str]]:
 def test_columns_are_frozen(name: str, rows: list[Row]) -> None:
     head, *_ = FORMS[name].encode(rows, MANNER).decode().split("\n")
     assert head == HEADS[name]
+
+
+def test_the_help_names_every_form() -> None:
+    assert tuple(FORMS) == FORM_NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

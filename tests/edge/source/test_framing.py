@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.contract.audio import AudioSpec
+from edge.contract.audio_spec import AudioSpec
 from edge.source.block import Block
 from edge.source.framing import Framer, frame_blocks, frame_waveform
 from edge.source.resampling import Resampler, resample

@@ -7,7 +7,8 @@ import soundfile
 
 from edge.contract.errors import AudioError
 from edge.source.block import Block
-from edge.source.recording import SUFFIXES, read_blocks, read_recording
+from edge.source.recording import read_blocks, read_recording
+from edge.source.suffixes import SUFFIXES
 from edge.source.tree import find_recordings
 
 FORMATS = [
