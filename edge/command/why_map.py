@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.config import Settings
 from edge.contract.arrays import Float16s
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import BundleError, ConfigError, PictureError
 from edge.contract.manifest import PICTURE_MAP, load_manifest
 from edge.recognition.picture_map import PictureMap
