@@ -24,7 +24,8 @@ from edge.recognition.picture_map import PictureMap, SimilarityMap
 from edge.recognition.pictures import open_picture
 from edge.recognition.recognizer import Recognizer
 from edge.source.framing import frame_blocks
-from edge.source.recording import SUFFIXES, read_blocks
+from edge.source.recording import read_blocks
+from edge.source.suffixes import SUFFIXES
 
 SIDE = 224
 """Of a photograph in a mosaic."""
