@@ -68,9 +68,7 @@ def chosen_nce(
     return paired_nce(audio, frames[clips, chosen], scale, near)
 
 
-def nearest_nce(
-    audio: Tensor, frames: Tensor, scale: Tensor, near: Tensor | None = None
-) -> Tensor:
+def nearest_nce(audio: Tensor, frames: Tensor, scale: Tensor, near: Tensor | None = None) -> Tensor:
     """Nearest Match read to the letter: every pair is compared by its nearest frame.
 
     The logits are s max_l a_b . i_cl, of negatives, too; shapes as `chosen_nce`.
