@@ -101,6 +101,20 @@ def multiframe_clip_nce(
     return torch.stack(losses).mean()
 
 
+def text_nce(heard: Tensor, texts: Tensor, scale: Tensor, near: Tensor | None = None) -> Tensor:
+    """Symmetric InfoNCE of clips and their texts; a clip is its segment most like the text.
+
+    The logits are s max_l a_bl . t_c, the similarity that retrieval ranks by.
+
+    Args:
+        heard: float32[batch, segments, dim], unit rows.
+        texts: float32[batch, dim], unit rows, frozen: of each clip one.
+        scale: inverse temperature s.
+        near: bool[batch, batch], false on the diagonal: clips with the same text, no negatives.
+    """
+    return matched_nce(scale * torch.einsum("bld,cd->bcl", heard, texts).amax(dim=2), near)
+
+
 def near_positives(groups: Tensor) -> Tensor:
     """Pairs of one group that are not each other's partner.
 

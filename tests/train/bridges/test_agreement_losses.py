@@ -8,12 +8,14 @@ from torch.nn.functional import normalize  # noqa: E402
 
 from train.bridges.agreement_losses import (  # noqa: E402
     chosen_nce,
+    matched_nce,
     multiframe_clip_nce,
     multiframe_nce,
     near_positives,
     nearest_frames,
     nearest_nce,
     paired_nce,
+    text_nce,
 )
 from train.distillation.losses import clip_loss  # noqa: E402
 
@@ -124,13 +126,19 @@ def test_multiframe_of_clips_equals_the_equation(rows, near):
     assert of(multiframe_clip_nce, audio, frames, near=near) == pytest.approx(expected, 1e-5)
 
 
+@pytest.mark.parametrize("near", [None, SPECIES])
+def test_a_clip_is_compared_with_a_text_by_its_most_similar_segment(rows, near):
+    segments, texts = rows[0], rows[1][:, 0]
+    logits = np.max([products(segments[:, n], texts) for n in range(FRAMES)], axis=0)
+    expected = literal_nce(logits, kin(near) if near else set())
+    assert of(text_nce, segments, texts, near=near) == pytest.approx(expected, 1e-5)
+
+
 def test_near_positives_get_no_gradient(rows):
     audio, frames = rows[0][:, 0].clone(), rows[1][:, 0].clone().requires_grad_()
     near = near_positives(torch.tensor([0, 0, 1, 2, 3]))
     logits = torch.tensor(SCALE) * audio @ frames.T
     logits.retain_grad()
-    from train.bridges.agreement_losses import matched_nce
-
     matched_nce(logits, near).backward()
     assert logits.grad[near].abs().max() == 0
     assert (logits.grad[~near] != 0).all()

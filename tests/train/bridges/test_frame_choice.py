@@ -3,9 +3,9 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize  # noqa: E402
 
-from train.bridges.frame_choice import FrameChoice
+from train.bridges.frame_choice import FrameChoice  # noqa: E402
 
 
 @pytest.fixture

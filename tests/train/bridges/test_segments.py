@@ -3,7 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from train.bridges.segments import segments
+from train.bridges.segments import segments  # noqa: E402
 
 
 def test_a_segment_lies_around_its_frame_and_within_the_clip():
