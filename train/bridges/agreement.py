@@ -9,19 +9,123 @@ nearest             ... for `random_epochs`; then the frame that is most like th
 multiframe          each frame, and the sound at its time, a segment of `segment_s`
 multiframe_clip     each frame, and the sound of the whole clip
 
-Of the paper its equation of Multiframe Match is not public to us: `train.bridges.agreement_losses`
-says what is implemented, and why.
+Of the paper its equation of Multiframe Match is not public to us: train/bridges/agreement_losses.py
+says what is implemented, and why. A student of `multiframe` has learned from segments, and so
+listens to windows of their length.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from train.bridges.agreement_losses import (
+    chosen_nce,
+    multiframe_clip_nce,
+    multiframe_nce,
+    near_positives,
+    nearest_frames,
+    nearest_nce,
+)
+from train.bridges.clip_sound import ClipSound
+from train.bridges.command import bridge_main
+from train.bridges.pairs import PairBatch
+from train.bridges.text_tuning import tune_by_text
+from train.bridges.training import BridgeParts, prepare, teach
+from train.config import terms_of
+from train.config.agreement import AgreementConfig
+from train.engine.loop import LogScale
+from train.engine.ranks import ALONE, Ranks
+from train.engine.resume import Drawing
+from train.model.checkpoint import META, load_checkpoint
 
 
 class Agreement:
     """Pulls the sound of each clip towards frames of it.
 
     Args:
-        student: learns in place.
-        pairs: draws clips with the rows of their frames.
+        parts: of the training, made ready.
         config: objective and batches.
-        ranks: among which the batches are shared.
     """
+
+    def __init__(self, parts: BridgeParts, config: AgreementConfig) -> None:
+        self._config, self._ranks = config, parts.ranks
+        self._pairs = parts.sampler()
+        self._sound = ClipSound(parts, config)
+        self._scale = LogScale(config.temperature).to(parts.device)
+        self._drawn = torch.Generator().manual_seed(config.seed)
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """Modules that learn."""
+        return self._sound.student, self._scale
+
+    @property
+    def generators(self) -> tuple[Drawing, ...]:
+        """Generators of batches and of frames."""
+        return self._pairs, self._drawn
+
+    def loss(self) -> Tensor:
+        """Of a new batch, whose clips are compared with those of all ranks."""
+        nearest = self._pairs.epoch >= self._config.random_epochs
+        batch = self._pairs.batch(self._config.batch)
+        heard = self._ranks.gather(self._sound(batch))
+        frames, near = self._ranks.gather(batch.rows), self._near(batch)
+        if self._config.match == "multiframe":
+            return multiframe_nce(heard, frames, self._scale(), near)
+        audio = heard[:, 0]
+        if self._config.match == "multiframe_clip":
+            return multiframe_clip_nce(audio, frames, self._scale(), near)
+        drawn = self._draw(frames)
+        if self._config.match == "random" or not nearest:
+            return chosen_nce(audio, frames, chosen=drawn, scale=self._scale(), near=near)
+        if self._config.nearest_negatives:
+            return nearest_nce(audio, frames, self._scale(), near)
+        chosen = nearest_frames(audio.detach(), frames)
+        return chosen_nce(audio, frames, chosen=chosen, scale=self._scale(), near=near)
+
+    def _draw(self, frames: Tensor) -> Tensor:
+        """int64[clips], a frame of each, the same on every rank."""
+        clips, count = frames.shape[:2]
+        return torch.randint(count, (clips,), generator=self._drawn).to(frames.device)
+
+    def _near(self, batch: PairBatch) -> Tensor | None:
+        """Pairs that are no negatives, bool[rows, rows]."""
+        config, frames = self._config, batch.rows.shape[1]
+        rows = frames if config.match == "multiframe" else 1
+        groups = [
+            *([batch.clips] if config.mask_clip and rows > 1 else []),
+            *([batch.labels] if config.mask_species else []),
+        ]
+        masks = [
+            near_positives(self._ranks.gather(group.to(batch.rows.device)).repeat_interleave(rows))
+            for group in groups
+        ]
+        return torch.stack(masks).any(dim=0) if masks else None
+
+
+def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
+    """Train by temporal agreement, and by text if there are steps for it.
+
+    Args:
+        config: everything about it.
+        ranks: among which its batches are shared; the first one writes.
+
+    Returns:
+        The checkpoint's folder. With a second stage the first one's is `agreement-...` in it, and
+        isn't learned again.
+
+    Raises:
+        BirdlistenError: clips, teacher or student can't be used.
+    """
+    parts = prepare(config, "agreement", ranks)
+    if not config.text_steps:
+        return teach(_listening(parts, config), Agreement(parts, config), config.match)
+    first = parts.output / f"agreement-{parts.clips.name}"
+    if not _is_done(first, config, ranks):
+        staged = replace(parts, output=first)
+        teach(_listening(staged, config), Agreement(staged, config), config.match)
+    ranks.wait()
+    return tune_by_text(config, first, parts.output, ranks)
