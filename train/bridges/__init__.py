@@ -1,1 +1,1 @@
-"""The other bridges between sound and picture: one method a module, trained by the engine."""
+"""The neighbouring methods: bridges from sound to names other than text distillation."""
