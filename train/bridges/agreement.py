@@ -14,9 +14,11 @@ says what is implemented, and why. A student of `multiframe` has learned from se
 listens to windows of their length.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,14 +34,20 @@ from train.bridges.agreement_losses import (
 from train.bridges.clip_sound import ClipSound
 from train.bridges.command import bridge_main
 from train.bridges.pairs import PairBatch
-from train.bridges.text_tuning import tune_by_text
+from train.bridges.text_tuning import TextTuning, text_pairs
 from train.bridges.training import BridgeParts, prepare, teach
 from train.config import terms_of
 from train.config.agreement import AgreementConfig
 from train.engine.loop import LogScale
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import Drawing
+from train.engine.terms import Terms
 from train.model.checkpoint import META, load_checkpoint
+
+_SECOND_STAGE = ("text_pairs", "text_steps", "text_learning_rate")
+"""Settings that the first stage knows nothing of."""
+_PLACES = ("output", "device", "snapshot_every", "data", "teacher", "student")
+"""Settings that may be others where a finished first stage is taken up."""
 
 
 class Agreement:
@@ -111,11 +119,12 @@ def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
 
     Args:
         config: everything about it.
-        ranks: among which its batches are shared; the first one writes.
+        ranks: among which its batches are shared; the first one writes, and the second stage of
+            all begins with what it wrote.
 
     Returns:
-        The checkpoint's folder. With a second stage the first one's is `agreement-...` in it, and
-        isn't learned again.
+        The checkpoint's folder. With a second stage that of the first lies within it, and isn't
+        learned again.
 
     Raises:
         BirdlistenError: clips, teacher or student can't be used.
@@ -123,9 +132,57 @@ def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
     parts = prepare(config, "agreement", ranks)
     if not config.text_steps:
         return teach(_listening(parts, config), Agreement(parts, config), config.match)
-    first = parts.output / f"agreement-{parts.clips.name}"
-    if not _is_done(first, config, ranks):
-        staged = replace(parts, output=first)
-        teach(_listening(staged, config), Agreement(staged, config), config.match)
-    ranks.wait()
-    return tune_by_text(config, first, parts.output, ranks)
+    first = replace(parts, output=parts.output / f"agreement-{parts.clips.name}")
+    if not _is_done(first, config):
+        teach(_listening(first, config), Agreement(first, config), config.match)
+    return _tune(
+        config, start=ranks.from_first(str(first.output)), output=parts.output, ranks=ranks
+    )
+
+
+def _tune(config: AgreementConfig, start: str, output: Path, ranks: Ranks) -> Path:
+    """The second stage, of a student that has learned from frames."""
+    config = replace(
+        config,
+        student=start,
+        output=str(output),
+        steps=config.text_steps,
+        learning_rate=config.text_learning_rate,
+        batch=min(config.batch, config.text_pairs or config.batch),
+    )
+    parts = prepare(config, "agreement", ranks)
+    parts = replace(parts, pairs=text_pairs(parts.pairs, config.text_pairs, config.seed))
+    return teach(_listening(parts, config), TextTuning(parts, config), "text")
+
+
+def _listening(parts: BridgeParts, config: AgreementConfig) -> BridgeParts:
+    """Parts whose student will listen as it has learned: to segments, or to whole clips."""
+    if not config.segmented:
+        return parts
+    return replace(parts, input_spec=parts.start.input_spec(config.segment_s))
+
+
+def _is_done(parts: BridgeParts, config: AgreementConfig) -> bool:
+    """True if the first stage has been learned, by the same settings.
+
+    Raises:
+        ConfigError: it was by others.
+    """
+    told = parts.ranks.from_first(_kept(parts.output))
+    if told is None:
+        return False
+    later = {name: told[name] for name in _SECOND_STAGE}
+    terms = terms_of(config)
+    Terms(
+        settings={**terms.settings, **later}, defaults=terms.defaults, free=_PLACES
+    ).check_settings(str(parts.output), json.dumps(told))
+    return True
+
+
+def _kept(folder: Path) -> dict[str, Any] | None:
+    return load_checkpoint(folder).config if (folder / META).is_file() else None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    return bridge_main("agreement", AgreementConfig, agree, __doc__, argv)

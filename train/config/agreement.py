@@ -9,7 +9,7 @@ from train.config.checks import check_count, check_positive
 MATCHES = ("random", "nearest", "multiframe", "multiframe_clip")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AgreementConfig(BridgeConfig):
     """Temporal agreement of sound and frames (train/bridges/agreement.py), then of sound and text.
 
@@ -35,6 +35,11 @@ class AgreementConfig(BridgeConfig):
     """Steps of the second stage, audio-text fine-tuning; 0 leaves it out."""
     text_learning_rate: float = 5e-4
     """Of the second stage at the end of its warm-up."""
+
+    @property
+    def segmented(self) -> bool:
+        """True if the student hears segments of clips."""
+        return self.match == "multiframe"
 
     def __post_init__(self) -> None:
         """Refuse an unknown match, and numbers that can't train."""
