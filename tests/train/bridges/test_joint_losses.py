@@ -25,7 +25,9 @@ def literal_contrast(rows, columns, positive) -> float:
     """Mean over rows that have a positive of the mean over it of -log softmax."""
     total = []
     for b, row in enumerate(rows):
-        terms = [exp(SCALE * sum(x * y for x, y in zip(row, other))) for other in columns]
+        terms = [
+            exp(SCALE * sum(x * y for x, y in zip(row, other, strict=True))) for other in columns
+        ]
         mine = [c for c in range(len(columns)) if positive(b, c)]
         if mine:
             total.append(-sum(log(terms[c] / sum(terms)) for c in mine) / len(mine))
