@@ -82,7 +82,9 @@ def open_image_tower(
     patch, stride = (patches or PatchSpec()).sizes(visual.patch_size[0])
     grid = grid_of(spec.frames(round(window_s * spec.sample_rate_hz)), spec.mel_bins, patch, stride)
     if min(grid) < 1:
-        raise ConfigError(f"window_s, mel_bins: a window is smaller than a patch, {patch} x {patch}")
+        raise ConfigError(
+            f"window_s, mel_bins: a window is smaller than a patch, {patch} x {patch}"
+        )
     config = {
         "model_type": SPECTROGRAM_VIT,
         "patch": patch,

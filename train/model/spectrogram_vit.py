@@ -54,7 +54,9 @@ class SpectrogramVit(VisionTransformer):  # type: ignore[misc]
             1, self.hidden, config["patch"], stride=tuple(config["stride"]), bias=False
         )
         places = 1 + self.grid[0] * self.grid[1]
-        self.positional_embedding = nn.Parameter(self.hidden**-0.5 * torch.randn(places, self.hidden))
+        self.positional_embedding = nn.Parameter(
+            self.hidden**-0.5 * torch.randn(places, self.hidden)
+        )
         self.proj = None  # the student's projection
 
     def forward(self, log_mel: Tensor) -> Tensor:
