@@ -19,6 +19,7 @@ from export.methods import HALVES, SPLITS, Variants
 from export.recordings import cut, read_recorded
 from gallery.data.corpora import exists
 from train.model.checkpoint import Checkpoint
+from train.model.spectrogram_vit import SpectrogramVit
 from train.model.towers import ClapTower
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def make_encoders(
 
 def _methods(checkpoint: Checkpoint, variants: Variants) -> dict[str, str]:
     """Method of each precision: as export/performance.md found best, if nothing else is said."""
-    transformer = isinstance(checkpoint.student.tower, ClapTower)
+    transformer = isinstance(checkpoint.student.tower, ClapTower | SpectrogramVit)
     int8 = variants.int8 or ("dynamic" if transformer else "weights")
     return {"fp32": "export", "fp16": variants.fp16, "int8": int8}
 

@@ -97,6 +97,7 @@ def _in_folds(
             split=_split(int(row["fold"]), folds),
             licence="CC-BY-NC-3.0",
             attribution=f"Freesound {row[source]}",
+            part=f"fold{row['fold']}",
         )
         for row in rows
     ]

@@ -5,6 +5,8 @@ ssw60video:DIR   SSW60's video_ml.csv (Van Horn et al. 2022), and the aviary's
 videos:DIR       a folder a species, below a folder of each split or without: then all is train
 audioset:DIR     AudioSet (Gemmeke et al. 2017): *_segments.csv, class_labels_indices.csv, clips
 audiocaps:DIR    AudioCaps (Kim et al. 2019): train.csv, val.csv, test.csv, clips
+recordings:DATA  recordings of any data set of train.distill's, which are heard only: DATA is a
+                 folder of our own or again KIND:FOLDER
 ```
 """
 
@@ -12,11 +14,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.names import nearest
 from edge.contract.taxonomy import Taxonomy
 from gallery.data import captioned, events, ssw60
+from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset, Item
 from gallery.data.folders import SPLITS
 from gallery.data.layout import misplaced
@@ -25,6 +29,7 @@ from gallery.data.table import dataset
 from gallery.data.taxon import of_taxon
 from train.bridges.video import SUFFIXES
 
+_RECORDINGS = "recordings"
 _YOUTUBE = 11
 """Characters of a YouTube id."""
 
@@ -61,6 +66,18 @@ class VideoClip:
             attribution=self.attribution,
             captions=self.captions,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedClip(VideoClip):
+    """A recording, or a part of one, that nobody filmed."""
+
+    source: Item
+
+    @property
+    def item(self) -> Item:
+        """The recording itself."""
+        return self.source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,21 +137,31 @@ def open_clips(name: str, taxon: str = "") -> ClipSet:
         DatasetError: no such kind, or the folder isn't one.
     """
     kind, colon, rest = name.partition(":")
+    if kind == _RECORDINGS and rest:
+        return _clip_set(open_dataset(rest, taxon), _recorded, ("audio",))
     if not colon or kind not in _KINDS:
         told = nearest(kind, _KINDS) if colon else ""
         raise DatasetError(
-            f"{name}: expected KIND:FOLDER of clips{told}, where KIND is {', '.join(_KINDS)}"
+            f"{name}: expected KIND:FOLDER of clips{told}, where KIND is "
+            f"{', '.join((*_KINDS, _RECORDINGS))}"
         )
     folder = Path(rest)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
-    found = of_taxon(_KINDS[kind](folder), taxon)
-    clips = tuple(_clip(item) for item in found.items if item.kind in ("video", "audio"))
+    return _clip_set(of_taxon(_KINDS[kind](folder), taxon))
+
+
+def _clip_set(
+    found: Dataset,
+    make: Callable[[Item], VideoClip] | None = None,
+    kinds: tuple[str, ...] = ("video", "audio"),
+) -> ClipSet:
+    clips = tuple((make or _clip)(item) for item in found.items if item.kind in kinds)
     if not clips:
-        raise DatasetError(f"{folder}: no clips here; it has {found.contents}")
+        raise DatasetError(f"{found.path}: no clips here; it has {found.contents}")
     return ClipSet(
         name=found.name,
-        path=folder,
+        path=found.path,
         taxonomy=found.taxonomy,
         clips=clips,
         synthetic=found.synthetic,
@@ -142,16 +169,24 @@ def open_clips(name: str, taxon: str = "") -> ClipSet:
 
 
 def _clip(item: Item) -> VideoClip:
-    return VideoClip(
-        path=item.path,
-        recording=item.path.stem,
-        species=tuple(name for name in (item.species_id, *item.also) if name),
-        split=item.split,
-        captions=item.captions,
-        licence=item.licence,
-        attribution=item.attribution,
-        individual=item.individual,
-    )
+    return VideoClip(**_told(item))
+
+
+def _recorded(item: Item) -> RecordedClip:
+    return RecordedClip(**_told(item), source=item)
+
+
+def _told(item: Item) -> dict[str, Any]:
+    return {
+        "path": item.path,
+        "recording": item.path.stem,
+        "species": tuple(name for name in (item.species_id, *item.also) if name),
+        "split": item.split,
+        "captions": item.captions,
+        "licence": item.licence,
+        "attribution": item.attribution,
+        "individual": item.individual,
+    }
 
 
 def _ssw60(folder: Path) -> Dataset:

@@ -22,7 +22,7 @@ from train.engine.ranks import ALONE, Ranks
 from train.engine.terms import digest
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
-from train.sound.features import KeptLogMels, crop, log_mel_folder
+from train.sound.features import KeptLogMels, crop, log_mel_folder, read_waveform
 from train.sound.log_mel_store import LogMelStore, lengths_of
 from train.sound.sampler import Augmentation, WindowSampler
 
@@ -39,7 +39,13 @@ class ClipLogMels:
     @torch.inference_mode()
     def __call__(self, item: Item) -> Array:
         """One clip's."""
-        sound = torch.from_numpy(read_sound(item.path, self._frontend.spec.sample_rate_hz))
+        rate_hz = self._frontend.spec.sample_rate_hz
+        is_video = item.kind == "video"
+        sound = (
+            torch.from_numpy(read_sound(item.path, rate_hz))
+            if is_video
+            else read_waveform(item, rate_hz)
+        )
         log_mel: Array = self._frontend(sound[None])[0, 0].half().numpy()
         return log_mel
 
@@ -102,19 +108,30 @@ def load_pairs(
         DatasetError: no clip is left.
     """
     seen, bank = load_frames(clips.select(split, held_out), teacher, frames, cache)
-    arrays = load_each(
-        [clip.item for clip in seen], log_mel_folder(cache / "clips", spec), ClipLogMels(spec)
-    )
-    places = np.flatnonzero(arrays.present).tolist()
-    if not places:
-        raise DatasetError(f"{clips.path}: none of {len(seen)} clips can be heard")
+    places, log_mels = load_log_mels(seen, spec, cache)
     return PairSet(
         clips=tuple(seen[place] for place in places),
         bank=bank.part(places),
-        log_mels=KeptLogMels(arrays.readable),
+        log_mels=log_mels,
         taxonomy=clips.taxonomy,
         spec=spec,
     )
+
+
+def load_log_mels(
+    clips: Sequence[VideoClip], spec: LogMelSpec, cache: Path
+) -> tuple[list[int], KeptLogMels]:
+    """Places of the clips that can be heard, and their log-mels; others are named.
+
+    Raises:
+        DatasetError: not one can be heard.
+    """
+    folder = log_mel_folder(cache / "clips", spec)
+    arrays = load_each([clip.item for clip in clips], folder, ClipLogMels(spec))
+    places = np.flatnonzero(arrays.present).tolist()
+    if not places:
+        raise DatasetError(f"none of {len(clips)} clips can be heard, first {clips[0].path}")
+    return places, KeptLogMels(arrays.readable)
 
 
 class PairBatch(NamedTuple):

@@ -1,6 +1,7 @@
 """Training that all bridges share: parts made ready, an objective fitted, a checkpoint saved."""
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,11 +24,20 @@ from train.engine.resume import KEPT, Drawing, Snapshots, check_kept
 from train.engine.schedule import LearningSchedule
 from train.engine.stopping import EarlyStopping
 from train.engine.terms import digest
-from train.model.checkpoint import Checkpoint, descent, save_checkpoint
+from train.model.checkpoint import (
+    META,
+    Checkpoint,
+    descent,
+    load_checkpoint,
+    save_checkpoint,
+)
 from train.model.frontend import InputSpec
 from train.model.student import Student, StudentInit, open_student
 from train.runs import CACHE, RUNS
 from train.sound.heard import check_unheard, heard_by
+
+PairLoader = Callable[..., PairSet]
+"""Clips, a split and more to its pairs; as `train.bridges.pairs.load_pairs`."""
 
 
 class BridgeObjective(Protocol):
@@ -65,6 +75,8 @@ class BridgeParts:
     input_spec: InputSpec
     device: torch.device
     ranks: Ranks
+    load: PairLoader = load_pairs
+    """Loads the pairs of a split."""
 
     @property
     def content(self) -> dict[str, str]:
@@ -87,7 +99,7 @@ class BridgeParts:
 
     def load_split(self, split: str) -> PairSet:
         """Pairs of another split, all species: to validate by."""
-        return load_pairs(
+        return self.load(
             self.clips,
             split,
             spec=self.start.spec,
@@ -117,7 +129,11 @@ class BridgeParts:
 
 
 def prepare(
-    config: BridgeConfig, method: str, ranks: Ranks = ALONE, start: StudentInit | None = None
+    config: BridgeConfig,
+    method: str,
+    ranks: Ranks = ALONE,
+    start: StudentInit | None = None,
+    load: PairLoader = load_pairs,
 ) -> BridgeParts:
     """Make the parts ready: what costs seconds to refuse first; the seed last, for new layers.
 
@@ -126,6 +142,7 @@ def prepare(
         method: its name, of which a run without a name is called.
         ranks: among which the batches are shared; the first one writes.
         start: of the student; None opens `student`.
+        load: loads the pairs of a split.
 
     Raises:
         BirdlistenError: clips, teacher or student can't be used.
@@ -141,7 +158,7 @@ def prepare(
     input_spec = start.input_spec(config.window_s)
     teacher = load_teacher(config.teacher)
     anchors = _anchors(teacher, clips)
-    pairs = load_pairs(
+    pairs = load(
         clips,
         "train",
         spec=start.spec,
@@ -170,6 +187,34 @@ def prepare(
         input_spec=input_spec,
         device=device,
         ranks=ranks,
+        load=load,
+    )
+
+
+def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
+    """True if a run of the same settings lies there whole: the student has its weights then.
+
+    Args:
+        parts: made ready.
+        beside: settings that the training does not depend on.
+    """
+    found = parts.ranks.from_first(_is_whole(parts, beside) if parts.ranks.first else None)
+    if found and parts.ranks.first:
+        kept = load_checkpoint(parts.output).student.state_dict()
+        parts.student.cpu().load_state_dict(kept)
+    if found:
+        parts.ranks.share(parts.student.eval())
+    return bool(found)
+
+
+def _is_whole(parts: BridgeParts, beside: Collection[str]) -> bool:
+    if not (parts.output / META).is_file():
+        return False
+    terms = terms_of(parts.config)
+    kept = load_checkpoint(parts.output)
+    free = {*beside, "output", "device", "snapshot_every"}
+    return kept.space_id == parts.teacher.space_id and all(
+        kept.config.get(name) == value for name, value in terms.settings.items() if name not in free
     )
 
 
