@@ -4,28 +4,35 @@ python -m train.bridges joint [--config FILE] [key=value ...]
 
 The second stage of BioVITA (Shinoda et al. 2026, arXiv 2603.23883) with both towers of the teacher
 frozen (train/bridges/joint_losses.py): the upper reference of the bridges, for it needs names *and*
-sounds paired with pictures. Run, note and bundle are called `-pairs` for that. `image_weight=0` is
-the text distillation of train.distill by the same clips, the lower one, and is not called so.
+sounds paired with pictures: frames of the same clip, or pictures of the same species (`pictures=`).
+Run, note and bundle are called `-pairs` for that. `image_weight=0` is text distillation by the same
+clips, the lower one, and is not called so; `shuffle_taxonomy=1` its control.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from edge.contract.arrays import Embeddings
+from gallery.data.corpora import open_dataset
 from train.bridges.clips import check_named
 from train.bridges.command import bridge_main
 from train.bridges.joint_losses import joint_contrast
+from train.bridges.pictured import load_pictured
 from train.bridges.training import BridgeParts, prepare, teach
 from train.config.joint import JointConfig
+from train.distillation.anchors import cached_anchors
+from train.distillation.shuffled_ranks import shuffled_ranks
 from train.engine.loop import LogScale, mixed_precision
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import Drawing
-from train.runs import marked
+from train.runs import CACHE, marked
 
-METHOD, PAIRS = "joint", "pairs"
+METHOD = "joint"
 
 
 class JointContrast:
@@ -40,7 +47,7 @@ class JointContrast:
         self._config, self._ranks, self._device = config, parts.ranks, parts.device
         self._student, self._pairs = parts.student, parts.sampler()
         self._scale = LogScale(config.temperature).to(parts.device)
-        self._texts = torch.from_numpy(parts.anchors).to(parts.device)
+        self._texts = torch.from_numpy(_sentences(parts, config)).to(parts.device)
         self._drawn = torch.Generator().manual_seed(config.seed)
 
     @property
@@ -74,23 +81,40 @@ class JointContrast:
         return torch.randint(below, (count,), generator=self._drawn).to(self._device)
 
 
+def _sentences(parts: BridgeParts, config: JointConfig) -> Embeddings:
+    """Anchors that are learned by, float32[templates, species, dim]: the true ones, or shuffled."""
+    if not config.shuffle_taxonomy:
+        return parts.anchors
+    moved = shuffled_ranks(parts.clips.taxonomy, config.shuffle_taxonomy)
+    return cached_anchors(parts.teacher, moved, CACHE)
+
+
 def join(config: JointConfig, ranks: Ranks = ALONE) -> Path:
     """Train by names and pictures.
 
     Returns:
-        The checkpoint's folder, called `-pairs` if pictures were looked at.
+        The checkpoint's folder, called `-pairs` if pictures were looked at, and
+        `-shuffled-taxonomy` if the ranks were others'.
 
     Raises:
         BirdlistenError: clips, teacher or student can't be used, or a clip has no species.
     """
-    if config.learns_from_pairs:
-        output = config.output and str(marked(Path(config.output), PAIRS))
-        parts = prepare(replace(config, output=output), f"{METHOD}-{PAIRS}", ranks)
-        parts = replace(parts, clips=replace(parts.clips, name=f"{parts.clips.name}-{PAIRS}"))
-    else:
-        parts = prepare(config, METHOD, ranks)
+    name, output = "-".join((METHOD, *config.marks)), config.output
+    for mark in config.marks:
+        output = output and str(marked(Path(output), mark))
+    parts = _prepared(replace(config, output=output), name, ranks)
     check_named(parts.pairs.clips, METHOD)
+    told = "-".join((parts.clips.name, *config.marks))
+    parts = replace(parts, clips=replace(parts.clips, name=told))
     return teach(parts, JointContrast(parts, config), METHOD)
+
+
+def _prepared(config: JointConfig, name: str, ranks: Ranks) -> BridgeParts:
+    """Parts whose rows are frames, or pictures of the same species."""
+    if not config.pictures:
+        return prepare(config, name, ranks)
+    pictures = open_dataset(config.pictures, config.taxon)
+    return prepare(config, name, ranks, load=partial(load_pictured, pictures=pictures))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

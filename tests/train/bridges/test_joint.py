@@ -161,6 +161,23 @@ def test_without_a_weight_of_pictures_no_frame_changes_what_is_learned(films, tm
     assert (two / WEIGHTS).read_bytes() == (four / WEIGHTS).read_bytes()
 
 
+def test_pictures_of_the_same_species_take_the_place_of_frames(films, tmp_path, pictures):
+    config = replace(films, pictures=str(pictures / "shown"), output=str(tmp_path / "shown"))
+    shown, filmed = join(config), join(replace(films, output=str(tmp_path / "filmed")))
+    assert len(losses(shown)) == len(losses(filmed)) == STEPS
+    assert losses(shown) != losses(filmed)
+
+
+def test_a_control_learns_by_other_ranks_and_keeps_the_true_ones(films, tmp_path):
+    config = replace(films, image_weight=0.0, output=str(tmp_path / "run"))
+    plain, control = join(config), join(replace(config, shuffle_taxonomy=1))
+    assert control.name == "run-shuffled-taxonomy"
+    assert losses(control) != losses(plain)
+    kept = load_checkpoint(control)
+    assert kept.dataset == "films-shuffled-taxonomy"
+    assert np.array_equal(kept.anchors, load_checkpoint(plain).anchors)
+
+
 def test_a_clip_without_a_species_is_refused(films, tmp_path, monkeypatch):
     monkeypatch.setattr(VideoClip, "label", "")
     with pytest.raises(DatasetError, match=r"joint: needs a species of every clip; 9 have none"):
