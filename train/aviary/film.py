@@ -12,6 +12,7 @@ from train.aviary.song import RATE_HZ, Waveform
 
 _CODECS = ("libx264", "mpeg4")
 """The first that libav has here."""
+_SOUND = {"aac_coder": "fast"}
 _OPTIONS = {
     "libx264": {"crf": "18", "preset": "veryfast", "threads": "1"},
     "mpeg4": {"qscale": "2"},
@@ -39,7 +40,7 @@ def write_film(path: Path, frames: Sequence[Image.Image], rate_hz: int, sound: W
     codec = next(name for name in _CODECS if name in av.codecs_available)
     with av.open(str(partial), "w", format="mp4") as container:
         pictures = container.add_stream(codec, rate=rate_hz, options=_OPTIONS[codec])
-        voice = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+        voice = container.add_stream("aac", rate=RATE_HZ, layout="mono", options=_SOUND)
         pictures.pix_fmt = "yuv420p"
         pictures.width, pictures.height = frames[0].size
         for number, image in enumerate(frames):

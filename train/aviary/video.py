@@ -59,7 +59,7 @@ class VideoConfig:
     species: tuple[str, ...] = SPECIES_IDS
     clips: int = 12
     """Clips a species, at least 3; of six and more, two are of each individual."""
-    stills: int = 24
+    stills: int = 48
     """Photographs a species, of one bird each; at least 3, or 0 for none."""
     split: str = ""
     """All of them are in it, such as `test`; empty splits them by individual."""
