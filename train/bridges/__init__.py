@@ -1,0 +1,1 @@
+"""The neighbouring methods: other bridges from sound to picture, on the same engine."""
