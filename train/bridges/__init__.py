@@ -1,1 +1,1 @@
-"""The neighbouring methods: other bridges from sound to picture, on the same engine."""
+"""The neighbouring methods: bridges from sound to names other than text distillation."""

@@ -75,19 +75,27 @@ class ImageStudent(nn.Module):
 
         self.config = config
         self.visual = _build_vision_tower(config.dim, dict(config.vision), config.quick_gelu)
-        self._places = _places_of(self.visual)
+        if not (_is_trunk(self.visual) or _is_transformer(self.visual)):
+            raise ConfigError(
+                f"image_student: {type(self.visual).__name__} with this pooling has no places; "
+                "give timm:NAME"
+            )
 
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of places."""
         side = self.config.side
         with torch.inference_mode():
-            _, rows, columns, _ = self._places(torch.zeros(1, 3, side, side)).shape
+            _, rows, columns, _ = self(torch.zeros(1, 3, side, side)).shape
         return rows, columns
 
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, h, w, dim], unit over dim."""
-        return functional.normalize(self._places(picture), dim=-1)
+        if _is_trunk(self.visual):
+            places = self.visual.head(_trunk_places(self.visual.trunk, picture))
+        else:
+            places = _patches(self.visual, picture)
+        return functional.normalize(places, dim=-1)
 
 
 def begin_image_student(name: str, teacher: Teacher) -> ImageStudent:
@@ -191,18 +199,17 @@ def _from_nothing(name: str, config: TowerConfig) -> TowerConfig:
     return TowerConfig(dim=config.dim, vision=vision, preprocess=config.preprocess)
 
 
-def _places_of(visual: Any) -> Callable[[Tensor], Tensor]:
-    """Features of places, projected: float32[batch, 3, side, side] -> [batch, h, w, dim]."""
+def _is_trunk(visual: Any) -> bool:
+    """True for a tower of timm's with a projection that treats places alike."""
     from open_clip.timm_model import TimmModel
+
+    return isinstance(visual, TimmModel) and "pool" not in visual.head._modules
+
+
+def _is_transformer(visual: Any) -> bool:
     from open_clip.transformer import VisionTransformer
 
-    if isinstance(visual, TimmModel) and "pool" not in visual.head._modules:
-        return lambda picture: visual.head(_trunk_places(visual.trunk, picture))
-    if isinstance(visual, VisionTransformer) and visual.attn_pool is None:
-        return lambda picture: _patches(visual, picture)
-    raise ConfigError(
-        f"image_student: {type(visual).__name__} with this pooling has no places; give timm:NAME"
-    )
+    return isinstance(visual, VisionTransformer) and visual.attn_pool is None
 
 
 def _trunk_places(trunk: Any, picture: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ def figures(cious: Float64s) -> MedianFigures:
 
 
 def oracle_cious(truths: Sequence[Float32s]) -> Float64s:
-    """Consensus IoU of a map that is the truth: the ceiling, f / 0.5 or 0.5 / f by the share f of the box.
+    """Consensus IoU of a map that is the truth: f / 0.5, or 0.5 / f, by the share f of the box.
 
     The upper half then is the box and as much beside it as half of the picture asks for.
     """
@@ -105,7 +105,7 @@ def oracle_cious(truths: Sequence[Float32s]) -> Float64s:
 
 
 def disc_cious(truths: Sequence[Float32s]) -> Float64s:
-    """Consensus IoU of a disc of half the picture in its middle: neither sound nor picture is looked at."""
+    """Consensus IoU of a disc of half the picture in its middle, blind and deaf."""
     middle = (np.arange(SIDE) - (SIDE - 1) / 2) ** 2
     disc = _half_of(-(middle[:, None] + middle[None, :]).astype(np.float32))
     return np.array([ciou(disc, truth) for truth in truths])
