@@ -7,7 +7,8 @@ space, and anchors, gallery and sounds can be compared with them.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ class ImageStudent(nn.Module):
     def grid(self) -> tuple[int, int]:
         """Rows and columns of places."""
         side = self.config.side
-        with torch.inference_mode():
+        with judging(self), torch.inference_mode():
             _, rows, columns, _ = self(torch.zeros(1, 3, side, side)).shape
         return rows, columns
 
@@ -197,6 +198,15 @@ def _from_nothing(name: str, config: TowerConfig) -> TowerConfig:
         "timm_proj": "linear",
     }
     return TowerConfig(dim=config.dim, vision=vision, preprocess=config.preprocess)
+
+
+@contextmanager
+def judging(module: nn.Module) -> Iterator[None]:
+    """A module as it is when in use; afterwards as it was."""
+    was = module.training
+    module.eval()
+    yield
+    module.train(was)
 
 
 def _is_trunk(visual: Any) -> bool:

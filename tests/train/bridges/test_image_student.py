@@ -67,8 +67,6 @@ def test_places_before_normalising_average_to_the_teachers_own_row(teachers, nam
     teacher = teachers[name]
     student = begin_image_student("", teacher).eval()
     batch = pictures(student.config.side)
-    kept = []
-    hook = "trunk" if name == "cnn" else "ln_post"
     if name == "cnn":
         features = student.visual.trunk.forward_features(batch).movedim(1, 3)
         kept = student.visual.head(features).mean(dim=(1, 2))
@@ -77,7 +75,6 @@ def test_places_before_normalising_average_to_the_teachers_own_row(teachers, nam
             batch, indices=1, normalize_intermediates=True, intermediates_only=True
         )["image_intermediates"][-1]
         kept = (found.movedim(1, 3) @ student.visual.proj).mean(dim=(1, 2))
-    assert hook in dict(student.visual.named_children())
     expected = torch.from_numpy(teacher.embed_batch(list(batch)))
     assert torch.allclose(normalize(kept, dim=-1), expected, atol=1e-5)
 
@@ -91,7 +88,7 @@ def test_what_was_saved_is_read_again_with_its_preprocessing(teachers, name, tmp
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8))
     planes = loaded.config.prepare(picture)
     assert torch.equal(planes, teacher.prepare(picture))
-    assert torch.equal(loaded(planes[None]), student(planes[None]))
+    assert torch.allclose(loaded(planes[None]), student(planes[None]), atol=1e-6)
     assert json.loads((tmp_path / META).read_text())["space_id"] == teacher.space_id
 
 
@@ -115,7 +112,7 @@ def test_a_tower_that_pools_by_attention_has_no_places(tmp_path):
 
 
 def test_a_damaged_or_missing_one_is_refused(teachers, tmp_path):
-    with pytest.raises(DatasetError, match="python -m train.bridges localise"):
+    with pytest.raises(DatasetError, match=r"python -m train\.bridges localise"):
         load_image_student(tmp_path)
     save_image_student(tmp_path, begin_image_student("", teachers["vit"]), "space")
     (tmp_path / WEIGHTS).write_bytes(b"x")
