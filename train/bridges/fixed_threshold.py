@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.contract.arrays import Flags, Float32s, Float64s
+from edge.contract.arrays import Flags, Float32s, Float64s, Places
 from train.bridges.localisation_metrics import ciou
 
 SIZES = {
@@ -37,8 +37,8 @@ class Judged:
     areas: Float64s
     """Of the truth, px of 224 x 224."""
 
-    def chosen(self, rows: Flags) -> "Judged":
-        """Some of them."""
+    def chosen(self, rows: Flags | Places) -> "Judged":
+        """Some of them, by flags or by places."""
         return Judged(
             cious=self.cious[rows],
             confidences=self.confidences[rows],

@@ -52,7 +52,7 @@ def read_features(folder: Path, names: Sequence[str], moments: int, dims: int) -
     if not folder.is_dir():
         raise DatasetError(
             f"{folder}: no such folder of a teacher; make one: python -m "
-            "train.bridges.teacher_files"
+            "train.bridges teacher-files"
         )
     files = {path.name.split(".")[0]: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
     read = {name: _read(files[name], moments, dims) for name in names if name in files}

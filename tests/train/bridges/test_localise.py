@@ -22,8 +22,8 @@ from tests.support.sounding_squares import (  # noqa: E402
 from train.bridges import localise as module  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
-from train.bridges.localise import chosen_frames, localise  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
+from train.bridges.localise import chosen_frames, localise  # noqa: E402
 from train.bridges.teachers import write_features  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config.localisation import LocaliseConfig  # noqa: E402
@@ -134,8 +134,9 @@ def test_two_ranks_learn_as_one(squares):
     assert told(found) == pytest.approx(told(expected), rel=1e-5)
     for name in (WEIGHTS, IMAGE_WEIGHTS):
         weights, others = load_file(expected / name), load_file(found / name)
-        for key, weight in weights.items():
-            assert torch.allclose(weight, others[key], atol=2e-3), key
+        # A softmax doesn't feel its keys' bias: its gradient is noise, of which Adam makes steps.
+        for key in [key for key in weights if "key.bias" not in key]:
+            assert torch.allclose(weights[key], others[key], atol=2e-3), key
 
 
 def test_without_teachers_and_free_of_the_space_it_is_ez_vsl(squares):

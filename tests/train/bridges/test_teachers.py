@@ -42,5 +42,5 @@ def test_files_that_dont_fit_are_refused(arrays, told, tmp_path):
 
 
 def test_a_missing_folder_tells_how_to_make_it(tmp_path):
-    with pytest.raises(DatasetError, match="teacher_files"):
+    with pytest.raises(DatasetError, match="teacher-files"):
         read_features(tmp_path / "none", ["a"], moments=1, dims=1)
