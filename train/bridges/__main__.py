@@ -2,6 +2,8 @@
 
 python -m train.bridges METHOD [--config FILE] [key=value ...]
 python -m train.bridges zero-shot ...
+python -m train.bridges localisation RUN ...
+python -m train.bridges teacher-files ...
 python -m train.bridges report ...
 
 METHOD is pivot (VIP-ANT), agreement (temporal agreement), localise (AVC-KD) or joint (text and
@@ -18,6 +20,8 @@ _COMMANDS = {
     "pivot": "train.bridges.pivot",
     "agreement": "train.bridges.agreement",
     "localise": "train.bridges.localise",
+    "localisation": "train.bridges.localisation",
+    "teacher-files": "train.bridges.teacher_files",
     "joint": "train.bridges.joint",
     "zero-shot": "train.bridges.zero_shot",
     "report": "train.bridges.report",

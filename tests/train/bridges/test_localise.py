@@ -1,0 +1,176 @@
+"""Localisation by sound: it learns, goes on exactly, is shared, exports and listens."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("av")
+from safetensors.torch import load_file  # noqa: E402
+
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from tests.support.sounding_squares import (  # noqa: E402
+    make_clips,
+    make_student,
+    make_teacher,
+)
+from train.bridges import localise as module  # noqa: E402
+from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
+from train.bridges.image_student import load_image_student  # noqa: E402
+from train.bridges.localisation_losses import max_over_places  # noqa: E402
+from train.bridges.localise import chosen_frames, localise  # noqa: E402
+from train.bridges.teachers import write_features  # noqa: E402
+from train.bridges.training import prepare  # noqa: E402
+from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.engine.resume import KEPT  # noqa: E402
+from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+
+STEPS, FRAMES = 6, 4
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    root = tmp_path_factory.mktemp("squares")
+    random = np.random.default_rng(0)
+    clips = make_clips(root / "clips")
+    for film in sorted(clips.glob("train/*/*.mp4"))[:-1]:
+        write_features(root / "heard", film.stem, random.normal(size=24).astype(np.float32))
+        maps = random.random((FRAMES, 5, 5)).astype(np.float32)
+        write_features(root / "seen", film.stem, maps)
+    make_student(root / "student")
+    make_teacher(root / "teacher")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(squares, monkeypatch):
+    """`runs/cache` away from the user's own, for child processes too."""
+    monkeypatch.chdir(squares)
+
+
+def config(root, name, **changes):
+    settings = {
+        "data": f"videos:{root / 'clips'}",
+        "teacher": f"local-dir:{root / 'teacher'}",
+        "student": str(root / "student"),
+        "output": str(root / name),
+        "frames": FRAMES,
+        "window_s": 1.0,
+        "steps": STEPS,
+        "batch": 6,
+        "warmup": 2,
+        "device": "cpu",
+        "bfloat16": False,
+        "audio_teacher": str(root / "heard"),
+        "vision_teacher": str(root / "seen"),
+        "audio_weight": 10.0,
+        "vision_weight": 100.0,
+    }
+    return LocaliseConfig(**{**settings, **changes})
+
+
+def told(folder, name="loss"):
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [line[name] for line in lines if name in line]
+
+
+def arguments(settings):
+    return [f"{key}={json.dumps(value)}" for key, value in asdict(settings).items()]
+
+
+def test_a_frame_is_drawn_from_those_in_the_window_each_alike():
+    inside = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]).bool()
+    for chance, expected in ((0.0, [1, 0, 0, 3]), (0.5, [2, 2, 0, 3]), (0.999, [2, 3, 0, 3])):
+        assert chosen_frames(inside, torch.full((4,), chance)).tolist() == expected
+
+
+def test_it_learns_and_both_students_are_saved(squares):
+    folder = localise(config(squares, "learns", steps=60, validate_every=20, space_weight=1.0))
+    values = told(folder)
+    assert np.mean(values[-5:]) < np.mean(values[:5])
+    assert len(told(folder, "validation_MRR")) == 3
+    run, image_student = load_checkpoint(folder), load_image_student(folder)
+    assert run.dim == image_student.config.dim == 16
+    assert run.config["audio_weight"] == 10.0
+    assert run.space_id == json.loads((folder / "image_student.json").read_text())["space_id"]
+
+
+def test_it_goes_on_exactly_where_it_was_killed(squares, monkeypatch):
+    settings = config(squares, "whole", snapshot_every=2)
+    whole, broken = localise(settings), replace(settings, output=str(squares / "broken"))
+    drawn, real = [], module.Localisation.loss
+
+    def dying(objective):
+        drawn.append(1)
+        if len(drawn) == 5:
+            raise KeyboardInterrupt
+        return real(objective)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Localisation, "loss", dying)
+        with pytest.raises(KeyboardInterrupt):
+            localise(broken)
+    assert (squares / "broken" / KEPT).is_file()
+    other = localise(broken)
+    assert told(other) == told(whole)
+    for name in (WEIGHTS, IMAGE_WEIGHTS):
+        assert (other / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_two_ranks_learn_as_one(squares):
+    settings = config(squares, "one")
+    expected = localise(settings)
+    shared = replace(settings, output=str(squares / "two"))
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m")
+    command = [sys.executable, "-m", *torchrun, "train.bridges", "localise", *arguments(shared)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = Path(shared.output)
+    assert told(found) == pytest.approx(told(expected), rel=1e-5)
+    for name in (WEIGHTS, IMAGE_WEIGHTS):
+        weights, others = load_file(expected / name), load_file(found / name)
+        # A softmax doesn't feel its keys' bias: its gradient is noise, of which Adam makes steps.
+        for key in [key for key in weights if "key.bias" not in key]:
+            assert torch.allclose(weights[key], others[key], atol=2e-3), key
+
+
+def test_without_teachers_and_free_of_the_space_it_is_ez_vsl(squares):
+    plain = {"audio_teacher": "", "vision_teacher": "", "space_weight": 0.0, "steps": 2}
+    settings = config(squares, "plain", **plain)
+    parts = module.make_ready(settings, prepare(settings, "localise"))
+    objective = module.Localisation(parts, settings)
+    assert len(objective.modules) == 2
+    twin = module.Localisation(parts, settings)
+    batch = twin._sampler.batch(6)
+    chance, mirror = torch.rand(2, 6, generator=twin._frames)
+    moments = chosen_frames(twin._inside(batch), chance)
+    with torch.no_grad():
+        places = twin._look(batch.clips, moments, mirror < settings.flip)
+        expected = max_over_places(places, parts.student(batch.log_mel), 0.03)
+        assert float(objective.loss()) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"audio_teacher": "nowhere"}, "no such folder of a teacher"),
+        ({"vision_teacher": "heard"}, "expected 2 dimensions"),
+        ({"frames": 3}, r"holds \(4, 5, 5\)"),
+    ],
+)
+def test_teachers_that_dont_fit_are_refused(squares, changes, problem):
+    with pytest.raises(DatasetError, match=problem):
+        localise(config(squares, "refused", **changes))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"flip": 1.5}, {"vision_weight": -1.0}, {"image_student": "resnet18"}]
+)
+def test_settings_that_cant_be_are_refused(squares, changes):
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        config(squares, "refused", **changes)
