@@ -12,7 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
+import gallery.build  # noqa: E402
+import gallery.calibrate  # noqa: E402
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from edge.contract.manifest import load_manifest  # noqa: E402
+from export.methods import Variants  # noqa: E402
+from export.onnx import export  # noqa: E402
 from tests.support.corpora import inat21, inatsounds  # noqa: E402
 from tests.support.published_models import write_teacher  # noqa: E402
 from train.bridges import pivot  # noqa: E402
@@ -25,6 +30,7 @@ from train.bridges.text_pairs import with_texts  # noqa: E402
 from train.config.pivot import PivotConfig  # noqa: E402
 from train.engine.resume import KEPT, Snapshots  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.noise.build import BackgroundConfig, build  # noqa: E402
 
 STEPS = 6
 
@@ -273,3 +279,23 @@ def test_a_curve_without_test_clips_is_refused_before_the_training(corpora, tmp_
     with pytest.raises(DatasetError, match="in split 'test'"):
         bridge(config)
     assert not (tmp_path / "never").exists()
+
+
+def test_a_pivot_exports_and_the_listener_hears_with_it(whole, corpora, tmp_path, birdlisten):
+    build(BackgroundConfig(hours=0.02, length_s=2.0), tmp_path / "noise")
+    bundle, sounds = tmp_path / "bundle", f"inatsounds:{corpora / 'sounds'}"
+    export(whole, bundle, Variants(recordings=sounds))
+    assert load_manifest(bundle).precisions == ("fp32", "fp16", "int8")
+    found = load_manifest(bundle).provenance["parity"]["fp32"]
+    assert found["least_cosine_on_signals"] >= 0.9999
+    assert found["least_cosine_on_recordings"] >= 0.9999
+    pictures = ["--pictures", f"inat21:{corpora / 'pictures'}"]
+    assert gallery.build.main([str(bundle), *pictures]) == 0
+    asked = ["--recordings", sounds, "--split", "test", "--background", str(tmp_path / "noise")]
+    assert gallery.calibrate.main([str(bundle), "--fuse", *asked]) == 0
+    sound = next((corpora / "sounds").rglob("*.wav"))
+    ended = birdlisten("identify", "--bundle", bundle, "--json", sound)
+    assert ended.code == 0
+    (line,) = ended.out.splitlines()
+    names = {species.scientific_name for species in load_checkpoint(whole).taxonomy.species}
+    assert {top["scientific_name"] for top in json.loads(line)["top"]} <= names
