@@ -41,11 +41,10 @@ from train.config.agreement import AgreementConfig
 from train.engine.loop import LogScale
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import Drawing
-from train.engine.terms import Terms
 from train.model.checkpoint import META, load_checkpoint
 
-_SECOND_STAGE = ("text_pairs", "text_steps", "text_learning_rate")
-"""Settings that the first stage knows nothing of."""
+_WITHOUT_TEXT: dict[str, Any] = {"text_pairs": 0, "text_steps": 0, "text_learning_rate": 5e-4}
+"""Settings of the first stage, which knows nothing of the second."""
 _PLACES = ("output", "device", "snapshot_every", "data", "teacher", "student")
 """Settings that may be others where a finished first stage is taken up."""
 
@@ -123,21 +122,25 @@ def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
             all begins with what it wrote.
 
     Returns:
-        The checkpoint's folder. With a second stage that of the first lies within it, and isn't
-        learned again.
+        The checkpoint's folder. That of a second stage lies within the first one's, which is then
+        learned once for any number of pairs.
 
     Raises:
         BirdlistenError: clips, teacher or student can't be used.
     """
-    parts = prepare(config, "agreement", ranks)
+    alone = replace(config, **_WITHOUT_TEXT)
+    parts = prepare(alone, "agreement", ranks)
     if not config.text_steps:
-        return teach(_listening(parts, config), Agreement(parts, config), config.match)
-    first = replace(parts, output=parts.output / f"agreement-{parts.clips.name}")
-    if not _is_done(first, config):
-        teach(_listening(first, config), Agreement(first, config), config.match)
-    return _tune(
-        config, start=ranks.from_first(str(first.output)), output=parts.output, ranks=ranks
-    )
+        return _learn(parts, config)
+    if not _is_done(parts, alone):
+        _learn(parts, alone)
+    pairs = config.text_pairs or len(parts.pairs.clips)
+    output = parts.output / f"text-{pairs}-{parts.clips.name}"
+    return _tune(config, start=ranks.from_first(str(parts.output)), output=output, ranks=ranks)
+
+
+def _learn(parts: BridgeParts, config: AgreementConfig) -> Path:
+    return teach(_listening(parts, config), Agreement(parts, config), config.match)
 
 
 def _tune(config: AgreementConfig, start: str, output: Path, ranks: Ranks) -> Path:
@@ -169,17 +172,14 @@ def _is_done(parts: BridgeParts, config: AgreementConfig) -> bool:
         ConfigError: it was by others.
     """
     told = parts.ranks.from_first(_kept(parts.output))
-    if told is None:
-        return False
-    later = {name: told[name] for name in _SECOND_STAGE}
-    terms = terms_of(config)
-    Terms(
-        settings={**terms.settings, **later}, defaults=terms.defaults, free=_PLACES
-    ).check_settings(str(parts.output), json.dumps(told))
-    return True
+    if told is not None:
+        terms = replace(terms_of(config), free=_PLACES)
+        terms.check_settings(str(parts.output), json.dumps(told))
+    return told is not None
 
 
 def _kept(folder: Path) -> dict[str, Any] | None:
+    """Settings of the run in a folder, if there is one."""
     return load_checkpoint(folder).config if (folder / META).is_file() else None
 
 

@@ -48,3 +48,8 @@ class AgreementConfig(BridgeConfig):
             raise ConfigError(f"match: {self.match!r} is not one of {MATCHES}")
         check_positive(self, ("segment_s", "text_learning_rate"))
         check_count(self, ("random_epochs", "text_pairs", "text_steps"))
+        if self.segmented and self.segment_s > self.window_s:
+            raise ConfigError(
+                f"segment_s: {self.segment_s} s is longer than window_s={self.window_s}, the sound "
+                "that it is cut from"
+            )
