@@ -24,7 +24,7 @@ _COMMANDS = {
     "teacher-files": "train.bridges.teacher_files",
     "joint": "train.bridges.joint",
     "zero-shot": "train.bridges.zero_shot",
-    "report": "train.bridges.report",
+    "report": "train.bridges.report.command",
 }
 """Module of each, which has a `main(argv)`."""
 
