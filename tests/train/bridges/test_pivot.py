@@ -296,6 +296,6 @@ def test_a_pivot_exports_and_the_listener_hears_with_it(whole, corpora, tmp_path
     sound = next((corpora / "sounds").rglob("*.wav"))
     ended = birdlisten("identify", "--bundle", bundle, "--json", sound)
     assert ended.code == 0
-    (line,) = ended.out.splitlines()
+    line = ended.out.splitlines()[-1]
     names = {species.scientific_name for species in load_checkpoint(whole).taxonomy.species}
     assert {top["scientific_name"] for top in json.loads(line)["top"]} <= names
