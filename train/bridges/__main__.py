@@ -2,6 +2,7 @@
 
 python -m train.bridges METHOD [--config FILE] [key=value ...]
 python -m train.bridges zero-shot ...
+python -m train.bridges retrieve ...
 python -m train.bridges report ...
 
 METHOD is pivot (VIP-ANT), agreement (temporal agreement), localise (AVC-KD) or joint (text and
@@ -20,6 +21,7 @@ _COMMANDS = {
     "localise": "train.bridges.localise",
     "joint": "train.bridges.joint",
     "zero-shot": "train.bridges.zero_shot",
+    "retrieve": "train.bridges.retrieve",
     "report": "train.bridges.report",
 }
 """Module of each, which has a `main(argv)`."""
