@@ -3,7 +3,8 @@
 python -m train.bridges METHOD [--config FILE] [key=value ...]
 python -m train.bridges zero-shot ...
 python -m train.bridges retrieve ...
->>>>>>> agreement
+python -m train.bridges localisation RUN ...
+python -m train.bridges teacher-files ...
 python -m train.bridges report ...
 
 METHOD is pivot (VIP-ANT), agreement (temporal agreement), localise (AVC-KD) or joint (text and
@@ -24,12 +25,8 @@ _COMMANDS = {
     "teacher-files": "train.bridges.teacher_files",
     "joint": "train.bridges.joint",
     "zero-shot": "train.bridges.zero_shot",
-<<<<<<< HEAD
-    "report": "train.bridges.report.command",
-=======
     "retrieve": "train.bridges.retrieve",
-python -m train.bridges localisation RUN ...
-python -m train.bridges teacher-files ...
+    "report": "train.bridges.report.command",
 }
 """Module of each, which has a `main(argv)`."""
 
