@@ -48,8 +48,12 @@ class RealBirds:
         """
         data = self._data()
         teacher = self._teacher(data)
-        common = (f"data=recordings:{data}", f"pictures={data}", f"teacher={teacher}")
-        ground = Ground(output=self.output, common=common, steps_factor=self.steps_factor)
+        ground = Ground(
+            output=self.output,
+            teacher=teacher,
+            common=(f"data=recordings:{data}", f"pictures={data}"),
+            steps_factor=self.steps_factor,
+        )
         trained = [train(run, ground) for run in BIRD_RUNS]
         rows = [row for done in trained for row in _rows(done, teacher, str(data))]
         return {"rows": rows, "costs": costs_of(trained), "told": _told(data)}

@@ -2,11 +2,11 @@
 
 python -m train.bridges report [--data data/aviary] [--clips ssw60video:data/aviary-video]
     [--test-clips ssw60video:data/aviary-video-test] [--birds ARCHIVE] [--only RUN ...]
-    [--held-out ID,...] [--set KEY=VALUE ...] [--steps-factor F]
-    [--runs runs/bridges] [--output train/results]
+    [--held-out ID,...] [--teacher NAME] [--student NAME] [--set KEY=VALUE ...]
+    [--steps-factor F] [--runs runs/bridges] [--output DIR]
 
-Each run is trained by its file in train/configs, held-out species apart, and kept in --runs: what is
-there is not trained again, and what was stopped goes on. The three sentences on which bridge is for
+Each run is trained by its file in train/configs, held-out species apart, and kept in --runs: what
+is there is not trained again, and what was stopped goes on. The sentences on which bridge is for
 whom are written by hand, in train/bridges/report/verdict.md.
 """
 
@@ -39,8 +39,10 @@ from train.bridges.report.figures import (
 )
 from train.bridges.report.page import to_markdown
 from train.bridges.report.plots import draw_curve, draw_tasks
-from train.bridges.report.runs import Ground, TrainedRun, chosen, train
+from train.bridges.report.runs import CONFIGS, Ground, TrainedRun, chosen, shortened, train
+from train.config import PretrainConfig, load_config
 from train.model.checkpoint import load_checkpoint
+from train.pretrain import pretrain
 
 NAME = "bridges"
 HELD_OUT = (
@@ -59,6 +61,8 @@ class ReportPlan:
     clips: str
     test_clips: str
     birds: Path | None
+    teacher: str
+    student: str
     only: tuple[str, ...]
     held_out: tuple[str, ...]
     settings: tuple[str, ...]
@@ -68,12 +72,25 @@ class ReportPlan:
     output: Path
     command: str
 
-    @property
     def ground(self) -> Ground:
-        """Common ground of the runs."""
+        """Common ground of the runs: with what they begin as, which is made if it isn't named."""
         held_out = f"held_out={json.dumps(list(self.held_out))}"
-        common = (f"data={self.clips}", held_out, *self.settings)
-        return Ground(output=self.runs, common=common, steps_factor=self.steps_factor)
+        return Ground(
+            output=self.runs,
+            teacher=self.teacher,
+            student=self.student or self._deaf_student(held_out),
+            common=(f"data={self.clips}", held_out, *self.settings),
+            steps_factor=self.steps_factor,
+        )
+
+    def _deaf_student(self, held_out: str) -> str:
+        """A student that has not heard the held-out species, made once."""
+        folder = self.runs / "start-aviary"
+        if not (folder / "student").is_dir():
+            given = (f"data={self.data}", f"output={folder}", held_out)
+            config = load_config(PretrainConfig, CONFIGS / "pretrain-bridges.yaml", given)
+            pretrain(shortened(config, self.steps_factor), ["student"])
+        return str(folder / "student")
 
 
 def measure(plan: ReportPlan) -> dict[str, Any]:
@@ -82,7 +99,8 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
     Raises:
         BirdlistenError: data, models or settings can't be used.
     """
-    trained = [train(run, plan.ground) for run in chosen(plan.only)]
+    wanted, ground = chosen(plan.only), plan.ground()
+    trained = [train(run, ground) for run in wanted]
     answers = {
         (done.run.name, about): answered
         for done in trained
@@ -157,6 +175,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", default="ssw60video:data/aviary-video", help="to learn from")
     parser.add_argument("--test-clips", default="ssw60video:data/aviary-video-test")
     parser.add_argument("--birds", type=Path, metavar="ARCHIVE", help="real birds, too")
+    parser.add_argument("--teacher", default="", help="default: the files'")
+    parser.add_argument(
+        "--student", default="", help="default: one pretrained without the held-out species"
+    )
     parser.add_argument("--only", nargs="+", default=(), metavar="RUN", help="default: all")
     parser.add_argument("--held-out", default=",".join(HELD_OUT), metavar="ID,...")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="of every run")
@@ -172,6 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             clips=args.clips,
             test_clips=args.test_clips,
             birds=args.birds,
+            teacher=args.teacher,
+            student=args.student,
             only=tuple(args.only),
             held_out=tuple(name for name in args.held_out.split(",") if name),
             settings=tuple(args.set),

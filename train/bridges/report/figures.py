@@ -49,9 +49,7 @@ PAIRED = (
     PairedQuestion(first="multiframe", other="random", task="A->I"),
     PairedQuestion(first="multiframe, clip", other="random", task="A->I"),
     PairedQuestion(first="text + image", other="text", task="A->I", asked=RECORDINGS),
-    PairedQuestion(
-        first="text + image", other="text", task="A->I", asked=RECORDINGS, group=UNSEEN
-    ),
+    PairedQuestion(first="text + image", other="text", task="A->I", asked=RECORDINGS, group=UNSEEN),
     PairedQuestion(
         first="text", other="text, shuffled taxonomy", task="A->T", asked=RECORDINGS, group=UNSEEN
     ),

@@ -12,6 +12,11 @@ from train.measure.metrics import Interval
 _PAGE, _VERDICT = (Path(__file__).with_name(name) for name in ("page.md", "verdict.md"))
 _METRICS = ("R@1", "mAP")
 _NONE = "Not measured here.\n"
+_BIRDS = """## Real birds
+
+The archive's recordings with its photographs of the same species, one fold of five by recordist: it
+is small, and says so by its intervals.
+"""
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:
@@ -150,12 +155,8 @@ def _birds(found: Mapping[str, Any]) -> str:
     """Section of real birds, if they were asked."""
     if not found:
         return ""
-    costs = found["costs"]
-    words = (
-        "## Real birds\n\nThe archive's recordings with its photographs of the same species, one fold "
-        "of five by recordist: small, and said to be so. "
-    )
-    return f"{words}{found['told']}\n\n{_retrieval(found['rows'], RECORDINGS, costs)}\n{_costs(costs)}"
+    tables = (_retrieval(found["rows"], RECORDINGS, found["costs"]), _costs(found["costs"]))
+    return "\n".join((_BIRDS, found["told"], "", *tables))
 
 
 def _line(*cells: str) -> str:

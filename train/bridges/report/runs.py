@@ -11,8 +11,10 @@ from typing import Any
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError
 from gallery.data.table import read_json
+from gallery.teacher import load_teacher, mean_anchors
 from train.bridges import agreement, joint, localise, pivot
 from train.bridges.clips import open_clips
+from train.bridges.teacher_files import Maker, names_maker, student_maker, write_files
 from train.config import load_config, to_dict
 from train.config.agreement import AgreementConfig
 from train.config.bridging import BridgeConfig
@@ -20,6 +22,7 @@ from train.config.joint import JointConfig
 from train.config.localisation import LocaliseConfig
 from train.config.pivot import PivotConfig
 from train.model.checkpoint import META
+from train.model.student import VIT
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS: Mapping[str, tuple[type[Any], Callable[[Any], Path]]] = {
@@ -29,7 +32,7 @@ METHODS: Mapping[str, tuple[type[Any], Callable[[Any], Path]]] = {
     "localise": (LocaliseConfig, localise.localise),
 }
 """Configuration and training of each, by the name of its command."""
-_STEPS = ("steps", "text_steps", "warmup")
+_STEPS = ("steps", "text_steps", "warmup", "audio_steps")
 """Settings that a shorter report shortens."""
 _FREE = ("output", "device", "snapshot_every")
 """Settings that don't change what is learned."""
@@ -88,9 +91,14 @@ RUNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """Common ground of all runs: what they learn from, and where they are kept."""
+    """Common ground of all runs: what they learn from, begin as, and where they are kept."""
 
     output: Path
+    teacher: str = ""
+    """Empty: that of each file."""
+    student: str = ""
+    """What all begin as that don't begin as the teacher's image tower (`vit:`); empty: as the
+    files say."""
     common: tuple[str, ...] = ()
     """Settings of every run, such as `data=...`."""
     steps_factor: float = 1.0
@@ -102,11 +110,23 @@ class Ground:
         Raises:
             ConfigError: the file holds what is no setting.
         """
-        kind, file = METHODS[run.method][0], CONFIGS / f"{run.config}.yaml"
-        output = f"output={self.output / _slug(run.name)}"
+        output = f"output={self.output / slug(run.name)}"
         own = (*self.common, *run.settings, output, f"snapshot_every={_SNAPSHOT}")
-        found = load_config(kind, file, [*own])
-        return shortened(found, self.steps_factor)
+        kind, file = METHODS[run.method][0], CONFIGS / f"{run.config}.yaml"
+        found = load_config(kind, file, own)
+        found = replace(found, teacher=self.teacher or found.teacher)
+        return shortened(self._begun(found), self.steps_factor)
+
+    def _begun(self, config: Any) -> Any:
+        """The same, of the common students and with the common hints."""
+        is_image_tower = config.student.startswith(VIT)
+        student = VIT + config.teacher if is_image_tower else self.student or config.student
+        hints = {
+            name: str(self.output / "hints" / name)
+            for name in ("audio_teacher", "vision_teacher")
+            if getattr(config, name, "")
+        }
+        return replace(config, student=student, **hints)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +153,38 @@ def train(run: ReportRun, ground: Ground) -> TrainedRun:
         BirdlistenError: data, models or settings can't be used, or the one that lies there has
             been trained by others.
     """
-    config, file = ground.config(run), ground.output / f"{_slug(run.name)}.json"
+    config, file = ground.config(run), ground.output / f"{slug(run.name)}.json"
     note = read_json(file) if file.is_file() else {}
     _check_alike(file, note, config)
     if not (Path(note.get("folder", "")) / META).is_file():
         note = {"settings": _settings(config), "seconds": note.get("seconds", 0.0)}
         with _timed(file, note):
+            make_hints(config)
             folder = METHODS[run.method][1](config)
             note |= {"folder": str(folder), **_amounts(config)}
     return TrainedRun(run=run, folder=Path(note["folder"]), cost=note)
+
+
+def make_hints(config: Any) -> None:
+    """Files of a localisation's teachers, if it has any and they are not there yet.
+
+    The audio teacher is the tower that the students begin as, the vision teacher what the frozen
+    image-text model makes of each place (train/bridges/teacher_files.py).
+    """
+    audio, vision = (getattr(config, name, "") for name in ("audio_teacher", "vision_teacher"))
+    if audio and not Path(audio).is_dir():
+        _write_hints(config, student_maker(config.student, config.window_s), Path(audio))
+    if vision and not Path(vision).is_dir():
+        teacher, species = load_teacher(config.teacher), open_clips(config.data).taxonomy.species
+        made = names_maker(teacher, mean_anchors(teacher.anchors(species)))
+        _write_hints(config, made, Path(vision))
+
+
+def _write_hints(config: Any, made: Maker, folder: Path) -> None:
+    """Files of all training clips; the folder appears once they are whole."""
+    partial = folder.with_name(f"{folder.name}.part")
+    write_files(open_clips(config.data).select("train"), made, partial, config.frames)
+    partial.rename(folder)
 
 
 def chosen(names: Sequence[str]) -> tuple[ReportRun, ...]:
@@ -190,5 +233,6 @@ def _check_alike(file: Path, note: Mapping[str, Any], config: Any) -> None:
         )
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """Name of a run's folder."""
     return name.replace(" + ", "-").replace(", ", "-").replace(" ", "-")
