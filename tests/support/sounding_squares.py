@@ -1,11 +1,14 @@
 """Videos of squares that sound: a colour and a pitch a species, in a folder of their own."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from transformers import ClapAudioConfig
 
+from train.bridges.truth import COLUMNS
 from train.model.frontend import LogMelSpec
 from train.model.student import StudentInit
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip
@@ -55,26 +58,59 @@ def write_film(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
 
 
 def make_clips(folder: Path, each: int = 4) -> Path:
-    """Clips of every species in the splits train and validation, half of them with a distractor."""
-    random = np.random.default_rng(0)
+    """Clips of every species in three splits, half of them with a distractor, and their truth.
+
+    The last of a species and split sounds without being seen.
+    """
+    random, rows = np.random.default_rng(0), []
     colours = [colour for colour, _ in SPECIES.values()]
-    for split in ("train", "validation"):
+    moments = np.arange(int(LENGTH_S * RATE_HZ)) / RATE_HZ
+    for split in ("train", "validation", "test"):
         for number, (name, (colour, pitch)) in enumerate(SPECIES.items()):
-            for n in range(each if split == "train" else 2):
+            for n in range(each):
                 frames = np.full((int(LENGTH_S * SPEED), SIDE, SIDE, 3), 110, np.uint8)
-                _square(frames, random.integers(0, 2), colour)
+                corner, clip, hidden = (
+                    int(random.integers(0, 3)),
+                    f"{split}{number}{n}",
+                    n == each - 1,
+                )
+                if not hidden:
+                    _square(frames, corner, colour)
                 if n % 2:
-                    _square(frames, 2, colours[(number + 1) % len(colours)])
-                moments = np.arange(int(LENGTH_S * RATE_HZ)) / RATE_HZ
+                    _square(frames, 3, colours[(number + 1) % len(colours)])
                 sound = 0.3 * np.sin(2 * np.pi * pitch * moments + random.random())
-                place = folder / split / name.replace(" ", "_") / f"{split}{number}{n}.mp4"
+                place = folder / split / name.replace(" ", "_") / f"{clip}.mp4"
                 write_film(place, frames, sound.astype(np.float32))
+                rows.append(_truth(clip, name, -1 if hidden else corner))
+    with (folder / "truth.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([COLUMNS, *rows])
+    return folder
+
+
+def make_pictures(folder: Path) -> Path:
+    """A picture a species, in a folder of its own."""
+    for name, (colour, _) in SPECIES.items():
+        picture = np.full((1, SIDE, SIDE, 3), 110, np.uint8)
+        _square(picture, 0, colour)
+        place = folder / name.replace(" ", "_")
+        place.mkdir(parents=True)
+        Image.fromarray(picture[0]).save(place / "one.png")
     return folder
 
 
 def _square(frames: np.ndarray, corner: int, colour: tuple[int, int, int]) -> None:
-    y, x = divmod(int(corner), 2)
+    y, x = divmod(corner, 2)
     frames[:, 16 * y : 16 * y + 16, 16 * x : 16 * x + 16] = colour
+
+
+def _truth(clip: str, name: str, corner: int) -> tuple[str, ...]:
+    """A row of truth.csv; corner -1: it is not in the picture."""
+    y, x = divmod(corner, 2)
+    box = f"{x / 2} {y / 2} {x / 2 + 0.5} {y / 2 + 0.5}"
+    boxes = ";".join(f"{n / SPEED} {box}" for n in range(int(LENGTH_S * SPEED)))
+    seen = ("0", "large", f"0 {LENGTH_S}", boxes) if corner >= 0 else ("1", "", f"0 {LENGTH_S}", "")
+    return clip, "one", name.lower().replace(" ", "_"), *seen
 
 
 def make_student(folder: Path) -> str:

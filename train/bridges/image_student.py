@@ -1,9 +1,9 @@
 """The image student: an open_clip tower that embeds every place of a picture.
 
-A convolutional tower's map before pooling, or a transformer's patches after the last norm, go
-through the tower's own projection place by place: a 1 x 1 convolution (dense CLIP; Zhou et al.
-2022, arXiv 2112.01071). It begins as the frozen teacher, so that its places lie in the teacher's
-space, and anchors, gallery and sounds can be compared with them.
+A convolutional tower's map before pooling, or a transformer's patches after a last layer without
+attention, go through the tower's own projection place by place: a 1 x 1 convolution ("MaskCLIP";
+Zhou et al. 2022, arXiv 2112.01071, section 3.2). It begins as the frozen teacher, so that its
+places lie in the teacher's space, and anchors, gallery and sounds can be compared with them.
 """
 
 import json
@@ -217,9 +217,14 @@ def _is_trunk(visual: Any) -> bool:
 
 
 def _is_transformer(visual: Any) -> bool:
-    from open_clip.transformer import VisionTransformer
+    from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
-    return isinstance(visual, VisionTransformer) and visual.attn_pool is None
+    return (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.proj is not None
+        and isinstance(visual.transformer.resblocks[-1], ResidualAttentionBlock)
+    )
 
 
 def _trunk_places(trunk: Any, picture: Tensor) -> Tensor:
@@ -231,8 +236,20 @@ def _trunk_places(trunk: Any, picture: Tensor) -> Tensor:
 
 
 def _patches(visual: Any, picture: Tensor) -> Tensor:
-    found = visual.forward_intermediates(
-        picture, indices=1, normalize_intermediates=True, intermediates_only=True
-    )
-    patches: Tensor = found["image_intermediates"][-1].movedim(1, 3)
-    return patches if visual.proj is None else patches @ visual.proj
+    """Patches whose last layer passes on their own values: mixed, they would blur the places."""
+    tokens = visual._embeds(picture)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    patches: Tensor = visual.ln_post(_alone(last, tokens[:, 1:])) @ visual.proj
+    return patches.unflatten(1, visual.grid_size)
+
+
+def _alone(block: Any, tokens: Tensor) -> Tensor:
+    """A transformer's layer in which each token attends to itself alone: [batch, n, width]."""
+    width, attention = tokens.shape[-1], block.attn
+    weight, bias = attention.in_proj_weight[-width:], attention.in_proj_bias[-width:]
+    values = attention.out_proj(functional.linear(block.ln_1(tokens), weight, bias))
+    tokens = tokens + block.ls_1(values)
+    found: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+    return found

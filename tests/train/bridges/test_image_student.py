@@ -61,22 +61,24 @@ def test_places_are_unit_features_in_the_space(teachers, name, grid):
     assert torch.allclose(places.norm(dim=-1), torch.ones(3, *grid), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["cnn", "averaged"])
-def test_places_before_normalising_average_to_the_teachers_own_row(teachers, name):
-    """Where the tower pools by the mean, its projection commutes with it."""
-    teacher = teachers[name]
-    student = begin_image_student("", teacher).eval()
-    batch = pictures(student.config.side)
-    if name == "cnn":
-        features = student.visual.trunk.forward_features(batch).movedim(1, 3)
-        kept = student.visual.head(features).mean(dim=(1, 2))
-    else:
-        found = student.visual.forward_intermediates(
-            batch, indices=1, normalize_intermediates=True, intermediates_only=True
-        )["image_intermediates"][-1]
-        kept = (found.movedim(1, 3) @ student.visual.proj).mean(dim=(1, 2))
+def test_places_of_a_cnn_before_normalising_average_to_the_teachers_own_row(teachers):
+    teacher = teachers["cnn"]
+    visual = begin_image_student("", teacher).eval().visual
+    batch = pictures(64)
+    mean = visual.head(visual.trunk.forward_features(batch).movedim(1, 3)).mean(dim=(1, 2))
     expected = torch.from_numpy(teacher.embed_batch(list(batch)))
-    assert torch.allclose(normalize(kept, dim=-1), expected, atol=1e-5)
+    assert torch.allclose(normalize(mean, dim=-1), expected, atol=1e-5)
+
+
+def test_a_patch_attends_to_itself_alone_in_the_last_layer(teachers):
+    student = begin_image_student("", teachers["vit"]).eval()
+    visual, batch = student.visual, pictures(32)
+    tokens = visual._embeds(batch)
+    first, last = visual.transformer.resblocks
+    alone = torch.full((17, 17), -torch.inf).fill_diagonal_(0)
+    patches = visual.ln_post(last(first(tokens), attn_mask=alone))[:, 1:] @ visual.proj
+    expected = normalize(patches, dim=-1).unflatten(1, (4, 4))
+    assert torch.allclose(student(batch), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cnn", "vit"])

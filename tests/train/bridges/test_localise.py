@@ -11,15 +11,26 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("av")
+import soundfile  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from edge.recognition.runtime import RuntimeOptions, open_session  # noqa: E402
+from export.graph import traced  # noqa: E402
+from export.methods import Variants  # noqa: E402
+from export.onnx import export  # noqa: E402
+from gallery.build import build  # noqa: E402
+from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.sounding_squares import (  # noqa: E402
+    SIDE,
+    SPECIES,
     make_clips,
+    make_pictures,
     make_student,
     make_teacher,
 )
 from train.bridges import localise as module  # noqa: E402
+from train.bridges.__main__ import main  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
@@ -174,3 +185,49 @@ def test_teachers_that_dont_fit_are_refused(squares, changes, problem):
 def test_settings_that_cant_be_are_refused(squares, changes):
     with pytest.raises(ConfigError, match=next(iter(changes))):
         config(squares, "refused", **changes)
+
+
+def test_figures_of_a_run_stand_beside_its_bounds_and_another_run(squares, capsys):
+    free = {"space_weight": 0.0, "audio_weight": 0.0, "vision_weight": 0.0}
+    learned = localise(config(squares, "learned", steps=120, learning_rate=3e-3, **free))
+    begun = localise(config(squares, "begun", steps=0))
+    page = squares / "maps.png"
+    assert main(["localisation", str(learned), "--against", str(begun), "--page", str(page)]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["moments"] == {"seen": 9 * FRAMES, "off-screen": 3 * FRAMES}
+    median = table["median"]["union"]
+    assert median["oracle"]["at_half"] == 1
+    assert median["disc"]["at_half"] == 0
+    assert median["share_of_oracle"] == median["model"]["at_half"] > 0.6
+    assert table["gain"]["cIoU@0.5"]["low"] > 0
+    assert set(table["negative"]["trimmed"]) == {"silence", "noise", "off-screen"}
+    assert 0 <= table["negative"]["maximum"]["silence"]["pIA"] <= 1
+    assert page.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_of_another_kind_has_no_figures(squares, tmp_path, capsys):
+    assert main(["localisation", str(squares / "student")]) == 1
+    assert "checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
+@pytest.mark.filterwarnings("ignore::FutureWarning:torch.*")
+@pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning:copyreg")
+def test_its_audio_tower_is_exported_and_listens_and_its_places_are_a_graph(
+    squares, tmp_path, birdlisten, tone
+):
+    run, bundle = localise(config(squares, "heard-run", steps=2)), tmp_path / "bundle"
+    export(run, bundle, Variants(["fp32"]))
+    teacher = f"local-dir:{squares / 'teacher'}"
+    build(bundle, make_pictures(tmp_path / "pictures"), lambda: load_teacher(teacher))
+    soundfile.write(tmp_path / "tone.wav", tone(900, 2.0), 48_000)
+    ended = birdlisten("identify", "--bundle", bundle, "--json", tmp_path / "tone.wav")
+    assert ended.code == 0
+    named = {found["scientific_name"] for found in json.loads(ended.out)["top"]}
+    assert named == set(SPECIES)
+    picture = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    student = load_image_student(run)
+    graph = traced(student, torch.zeros(2, 3, SIDE, SIDE), "picture")
+    session = open_session(graph.SerializeToString(), RuntimeOptions("cpu"))
+    (places,) = session.run(None, {"picture": picture.numpy()})
+    assert places == pytest.approx(student(picture).numpy(), abs=1e-5)
