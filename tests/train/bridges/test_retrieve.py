@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 av = pytest.importorskip("av")
 from edge.cli import main as birdlisten  # noqa: E402
-from edge.contract.bundle import load_bundle, npy_bytes, write_bundle  # noqa: E402
+from edge.contract.bundle import npy_bytes, write_bundle  # noqa: E402
 from edge.contract.gallery import Gallery, GalleryRow  # noqa: E402
 from export.methods import Variants  # noqa: E402
 from export.onnx import export  # noqa: E402
@@ -147,7 +147,7 @@ def test_its_student_listens_unchanged(trained, tmp_path, capsys):
         "gallery.rows": npy_bytes(gallery.rows),
         "gallery.table": gallery.table_csv(),
     }
-    write_bundle(bundle, load_bundle(bundle).manifest, contents)
+    write_bundle(bundle, manifest, contents)
     sound = soundfile_of(tmp_path / "song.wav")
     arguments = ["identify", str(sound), "--bundle", str(bundle), "--top", "3", "--json"]
     assert birdlisten([*arguments, "--precision", "fp32"]) == 0
