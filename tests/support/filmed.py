@@ -52,6 +52,6 @@ def film_folder(folder: Path, clips: int, splits: Sequence[str] = ("train", "tes
     for number, split in enumerate(splits):
         for bird, name in enumerate(BIRDS):
             for clip in range(clips):
-                file = folder / split / name.replace(" ", "_") / f"{clip}.mp4"
+                file = folder / split / name.replace(" ", "_") / f"{split}_{bird}_{clip}.mp4"
                 film(file, bird, seed=100 * number + clip)
     return folder

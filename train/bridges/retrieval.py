@@ -8,13 +8,14 @@ or name of the same species.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from edge.contract.arrays import Array, Embeddings, Float64s
 from edge.contract.errors import DatasetError
-from train.measure.metrics import RECALLS, Interval, bootstraps
+from train.measure.metrics import RECALLS, Interval
 from train.measure.retrieval import PooledEmbeddings
 from train.measure.species_sets import SpeciesSets
 from train.measure.task import Ranking, Task, rank
@@ -55,11 +56,21 @@ class ClipQuestions:
         return {task.name: rank(task) for task in self.tasks(heard)}
 
 
-def table(answers: Mapping[str, Ranking]) -> Iterator[dict[str, Any]]:
-    """Row of every task: queries, and each metric's mean with its interval over them."""
+def table(
+    answers: Mapping[str, Ranking], clusters: Mapping[str, Array] = MappingProxyType({})
+) -> Iterator[dict[str, Any]]:
+    """Row of every task: queries, and each metric's mean with its interval over them.
+
+    Args:
+        answers: by task.
+        clusters: [queries] by task, such as the clips of frames: drawn as wholes.
+    """
     for name, ranking in answers.items():
-        values = {metric: ranking.values[metric][ranking.answerable] for metric in TABLE}
-        figures = bootstraps(values)
+        figures = {
+            metric: compare(values, 0 * values, clusters.get(name))
+            for metric, values in ranking.values.items()
+            if metric in TABLE
+        }
         yield {
             "task": name,
             "queries": int(ranking.answerable.sum()),

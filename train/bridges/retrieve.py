@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from edge.command.parser import Parser
-from edge.contract.arrays import Float64s
+from edge.contract.arrays import Array, Float64s
 from gallery.command import run
 from train.bridges.clips import ClipSet, open_clips
 from train.bridges.heard_clips import (
@@ -56,6 +56,8 @@ class ClipAnswers:
 
     answers: Mapping[str, Ranking]
     """By task."""
+    clusters: Mapping[str, Array]
+    """Queries that stand and fall together, by task: frames of one clip."""
     shares: Mapping[str, float]
     """Of frames that show the singer; empty where nobody knows."""
 
@@ -78,7 +80,12 @@ def retrieve(path: Path, asked: ClipAsked) -> ClipAnswers:
     of_names = asked.right == "species"
     texts = name_texts(clips, teacher, CACHE) if of_names else caption_texts(heard.clips, teacher)
     questions = heard.questions(asked.right, texts, clips.taxonomy.ids)
-    return ClipAnswers(answers=questions.answers(heard.heard), shares=_shares(clips, heard))
+    count, frames, _ = heard.bank.rows.shape
+    return ClipAnswers(
+        answers=questions.answers(heard.heard),
+        clusters={"I->A": np.repeat(np.arange(count), frames)},
+        shares=_shares(clips, heard),
+    )
 
 
 def _shares(clips: ClipSet, heard: HeardClips) -> dict[str, float]:
@@ -106,7 +113,11 @@ def differences(
     """Row of every task: each metric's difference of two methods, on the same queries."""
     for task in trainings[0].answers:
         found = {
-            metric: compare(_values(trainings, task, metric), _values(others, task, metric))
+            metric: compare(
+                _values(trainings, task, metric),
+                _values(others, task, metric),
+                trainings[0].clusters.get(task),
+            )
             for metric in TABLE
         }
         yield {"task": task, **{metric: asdict(figure) for metric, figure in found.items()}}
@@ -123,7 +134,7 @@ def measure(runs: Sequence[Path], against: Sequence[Path], asked: ClipAsked) -> 
     return {
         "checkpoints": [str(path) for path in runs],
         **asdict(asked),
-        "rows": list(table(averaged(found))),
+        "rows": list(table(averaged(found), found[0].clusters)),
         "frames that show the singer": [dict(training.shares) for training in found],
         **(
             {
