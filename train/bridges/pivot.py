@@ -30,7 +30,7 @@ from train.bridges.pictured import load_pictured
 from train.bridges.pivot_loss import alike, pivot_contrast
 from train.bridges.text_pairs import with_texts
 from train.bridges.training import BridgeParts, finished, prepare, teach
-from train.bridges.zero_shot import ZeroShotFigure, askable, figures_of, heard_clips
+from train.bridges.zero_shot_figures import ZeroShotFigure, askable, figures_of, heard_clips
 from train.config.pivot import PivotConfig
 from train.engine.loop import LogScale, mixed_precision
 from train.engine.ranks import ALONE, Ranks

@@ -12,7 +12,7 @@ from gallery.teacher import Teacher
 from train.bridges.clips import VideoClip
 from train.bridges.frames import FrameBank
 from train.bridges.pairs import PairSet
-from train.bridges.zero_shot import named
+from train.bridges.zero_shot_figures import named
 
 
 def with_texts(pairs: PairSet, count: int, teacher: Teacher, prompt: str, seed: int = 0) -> PairSet:

@@ -109,7 +109,7 @@ def _check_kind(name: str, visual: Any) -> None:
 
 
 def _shape(visual: Any) -> dict[str, Any]:
-    """What `SpectrogramVit` needs to be the same transformer."""
+    """Settings by which `SpectrogramVit` is the same transformer."""
     first = visual.transformer.resblocks[0]
     return {
         "width": visual.transformer.width,

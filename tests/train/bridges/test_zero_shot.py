@@ -14,7 +14,8 @@ from gallery.teacher import load_teacher, mean_anchors  # noqa: E402
 from tests.support.corpora import song, table  # noqa: E402
 from tests.support.published_models import write_teacher  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
-from train.bridges.zero_shot import AS_PICTURES, figures_of, heard_clips, zero_shot  # noqa: E402
+from train.bridges.zero_shot import zero_shot  # noqa: E402
+from train.bridges.zero_shot_figures import AS_PICTURES, figures_of, heard_clips  # noqa: E402
 from train.measure.retrieval import PooledEmbeddings  # noqa: E402
 from train.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
