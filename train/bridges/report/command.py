@@ -3,7 +3,7 @@
 python -m train.bridges report [--data data/aviary] [--clips ssw60video:data/aviary-video]
     [--test-clips ssw60video:data/aviary-video-test] [--birds ARCHIVE] [--only RUN ...]
     [--held-out ID,...] [--teacher NAME] [--student NAME] [--set KEY=VALUE ...]
-    [--steps-factor F] [--runs runs/bridges] [--output DIR]
+    [--steps-factor F] [--runs runs/bridges/report] [--output DIR]
 
 Each run is trained by its file in train/configs, held-out species apart, and kept in --runs: what
 is there is not trained again, and what was stopped goes on. The sentences on which bridge is for
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--held-out", default=",".join(HELD_OUT), metavar="ID,...")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="of every run")
     parser.add_argument("--steps-factor", type=float, default=1.0, help="for a trial")
-    parser.add_argument("--runs", type=Path, default=Path("runs/bridges"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/bridges/report"))
     parser.add_argument("--output", type=Path, default=Path("train/results"))
     words = list(sys.argv[2:] if argv is None else argv)
     args = parser.parse_args(words)

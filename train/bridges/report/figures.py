@@ -31,6 +31,8 @@ TASKS = ("A->I", "I->A", "A->T", "T->A")
 RECORDINGS, CLIPS = "recordings", "clips"
 METRICS = ("R@1", "R@5", "mAP")
 EVERY, SEEN, UNSEEN = "all", "seen", "unseen"
+_FRAMES = 8
+"""Of a clip, whatever a run learned from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +112,8 @@ def ask_recordings(
 
 def ask_clips(checkpoint: Checkpoint, teacher: Teacher, data: str, split: str) -> RunAnswers:
     """Sound of clips among frames of all and names: right is whatever is of the same species."""
-    clips, frames = open_clips(data), int(checkpoint.config["frames"])
-    heard = hear_clips(checkpoint, teacher, clips.select(split), frames=frames, cache=CACHE)
+    clips = open_clips(data)
+    heard = hear_clips(checkpoint, teacher, clips.select(split), frames=_FRAMES, cache=CACHE)
     names = name_texts(clips, teacher, CACHE)
     tasks = heard.questions("species", names, clips.taxonomy.ids).tasks(heard.heard)
     return _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks)
