@@ -119,4 +119,4 @@ def _prepared(config: JointConfig, name: str, ranks: Ranks) -> BridgeParts:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    return bridge_main(METHOD, JointConfig, join, __doc__, argv)
+    return bridge_main(METHOD, JointConfig, join, description=__doc__, argv=argv)

@@ -94,7 +94,7 @@ def _rows(done: TrainedRun, teacher: str, data: str) -> list[Row]:
     return [
         row
         for split, shown, group in asked
-        for row in ask_recordings(checkpoint, seen_by, data, split, shown).rows(
+        for row in ask_recordings(checkpoint, seen_by, data, split=split, shown=shown).rows(
             done.run.name, RECORDINGS
         )
         if row["species"] == group

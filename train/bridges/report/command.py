@@ -55,7 +55,7 @@ _LOCALISE, _ALONE = "localise", "localise, no teachers"
 
 @dataclass(frozen=True, kw_only=True)
 class ReportPlan:
-    """What is trained and asked, and where it goes."""
+    """Plan of a report: what is trained and asked, and where it goes."""
 
     data: str
     clips: str
@@ -132,8 +132,8 @@ def _ask(done: TrainedRun, plan: ReportPlan) -> dict[str, RunAnswers]:
     checkpoint = load_checkpoint(done.folder)
     teacher = open_teacher(checkpoint)
     return {
-        RECORDINGS: ask_recordings(checkpoint, teacher, plan.data, "test", "test"),
-        CLIPS: ask_clips(checkpoint, teacher, plan.test_clips, "test"),
+        RECORDINGS: ask_recordings(checkpoint, teacher, plan.data),
+        CLIPS: ask_clips(checkpoint, teacher, plan.test_clips),
     }
 
 

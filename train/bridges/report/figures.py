@@ -88,7 +88,7 @@ class RunAnswers:
 
 
 def ask_recordings(
-    checkpoint: Checkpoint, teacher: Teacher, data: str, split: str, shown: str
+    checkpoint: Checkpoint, teacher: Teacher, data: str, split: str = "test", shown: str = "test"
 ) -> RunAnswers:
     """Recordings of a split among pictures and names, and the other way round.
 
@@ -110,10 +110,10 @@ def ask_recordings(
     return _answers(checkpoint, protocol.texts, tasks)
 
 
-def ask_clips(checkpoint: Checkpoint, teacher: Teacher, data: str, split: str) -> RunAnswers:
-    """Sound of clips among frames of all and names: right is whatever is of the same species."""
+def ask_clips(checkpoint: Checkpoint, teacher: Teacher, data: str) -> RunAnswers:
+    """Test clips among frames of all and names: right is whatever is of the same species."""
     clips = open_clips(data)
-    heard = hear_clips(checkpoint, teacher, clips.select(split), frames=_FRAMES, cache=CACHE)
+    heard = hear_clips(checkpoint, teacher, clips.select("test"), frames=_FRAMES, cache=CACHE)
     names = name_texts(clips, teacher, CACHE)
     tasks = heard.questions("species", names, clips.taxonomy.ids).tasks(heard.heard)
     return _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks)

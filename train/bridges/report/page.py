@@ -57,49 +57,39 @@ def _retrieval(rows: Sequence[Row], about: str, costs: Sequence[Row]) -> str:
 
 def _table(rows: Sequence[Row], metric: str, group: str, told: Mapping[str, Row]) -> str:
     found = {(row["method"], row["task"]): row for row in rows if row["species"] == group}
-    runs = dict.fromkeys(method for method, _ in found)
-    lines = [_line("bridge", "learned from", "pairs", *TASKS), _rule(3 + len(TASKS))]
+    runs = list(dict.fromkeys(method for method, _ in found))
+    lines = _head("bridge", "learned from", "pairs", *TASKS)
     for run in runs:
-        figures = [_interval(found[run, task][metric]) for task in TASKS]
         cost = told[run]
-        lines.append(_line(run, cost["learned_from"], "yes" if cost["pairs"] else "", *figures))
-    queries = [str(found[next(iter(runs)), task]["queries"]) for task in TASKS]
+        figures = [_interval(found[run, task][metric]) for task in TASKS]
+        lines.append(_line([run, cost["learned_from"], "yes" if cost["pairs"] else "", *figures]))
+    first = [found[runs[0], task] for task in TASKS]
     if metric == "R@1":
-        chances = [f"{found[next(iter(runs)), task]['chance']:.3f}" for task in TASKS]
-        lines.append(_line("chance", "", "", *chances))
-    return "\n".join((*lines, _line("queries", "", "", *queries), ""))
+        lines.append(_line(["chance", "", "", *(f"{row['chance']:.3f}" for row in first)]))
+    return "\n".join((*lines, _line(["queries", "", "", *(row["queries"] for row in first)]), ""))
 
 
 def _costs(costs: Iterable[Row]) -> str:
     names = ("run", "learned_from", "seconds", "steps", "windows", "clips")
     head = ("bridge", "learned from", "seconds of processor", "steps", "windows heard", "clips")
-    lines = [_line(*head), _rule(len(head))]
-    lines += [_line(*(str(cost[name]) for name in names)) for cost in costs]
-    return "\n".join((*lines, ""))
+    lines = [_line(cost[name] for name in names) for cost in costs]
+    return "\n".join((*_head(*head), *lines, ""))
 
 
 def _differences(rows: Sequence[Row]) -> str:
-    head = ("bridge", "less", "asked about", "task", "species", "metric", "difference")
-    names = ("first", "other", "asked", "task", "group", "metric")
-    lines = [_line(*head), _rule(len(head))]
-    lines += [_line(*(row[name] for name in names), _signed(row["difference"])) for row in rows]
-    return "\n".join((*lines, "")) if rows else _NONE
+    head = ("bridge", "less", "asked about", "task", "species", "metric", "queries", "difference")
+    names = ("first", "other", "asked", "task", "group", "metric", "queries")
+    lines = [_line([*(row[name] for name in names), _signed(row["difference"])]) for row in rows]
+    return "\n".join((*_head(*head), *lines, "")) if rows else _NONE
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> str:
     if not points:
         return _NONE
-    lines = [_line("pairs", "species", "queries", "R@1 among names", "chance"), _rule(5)]
-    lines += [
-        _line(
-            str(point["pairs"]),
-            point["species"],
-            str(point["queries"]),
-            _interval(point["R@1"]),
-            f"{point['chance']:.3f}",
-        )
-        for point in points
-    ]
+    lines = _head("pairs", "species", "queries", "chance", "R@1 among names")
+    for point in points:
+        told = [point["pairs"], point["species"], point["queries"], f"{point['chance']:.3f}"]
+        lines.append(_line([*told, _interval(point["R@1"])]))
     return "\n".join((*lines, "", "![R@1 over pairs](bridges-curve.png)", ""))
 
 
@@ -107,25 +97,20 @@ def _localisation(tables: Mapping[str, Mapping[str, Any]]) -> str:
     if not tables:
         return _NONE
     head = ("run", "cIoU@0.5", "AUC", "mean cIoU", "of the oracle's", "AP", "max F1", "moments")
-    lines = [_line(*head), _rule(len(head)), *_judged(tables)]
-    first = next(iter(tables.values()))
-    for bound in ("oracle", "disc"):
-        figures = first["median"]["union"][bound]
-        lines.append(_line(bound, *_median(figures), "", "", "", ""))
+    bounds = next(iter(tables.values()))["median"]["union"]
+    lines = [
+        *_head(*head),
+        *(_judged(name, table) for name, table in tables.items()),
+        *(_line([bound, *_median(bounds[bound]), *[""] * 4]) for bound in ("oracle", "disc")),
+    ]
     return "\n".join((*lines, "", *_negative(tables), "", *_gains(tables)))
 
 
-def _judged(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for name, table in tables.items():
-        median, fixed = table["median"]["union"], table["fixed"]
-        yield _line(
-            name,
-            *_median(median["model"]),
-            f"{median['share_of_oracle']:.3f}",
-            f"{fixed['AP']:.3f}",
-            f"{fixed['max_F1']:.3f}",
-            str(table["moments"]["seen"]),
-        )
+def _judged(name: str, table: Mapping[str, Any]) -> str:
+    median, fixed = table["median"]["union"], table["fixed"]
+    shares = [median["share_of_oracle"], fixed["AP"], fixed["max_F1"]]
+    told = (f"{share:.3f}" for share in shares)
+    return _line([name, *_median(median["model"]), *told, table["moments"]["seen"]])
 
 
 def _median(figures: Mapping[str, float]) -> list[str]:
@@ -135,13 +120,12 @@ def _median(figures: Mapping[str, float]) -> list[str]:
 def _negative(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "Sounds that nothing in the frame makes: pIA, the share of the map above the threshold."
     yield ""
-    yield _line("run", "threshold", "sound", "pIA", "AUC of pIA", "F")
-    yield _rule(6)
+    keys = ("pIA", "AUC_pIA", "F")
+    yield from _head("run", "threshold", "sound", *keys)
     for name, table in tables.items():
         for threshold, kinds in table["negative"].items():
             for kind, figures in kinds.items():
-                values = [f"{figures[key]:.3f}" for key in ("pIA", "AUC_pIA", "F")]
-                yield _line(name, threshold, kind, *values)
+                yield _line([name, threshold, kind, *(f"{figures[key]:.3f}" for key in keys)])
 
 
 def _gains(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -159,12 +143,12 @@ def _birds(found: Mapping[str, Any]) -> str:
     return "\n".join((_BIRDS, found["told"], "", *tables))
 
 
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+def _head(*cells: str) -> list[str]:
+    return [_line(cells), "|---" * len(cells) + "|"]
 
 
-def _rule(columns: int) -> str:
-    return "|---" * columns + "|"
+def _line(cells: Iterable[Any]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _interval(figure: Mapping[str, float]) -> str:
