@@ -116,7 +116,7 @@ def bridge(config: PivotConfig, ranks: Ranks = ALONE) -> Path:
     load = load_pairs
     if config.pictures:
         load = partial(load_pictured, pictures=open_dataset(config.pictures, config.taxon))
-    parts = prepare(config, METHOD, ranks, _start(config), load)
+    parts = prepare(config, METHOD, ranks, start=_start(config), load=load)
     if config.text_pairs:
         askable(parts.clips.clips, _TEST, parts.clips.path)  # refused before anything is trained
     _taught(parts, config, "image pivot")
@@ -199,4 +199,4 @@ def _asked(parts: BridgeParts, seen: Collection[str]) -> list[ZeroShotFigure]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    return bridge_main(METHOD, PivotConfig, bridge, __doc__, argv)
+    return bridge_main(METHOD, PivotConfig, bridge, description=__doc__, argv=argv)
