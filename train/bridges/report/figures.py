@@ -16,7 +16,7 @@ from train.bridges.heard_clips import hear_clips, name_texts
 from train.bridges.pivot import CURVE
 from train.bridges.report.runs import TrainedRun
 from train.bridges.retrieval import compare
-from train.bridges.zero_shot import AS_PICTURES
+from train.bridges.zero_shot_figures import AS_PICTURES
 from train.measure.figures import Asked, Figures, Row
 from train.measure.methods import SpeciesTexts
 from train.measure.protocol import make_protocol
