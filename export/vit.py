@@ -43,7 +43,7 @@ class PlainAttention(nn.Module):
 
 def plain_vit(tower: SpectrogramVit) -> SpectrogramVit:
     """A copy of a tower that attends plainly."""
-    laid = copy.deepcopy(tower).eval()
+    laid: SpectrogramVit = copy.deepcopy(tower).eval()
     for block in laid.transformer.resblocks:
         block.attn = PlainAttention(block.attn)
     return laid

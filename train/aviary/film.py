@@ -39,12 +39,12 @@ def write_film(path: Path, frames: Sequence[Image.Image], rate_hz: int, sound: W
     partial = path.with_name(path.name + ".partial")
     codec = next(name for name in _CODECS if name in av.codecs_available)
     with av.open(str(partial), "w", format="mp4") as container:
-        pictures = container.add_stream(codec, rate=rate_hz, options=_OPTIONS[codec])
-        voice = container.add_stream("aac", rate=RATE_HZ, layout="mono", options=_SOUND)
+        pictures: Any = container.add_stream(codec, rate=rate_hz, options=_OPTIONS[codec])
+        voice: Any = container.add_stream("aac", rate=RATE_HZ, layout="mono", options=_SOUND)
         pictures.pix_fmt = "yuv420p"
         pictures.width, pictures.height = frames[0].size
         for number, image in enumerate(frames):
-            frame = av.VideoFrame.from_image(image)
+            frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
             frame.pts = number
             container.mux(pictures.encode(frame))
         _encode_sound(container, voice, sound)

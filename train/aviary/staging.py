@@ -88,9 +88,9 @@ def stage(
             gain_db=float(rng.uniform(18, 28)),
         )
     ]
-    actors += [_silent(*bird, length_s, rng) for bird in cast[:silent]]
+    actors += [_silent(bird, length_s, rng) for bird in cast[:silent]]
     if rng.random() < _STRANGER and len(cast) > silent:
-        actors.append(_stranger(*cast[silent], length_s, rng))
+        actors.append(_stranger(cast[silent], length_s, rng))
     return actors
 
 
@@ -119,7 +119,8 @@ def _around(middle_s: float, length_s: float, rng: Generator) -> Span:
     return middle_s - half, middle_s + half
 
 
-def _silent(species_id: str, individual: str, length_s: float, rng: Generator) -> Actor:
+def _silent(bird: tuple[str, str], length_s: float, rng: Generator) -> Actor:
+    species_id, individual = bird
     everywhere = rng.random() < 0.4
     part = _around(float(rng.uniform(0, length_s)), length_s, rng)
     return Actor(
@@ -132,7 +133,8 @@ def _silent(species_id: str, individual: str, length_s: float, rng: Generator) -
     )
 
 
-def _stranger(species_id: str, individual: str, length_s: float, rng: Generator) -> Actor:
+def _stranger(bird: tuple[str, str], length_s: float, rng: Generator) -> Actor:
+    species_id, individual = bird
     begin = float(rng.uniform(0.05, 0.6)) * length_s
     return Actor(
         species_id=species_id,

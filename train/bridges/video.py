@@ -39,7 +39,7 @@ def read_frames(path: Path, times_s: Sequence[float]) -> "list[Image]":
         MissingPackageError: PyAV is not installed.
     """
     order = np.argsort(times_s, kind="stable")
-    wanted, found = [times_s[n] for n in order], []
+    wanted, found = [times_s[n] for n in order], list[Any]()
     with _opened(path, PictureError) as container:
         last, end_s = None, 0.0
         for frame, begin_s in _frames(path, container):
@@ -99,12 +99,12 @@ def read_sound(path: Path, rate_hz: int) -> Waveform:
             raise AudioError(f"{path}: has no sound")
         stream = container.streams.audio[0]
         resampler = av.AudioResampler(format="fltp")
-        own_hz, begin_s, parts = stream.rate, None, []
+        own_hz, begin_s, parts = stream.rate, None, list[Float32s]()
         for frame in _decoded(path, container, stream, AudioError):
             begin_s = _begin_s(container, frame) if begin_s is None else begin_s
             parts += [part.to_ndarray() for part in resampler.resample(frame)]
         parts += [part.to_ndarray() for part in resampler.resample(None)]
-    samples = np.concatenate(parts, axis=1) if parts else np.empty((1, 0), np.float32)
+    samples: Float32s = np.concatenate([np.empty((1, 0), np.float32), *parts], axis=1)
     if own_hz < MIN_HZ or samples.shape[1] < MIN_S * own_hz:
         raise AudioError(f"{path}: holds less than {MIN_S} s of sound; copy it again")
     return resample(_placed(_mono(path, samples.T), begin_s or 0.0, own_hz), own_hz, rate_hz)

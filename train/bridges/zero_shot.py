@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.command.parser import Parser
-from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.data.corpora import open_dataset
-from gallery.teacher import Teacher, load_teacher
+from train.bridges.heard_clips import open_teacher
 from train.bridges.zero_shot_figures import (
     PROMPT,
     SHOWN,
@@ -55,7 +54,7 @@ def zero_shot(
     dataset = open_dataset(data)
     audible = (item for item in dataset.items if item.kind == "audio")
     items = askable(audible, split, dataset.path)
-    teacher = run_teacher(checkpoint)
+    teacher = open_teacher(checkpoint)
     recordings = load_recordings(items, checkpoint.input_spec, CACHE)
     rows = embed_log_mels(checkpoint.student, recordings.log_mels).numpy()
     return figures_of(
@@ -66,21 +65,6 @@ def zero_shot(
         prompts=prompts,
         groups=[item.part for item in recordings.items],
     )
-
-
-def run_teacher(checkpoint: Checkpoint) -> Teacher:
-    """The teacher that a run learned from.
-
-    Raises:
-        DatasetError: what lies there now has another space.
-    """
-    teacher = load_teacher(checkpoint.config["teacher"])
-    if teacher.space_id != checkpoint.space_id:
-        raise DatasetError(
-            f"{teacher.name}: its space is {teacher.space_id:.12}, the run's is "
-            f"{checkpoint.space_id:.12}; train again"
-        )
-    return teacher
 
 
 def to_text(figures: Iterable[ZeroShotFigure]) -> str:
