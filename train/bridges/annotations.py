@@ -19,7 +19,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class SoundingObject:
-    """What sounds in a picture of VGG-SS."""
+    """Sounding object of a picture of VGG-SS."""
 
     file: str
     """`<youtube id>_<first second>`."""

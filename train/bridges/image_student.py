@@ -232,7 +232,7 @@ def _trunk_places(trunk: Any, picture: Tensor) -> Tensor:
     if features.ndim == 4:
         return features.movedim(1, 3)
     patches = features[:, trunk.num_prefix_tokens :]
-    return patches.unflatten(1, trunk.patch_embed.grid_size)
+    return patches.reshape(len(patches), *trunk.patch_embed.grid_size, -1)
 
 
 def _patches(visual: Any, picture: Tensor) -> Tensor:
@@ -242,7 +242,7 @@ def _patches(visual: Any, picture: Tensor) -> Tensor:
     for block in blocks:
         tokens = block(tokens)
     patches: Tensor = visual.ln_post(_alone(last, tokens[:, 1:])) @ visual.proj
-    return patches.unflatten(1, visual.grid_size)
+    return patches.reshape(len(patches), *visual.grid_size, -1)
 
 
 def _alone(block: Any, tokens: Tensor) -> Tensor:

@@ -195,8 +195,12 @@ def localisation(
     learned = load_checkpoint(folder).config
     teacher, localiser = load_teacher(learned["teacher"]), load_localiser(folder)
     frames = int(learned["frames"])
-    scene = open_scene(data or learned["data"], split, localiser, teacher, frames)
-    chosen_by = open_scene(learned["data"], "validation", localiser, teacher, frames)
+    scene = open_scene(
+        data or learned["data"], split, localiser=localiser, teacher=teacher, frames=frames
+    )
+    chosen_by = open_scene(
+        learned["data"], "validation", localiser=localiser, teacher=teacher, frames=frames
+    )
     figures = judge_run(localiser, scene, chosen_by)
     table = {"run": folder.name, "data": data or learned["data"], "split": split, **figures.table}
     if page:
@@ -222,7 +226,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     def command() -> None:
-        table = localisation(args.run, args.data, args.split, args.against, args.page)
+        table = localisation(
+            args.run, data=args.data, split=args.split, against=args.against, page=args.page
+        )
         text = json.dumps(table, indent=2) + "\n"
         if args.output:
             write_atomic(args.output, text.encode())

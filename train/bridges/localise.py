@@ -11,6 +11,7 @@ linear layer that is thrown away stands between the audio student and its teache
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +106,14 @@ class Localisation:
         if config.space_weight:
             own = batch.rows[torch.arange(len(moments)), moments]
             value = value + config.space_weight * space_hold(places, gather(own))
-        return value + self._hints(batch.clips, moments, mirrored, features, places)
+        return value + self._hints(
+            batch.clips, moments=moments, mirrored=mirrored, features=features, places=places
+        )
 
     def _hints(
         self, clips: Tensor, moments: Tensor, mirrored: Tensor, features: Tensor, places: Tensor
     ) -> Tensor:
-        """What the teachers add; clips, moments and features are this rank's, places all."""
+        """Sum of the teachers' hints; clips, moments and features are this rank's, places all."""
         config, gather, parts = self._config, self._ranks.gather, self._parts
         value = places.new_zeros(())
         at = clips.tolist(), moments.tolist()
@@ -146,7 +149,7 @@ class Localisation:
             places: Tensor = self._image(pixels)
         return functional.normalize(places.float(), dim=-1)
 
-    def _precision(self, depthwise: bool = False) -> torch.autocast:
+    def _precision(self, depthwise: bool = False) -> AbstractContextManager[object]:
         return mixed_precision(self._parts.device, depthwise, self._config.bfloat16)
 
 
@@ -230,4 +233,4 @@ def _mirrored(planes: Tensor, mirrored: Tensor) -> Tensor:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    return bridge_main("localise", LocaliseConfig, localise, __doc__, argv)
+    return bridge_main("localise", LocaliseConfig, localise, description=__doc__, argv=argv)

@@ -99,7 +99,7 @@ def read_sound(path: Path, rate_hz: int) -> Waveform:
             raise AudioError(f"{path}: has no sound")
         stream = container.streams.audio[0]
         resampler = av.AudioResampler(format="fltp")
-        own_hz, begin_s, parts = stream.rate, None, list[Float32s]()
+        own_hz, begin_s, parts = stream.rate, None, list[Any]()
         for frame in _decoded(path, container, stream, AudioError):
             begin_s = _begin_s(container, frame) if begin_s is None else begin_s
             parts += [part.to_ndarray() for part in resampler.resample(frame)]

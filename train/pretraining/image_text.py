@@ -101,7 +101,7 @@ class ZoomOut:
         height, width = pixels.shape[1:]
         landscape = self._pictures[int(other * len(self._pictures))]
         blurred = v2.functional.resize(landscape, [4, 4], antialias=True)
-        whole = v2.functional.resize(blurred, [height, width])
+        whole: Tensor = v2.functional.resize(blurred, [height, width])
         times = self._most**size
         small = v2.functional.resize(pixels, [round(height / times), round(width / times)])
         y, x = int(top * (height - small.shape[1])), int(left * (width - small.shape[2]))

@@ -128,7 +128,7 @@ def _answers(checkpoint: Checkpoint, texts: SpeciesTexts, tasks: Iterable[Task])
 
 def _chance(answer: Asked, queries: Flags) -> float:
     answers = len(answer.task.held)
-    relevant = [len(answer.task.relevant(query)) for query in np.flatnonzero(queries)]
+    relevant = [len(answer.task.relevant(query)) for query in np.flatnonzero(queries).tolist()]
     return float(np.mean(relevant) / answers)
 
 
@@ -143,12 +143,12 @@ def differences(answers: Mapping[tuple[str, str], RunAnswers]) -> Iterator[Row]:
         other = answers.get((question.other, question.asked))
         if first and other and (queries := first.queries(question.task, question.group)).any():
             for metric in ("R@1", "mAP"):
-                values = [
+                mine, theirs = (
                     run.asked[question.task].ranking.values[metric][queries]
                     for run in (first, other)
-                ]
+                )
                 told = {"metric": metric, "queries": int(queries.sum())}
-                yield {**asdict(question), **told, "difference": asdict(compare(*values))}
+                yield {**asdict(question), **told, "difference": asdict(compare(mine, theirs))}
 
 
 def curve_of(trained: TrainedRun) -> list[dict[str, Any]]:
