@@ -1,6 +1,7 @@
 """The report of all bridges: trained once, asked alike, written down."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support.small_world import SPECIES  # noqa: E402
 from train.aviary.video import VideoConfig, build_videos  # noqa: E402
 from train.bridges.report import command as module  # noqa: E402
+from train.bridges.report.birds import RealBirds  # noqa: E402
 from train.bridges.report.command import main, write  # noqa: E402
 from train.bridges.report.page import to_markdown  # noqa: E402
 from train.bridges.report.runs import METHODS, RUNS, Ground, chosen, shortened, train  # noqa: E402
@@ -146,6 +148,41 @@ def test_a_shorter_report_has_a_share_of_the_steps_and_at_least_one():
 def test_a_run_that_there_is_none_of_is_refused_before_anything_is_opened(tmp_path, capsys):
     assert main(["--only", "nearset", "--clips", "ssw60video:nowhere"]) == 2
     assert "--only: no run 'nearset'; there are text;" in capsys.readouterr().err
+
+
+@pytest.fixture
+def fold(small_world, tmp_path):
+    """A data set as train.birds.build writes a fold: the owl is in no training."""
+    folder = tmp_path / "fold-aviary"
+    folder.mkdir()
+    for name in ("audio", "images"):
+        (folder / name).symlink_to(small_world.data / name)
+    (folder / "taxonomy.csv").write_bytes((small_world.data / "taxonomy.csv").read_bytes())
+    lines = (small_world.data / "manifest.csv").read_text().splitlines()
+    hidden = re.compile(",(train|validation|test),")
+    told = [hidden.sub(",unseen,", line) if "Strix aluco" in line else line for line in lines]
+    (folder / "manifest.csv").write_text("\n".join((*told, "")))
+    return folder
+
+
+def test_real_birds_are_asked_of_new_recordists_and_of_new_species(
+    fold, small_world, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(RealBirds, "_data", lambda self: fold)
+    monkeypatch.setattr(RealBirds, "_teacher", lambda self, data: small_world.teacher)
+    birds = RealBirds(
+        archive=tmp_path,
+        output=tmp_path / "runs",
+        settings=("batch=3", "frames=2", "bfloat16=false", "device=cpu"),
+        steps_factor=0.001,
+    )
+    found = birds.measure()
+    assert [cost["run"] for cost in found["costs"]] == ["text", "pivot", "text + image"]
+    assert {(row["species"], row["task"]) for row in found["rows"]} == {
+        (group, task) for group in ("seen", "unseen") for task in TASKS
+    }
+    page = to_markdown(fabricated(birds=found))
+    assert page.index("## Real birds") < page.index("| text + image | names + photographs | yes")
 
 
 INTERVAL = {"mean": 0.5, "low": 0.25, "high": 0.75}

@@ -38,6 +38,8 @@ class RealBirds:
 
     archive: Path
     output: Path
+    settings: tuple[str, ...] = ()
+    """Of every run, beside its file."""
     steps_factor: float = 1.0
 
     def measure(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ class RealBirds:
         ground = Ground(
             output=self.output,
             teacher=teacher,
-            common=(f"data=recordings:{data}", f"pictures={data}"),
+            common=(f"data=recordings:{data}", f"pictures={data}", *self.settings),
             steps_factor=self.steps_factor,
         )
         trained = [train(run, ground) for run in BIRD_RUNS]

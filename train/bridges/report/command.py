@@ -107,7 +107,10 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
         for about, answered in _ask(done, plan).items()
     }
     birds = plan.birds and RealBirds(
-        archive=plan.birds, output=plan.runs / "birds", steps_factor=plan.steps_factor
+        archive=plan.birds,
+        output=plan.runs / "birds",
+        settings=plan.settings,
+        steps_factor=plan.steps_factor,
     )
     return {
         "date": date.today().isoformat(),
