@@ -49,7 +49,7 @@ _PLACES = ("output", "device", "snapshot_every", "data", "teacher", "student")
 """Settings that may be others where a finished first stage is taken up."""
 
 
-class Agreement:
+class TemporalAgreement:
     """Pulls the sound of each clip towards frames of it.
 
     Args:
@@ -140,7 +140,7 @@ def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
 
 
 def _learn(parts: BridgeParts, config: AgreementConfig) -> Path:
-    return teach(_listening(parts, config), Agreement(parts, config), config.match)
+    return teach(_listening(parts, config), TemporalAgreement(parts, config), config.match)
 
 
 def _tune(config: AgreementConfig, start: str, output: Path, ranks: Ranks) -> Path:
@@ -185,4 +185,4 @@ def _kept(folder: Path) -> dict[str, Any] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    return bridge_main("agreement", AgreementConfig, agree, __doc__, argv)
+    return bridge_main("agreement", AgreementConfig, agree, description=__doc__, argv=argv)

@@ -30,8 +30,8 @@ class ClipSound:
         heard = self._cut(batch)
         depthwise = self.student.tower.depthwise
         with mixed_precision(self._device, depthwise, self._config.bfloat16, float16=False):
-            embedded = self.student(heard)
-        return embedded.float().unflatten(0, (len(batch.clips), -1))
+            embedded: Tensor = self.student(heard)
+        return embedded.float().reshape(len(batch.clips), -1, embedded.shape[1])
 
     def _cut(self, batch: PairBatch) -> Tensor:
         if not self._length:

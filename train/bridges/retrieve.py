@@ -76,7 +76,7 @@ def retrieve(path: Path, asked: ClipAsked) -> ClipAnswers:
     wanted = clips.select(asked.split)
     checkpoint = load_checkpoint(path)
     teacher = open_teacher(checkpoint)
-    heard = hear_clips(checkpoint, teacher, wanted, asked.frames, CACHE)
+    heard = hear_clips(checkpoint, teacher, wanted, frames=asked.frames, cache=CACHE)
     of_names = asked.right == "species"
     texts = name_texts(clips, teacher, CACHE) if of_names else caption_texts(heard.clips, teacher)
     questions = heard.questions(asked.right, texts, clips.taxonomy.ids)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file  # noqa: E402
 from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support.filmed import film_folder  # noqa: E402
 from tests.support.published_models import write_student, write_teacher  # noqa: E402
-from train.bridges.agreement import Agreement, agree, main  # noqa: E402
+from train.bridges.agreement import TemporalAgreement, agree, main  # noqa: E402
 from train.bridges.text_tuning import ClipTexts, text_pairs  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config import load_config, to_dict  # noqa: E402
@@ -93,7 +93,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(films, tmp_path, match
         replace(films, output=str(tmp_path / name), **settings) for name in ("whole", "broken")
     )
     expected = agree(whole)
-    for method, step in ((Agreement, 4), (TextTuning, 2)):
+    for method, step in ((TemporalAgreement, 4), (TextTuning, 2)):
         with pytest.MonkeyPatch.context() as patch:
             stop_at(patch, method, step)
             with pytest.raises(StoppedError):
@@ -128,7 +128,7 @@ def test_frames_are_drawn_at_random_for_some_epochs_then_the_nearest_are_taken(
 ):
     """Of three batches an epoch, with two random epochs, only the last two are of the nearest."""
     seen = []
-    chosen_nce = Agreement.loss.__globals__["chosen_nce"]
+    chosen_nce = TemporalAgreement.loss.__globals__["chosen_nce"]
 
     def noting(audio, frames, chosen, **rest):
         nearest = torch.einsum("bd,bld->bl", audio, frames).argmax(dim=1)
@@ -155,7 +155,7 @@ def test_masks_leave_out_frames_of_a_clip_and_clips_of_a_species(films, tmp_path
     parts = prepare(config, "agreement")
 
     def near(**settings):
-        objective = Agreement(parts, replace(config, **settings))
+        objective = TemporalAgreement(parts, replace(config, **settings))
         batch = parts.sampler().batch(6)
         return objective._near(batch), batch
 
