@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from train.bridges.pairs import PairSet  # noqa: E402
 from train.bridges.pivot import CURVE, bridge, drawn  # noqa: E402
 from train.bridges.pivot_loss import alike, pivot_contrast  # noqa: E402
 from train.bridges.text_pairs import with_texts  # noqa: E402
+from train.config.listing import documented, listing  # noqa: E402
 from train.config.pivot import PivotConfig  # noqa: E402
 from train.engine.resume import KEPT, Snapshots  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
@@ -269,6 +270,12 @@ def test_clips_that_nothing_was_said_of_make_no_pair(corpora):
 def test_settings_that_cant_be_are_refused(corpora, changes, told):
     with pytest.raises(ConfigError, match=told):
         settings(corpora, corpora / "never", **changes)
+
+
+def test_every_setting_says_in_a_line_what_it_does():
+    told = documented(PivotConfig)
+    assert [field.name for field in fields(PivotConfig) if len(told.get(field.name, "")) < 8] == []
+    assert "text_pairs= " in listing(PivotConfig)
 
 
 def test_a_curve_without_test_clips_is_refused_before_the_training(corpora, tmp_path):
