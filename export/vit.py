@@ -43,9 +43,10 @@ class PlainAttention(nn.Module):
 
 def plain_vit(tower: SpectrogramVit) -> SpectrogramVit:
     """A copy of a tower that attends plainly."""
-    laid: SpectrogramVit = copy.deepcopy(tower).eval()
+    laid = copy.deepcopy(tower)
     for block in laid.transformer.resblocks:
         block.attn = PlainAttention(block.attn)
+    laid.eval()
     return laid
 
 

@@ -10,7 +10,7 @@ from edge.contract.errors import DatasetError
 from gallery.data.dataset import Dataset
 from gallery.data.synonyms import aligned
 from gallery.teacher import Teacher
-from train.bridges.clips import ClipSet, VideoClip, check_named
+from train.bridges.clips import ClipSet, VideoClip
 from train.bridges.frames import FrameBank
 from train.bridges.pairs import PairSet, load_log_mels
 from train.measure.kept import embed_pictures
@@ -32,7 +32,7 @@ def load_pictured(
     Recordings of a species take turns among its pictures.
 
     Args:
-        clips: of any split, all of them named.
+        clips: of any split; those without a species, such as background, are left out.
         split: of sounds and pictures.
         spec: of the log-mels.
         teacher: sees the pictures.
@@ -42,14 +42,13 @@ def load_pictured(
         pictures: data set of them.
 
     Raises:
-        DatasetError: a clip has no species, or no species has both sounds and pictures.
+        DatasetError: no species has both sounds and pictures.
     """
     assert pictures is not None
     heard = clips.select(split, held_out)
-    check_named(heard, "pictures")
     named = aligned(pictures, clips.taxonomy)
     shown, rows = embed_pictures(
-        teacher, named.select("image", split, {clip.label for clip in heard}), cache
+        teacher, named.select("image", split, {clip.label for clip in heard if clip.label}), cache
     )
     places = _by_species([picture.species_id for picture in shown])
     heard = [clip for clip in heard if clip.label in places]

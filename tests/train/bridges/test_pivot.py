@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,23 @@ from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from edge.contract.manifest import load_manifest  # noqa: E402
 from export.methods import Variants  # noqa: E402
 from export.onnx import export  # noqa: E402
+from gallery.data.corpora import open_dataset  # noqa: E402
+from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.corpora import inat21, inatsounds  # noqa: E402
 from tests.support.published_models import write_teacher  # noqa: E402
 from train.bridges import pivot  # noqa: E402
 from train.bridges.clips import open_clips  # noqa: E402
 from train.bridges.frames import FrameBank  # noqa: E402
 from train.bridges.pairs import PairSet  # noqa: E402
+from train.bridges.pictured import load_pictured  # noqa: E402
 from train.bridges.pivot import CURVE, bridge, drawn  # noqa: E402
 from train.bridges.pivot_loss import alike, pivot_contrast  # noqa: E402
 from train.bridges.text_pairs import with_texts  # noqa: E402
+from train.config.listing import documented, listing  # noqa: E402
 from train.config.pivot import PivotConfig  # noqa: E402
 from train.engine.resume import KEPT, Snapshots  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.model.frontend import LogMelSpec  # noqa: E402
 from train.noise.build import BackgroundConfig, build  # noqa: E402
 
 STEPS = 6
@@ -230,6 +235,30 @@ def some_pairs(captions: dict[int, tuple[str, ...]], clips) -> PairSet:
     )
 
 
+def test_each_sound_has_pictures_of_its_species_in_turns_and_the_nameless_are_left_out(corpora):
+    clips = open_clips(f"recordings:inatsounds:{corpora / 'sounds'}")
+    first, *others = clips.clips
+    silent = replace(clips, clips=(replace(first, species=()), *others))
+    pictures = open_dataset(f"inat21:{corpora / 'pictures'}")
+    teacher = load_teacher(f"local-dir:{corpora / 'teacher'}")
+    found = load_pictured(
+        silent,
+        "train",
+        spec=LogMelSpec(hop_samples=1920),
+        teacher=teacher,
+        frames=2,
+        cache=corpora / "runs" / "cache",
+        pictures=pictures,
+    )
+    assert len(found.clips) == len(clips.select("train")) - 1
+    own = [picture for picture in pictures.items if picture.species_id == found.clips[-1].label]
+    _, expected = teacher.embed_pictures(own)
+    for clip, rows in zip(found.clips, found.bank.rows, strict=True):
+        if clip.label == found.clips[-1].label:
+            assert (rows @ expected.T).max(axis=1) == pytest.approx([1, 1], abs=1e-3)
+            assert not np.allclose(rows[0], rows[1])
+
+
 class _Letters:
     """Stands for a teacher: a text is the direction of its length."""
 
@@ -269,6 +298,12 @@ def test_clips_that_nothing_was_said_of_make_no_pair(corpora):
 def test_settings_that_cant_be_are_refused(corpora, changes, told):
     with pytest.raises(ConfigError, match=told):
         settings(corpora, corpora / "never", **changes)
+
+
+def test_every_setting_says_in_a_line_what_it_does():
+    told = documented(PivotConfig)
+    assert [field.name for field in fields(PivotConfig) if len(told.get(field.name, "")) < 8] == []
+    assert "text_pairs= " in listing(PivotConfig)
 
 
 def test_a_curve_without_test_clips_is_refused_before_the_training(corpora, tmp_path):
