@@ -7,6 +7,7 @@ KIND NETWORK is one of
     ear NAME          embedding of an ear (export/ears) around each frame
     names TEACHER     places of the frozen image-text model's tower, by the names of the clips'
                       species: how much more alike a place is to its nearest name than to all
+    attention TEACHER  what the whole's token attends to in the last layer of a ViT, as in DETR's map
     activation TEACHER  mean magnitude of the channels of its last map, as EZ-VSL's object map
 
 Maps are not negative and sum to 1, as DETR's attention. An .npy a clip is written to DIR, a
@@ -96,6 +97,18 @@ def names_maker(teacher: Teacher, anchors: Float32s) -> Maker:
     return _map_maker(teacher, lambda frames: _by_names(student(frames), texts))
 
 
+def attention_maker(teacher: Teacher) -> Maker:
+    """Attention of the token that stands for the whole picture: float32[moments, 25, 25].
+
+    Raises:
+        DatasetError: the tower is no ViT in open_clip's layout.
+    """
+    visual = teacher.model.visual
+    if not hasattr(visual, "transformer"):
+        raise DatasetError(f"{teacher.name}: no ViT of open_clip's; take its activation")
+    return _map_maker(teacher, lambda frames: _attended(visual, frames))
+
+
 def activation_maker(teacher: Teacher) -> Maker:
     """Magnitude of a convolutional tower's last map: float32[moments, 25, 25].
 
@@ -140,6 +153,18 @@ def _by_names(places: Tensor, texts: Tensor) -> Tensor:
     return (_SHARPNESS * (cosines.amax(dim=-1) - cosines.mean(dim=-1))).exp()
 
 
+def _attended(visual: Any, frames: Tensor) -> Tensor:
+    """Mean over heads of the last layer's attention from the whole's token: float32[n, h, w]."""
+    tokens = visual._embeds(frames)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    tokens = last.ln_1(tokens)
+    _, weights = last.attn(tokens, tokens, tokens, need_weights=True)
+    attended: Tensor = weights[:, 0, 1:].unflatten(1, visual.grid_size)
+    return attended
+
+
 def _map_maker(teacher: Teacher, scored: Callable[[Tensor], Tensor]) -> Maker:
     @torch.inference_mode()
     def made(clip: VideoClip, times_s: list[float]) -> Float32s:
@@ -167,13 +192,15 @@ def _maker(kind: str, network: str, data: str, window_s: float) -> Maker:
     teacher = load_teacher(network)
     if kind == "activation":
         return activation_maker(teacher)
+    if kind == "attention":
+        return attention_maker(teacher)
     return names_maker(teacher, mean_anchors(teacher.anchors(open_clips(data).taxonomy.species)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.bridges teacher-files", description=__doc__)
-    parser.add_argument("kind", choices=("student", "ear", "names", "activation"))
+    parser.add_argument("kind", choices=("student", "ear", "names", "attention", "activation"))
     parser.add_argument("network")
     parser.add_argument("--data", required=True, help="clips, as train/bridges/clips.py has them")
     parser.add_argument("--output", required=True, type=Path, help="folder of the files")
