@@ -7,7 +7,7 @@ KIND NETWORK is one of
     ear NAME          embedding of an ear (export/ears) around each frame
     names TEACHER     places of the frozen image-text model's tower, by the names of the clips'
                       species: how much more alike a place is to its nearest name than to all
-    attention TEACHER  what the whole's token attends to in the last layer of a ViT, as in DETR's map
+    attention TEACHER  what the token of the whole attends to in the last layer of a ViT
     activation TEACHER  mean magnitude of the channels of its last map, as EZ-VSL's object map
 
 Maps are not negative and sum to 1, as DETR's attention. An .npy a clip is written to DIR, a
