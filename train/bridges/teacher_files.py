@@ -126,14 +126,21 @@ def write_files(
 ) -> list[VideoClip]:
     """Write the features of clips; those that can't be read are named and left out.
 
+    Args:
+        clips: of any length.
+        made: makes features.
+        folder: of the files.
+        frames: a clip; 0: one feature that stands for the whole, made in its middle.
+
     Returns:
         Those that were written.
     """
     written = []
     for clip in progress(clips, folder.name, len(clips)):
         try:
-            times_s = frame_times(video_length_s(clip.path), frames)
-            write_features(folder, clip.recording, made(clip, times_s))
+            times_s = frame_times(video_length_s(clip.path), max(frames, 1))
+            values = made(clip, times_s)
+            write_features(folder, clip.recording, values if frames else values[0])
             written.append(clip)
         except (AudioError, PictureError) as error:
             _LOG.warning("%s; skipped", error)
@@ -204,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("network")
     parser.add_argument("--data", required=True, help="clips, as train/bridges/clips.py has them")
     parser.add_argument("--output", required=True, type=Path, help="folder of the files")
-    parser.add_argument("--frames", type=int, default=16, help="a clip (default: 16)")
+    parser.add_argument("--frames", type=int, default=16, help="a clip; 0: one feature for all (default: 16)")
     parser.add_argument("--window-s", type=float, default=3.0, help="a student's (default: 3)")
     parser.add_argument("--split", default="train")
     args = parser.parse_args(argv)
