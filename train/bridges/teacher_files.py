@@ -211,7 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("network")
     parser.add_argument("--data", required=True, help="clips, as train/bridges/clips.py has them")
     parser.add_argument("--output", required=True, type=Path, help="folder of the files")
-    parser.add_argument("--frames", type=int, default=16, help="a clip; 0: one feature for all (default: 16)")
+    parser.add_argument(
+        "--frames", type=int, default=16, help="a clip; 0: one feature for all (default: 16)"
+    )
     parser.add_argument("--window-s", type=float, default=3.0, help="a student's (default: 3)")
     parser.add_argument("--split", default="train")
     args = parser.parse_args(argv)
