@@ -14,6 +14,7 @@ from train import distill, pretrain  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
 from train.config.bridging import BridgeConfig  # noqa: E402
 from train.config.listing import documented, listing  # noqa: E402
+from train.config.localisation import LocaliseConfig  # noqa: E402
 from train.distillation.targets import make_targets  # noqa: E402
 from train.sound.training_set import TrainingSet  # noqa: E402
 
@@ -21,7 +22,7 @@ CPU = torch.device("cpu")
 NOTHING = {"gain_db": 0.0, "mix": 0.0, "background_prob": 0.0, "mask": 0.0}
 
 
-@pytest.mark.parametrize("kind", [DistillConfig, PretrainConfig, BridgeConfig])
+@pytest.mark.parametrize("kind", [DistillConfig, PretrainConfig, BridgeConfig, LocaliseConfig])
 def test_every_setting_says_in_a_line_what_it_does(kind):
     told = documented(kind)
     assert [field.name for field in fields(kind) if len(told.get(field.name, "")) < 8] == []

@@ -69,19 +69,6 @@ def map_hint(places: Tensor, maps: Tensor) -> Tensor:
     return _mean_square(resized.mean(dim=1), maps[known])
 
 
-def space_hold(places: Tensor, rows: Tensor) -> Tensor:
-    """1 - cosine between a picture's mean place and its row by the frozen teacher.
-
-    Not of the paper, whose two students meet in a space of their own: here galleries and anchors
-    of the teacher are searched with the sound's embedding, so the pictures have to stay.
-
-    Args:
-        places: float32[batch, h, w, dim], unit over dim.
-        rows: float32[batch, dim], unit rows.
-    """
-    return (1 - functional.cosine_similarity(places.mean(dim=(1, 2)), rows, dim=1)).mean()
-
-
 def _mean_square(found: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared difference; 0 of nothing, where torch's is NaN."""
     return (found - wanted).square().sum() / max(wanted.numel(), 1)

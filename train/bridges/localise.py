@@ -5,9 +5,10 @@ audio student embeds a window of sound, the image student every place of a frame
 contrast is between the sounds and the most alike places of a batch. An audio teacher's embedding
 and a vision teacher's map, computed beforehand, are hints in training and gone at test.
 
-Two things differ from the paper, both because the audio student has to listen afterwards: the
-students meet in the frozen teacher's space, in which the image student begins and is held, and a
-linear layer that is thrown away stands between the audio student and its teacher's embedding.
+Two things differ from the paper, both because the audio student has to listen afterwards. The
+students meet in the frozen teacher's space: the image student begins in it, and the sounds are
+also contrasted with the frozen teacher's rows of the same frames. And a linear layer that is thrown
+away stands between the audio student and its teacher's embedding.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,6 @@ from train.bridges.localisation_losses import (
     audio_hint,
     map_hint,
     max_over_places,
-    space_hold,
 )
 from train.bridges.localiser import Localiser
 from train.bridges.pairs import PairBatch
@@ -101,11 +101,12 @@ class Localisation:
         moments = chosen_frames(self._inside(batch), chance[self._ranks.mine])
         mirrored = mirror[self._ranks.mine] < config.flip
         features, embedded = self._hear(batch.log_mel)
-        places = gather(self._look(batch.clips, moments, mirrored))
-        value = max_over_places(places, gather(embedded), config.temperature)
+        places, heard = gather(self._look(batch.clips, moments, mirrored)), gather(embedded)
+        value = max_over_places(places, heard, config.temperature)
         if config.space_weight:
-            own = batch.rows[torch.arange(len(moments)), moments]
-            value = value + config.space_weight * space_hold(places, gather(own))
+            rows = gather(batch.rows[torch.arange(len(moments)), moments])
+            in_space = max_over_places(rows[:, None, None], heard, config.temperature)
+            value = value + config.space_weight * in_space
         return value + self._hints(
             batch.clips, moments=moments, mirrored=mirrored, features=features, places=places
         )

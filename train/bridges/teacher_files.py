@@ -7,6 +7,7 @@ KIND NETWORK is one of
     ear NAME          embedding of an ear (export/ears) around each frame
     names TEACHER     places of the frozen image-text model's tower, by the names of the clips'
                       species: how much more alike a place is to its nearest name than to all
+    attention TEACHER  what the token of the whole attends to in the last layer of a ViT
     activation TEACHER  mean magnitude of the channels of its last map, as EZ-VSL's object map
 
 Maps are not negative and sum to 1, as DETR's attention. An .npy a clip is written to DIR, a
@@ -96,6 +97,18 @@ def names_maker(teacher: Teacher, anchors: Float32s) -> Maker:
     return _map_maker(teacher, lambda frames: _by_names(student(frames), texts))
 
 
+def attention_maker(teacher: Teacher) -> Maker:
+    """Attention of the token that stands for the whole picture: float32[moments, 25, 25].
+
+    Raises:
+        DatasetError: the tower is no ViT in open_clip's layout.
+    """
+    visual = teacher.model.visual
+    if not hasattr(visual, "transformer"):
+        raise DatasetError(f"{teacher.name}: no ViT of open_clip's; take its activation")
+    return _map_maker(teacher, lambda frames: _attended(visual, frames))
+
+
 def activation_maker(teacher: Teacher) -> Maker:
     """Magnitude of a convolutional tower's last map: float32[moments, 25, 25].
 
@@ -113,14 +126,21 @@ def write_files(
 ) -> list[VideoClip]:
     """Write the features of clips; those that can't be read are named and left out.
 
+    Args:
+        clips: of any length.
+        made: makes features.
+        folder: of the files.
+        frames: a clip; 0: one feature that stands for the whole, made in its middle.
+
     Returns:
         Those that were written.
     """
     written = []
     for clip in progress(clips, folder.name, len(clips)):
         try:
-            times_s = frame_times(video_length_s(clip.path), frames)
-            write_features(folder, clip.recording, made(clip, times_s))
+            times_s = frame_times(video_length_s(clip.path), max(frames, 1))
+            values = made(clip, times_s)
+            write_features(folder, clip.recording, values if frames else values[0])
             written.append(clip)
         except (AudioError, PictureError) as error:
             _LOG.warning("%s; skipped", error)
@@ -138,6 +158,18 @@ def _by_names(places: Tensor, texts: Tensor) -> Tensor:
     """Nearest name's cosine above the mean of all: float32[n, h, w]."""
     cosines = places @ texts.T
     return (_SHARPNESS * (cosines.amax(dim=-1) - cosines.mean(dim=-1))).exp()
+
+
+def _attended(visual: Any, frames: Tensor) -> Tensor:
+    """Mean over heads of the last layer's attention from the whole's token: float32[n, h, w]."""
+    tokens = visual._embeds(frames)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    tokens = last.ln_1(tokens)
+    _, weights = last.attn(tokens, tokens, tokens, need_weights=True)
+    attended: Tensor = weights[:, 0, 1:].unflatten(1, visual.grid_size)
+    return attended
 
 
 def _map_maker(teacher: Teacher, scored: Callable[[Tensor], Tensor]) -> Maker:
@@ -167,17 +199,21 @@ def _maker(kind: str, network: str, data: str, window_s: float) -> Maker:
     teacher = load_teacher(network)
     if kind == "activation":
         return activation_maker(teacher)
+    if kind == "attention":
+        return attention_maker(teacher)
     return names_maker(teacher, mean_anchors(teacher.anchors(open_clips(data).taxonomy.species)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = Parser(prog="python -m train.bridges teacher-files", description=__doc__)
-    parser.add_argument("kind", choices=("student", "ear", "names", "activation"))
+    parser.add_argument("kind", choices=("student", "ear", "names", "attention", "activation"))
     parser.add_argument("network")
     parser.add_argument("--data", required=True, help="clips, as train/bridges/clips.py has them")
     parser.add_argument("--output", required=True, type=Path, help="folder of the files")
-    parser.add_argument("--frames", type=int, default=16, help="a clip (default: 16)")
+    parser.add_argument(
+        "--frames", type=int, default=16, help="a clip; 0: one feature for all (default: 16)"
+    )
     parser.add_argument("--window-s", type=float, default=3.0, help="a student's (default: 3)")
     parser.add_argument("--split", default="train")
     args = parser.parse_args(argv)

@@ -31,9 +31,9 @@ class LocaliseConfig(BridgeConfig):
     """Of the mean square to the audio teacher's embedding, AVC-KD's."""
     vision_weight: float = 100_000.0
     """Of the mean square to the vision teacher's map, AVC-KD's."""
-    space_weight: float = 10.0
-    """Of 1 - cosine between a frame's mean place and the frozen teacher's row: the pictures stay
-    in the teacher's space, where galleries are searched. 0 lets both students move, as AVC-KD's."""
+    space_weight: float = 1.0
+    """Of the contrast of sounds with the frozen teacher's rows of the same frames, which keeps them
+    in its space, where galleries are searched. 0 lets both students move, as AVC-KD's."""
     flip: float = 0.5
     """Probability that a frame, and its map, are mirrored."""
 

@@ -9,7 +9,6 @@ from train.bridges.localisation_losses import (  # noqa: E402
     best_place,
     map_hint,
     max_over_places,
-    space_hold,
 )
 
 TAU = 0.03
@@ -104,12 +103,3 @@ def test_the_map_hint_is_a_mean_square_to_the_resized_mean_over_channels(pair):
         channels = [literal_bilinear(places[n, :, :, c], 7, 5) for c in range(DIM)]
         squares.append((np.mean(channels, axis=0) - maps[n]) ** 2)
     assert found(map_hint, places, maps) == pytest.approx(np.mean(squares), rel=1e-4)
-
-
-def test_a_picture_is_held_where_the_teacher_lays_it(pair):
-    places, rows = pair
-    cosines = []
-    for plane, row in zip(places, rows, strict=True):
-        mean = plane.reshape(-1, DIM).mean(axis=0)
-        cosines.append(mean @ row / np.linalg.norm(mean))
-    assert found(space_hold, places, rows) == pytest.approx(1 - np.mean(cosines), rel=1e-5)

@@ -11,10 +11,10 @@ from typing import Any
 from edge.contract.bundle import write_atomic
 from edge.contract.errors import ConfigError
 from gallery.data.table import read_json
-from gallery.teacher import load_teacher, mean_anchors
+from gallery.teacher import load_teacher
 from train.bridges import agreement, joint, localise, pivot
 from train.bridges.clips import open_clips
-from train.bridges.teacher_files import Maker, names_maker, student_maker, write_files
+from train.bridges.teacher_files import Maker, attention_maker, student_maker, write_files
 from train.config import load_config, to_dict
 from train.config.agreement import AgreementConfig
 from train.config.bridging import BridgeConfig
@@ -36,7 +36,7 @@ _STEPS = ("steps", "text_steps", "warmup", "audio_steps")
 """Settings that a shorter report shortens."""
 _FREE = ("output", "device", "snapshot_every")
 """Settings that don't change what is learned."""
-_SNAPSHOT = 50
+_SNAPSHOT, _CLIP_S = 50, 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,22 +168,21 @@ def train(run: ReportRun, ground: Ground) -> TrainedRun:
 def make_hints(config: Any) -> None:
     """Files of a localisation's teachers, if it has any and they are not there yet.
 
-    The audio teacher is the tower that the students begin as, the vision teacher what the frozen
-    image-text model makes of each place (train/bridges/teacher_files.py).
+    As train/configs/bridge-localise.yaml says: the audio teacher is the tower that the students
+    begin as, of whole clips, the vision teacher what the frozen image tower attends to.
     """
     audio, vision = (getattr(config, name, "") for name in ("audio_teacher", "vision_teacher"))
     if audio and not Path(audio).is_dir():
-        _write_hints(config, student_maker(config.student, config.window_s), Path(audio))
+        _write_hints(config.data, student_maker(config.student, _CLIP_S), Path(audio), frames=0)
     if vision and not Path(vision).is_dir():
-        teacher, species = load_teacher(config.teacher), open_clips(config.data).taxonomy.species
-        made = names_maker(teacher, mean_anchors(teacher.anchors(species)))
-        _write_hints(config, made, Path(vision))
+        made = attention_maker(load_teacher(config.teacher))
+        _write_hints(config.data, made, Path(vision), frames=config.frames)
 
 
-def _write_hints(config: Any, made: Maker, folder: Path) -> None:
+def _write_hints(data: str, made: Maker, folder: Path, frames: int) -> None:
     """Files of all training clips; the folder appears once they are whole."""
     partial = folder.with_name(f"{folder.name}.part")
-    write_files(open_clips(config.data).select("train"), made, partial, config.frames)
+    write_files(open_clips(data).select("train"), made, partial, frames)
     partial.rename(folder)
 
 
