@@ -214,7 +214,8 @@ def test_students_that_know_everything_reach_the_bounds(squares):
     known = KnowsSquares(parts)
     scenes = [open_scene(settings.data, split, known, parts.teacher, FRAMES) for split in SPLITS]
     table = judge_run(known, *scenes).table
-    assert table["median"]["union"]["share_of_oracle"] == 1
+    median = table["median"]["union"]
+    assert median["model"]["mean"] == pytest.approx(median["oracle"]["mean"], abs=0.01)
     assert table["fixed"]["cIoU@0.5"] == 1
     assert table["fixed"]["AP"] > 0.95
     assert set(table["negative"]) == {"fixed", "maximum", "trimmed", "third_quartile"}
@@ -254,7 +255,8 @@ class KnowsSquares:
         nearest = torch.cdist(small.flatten(1, 2), colours[None]).argmin(dim=2)
         rows = (2 * torch.nn.functional.one_hot(nearest, 4).float() - 1).unflatten(1, (4, 4))
         # No two places and no two frames are quite alike: a median of ties would light them all.
-        rows = rows + torch.linspace(0, 0.01, 4)[:, None]
+        slope = torch.linspace(0, 0.01, 4)
+        rows = rows + (slope[:, None] + 0.37 * slope)[..., None]
         return rows * torch.linspace(1, 0.9, len(rows))[:, None, None, None]
 
     def _bin(self, pitch):
