@@ -24,7 +24,10 @@ CPU = torch.device("cpu")
 NOTHING = {"gain_db": 0.0, "mix": 0.0, "background_prob": 0.0, "mask": 0.0}
 
 
-@pytest.mark.parametrize("kind", [DistillConfig, PretrainConfig, JointConfig, LocaliseConfig, AgreementConfig, PivotConfig])
+@pytest.mark.parametrize(
+    "kind",
+    [DistillConfig, PretrainConfig, JointConfig, LocaliseConfig, AgreementConfig, PivotConfig],
+)
 def test_every_setting_says_in_a_line_what_it_does(kind):
     told = documented(kind)
     assert [field.name for field in fields(kind) if len(told.get(field.name, "")) < 8] == []
