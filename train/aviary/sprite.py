@@ -53,8 +53,8 @@ def draw_sprite(species_id: str, rng: Generator) -> Sprite:
     layers = [
         _layers(
             colour,
-            viewport=viewport,
-            plumage=plumage,
+            viewport,
+            plumage,
             grain=grain,
             seed=seed,
             paint=paint,
