@@ -102,7 +102,7 @@ def film(seed: int, clip: str, actors: Sequence[Actor], length_s: float, rate_hz
         for place, (actor, pose) in enumerate(zip(actors, poses, strict=True)):
             if pose is not None and actor.is_seen(time_s):
                 sings = any(begin <= time_s < end for begin, end in songs[place])
-                box = _show(image, pose, sings, number, time_s)
+                box = _show(image, pose, sings=sings, number=number, time_s=time_s)
                 boxes[place].append((time_s, box))
         frames.append(light.on(image))
     return Footage(

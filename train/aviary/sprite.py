@@ -50,8 +50,18 @@ def draw_sprite(species_id: str, rng: Generator) -> Sprite:
     viewport = _fitted(extent + np.array([[-0.1, -0.2], [0.1, 0.2]]))
     grain, seed = backdrop.texture(rng), int(rng.integers(1 << 32))
     paint, open_bill = (_paint_owl, _open_owl) if is_owl else (_paint_side, _open_side)
-    layers = [_layers(colour, viewport, plumage, grain, seed, paint, open_bill)
-              for colour in ("#000000", "#ffffff")]  # fmt: skip
+    layers = [
+        _layers(
+            colour,
+            viewport,
+            plumage,
+            grain=grain,
+            seed=seed,
+            paint=paint,
+            open_bill=open_bill,
+        )
+        for colour in ("#000000", "#ffffff")
+    ]
     silent, singing = (_cut_out(*pair) for pair in zip(*layers, strict=True))
     box = singing.getchannel("A").point([255 * (value > 24) for value in range(256)]).getbbox()
     assert box is not None

@@ -172,9 +172,13 @@ def _truth(clip: str, bird: FilmedBird) -> dict[str, Any]:
     }
 
 
+def _label(config: VideoConfig, clip: PlannedClip) -> int:
+    return chosen(config.species).ids.index(clip.species.species_id)
+
+
 def _row(config: VideoConfig, clip: PlannedClip, birds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A clip's row of video_ml.csv."""
-    label, length_s = config.species.index(clip.species.species_id), config.length_s
+    label, length_s = _label(config, clip), config.length_s
     target_s = round(length_s / 2, 3)
     values = (
         *(clip.name, label, _SPLITS.get(clip.split, clip.split), config.rate_hz),
@@ -186,7 +190,7 @@ def _row(config: VideoConfig, clip: PlannedClip, birds: Sequence[dict[str, Any]]
 
 
 def _still_row(config: VideoConfig, clip: PlannedClip) -> dict[str, Any]:
-    label = config.species.index(clip.species.species_id)
+    label = _label(config, clip)
     split = _SPLITS.get(clip.split, clip.split)
     values = (clip.name, label, split, SIDE_PX, SIDE_PX, 3, ATTRIBUTION, 0)
     return dict(zip(_STILLS, values, strict=True))

@@ -50,7 +50,7 @@ class BridgeObjective(Protocol):
 
     @property
     def generators(self) -> tuple[Drawing, ...]:
-        """What its batches are drawn with, alike on all ranks."""
+        """Generators of its batches, alike on all ranks."""
         ...
 
     def loss(self) -> Tensor:
