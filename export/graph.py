@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from edge.contract.errors import DatasetError
 from export.htsat import Htsat
 from export.scopes import LOG_MEL, PROJECTED, name_output
+from export.vit import plain_vit
 from train.model.frontend import LogMel, LogMelSpec
+from train.model.spectrogram_vit import SpectrogramVit
 from train.model.student import Student
 from train.model.towers import ClapTower
 
@@ -39,6 +41,8 @@ class Deployed(nn.Module):
         self.tower: nn.Module = tower
         if isinstance(tower, ClapTower):
             self.tower = Htsat(tower.audio_encoder, spec.frames(window_samples))
+        if isinstance(tower, SpectrogramVit):
+            self.tower = plain_vit(tower)
         self.projection = student.projection
 
     def forward(self, waveform: Tensor) -> Tensor:

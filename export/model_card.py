@@ -158,7 +158,8 @@ def _datasets(checkpoint: Checkpoint) -> list[str]:
 def _origins(subject: CardSubject) -> Iterator[str]:
     checkpoint, manifest = subject.checkpoint, subject.bundle.manifest
     yield f"student: {_name(checkpoint.origin)}"
-    yield f"teacher: {_name(manifest.teacher)}, its texts only; space `{manifest.space_id[:12]}`"
+    seen = "sounds paired with pictures" if checkpoint.learned_from_pairs else "its texts only"
+    yield f"teacher: {_name(manifest.teacher)}, {seen}; space `{manifest.space_id[:12]}`"
     for run in checkpoint.lineage:
         yield f"before: {run['dataset']} (run `{run['model_id'][:12]}`)"
     species = len(checkpoint.taxonomy)

@@ -150,6 +150,8 @@ def _provenance(checkpoint: "Checkpoint", label: BundleLabel) -> dict[str, Any]:
         "synthetic": checkpoint.synthetic,
         "distillation": checkpoint.config,
     }
+    if checkpoint.learned_from_pairs:
+        known["pairs"] = "sounds with pictures"
     if checkpoint.lineage:
         known["lineage"] = list(checkpoint.lineage)
     if hint := checkpoint.config.get("hint"):

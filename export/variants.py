@@ -7,6 +7,7 @@ import onnx
 from tqdm import tqdm
 
 from edge.contract.arrays import Float32s
+from edge.contract.errors import DatasetError
 from edge.contract.manifest import Manifest
 from export.comparison import compare, reference_of
 from export.fidelity import LIMITS, check
@@ -18,6 +19,7 @@ from export.methods import HALVES, SPLITS, Variants
 from export.recordings import cut, read_recorded
 from gallery.data.corpora import exists
 from train.model.checkpoint import Checkpoint
+from train.model.spectrogram_vit import SpectrogramVit
 from train.model.towers import ClapTower
 
 _LOG = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ def make_encoders(
 
 def _methods(checkpoint: Checkpoint, variants: Variants) -> dict[str, str]:
     """Method of each precision: as export/performance.md found best, if nothing else is said."""
-    transformer = isinstance(checkpoint.student.tower, ClapTower)
+    transformer = isinstance(checkpoint.student.tower, ClapTower | SpectrogramVit)
     int8 = variants.int8 or ("dynamic" if transformer else "weights")
     return {"fp32": "export", "fp16": variants.fp16, "int8": int8}
 
@@ -68,9 +70,17 @@ def _variant(
 def _windows(checkpoint: Checkpoint, variants: Variants) -> Float32s | None:
     """Of recordings, if there are any."""
     data = variants.recordings or checkpoint.config["data"]
-    if variants.recordings is None and not exists(str(data)):
+    if variants.recordings is None and not _is_here(str(data)):
         _LOG.warning("%s is not here: compared on signals only; see --recordings", data)
         return None
     rate_hz = checkpoint.audio.sample_rate_hz
     found = (cut(read_recorded(data, split, rate_hz), checkpoint.audio) for split in SPLITS)
     return next((windows for windows in found if windows is not None), None)
+
+
+def _is_here(data: str) -> bool:
+    """True for recordings that lie here; the clips of a bridge are no corpus of recordings."""
+    try:
+        return exists(data)
+    except DatasetError:
+        return False

@@ -1,4 +1,4 @@
-"""Make synthetic data: ``python scripts/aviary.py build`` or ``... chorus --output DIR``."""
+"""Make synthetic data: ``python scripts/aviary.py build``, ``video`` or ``chorus --output DIR``."""
 
 import sys
 from pathlib import Path

@@ -201,3 +201,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tests.support.world import make_world
 
     return make_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Tiny models that have learned next to nothing; see `world` for those that have."""
+    from tests.support.small_world import make_small_world
+
+    return make_small_world(tmp_path_factory.mktemp("small-world"))

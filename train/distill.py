@@ -15,6 +15,7 @@ import torch
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Embeddings
+from edge.contract.taxonomy import Taxonomy
 from gallery.command import run
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Dataset
@@ -27,6 +28,7 @@ from train.distillation.large_student import open_large_student
 from train.distillation.needs import measure_needs, told_in_words
 from train.distillation.parts import Parts
 from train.distillation.plan import first_student, plan, to_text
+from train.distillation.shuffled_ranks import shuffled_ranks
 from train.distillation.step import Distillation
 from train.engine.loop import choose_device, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks, joined
@@ -39,7 +41,7 @@ from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import LogMelSpec
 from train.model.lora import merge
 from train.model.student import open_student
-from train.runs import CACHE, new_run, synthetic_name
+from train.runs import CACHE, marked, new_run, synthetic_name
 from train.sound.decoded import decoded
 from train.sound.heard import check_unheard
 from train.sound.taught import TaughtSounds, check_taught, load_taught
@@ -144,6 +146,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
         dataset=dataset,
         teacher=teacher,
         anchors=anchors,
+        learned=cached_anchors(teacher, _sentences(config, dataset), CACHE),
         input_spec=input_spec,
         sounds=sounds,
         student=student,
@@ -166,6 +169,12 @@ def _check_settings(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> No
         check_taught(config)
 
 
+def _sentences(config: DistillConfig, dataset: Dataset) -> Taxonomy:
+    """Species as the sentences of the training tell them."""
+    seed, taxonomy = config.shuffle_taxonomy, dataset.taxonomy
+    return shuffled_ranks(taxonomy, seed) if seed else taxonomy
+
+
 def _taught(
     config: DistillConfig, dataset: Dataset, sounds: TrainingSet, spec: LogMelSpec
 ) -> TaughtSounds | None:
@@ -175,7 +184,8 @@ def _taught(
 
 
 def _output(config: DistillConfig, dataset: Dataset) -> Path:
-    return synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
+    path = synthetic_name(Path(config.output), dataset) if config.output else new_run(dataset)
+    return marked(path, "shuffled-taxonomy") if config.shuffle_taxonomy else path
 
 
 def _validation(
@@ -245,7 +255,7 @@ def _schedule(config: DistillConfig) -> LearningSchedule:
 def _anchors_of(parts: Parts) -> Embeddings:
     """The anchors of the species that are learned, in the order of the labels."""
     place = {species: n for n, species in enumerate(parts.dataset.taxonomy.ids)}
-    return parts.anchors[:, [place[species.species_id] for species in parts.sounds.species]]
+    return parts.learned[:, [place[species.species_id] for species in parts.sounds.species]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

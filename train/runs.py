@@ -31,5 +31,9 @@ def newest_run() -> Path:
 
 def synthetic_name(path: Path, dataset: Dataset) -> Path:
     """Put `aviary` into the name of everything that is trained on synthetic birds."""
-    lacks = dataset.synthetic and "aviary" not in path.name
-    return path.with_name(f"{path.name}-aviary") if lacks else path
+    return marked(path, "aviary") if dataset.synthetic else path
+
+
+def marked(path: Path, word: str) -> Path:
+    """A run's folder, with a word in its name that everybody has to see."""
+    return path if word in path.name else path.with_name(f"{path.name}-{word}")

@@ -11,10 +11,14 @@ _CLOTHO = {"development": "train", "validation": "validation", "evaluation": "te
 _AUDIOCAPS = {"train": "train", "val": "validation", "test": "test"}
 
 
-def read_audiocaps(folder: Path) -> Dataset:
+def read_audiocaps(folder: Path, files: dict[str, Path] | None = None) -> Dataset:
     """AudioCaps (Kim et al. 2019): train.csv, val.csv, test.csv and clips by YouTube id.
 
     Clips are `<youtube id>.<suffix>`, or with `Y` before and `_<start>` behind.
+
+    Args:
+        folder: of the corpus.
+        files: clips by YouTube id; None looks for recordings.
 
     Raises:
         DatasetError: no table, or no clip.
@@ -22,7 +26,7 @@ def read_audiocaps(folder: Path) -> Dataset:
     tables = [name for name in _AUDIOCAPS if (folder / f"{name}.csv").is_file()]
     if not tables:
         raise misplaced(folder, "train.csv, val.csv or test.csv")
-    files = clips(folder)
+    files = clips(folder) if files is None else files
     items = []
     for name in tables:
         captions: dict[str, list[str]] = {}

@@ -51,6 +51,7 @@ CORPORA: dict[str, Callable[[Path], Dataset]] = {
     "clotho": captioned.read_clotho,
     "esc50": events.read_esc50,
     "urbansound8k": events.read_urbansound8k,
+    "us8k": events.read_urbansound8k,
     "webdataset": webdataset.read,
 }
 _SHARED = re.compile(r"(.+?)(?:\*(\d*\.?\d+))?")

@@ -138,7 +138,11 @@ def read_dataset(path: Path, columns: Sequence[str] = REQUIRED) -> Dataset:
         species = Taxonomy((*species.species, *_species(rows, unknown)))
     synthetic = any(SYNTHETIC_MARK in item.attribution for item in items)
     return Dataset(
-        name=_name(path, synthetic), path=path, taxonomy=species, items=items, synthetic=synthetic
+        name=dataset_name(path, synthetic),
+        path=path,
+        taxonomy=species,
+        items=items,
+        synthetic=synthetic,
     )
 
 
@@ -163,6 +167,7 @@ def _item(path: Path, row: Mapping[str, str]) -> Item:
     )
 
 
-def _name(path: Path, synthetic: bool) -> str:
+def dataset_name(path: Path, synthetic: bool) -> str:
+    """A folder's name, with `aviary` in it if anything there is synthetic."""
     name = path.resolve().name
     return f"aviary-{name}" if synthetic and "aviary" not in name else name

@@ -15,8 +15,12 @@ _PAGE = "https://www.youtube.com/watch?v="
 _AUDIOSET = {"balanced_train": "train", "unbalanced_train": "train", "eval": "test"}
 
 
-def read_audioset(folder: Path) -> Dataset:
+def read_audioset(folder: Path, files: dict[str, Path] | None = None) -> Dataset:
     """AudioSet (Gemmeke et al. 2017): `*_segments.csv`, class_labels_indices.csv and clips.
+
+    Args:
+        folder: of the corpus.
+        files: clips by YouTube id; None looks for recordings.
 
     Raises:
         DatasetError: no table, or no clip.
@@ -24,7 +28,7 @@ def read_audioset(folder: Path) -> Dataset:
     columns = ("mid", "display_name")
     rows = read_rows(folder / "class_labels_indices.csv", columns)
     classes = {row["mid"]: thing(row["display_name"]) for row in rows}
-    files, items = clips(folder), []
+    files, items = clips(folder) if files is None else files, []
     for part, split in _AUDIOSET.items():
         for video, labels in _segments(folder / f"{part}_segments.csv"):
             ids = [classes[label].species_id for label in labels if label in classes] or [""]
@@ -93,6 +97,7 @@ def _in_folds(
             split=_split(int(row["fold"]), folds),
             licence="CC-BY-NC-3.0",
             attribution=f"Freesound {row[source]}",
+            part=f"fold{row['fold']}",
         )
         for row in rows
     ]

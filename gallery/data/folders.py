@@ -13,7 +13,8 @@ from gallery.data.layout import misplaced
 from gallery.data.ranks import named
 from gallery.data.table import dataset
 
-_SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+"""Of folders by name."""
 EXAMPLE = "Cuculus_canorus/x.jpg"
 
 
@@ -42,7 +43,7 @@ def read(folder: Path) -> Dataset:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    parts = {name: split for name, split in _SPLITS.items() if (folder / name).is_dir()}
+    parts = {name: split for name, split in SPLITS.items() if (folder / name).is_dir()}
     for name, split in (parts or {"": "train"}).items():
         for file in sorted((folder / name).glob("*/*")):
             if _kind(file) and file.is_file():

@@ -1,9 +1,11 @@
 """SSW60 (Van Horn et al. 2022): 60 birds as sound, video and two sets of photographs.
 
-taxa.csv names no kingdom, class or genus, and writes families with their English name.
+taxa.csv names no kingdom, class or genus, and writes families with their English name. The aviary's
+videos are in this layout, too; their table says more: `licence`, `attribution`, `individual`, and
+`also`, ids of others that are in a clip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from gallery.data.dataset import Dataset, Item
@@ -26,8 +28,12 @@ _PAGE = "https://macaulaylibrary.org/asset/"
 """Of a sound or a video."""
 
 
-def read(folder: Path) -> Dataset:
+def read(folder: Path, parts: Collection[str] = ()) -> Dataset:
     """Everything that is there of it.
+
+    Args:
+        folder: of the corpus.
+        parts: only these of its tables; empty takes all.
 
     Raises:
         DatasetError: taxa.csv is missing, or no file is here.
@@ -39,9 +45,10 @@ def read(folder: Path) -> Dataset:
         for label, row in rows.items()
     }
     ids = {label: kind.species_id for label, kind in species.items()}
-    tables = [part for part in _PARTS if (folder / f"{part}.csv").is_file()]
+    wanted = parts or _PARTS
+    tables = [part for part in _PARTS if part in wanted and (folder / f"{part}.csv").is_file()]
     if not tables:
-        raise misplaced(folder, f"{_SOUNDS}.csv")
+        raise misplaced(folder, f"{next(iter(wanted))}.csv")
     items = [item for part in tables for item in _items(folder, part, ids)]
     keys = {ids[label]: _keys(row) for label, row in rows.items()}
     return dataset(folder, species.values(), items, keys)
@@ -56,15 +63,17 @@ def _items(folder: Path, part: str, ids: dict[str, str]) -> Iterator[Item]:
     kind, suffix, author = _PARTS[part]
     for row in read_rows(folder / f"{part}.csv", ("asset_id", "label", "split")):
         path = folder / part / f"{row['asset_id']}{suffix}"
-        whose = row.get(author or "", "") or "unknown"
+        whose = row.get(author or "attribution", "") or "unknown"
         split = _SPLITS[row["split"]]
         yield Item(
             path=path,
             kind=kind,
             species_id=ids[row["label"]],
             split=split,
-            licence=_LICENCE,
+            licence=row.get("licence") or _LICENCE,
             attribution=whose,
+            also=tuple(row.get("also", "").split()),
+            individual=row.get("individual", ""),
             part=part,
             url=_PAGE + row["asset_id"] if kind != "image" else "",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.contract.errors import DatasetError
 from edge.contract.taxonomy import Species, Taxonomy, slug
-from gallery.data.dataset import Dataset, Item
+from gallery.data.dataset import SYNTHETIC_MARK, Dataset, Item, dataset_name
 from gallery.data.layout import misplaced
 
 _LOG = logging.getLogger(__name__)
@@ -111,11 +111,13 @@ def dataset(
     if len(kept) < len(every):
         _LOG.warning("%s: %d of %d files are not here", folder, len(every) - len(kept), len(every))
     ordered = sorted(unique.values(), key=lambda kind: kind.species_id)
+    synthetic = any(SYNTHETIC_MARK in item.attribution for item in kept)
     return Dataset(
-        name=folder.resolve().name,
+        name=dataset_name(folder, synthetic),
         path=folder,
         taxonomy=Taxonomy(tuple(ordered)),
         items=kept,
+        synthetic=synthetic,
         keys={name: frozenset(others) for name, others in (keys or {}).items()},
     )
 

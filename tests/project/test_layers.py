@@ -32,6 +32,8 @@ OPTIONAL = {
     "edge/recognition/pictures.py": {"PIL"},
     "edge/report/parquet.py": {"pyarrow"},
     "edge/system/hub.py": {"huggingface_hub"},
+    "train/aviary/film.py": {"av"},
+    "train/bridges/video.py": {"av"},
     "train/engine/wandb_board.py": {"wandb"},
     "train/model/lora.py": {"peft"},
 }

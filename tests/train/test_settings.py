@@ -12,7 +12,11 @@ from edge.contract.taxonomy import Species  # noqa: E402
 from gallery.data.dataset import Item  # noqa: E402
 from train import distill, pretrain  # noqa: E402
 from train.config import DistillConfig, PretrainConfig  # noqa: E402
+from train.config.agreement import AgreementConfig  # noqa: E402
+from train.config.joint import JointConfig  # noqa: E402
 from train.config.listing import documented, listing  # noqa: E402
+from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.config.pivot import PivotConfig  # noqa: E402
 from train.distillation.targets import make_targets  # noqa: E402
 from train.sound.training_set import TrainingSet  # noqa: E402
 
@@ -20,7 +24,10 @@ CPU = torch.device("cpu")
 NOTHING = {"gain_db": 0.0, "mix": 0.0, "background_prob": 0.0, "mask": 0.0}
 
 
-@pytest.mark.parametrize("kind", [DistillConfig, PretrainConfig])
+@pytest.mark.parametrize(
+    "kind",
+    [DistillConfig, PretrainConfig, JointConfig, LocaliseConfig, AgreementConfig, PivotConfig],
+)
 def test_every_setting_says_in_a_line_what_it_does(kind):
     told = documented(kind)
     assert [field.name for field in fields(kind) if len(told.get(field.name, "")) < 8] == []

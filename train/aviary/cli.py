@@ -1,16 +1,20 @@
-"""Command line of the aviary: ``build`` a data set, compose a ``chorus`` or a ``soundscape``."""
+"""Command line of the aviary: ``build``, ``video``, ``chorus`` and ``soundscape``."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.command.parser import Parser
+from edge.contract.errors import BirdlistenError
 from train.aviary import chorus, soundscape
 from train.aviary.dataset import AviaryConfig, build
 from train.aviary.species import SPECIES_IDS
+from train.aviary.video import VideoConfig, build_videos
 
 _DEFAULT = AviaryConfig()
+_FILMED = VideoConfig()
 
 
 def _seed(text: str) -> int:
@@ -42,6 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     ):
         help_text = f"{text} (default: {getattr(_DEFAULT, name)})"
         data.add_argument(f"--{name}", type=int, default=getattr(_DEFAULT, name), help=help_text)
+    _add_video(commands)
     dawn = commands.add_parser("chorus", help="write a two-minute dawn chorus and its truth")
     dawn.add_argument("--output", type=Path, required=True, help="folder to write")
     dawn.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
@@ -49,6 +54,29 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     wide.add_argument("--output", type=Path, required=True, help="folder to write")
     wide.add_argument("--seed", type=_seed, default=_DEFAULT.seed)
     return parser.parse_args(argv)
+
+
+def _add_video(commands: Any) -> None:
+    clips = commands.add_parser("video", help="write video clips with their truth (needs PyAV)")
+    clips.add_argument("--output", type=Path, default=Path("data/aviary-video"), help="folder")
+    clips.add_argument("--seed", type=_seed, default=_FILMED.seed)
+    clips.add_argument("--species", type=_species_count, default=len(SPECIES_IDS), metavar="N",
+                       help="the first N of the 24 species")  # fmt: skip
+    for name, text in (("clips", "clips a species"), ("stills", "photographs a species")):
+        help_text = f"{text} (default: {getattr(_FILMED, name)})"
+        clips.add_argument(f"--{name}", type=int, default=getattr(_FILMED, name), help=help_text)
+    clips.add_argument("--split", default="", choices=("train", "validation", "test"),
+                       help="put all into it; default: split by individual")  # fmt: skip
+
+
+def _video_config(args: argparse.Namespace) -> VideoConfig:
+    return VideoConfig(
+        seed=args.seed,
+        species=SPECIES_IDS[: args.species],
+        clips=args.clips,
+        stills=args.stills,
+        split=args.split,
+    )
 
 
 def _config(args: argparse.Namespace) -> AviaryConfig:
@@ -66,6 +94,8 @@ def run(args: argparse.Namespace) -> Path:
     """Do what the command line asks; return the main file written."""
     if args.command == "chorus":
         return chorus.write(chorus.compose(args.seed), args.output)
+    if args.command == "video":
+        return build_videos(_video_config(args), args.output)
     if args.command == "soundscape":
         return soundscape.write(soundscape.compose(args.seed), args.output)
     return build(_config(args), args.output)
@@ -76,6 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         print(run(args))
+    except BirdlistenError as error:
+        print(f"aviary.py: {error}", file=sys.stderr)
+        return error.exit_code
     except ValueError as error:
         print(f"aviary.py: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,8 @@ SIDE_PX = 256
 """Side of a finished picture."""
 _DRAWN_PX = 640
 """Side of the picture while it is drawn."""
-_OWLS = frozenset({"strix_aluco", "bubo_bubo", "asio_otus"})
+OWLS = frozenset({"strix_aluco", "bubo_bubo", "asio_otus"})
+"""Species that are painted from the front."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _eye_and_bill(canvas: Canvas, bird: Anatomy, plumage: Plumage) -> None:
     canvas.fill(ellipse(np.add(bird.eye, (r * 0.05, r * 0.06)), (r * 0.04, r * 0.04)), "#ffffff")
 
 
-def _side_view(
+def paint_side_view(
     canvas: Canvas, bird: Anatomy, plumage: Plumage, grain: Image.Image, rng: Generator
 ) -> None:
     """Paint a whole bird from the side."""
@@ -159,7 +160,7 @@ def _paint_side(image: Image.Image, plumage: Plumage, rng: Generator) -> None:
     if perch == "ground" and rng.random() < 0.5:
         perch = "branch"
     _scenery(canvas, bird, perch, rng)
-    _side_view(canvas, bird=bird, plumage=plumage, grain=backdrop.texture(rng), rng=rng)
+    paint_side_view(canvas, bird=bird, plumage=plumage, grain=backdrop.texture(rng), rng=rng)
     if perch == "ground":
         backdrop.grass(canvas, bird.ground, rng, front=True)
 
@@ -182,7 +183,7 @@ def picture(species_id: str, rng: Generator) -> Image.Image:
     """
     plumage = individual_plumage(species_id, rng)
     image = backdrop.landscape(_DRAWN_PX, rng)
-    (_paint_owl if species_id in _OWLS else _paint_side)(image, plumage, rng)
+    (_paint_owl if species_id in OWLS else _paint_side)(image, plumage, rng)
     tilted = image.rotate(rng.uniform(-5, 5), Image.Resampling.BILINEAR, expand=False)
     margin = round(image.width * 0.045)
     box = (margin, margin, image.width - margin, image.height - margin)

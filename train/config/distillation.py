@@ -36,6 +36,9 @@ class DistillConfig(LearningConfig, HeardConfig):
     """What a label lends to all others alike, or with `hierarchical_softmax` to its kin."""
     temperature: float = 0.07
     """Of the softmax at the start; learned, as in CLIP."""
+    shuffle_taxonomy: int = 0
+    """Seed by which orders and families are permuted among species in the sentences learned by: a
+    control, what of the transfer is taxonomy (AnimalCLAP). 0 leaves them as they are."""
     pull: float = 6.0
     """Weight of 1 - cosine to the own anchor beside the loss: pictures lie near the anchors, not
     merely on the right side of a boundary between them."""
@@ -68,8 +71,13 @@ class DistillConfig(LearningConfig, HeardConfig):
         HeardConfig.__post_init__(self)
         self.check_learning()
         check_positive(self, ("temperature",))
-        check_count(self, ("projection_hidden",))
+        check_count(self, ("projection_hidden", "shuffle_taxonomy"))
         check_share(self, ("smoothing", "outliers", "tower_share"))
+        if self.shuffle_taxonomy and (self.projection_names or self.loss == "hierarchical_softmax"):
+            raise ConfigError(
+                "shuffle_taxonomy: projection_names and loss=hierarchical_softmax learn by true "
+                "ranks; leave them out"
+            )
         if self.freeze_tower and (self.lora_rank or self.freeze_layers):
             raise ConfigError(
                 "freeze_tower: leaves nothing in the tower to learn; give it alone, or lora_rank "

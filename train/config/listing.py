@@ -51,5 +51,5 @@ def _sentence(text: str) -> str:
 def _shown(default: Any) -> str:
     """As the command line takes it."""
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(map(str, default))
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from edge.contract.errors import ConfigError
 from train.config.augmentation import SHARES
 from train.config.checks import check_positive, check_share
 from train.config.heard import HeardConfig
@@ -19,6 +20,17 @@ class PretrainConfig(HeardConfig):
     """Folder of a CLAP to go on training; empty begins anew."""
     image_size: int = 64
     """Side of the pictures that the teacher sees."""
+    image_layers: int = 0
+    """Layers of the teacher's image tower, a ViT in open_clip's own layout; 0: a small ResNet."""
+    image_width: int = 128
+    """Of that ViT; a head is 32 wide."""
+    image_patch: int = 12
+    """Side of its patches in pixels."""
+    image_zoom_out: float = 1.0
+    """Pictures are laid into a landscape of others up to so many times as wide: birds of clips are
+    smaller than those of portraits. 1: they stay as they are."""
+    image_crop: float = 0.6
+    """Least share of a picture that is seen at once."""
     image_steps: int = 220
     """Steps of the teacher."""
     image_batch: int = 48
@@ -61,7 +73,19 @@ class PretrainConfig(HeardConfig):
         free = (
             *("seed", "species_weight", "snapshot_every", "longest_s"),
             *("background_db", "mix_db", "least_db", "gain_db"),
-            *("map_weight", "local_features", "audio_weight_decay", "audio_ema", *SHARES),
+            *(
+                "image_layers",
+                "map_weight",
+                "local_features",
+                "audio_weight_decay",
+                "audio_ema",
+                *SHARES,
+            ),
         )
         check_positive(self, [name for name in numbers if name not in free])
-        check_share(self, ("audio_ema",))
+        check_share(self, ("audio_ema", "image_crop"))
+        if self.image_zoom_out < 1 or (self.image_layers and self.image_size % self.image_patch):
+            raise ConfigError(
+                f"image_zoom_out, image_patch: {self.image_zoom_out} and {self.image_patch}; "
+                "expected at least 1, and a side that fits into image_size a whole number of times"
+            )

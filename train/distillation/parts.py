@@ -25,6 +25,8 @@ class Parts:
     teacher: Teacher
     anchors: Embeddings
     """float32[templates, species, dim] of the data set's taxonomy."""
+    learned: Embeddings
+    """The same, of the sentences that are learned by: with `shuffle_taxonomy` others."""
     input_spec: InputSpec
     sounds: TrainingSet
     student: Student

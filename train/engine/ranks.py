@@ -54,6 +54,10 @@ class Ranks:
         from torch.distributed.nn.functional import all_gather
 
         parts = all_gather(rows.contiguous())  # type: ignore[no-untyped-call]
+        for part in parts:
+            if part.requires_grad:
+                # gloo sends a gradient as it lies in memory, a transposed one in a wrong order.
+                part.register_hook(Tensor.contiguous)
         return torch.stack(tuple(parts), dim=1).flatten(0, 1)
 
     def mean(self, value: float) -> float:

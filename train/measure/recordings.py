@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from edge.contract.arrays import Array, Embeddings, Places
+from edge.contract.audio import Waveform
 from edge.contract.errors import DatasetError
 from edge.dsp.gate import GateConfig, passing
 from edge.recognition.background import thinned
@@ -129,10 +130,14 @@ class Windows:
         settings = repr((input_spec.frontend, self._audio, self._gate))
         self.name = f"windows-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
-    @torch.inference_mode()
     def __call__(self, item: Item) -> Array:
         """One recording's."""
-        framed = list(frame_waveform(*read_item(item), self._audio))
+        return self.cut(*read_item(item))
+
+    @torch.inference_mode()
+    def cut(self, waveform: Waveform, rate_hz: int) -> Array:
+        """Of a waveform that has been read, float32[samples]."""
+        framed = list(frame_waveform(waveform, rate_hz, self._audio))
         audible = passing(framed, self._gate)
         waveforms = torch.from_numpy(np.stack([window.samples for window in audible]))
         log_mels: Array = self._frontend(waveforms).half().numpy()

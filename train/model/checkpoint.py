@@ -62,6 +62,11 @@ class Checkpoint:
         return int(self.anchors.shape[1])
 
     @property
+    def learned_from_pairs(self) -> bool:
+        """True for a bridge that saw pictures beside its sounds (train/bridges)."""
+        return bool(self.config.get("frames")) and self.config.get("image_weight", 1) > 0
+
+    @property
     def audio(self) -> AudioSpec:
         """Audio that a listener feeds it."""
         return self.input_spec.audio

@@ -23,7 +23,7 @@ from train.model.projection import NamesProjection, make_projection
 if TYPE_CHECKING:
     from train.model.checkpoint import Checkpoint
 
-CNN = "cnn:"
+CNN, VIT = "cnn:", "vit:"
 TOWER, TOWER_WEIGHTS = "tower.json", "tower.safetensors"
 HINT_WEIGHTS, CLASSIFIER_WEIGHTS = "hint.safetensors", "classifier.safetensors"
 _USUAL = LogMelSpec()
@@ -154,10 +154,7 @@ class StudentInit:
         write_atomic(folder / TOWER_WEIGHTS, weights_bytes(self.weights))
         if self.hint is not None:
             write_atomic(folder / HINT_WEIGHTS, weights_bytes(self.hint))
-        meta: dict[str, Any] = {
-            "audio_config": self.audio_config,
-            "frontend": asdict(self.spec),
-        }
+        meta: dict[str, Any] = {"audio_config": self.audio_config, "frontend": asdict(self.spec)}
         if self.classifier is not None:
             layer = {"weight": self.classifier.weight, "bias": self.classifier.bias}
             write_atomic(folder / CLASSIFIER_WEIGHTS, weights_bytes(layer))
@@ -215,14 +212,17 @@ class StudentInit:
         return input_spec
 
 
-def open_student(name: str, spec: LogMelSpec = _USUAL, local_features: int = 0) -> StudentInit:
+def open_student(
+    name: str, spec: LogMelSpec = _USUAL, local_features: int = 0, window_s: float = 10.0
+) -> StudentInit:
     """Find out what `student=NAME` means.
 
     Args:
-        name: a CLAP's folder or hub id, the folder of a distilled run or of a tower, or `cnn:` and
-            a name of timm's.
-        spec: front end of a `cnn:`; the others know their own.
+        name: a CLAP's folder or hub id, the folder of a distilled run or of a tower, `cnn:` and a
+            name of timm's, or `vit:` and a teacher, with whose image tower it begins.
+        spec: front end of a `cnn:` or `vit:`; the others know their own.
         local_features: of a `cnn:`; see `train.model.towers.CnnTower`.
+        window_s: of a `vit:`, for whose patches its positions are laid out.
 
     Raises:
         ConfigError: too few mel bins for local features.
@@ -234,6 +234,10 @@ def open_student(name: str, spec: LogMelSpec = _USUAL, local_features: int = 0) 
         if local_features and spec.mel_bins < LEAST_BINS:
             raise ConfigError(f"local_features: needs mel_bins={LEAST_BINS} at least")
         return StudentInit(cnn_config(name.removeprefix(CNN), local_features), spec)
+    if name.startswith(VIT):
+        from train.model.image_start import open_image_tower
+
+        return open_image_tower(name.removeprefix(VIT), spec, window_s)
     if (Path(name) / TOWER).is_file():
         return _read_tower(Path(name))
     from train.model.checkpoint import META, load_checkpoint
@@ -281,9 +285,8 @@ def embed_log_mels(model: nn.Module, log_mels: Iterable[Tensor], batch: int = 64
         float32[windows, dim] on the CPU.
     """
     device = next(model.parameters()).device
-    return torch.cat(
-        [model(log_mel.to(device).float()).cpu() for log_mel in _batches(log_mels, batch)]
-    )
+    rows = (model(log_mel.to(device).float()).cpu() for log_mel in _batches(log_mels, batch))
+    return torch.cat([*rows])
 
 
 def _batches(stacks: Iterable[Tensor], size: int) -> Iterator[Tensor]:

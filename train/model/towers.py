@@ -13,6 +13,7 @@ from transformers import ClapAudioConfig, ClapAudioModel
 from edge.contract.errors import ConfigError, DatasetError
 from train.model.inherited import INHERITED, InheritedTower
 from train.model.layers import depths_of, recompute
+from train.model.spectrogram_vit import SPECTROGRAM_VIT, SpectrogramVit
 
 _CNN = "cnn"
 _RANGE_DB = -70.0
@@ -168,13 +169,18 @@ def _relative(log_mel: Tensor) -> Tensor:
     return both.contiguous(memory_format=torch.channels_last)
 
 
-def make_tower(config: dict[str, Any]) -> tuple[ClapTower | CnnTower | InheritedTower, int]:
+def make_tower(
+    config: dict[str, Any],
+) -> tuple[ClapTower | CnnTower | InheritedTower | SpectrogramVit, int]:
     """A tower with random weights, and the width of its features.
 
     Args:
-        config: a ClapAudioConfig as a dictionary, or by its `model_type` what a CNN or an inherited
-            tower needs.
+        config: a ClapAudioConfig as a dictionary, or by its `model_type` what a CNN, an inherited
+            tower or an image tower's transformer needs.
     """
+    if config["model_type"] == SPECTROGRAM_VIT:
+        vit = SpectrogramVit(config)
+        return vit, vit.hidden
     if config["model_type"] == INHERITED:
         inherited = InheritedTower(config)
         return inherited, inherited.hidden

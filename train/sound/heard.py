@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.contract.errors import DatasetError
 from gallery.data.synonyms import synonyms
 from train.model.checkpoint import META, read_seen
-from train.model.student import CNN
+from train.model.student import CNN, VIT
 
 SEEN = "heard.json"
 """Beside a pretrained student: the species of its training."""
@@ -29,7 +29,7 @@ def check_unheard(student: str, held_out: Sequence[str]) -> None:
 
 def heard_before(student: str) -> bool:
     """True for a student whose pretraining nobody noted the species of, as a hub's."""
-    return not student.startswith(CNN) and not (Path(student) / SEEN).is_file()
+    return not student.startswith((CNN, VIT)) and not (Path(student) / SEEN).is_file()
 
 
 def heard_by(student: str, known: Collection[str]) -> list[str]:

@@ -1,0 +1,292 @@
+"""Localisation by sound: it learns, goes on exactly, is shared, exports and listens."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("av")
+import soundfile  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
+from edge.recognition.runtime import RuntimeOptions, open_session  # noqa: E402
+from export.graph import traced  # noqa: E402
+from export.methods import Variants  # noqa: E402
+from export.onnx import export  # noqa: E402
+from gallery.build import build  # noqa: E402
+from gallery.teacher import load_teacher  # noqa: E402
+from tests.support.sounding_squares import (  # noqa: E402
+    SIDE,
+    SPECIES,
+    make_clips,
+    make_pictures,
+    make_student,
+    make_teacher,
+)
+from train.bridges import localise as module  # noqa: E402
+from train.bridges.__main__ import main  # noqa: E402
+from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
+from train.bridges.image_student import load_image_student  # noqa: E402
+from train.bridges.localisation import judge_run, open_scene  # noqa: E402
+from train.bridges.localisation_losses import max_over_places  # noqa: E402
+from train.bridges.localise import chosen_frames, localise  # noqa: E402
+from train.bridges.localiser import Localiser  # noqa: E402
+from train.bridges.teachers import write_features  # noqa: E402
+from train.bridges.training import prepare  # noqa: E402
+from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.engine.resume import KEPT  # noqa: E402
+from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.model.frontend import LogMel  # noqa: E402
+
+STEPS, FRAMES = 6, 4
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    root = tmp_path_factory.mktemp("squares")
+    random = np.random.default_rng(0)
+    clips = make_clips(root / "clips")
+    for film in sorted(clips.glob("train/*/*.mp4"))[:-1]:
+        write_features(root / "heard", film.stem, random.normal(size=24).astype(np.float32))
+        maps = random.random((FRAMES, 5, 5)).astype(np.float32)
+        write_features(root / "seen", film.stem, maps)
+    make_student(root / "student")
+    make_teacher(root / "teacher")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(squares, monkeypatch):
+    """`runs/cache` away from the user's own, for child processes too."""
+    monkeypatch.chdir(squares)
+
+
+def config(root, name, **changes):
+    settings = {
+        "data": f"videos:{root / 'clips'}",
+        "teacher": f"local-dir:{root / 'teacher'}",
+        "student": str(root / "student"),
+        "output": str(root / name),
+        "frames": FRAMES,
+        "window_s": 1.0,
+        "steps": STEPS,
+        "batch": 6,
+        "warmup": 2,
+        "device": "cpu",
+        "bfloat16": False,
+        "audio_teacher": str(root / "heard"),
+        "vision_teacher": str(root / "seen"),
+        "audio_weight": 10.0,
+        "vision_weight": 100.0,
+    }
+    return LocaliseConfig(**{**settings, **changes})
+
+
+def told(folder, name="loss"):
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [line[name] for line in lines if name in line]
+
+
+def arguments(settings):
+    return [f"{key}={json.dumps(value)}" for key, value in asdict(settings).items()]
+
+
+def test_a_frame_is_drawn_from_those_in_the_window_each_alike():
+    inside = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]).bool()
+    for chance, expected in ((0.0, [1, 0, 0, 3]), (0.5, [2, 2, 0, 3]), (0.999, [2, 3, 0, 3])):
+        assert chosen_frames(inside, torch.full((4,), chance)).tolist() == expected
+
+
+def test_it_learns_and_both_students_are_saved(squares):
+    folder = localise(config(squares, "learns", steps=60, validate_every=20, space_weight=1.0))
+    values = told(folder)
+    assert np.mean(values[-5:]) < np.mean(values[:5])
+    assert len(told(folder, "validation_MRR")) == 3
+    run, image_student = load_checkpoint(folder), load_image_student(folder)
+    assert run.dim == image_student.config.dim == 16
+    assert run.config["audio_weight"] == 10.0
+    assert run.space_id == json.loads((folder / "image_student.json").read_text())["space_id"]
+
+
+def test_it_goes_on_exactly_where_it_was_killed(squares, monkeypatch):
+    settings = config(squares, "whole", snapshot_every=2)
+    whole, broken = localise(settings), replace(settings, output=str(squares / "broken"))
+    drawn, real = [], module.Localisation.loss
+
+    def dying(objective):
+        drawn.append(1)
+        if len(drawn) == 5:
+            raise KeyboardInterrupt
+        return real(objective)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Localisation, "loss", dying)
+        with pytest.raises(KeyboardInterrupt):
+            localise(broken)
+    assert (squares / "broken" / KEPT).is_file()
+    other = localise(broken)
+    assert told(other) == told(whole)
+    for name in (WEIGHTS, IMAGE_WEIGHTS):
+        assert (other / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_two_ranks_learn_as_one(squares):
+    settings = config(squares, "one")
+    expected = localise(settings)
+    shared = replace(settings, output=str(squares / "two"))
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m")
+    command = [sys.executable, "-m", *torchrun, "train.bridges", "localise", *arguments(shared)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = Path(shared.output)
+    assert told(found) == pytest.approx(told(expected), rel=1e-5)
+    for name in (WEIGHTS, IMAGE_WEIGHTS):
+        weights, others = load_file(expected / name), load_file(found / name)
+        # A softmax doesn't feel its keys' bias: its gradient is noise, of which Adam makes steps.
+        for key in [key for key in weights if "key.bias" not in key]:
+            assert torch.allclose(weights[key], others[key], atol=2e-3), key
+
+
+def test_without_teachers_and_free_of_the_space_it_is_ez_vsl(squares):
+    plain = {"audio_teacher": "", "vision_teacher": "", "space_weight": 0.0, "steps": 2}
+    settings = config(squares, "plain", **plain)
+    parts = module.make_ready(settings, prepare(settings, "localise"))
+    objective = module.Localisation(parts, settings)
+    assert len(objective.modules) == 2
+    twin = module.Localisation(parts, settings)
+    batch = twin._sampler.batch(6)
+    chance, mirror = torch.rand(2, 6, generator=twin._frames)
+    moments = chosen_frames(twin._inside(batch), chance)
+    with torch.no_grad():
+        places = twin._look(batch.clips, moments, mirror < settings.flip)
+        expected = max_over_places(places, parts.student(batch.log_mel), 0.03)
+        assert float(objective.loss()) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"audio_teacher": "nowhere"}, "no such folder of a teacher"),
+        ({"vision_teacher": "heard"}, "expected 2 dimensions"),
+        ({"frames": 3}, r"holds \(4, 5, 5\)"),
+    ],
+)
+def test_teachers_that_dont_fit_are_refused(squares, changes, problem):
+    with pytest.raises(DatasetError, match=problem):
+        localise(config(squares, "refused", **changes))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"flip": 1.5}, {"vision_weight": -1.0}, {"image_student": "resnet18"}]
+)
+def test_settings_that_cant_be_are_refused(squares, changes):
+    with pytest.raises(ConfigError, match=next(iter(changes))):
+        config(squares, "refused", **changes)
+
+
+def test_figures_of_a_run_stand_beside_its_bounds_and_another_run(squares, capsys):
+    first, second = (localise(config(squares, name, steps=n)) for n, name in ((2, "a"), (0, "b")))
+    page = squares / "maps.png"
+    command = ["localisation", str(first), "--against", str(second), "--page", str(page)]
+    assert main(command) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["moments"] == {"seen": 9 * FRAMES, "off-screen": 3 * FRAMES}
+    median = table["median"]["union"]
+    assert median["oracle"]["at_half"] == 1
+    assert median["disc"]["at_half"] == 0
+    assert median["share_of_oracle"] == median["model"]["at_half"]
+    gain = table["gain"]["AP"]
+    assert gain["mean"] == table["fixed"]["AP"] - table["against"]["fixed"]["AP"]
+    assert gain["low"] <= gain["high"]
+    assert page.read_bytes().startswith(b"\x89PNG")
+
+
+def test_students_that_know_everything_reach_the_bounds(squares):
+    """Colours and pitches as one-hot rows in place of two networks."""
+    settings = config(squares, "known")
+    parts = module.make_ready(settings, prepare(settings, "localise"))
+    known = KnowsSquares(parts)
+    scenes = [open_scene(settings.data, split, known, parts.teacher, FRAMES) for split in SPLITS]
+    table = judge_run(known, *scenes).table
+    median = table["median"]["union"]
+    assert median["model"]["mean"] == pytest.approx(median["oracle"]["mean"], abs=0.01)
+    assert table["fixed"]["cIoU@0.5"] == 1
+    assert table["fixed"]["AP"] > 0.9  # the first of some 48 thresholds is not counted
+    assert set(table["negative"]) == {"fixed", "maximum", "trimmed", "third_quartile"}
+    for told in table["negative"]["fixed"].values():
+        assert (told["pIA"], told["AUC_pIA"]) == pytest.approx((0, 1))
+
+
+SPLITS = ("test", "validation")
+
+
+class KnowsSquares:
+    """A localiser whose places and sounds are the species themselves."""
+
+    def __init__(self, parts):
+        self.image_student, self.input_spec = parts.image_student, parts.input_spec
+        self._real = Localiser(
+            student=parts.student, image_student=self.image_student, input_spec=self.input_spec
+        )
+
+    def windows(self, pairs, clips, times_s):
+        return self._real.windows(pairs, clips, times_s)
+
+    def hear(self, log_mels):
+        """By the loudest mel bin; nothing is louder in silence and noise."""
+        power = log_mels.mean(dim=(1, 2))
+        loudest, tonal = power.argmax(dim=1), power.amax(dim=1) - power.median(dim=1).values > 25
+        pitches = torch.tensor([self._bin(pitch) for _, pitch in SPECIES.values()])
+        species = (loudest[:, None] - pitches).abs().argmin(dim=1)
+        rows = torch.nn.functional.one_hot(species, 4).float()
+        return torch.where(tonal[:, None], rows, torch.full((4,), 0.25))
+
+    def look(self, pixels):
+        """By the nearest colour; the background is unlike every sound."""
+        small = torch.nn.functional.avg_pool2d(pixels, 8).movedim(1, 3)
+        names = [*(colour for colour, _ in SPECIES.values()), (110, 110, 110)]
+        colours = (torch.tensor(names) / 255 - 0.5) / 0.25
+        nearest = torch.cdist(small.flatten(1, 2), colours[None]).argmin(dim=2)
+        rows = (2 * torch.nn.functional.one_hot(nearest, 4).float() - 1).unflatten(1, (4, 4))
+        # No two places and no two frames are quite alike: a median of ties would light them all.
+        slope = torch.linspace(0, 0.01, 4)
+        rows = rows + (slope[:, None] + 0.37 * slope)[..., None]
+        return rows * torch.linspace(1, 0.9, len(rows))[:, None, None, None]
+
+    def _bin(self, pitch):
+        spec, moments = self.input_spec.frontend, torch.arange(48_000) / 48_000
+        return int(LogMel(spec)(torch.sin(2 * torch.pi * pitch * moments)[None]).mean(2).argmax())
+
+
+def test_a_run_of_another_kind_has_no_figures(squares, tmp_path, capsys):
+    assert main(["localisation", str(squares / "student")]) == 1
+    assert "checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")
+@pytest.mark.filterwarnings("ignore::FutureWarning:torch.*")
+@pytest.mark.filterwarnings("ignore:.*is deprecated.*:FutureWarning:copyreg")
+def test_its_audio_tower_is_exported_and_listens_and_its_places_are_a_graph(
+    squares, tmp_path, birdlisten, tone
+):
+    run, bundle = localise(config(squares, "heard-run", steps=2)), tmp_path / "bundle"
+    export(run, bundle, Variants(["fp32"]))
+    teacher = f"local-dir:{squares / 'teacher'}"
+    build(bundle, make_pictures(tmp_path / "pictures"), lambda: load_teacher(teacher))
+    soundfile.write(tmp_path / "tone.wav", tone(900.0, 2.0), 48_000)
+    ended = birdlisten("identify", "--bundle", bundle, "--json", tmp_path / "tone.wav")
+    assert ended.code == 0
+    named = {found["scientific_name"] for found in json.loads(ended.out)["top"]}
+    assert named == set(SPECIES)
+    picture = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    student = load_image_student(run)
+    graph = traced(student, torch.zeros(2, 3, SIDE, SIDE), "picture")
+    session = open_session(graph.SerializeToString(), RuntimeOptions("cpu"))
+    (places,) = session.run(None, {"picture": picture.numpy()})
+    assert places == pytest.approx(student(picture).numpy(), abs=1e-5)

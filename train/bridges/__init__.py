@@ -1,0 +1,1 @@
+"""The neighbouring methods: bridges from sound to names other than text distillation."""

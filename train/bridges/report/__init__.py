@@ -1,0 +1,1 @@
+"""Report that compares the bridges: their runs, figures, pictures and page."""
