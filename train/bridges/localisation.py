@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Float32s, Float64s
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from gallery.data.corpora import open_dataset
 from train.bridges.command import bridge_main
 from train.bridges.pairs import PairSampler, load_log_mels, load_pairs

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.arrays import Float32s
-from edge.contract.bundle import npy_bytes, write_atomic
+from edge.contract.atomic import write_atomic
+from edge.contract.bundle import npy_bytes
 from edge.contract.errors import DatasetError
 
 SUFFIX = ".npy"

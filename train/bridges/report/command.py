@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.command.parser import Parser
-from edge.contract.bundle import write_atomic
+from edge.contract.atomic import write_atomic
 from edge.system.machine import processor
 from gallery.command import run
 from train.bridges.heard_clips import open_teacher
