@@ -1,7 +1,7 @@
 """Image tower's graph cut open before its pooling: the dense form of a tower that is only a file.
 
 A bundle keeps its image tower as ONNX, often without the model that it was traced from. What
-follows the last mean over places is done to each place, as `export.dense` does in torch.
+follows the last mean over places is done to each place, as `gallery.dense` does in torch.
 """
 
 import numpy as np

@@ -15,8 +15,6 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +32,17 @@ from edge.contract.picture import RESIZES, PictureSpec
 from edge.recognition.pictures import prepared
 from edge.recognition.runtime import RuntimeOptions, open_session
 from edge.recognition.tower_file import tower_bytes
-from export.dense import UnitPlaces, dense_tower
 from export.dense_graph import DenseGraph
 from export.graph import traced
 from export.half import to_half_weights
 from export.image_tower import compared_pictures, origin, picture_spec, put_network, spec_of
 from gallery.command import run
+from gallery.dense import UnitPlaces, dense_tower
 from gallery.teacher import Teacher, load_teacher
+from train.bridges.image_student import META, load_image_student
 
 _LEAST_COSINE = 0.9999
 """Of any place's row with that of the model."""
-_STUDENT = "train.bridges.image_student"
-_STUDENT_META = "image_student.json"
 
 
 @dataclass(frozen=True)
@@ -93,12 +90,8 @@ def student_map(bundle: Path, run_folder: Path) -> MapSource:
         BundleError: another space than the bundle's.
         DatasetError: there is none, or it is damaged.
     """
-    file = run_folder / _STUDENT_META
-    if not file.is_file() or find_spec("train.bridges") is None:
-        made = "make one: python -m train.bridges localise"
-        raise DatasetError(f"{run_folder}: holds no image student ({_STUDENT_META}); {made}")
-    network = import_module(_STUDENT).load_image_student(run_folder)
-    space = json.loads(file.read_text(encoding="utf-8"))["space_id"]
+    network = load_image_student(run_folder)
+    space = json.loads((run_folder / META).read_text(encoding="utf-8"))["space_id"]
     if space != load_manifest(bundle).space_id:
         raise BundleError(f"{bundle}: the image student of {run_folder} sees in another space")
     spec = picture_spec(str(run_folder), network.config.preprocess)

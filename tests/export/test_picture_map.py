@@ -1,9 +1,6 @@
 """A picture map holds the places of open_clip's towers: exact where pooling is a mean."""
 
-import json
-import sys
 from dataclasses import replace
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,12 +16,13 @@ from edge.contract.manifest import IMAGE_ENCODER, PICTURE_MAP, load_manifest  # 
 from edge.recognition.picture_map import PictureMap  # noqa: E402
 from edge.recognition.pictures import prepared  # noqa: E402
 from edge.recognition.runtime import RuntimeOptions, open_session  # noqa: E402
-from export.dense import DenseCnn, DenseVit, UnitPlaces, dense_tower  # noqa: E402
 from export.dense_graph import DenseGraph  # noqa: E402
 from export.image_tower import add_image_tower, put_network, spec_of  # noqa: E402
 from export.picture_map import MapSource, add_picture_map, main, teacher_map  # noqa: E402
+from gallery.dense import DenseCnn, DenseVit, UnitPlaces, dense_tower  # noqa: E402
 from gallery.teacher import Teacher, load_teacher  # noqa: E402
 from tests.support.picture_maps import map_graph, patched, spec  # noqa: E402
+from train.bridges.image_student import begin_image_student, save_image_student  # noqa: E402
 from train.pretraining.image_text import save_open_clip  # noqa: E402
 
 TEXT = {"context_length": 64, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 1}
@@ -213,7 +211,6 @@ def test_places_are_laid_out_as_the_picture(teachers):
     "vision",
     [
         {"timm_model_name": "resnet10t", "timm_pool": "rot_attn", "timm_proj": ""},
-        {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "token", "timm_proj": "linear"},
         {**TOWERS["vit"], "attentional_pool": True, "attn_pooler_heads": 2},
     ],
 )
@@ -272,20 +269,12 @@ def test_the_command_says_what_is_missing(bundle, tmp_path, capsys):
 
 
 @pytest.fixture
-def run_folder(teachers, tmp_path, monkeypatch):
-    """A run of `train.bridges localise` as far as this command sees it: the contract of both."""
-    teacher = teachers["vit"]
-    network = UnitPlaces(dense_tower(teacher.model.visual))
-    network.config = SimpleNamespace(preprocess=dict(teacher.model.visual.preprocess_cfg))
-    bridges, module = ModuleType("train.bridges"), ModuleType("train.bridges.image_student")
-    bridges.__spec__ = SimpleNamespace()
-    module.load_image_student = lambda folder: network
-    monkeypatch.setitem(sys.modules, "train.bridges", bridges)
-    monkeypatch.setitem(sys.modules, "train.bridges.image_student", module)
-    (tmp_path / "run").mkdir()
-    meta = {"space_id": teacher.space_id}
-    (tmp_path / "run" / "image_student.json").write_text(json.dumps(meta))
-    return tmp_path / "run"
+def run_folder(teachers, tmp_path):
+    """A run of `train.bridges localise` as far as this command sees it."""
+    teacher, folder = teachers["vit"], tmp_path / "run"
+    folder.mkdir()
+    save_image_student(folder, begin_image_student("", teacher), teacher.space_id)
+    return folder
 
 
 def test_a_run_s_image_student_is_taken(run_folder, bundle, teachers, capsys):

@@ -1,14 +1,11 @@
 """The image student: an open_clip tower that embeds every place of a picture.
 
-A convolutional tower's map before pooling, or a transformer's patches after a last layer without
-attention, go through the tower's own projection place by place: a 1 x 1 convolution ("MaskCLIP";
-Zhou et al. 2022, arXiv 2112.01071, section 3.2). It begins as the frozen teacher, so that its
-places lie in the teacher's space, and anchors, gallery and sounds can be compared with them.
+It is the tower's dense form (`gallery.dense`) and learns. It begins as the frozen teacher, so that
+its places lie in the teacher's space, and anchors, gallery and sounds can be compared with them.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +15,10 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edge.contract.atomic import write_atomic
 from edge.contract.errors import ConfigError, DatasetError
+from gallery.dense import UnitPlaces, dense_tower, judging
 from gallery.known import LOCAL
 from gallery.teacher import Teacher
 from train.model.student import weights_bytes
@@ -67,7 +64,8 @@ class ImageStudent(nn.Module):
         config: the tower's.
 
     Raises:
-        ConfigError: a tower that has no places, such as one with attentional pooling.
+        ConfigError: a tower that has no places, such as one with attentional pooling, or that
+            takes pictures of another side.
     """
 
     def __init__(self, config: TowerConfig) -> None:
@@ -75,12 +73,17 @@ class ImageStudent(nn.Module):
         from open_clip.model import _build_vision_tower
 
         self.config = config
-        self.visual = _build_vision_tower(config.dim, dict(config.vision), config.quick_gelu)
-        if not (_is_trunk(self.visual) or _is_transformer(self.visual)):
-            raise ConfigError(
-                f"image_student: {type(self.visual).__name__} with this pooling has no places; "
-                "give timm:NAME"
-            )
+        tower = _build_vision_tower(config.dim, dict(config.vision), config.quick_gelu)
+        _check_side(tower, config.side)
+        try:
+            self.places = UnitPlaces(dense_tower(tower))
+        except DatasetError as error:
+            raise ConfigError(f"image_student: {error}; give timm:NAME") from error
+
+    @property
+    def visual(self) -> Any:
+        """The tower as open_clip has it."""
+        return self.places.dense.visual
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -92,11 +95,8 @@ class ImageStudent(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, h, w, dim], unit over dim."""
-        if _is_trunk(self.visual):
-            places = self.visual.head(_trunk_places(self.visual.trunk, picture))
-        else:
-            places = _patches(self.visual, picture)
-        return functional.normalize(places, dim=-1)
+        places: Tensor = self.places(picture)
+        return places
 
 
 def begin_image_student(name: str, teacher: Teacher) -> ImageStudent:
@@ -181,6 +181,16 @@ def _read_config(name: str) -> dict[str, Any]:
     return found
 
 
+def _check_side(tower: Any, side: int) -> None:
+    """A transformer of timm keeps the side that it is named with: open_clip hands it no other."""
+    patches = getattr(getattr(tower, "trunk", None), "patch_embed", None)
+    if patches is not None and tuple(patches.img_size) != (side, side):
+        raise ConfigError(
+            f"image_student: takes pictures of {patches.img_size[0]} px, the teacher's are of "
+            f"{side} px; give timm:NAME of a CNN, or of a transformer of {side} px"
+        )
+
+
 def _from_nothing(name: str, config: TowerConfig) -> TowerConfig:
     import timm
 
@@ -198,58 +208,3 @@ def _from_nothing(name: str, config: TowerConfig) -> TowerConfig:
         "timm_proj": "linear",
     }
     return TowerConfig(dim=config.dim, vision=vision, preprocess=config.preprocess)
-
-
-@contextmanager
-def judging(module: nn.Module) -> Iterator[None]:
-    """A module as it is when in use; afterwards as it was."""
-    was = module.training
-    module.eval()
-    yield
-    module.train(was)
-
-
-def _is_trunk(visual: Any) -> bool:
-    """True for a tower of timm's with a projection that treats places alike."""
-    from open_clip.timm_model import TimmModel
-
-    return isinstance(visual, TimmModel) and "pool" not in visual.head._modules
-
-
-def _is_transformer(visual: Any) -> bool:
-    from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-
-    return (
-        isinstance(visual, VisionTransformer)
-        and visual.attn_pool is None
-        and visual.proj is not None
-        and isinstance(visual.transformer.resblocks[-1], ResidualAttentionBlock)
-    )
-
-
-def _trunk_places(trunk: Any, picture: Tensor) -> Tensor:
-    features: Tensor = trunk.forward_features(picture)
-    if features.ndim == 4:
-        return features.movedim(1, 3)
-    patches = features[:, trunk.num_prefix_tokens :]
-    return patches.reshape(len(patches), *trunk.patch_embed.grid_size, -1)
-
-
-def _patches(visual: Any, picture: Tensor) -> Tensor:
-    """Patches whose last layer passes on their own values: mixed, they would blur the places."""
-    tokens = visual._embeds(picture)
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        tokens = block(tokens)
-    patches: Tensor = visual.ln_post(_alone(last, tokens[:, 1:])) @ visual.proj
-    return patches.reshape(len(patches), *visual.grid_size, -1)
-
-
-def _alone(block: Any, tokens: Tensor) -> Tensor:
-    """A transformer's layer in which each token attends to itself alone: [batch, n, width]."""
-    width, attention = tokens.shape[-1], block.attn
-    weight, bias = attention.in_proj_weight[-width:], attention.in_proj_bias[-width:]
-    values = attention.out_proj(functional.linear(block.ln_1(tokens), weight, bias))
-    tokens = tokens + block.ls_1(values)
-    found: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
-    return found

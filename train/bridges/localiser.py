@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from train.bridges.image_student import ImageStudent, judging, load_image_student
+from gallery.dense import judging
+from train.bridges.image_student import ImageStudent, load_image_student
 from train.bridges.pairs import PairSet
 from train.model.checkpoint import load_checkpoint
 from train.model.frontend import InputSpec

@@ -1,6 +1,7 @@
 """The image student: places of the towers that open_clip builds, saved and read again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from gallery.teacher import load_teacher  # noqa: E402
 from train.bridges.image_student import (  # noqa: E402
     META,
     WEIGHTS,
+    ImageStudent,
     begin_image_student,
     load_image_student,
     save_image_student,
+    tower_config,
 )
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip  # noqa: E402
 
@@ -94,6 +97,20 @@ def test_what_was_saved_is_read_again_with_its_preprocessing(teachers, name, tmp
     assert json.loads((tmp_path / META).read_text())["space_id"] == teacher.space_id
 
 
+def test_a_transformer_of_timm_has_a_place_a_patch(teachers):
+    vision = {**CNN, "image_size": 224, "timm_model_name": "vit_tiny_patch16_224"}
+    student = ImageStudent(replace(tower_config(teachers["cnn"]), vision=vision)).eval()
+    trunk, batch = student.visual.trunk, pictures(224, 1)
+    expected = normalize(student.visual.head(trunk.forward_features(batch)[:, 1:]), dim=-1)
+    assert torch.allclose(student(batch).flatten(1, 2), expected, atol=1e-6)
+    assert student.grid == (14, 14)
+
+
+def test_a_transformer_for_another_side_is_refused(teachers):
+    with pytest.raises(ConfigError, match="224 px, the teacher's are of 32 px"):
+        begin_image_student("timm:vit_tiny_patch16_224", teachers["vit"])
+
+
 def test_a_tower_of_timm_begins_from_nothing_and_is_read_again(teachers, tmp_path):
     student = begin_image_student("timm:resnet10t", teachers["vit"])
     assert student.grid == (1, 1)
@@ -109,7 +126,7 @@ def test_a_tower_that_there_is_none_of_is_refused(teachers, name):
 
 def test_a_tower_that_pools_by_attention_has_no_places(tmp_path):
     teacher = make_teacher(tmp_path / "attention", {**VIT, "attentional_pool": True})
-    with pytest.raises(ConfigError, match="has no places"):
+    with pytest.raises(ConfigError, match="have no embeddings"):
         begin_image_student("", teacher)
 
 

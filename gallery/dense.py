@@ -4,6 +4,8 @@ The last pooling is left out, and what follows it is done to each place ("MaskCL
 2022, arXiv 2112.01071, section 3.2): nothing is trained, and a place lies in the tower's space.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,8 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.contract.errors import DatasetError
-
-_SHORTEST = 1e-12
 
 
 class DenseCnn(nn.Module):
@@ -24,15 +24,16 @@ class DenseCnn(nn.Module):
 
     def __init__(self, visual: Any) -> None:
         super().__init__()
-        self.trunk, self.head = visual.trunk, visual.head
+        self.visual = visual
 
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, height, width, dim]."""
-        features: Tensor = self.trunk.forward_features(picture)  # [batch, channels, height, width]
+        trunk = self.visual.trunk
+        features: Tensor = trunk.forward_features(picture)  # [batch, channels, height, width]
         _, channels, height, width = features.shape
         # A picture of one place has that place as its mean.
         single = features.movedim(1, 3).reshape(-1, channels, 1, 1)
-        places: Tensor = self.head(self.trunk.forward_head(single))
+        places: Tensor = self.visual.head(trunk.forward_head(single))
         return places.reshape(-1, height, width, places.shape[-1])
 
 
@@ -44,7 +45,7 @@ class DenseVit(nn.Module):
 
     def __init__(self, visual: Any) -> None:
         super().__init__()
-        self.visual, self.grid = visual, visual.grid_size
+        self.visual = visual
 
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, height, width, dim]."""
@@ -53,7 +54,23 @@ class DenseVit(nn.Module):
         for block in blocks:
             tokens = block(tokens)
         places = self.visual.ln_post(_value_path(last, tokens[:, 1:])) @ self.visual.proj
-        laid_out: Tensor = places.unflatten(1, self.grid)
+        laid_out: Tensor = places.unflatten(1, self.visual.grid_size)
+        return laid_out
+
+
+class DenseTimmVit(nn.Module):
+    """A vision transformer of timm in open_clip, its head applied to the patches as they are."""
+
+    def __init__(self, visual: Any) -> None:
+        super().__init__()
+        self.visual = visual
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """float32[batch, 3, side, side] -> float32[batch, height, width, dim]."""
+        trunk = self.visual.trunk
+        patches = trunk.forward_features(picture)[:, trunk.num_prefix_tokens :]
+        places = self.visual.head(patches)
+        laid_out: Tensor = places.unflatten(1, trunk.patch_embed.grid_size)
         return laid_out
 
 
@@ -67,8 +84,7 @@ class UnitPlaces(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """float32[batch, 3, side, side] -> float32[batch, height, width, dim]."""
         places: Tensor = self.dense(picture)
-        unit: Tensor = places / places.norm(dim=-1, keepdim=True).clamp(min=_SHORTEST)
-        return unit
+        return functional.normalize(places, dim=-1)
 
 
 def dense_tower(visual: Any) -> nn.Module:
@@ -80,19 +96,33 @@ def dense_tower(visual: Any) -> nn.Module:
     Raises:
         DatasetError: a tower whose last step is no pooling that could be left out.
     """
+    import timm
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
-    if isinstance(visual, TimmModel) and not hasattr(visual.head, "pool") and _is_cnn(visual):
-        return DenseCnn(visual)
-    if isinstance(visual, VisionTransformer) and visual.attn_pool is None:
+    if isinstance(visual, TimmModel) and "pool" not in visual.head._modules:
+        if _is_cnn(visual):
+            return DenseCnn(visual)
+        if isinstance(visual.trunk, timm.models.VisionTransformer):
+            return DenseTimmVit(visual)
+    projected = isinstance(visual, VisionTransformer) and visual.proj is not None
+    if projected and visual.attn_pool is None:
         blocks = visual.transformer.resblocks
         if all(isinstance(block, ResidualAttentionBlock) for block in blocks):
             return DenseVit(visual)
     raise DatasetError(
         f"the image tower is a {_described(visual)}, whose places have no embeddings; expected a "
-        "vision transformer of open_clip, or a CNN of timm with a mean over places"
+        "vision transformer of open_clip or timm, or a CNN of timm with a mean over places"
     )
+
+
+@contextmanager
+def judging(module: nn.Module) -> Iterator[None]:
+    """A module as it is when in use; afterwards as it was."""
+    was = module.training
+    module.eval()
+    yield
+    module.train(was)
 
 
 def _value_path(block: Any, tokens: Tensor) -> Tensor:
@@ -107,7 +137,7 @@ def _value_path(block: Any, tokens: Tensor) -> Tensor:
 
 def _is_cnn(visual: Any) -> bool:
     """True where features are laid out as channels and places."""
-    with torch.inference_mode():
+    with judging(visual), torch.inference_mode():
         features = visual.trunk.forward_features(torch.zeros(1, 3, *visual.image_size))
     return bool(features.ndim == 4 and features.shape[1] == visual.trunk.num_features)
 
