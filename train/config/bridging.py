@@ -62,10 +62,6 @@ class BridgeConfig:
     """Decay of a moving average of the weights, which is saved; 0 averages none."""
     snapshot_every: int = 0
     """Steps after which the training is kept in `output`; the same command goes on from there."""
-    validate_every: int = 0
-    """Steps after which the validation split is asked; its best weights are saved. 0: never."""
-    patience: int = 0
-    """Validations without a better one after which it ends; 0: it goes on to the last step."""
     bfloat16: bool = True
     """Compute the tower in bfloat16 where the hardware does; weights and losses stay float32."""
     seed: int = 0
@@ -82,6 +78,6 @@ class BridgeConfig:
         """Refuse numbers that can't train."""
         positive = ("frames", "window_s", "frame_hop_samples", "mel_bins", "batch", "temperature")
         check_positive(self, (*positive, "learning_rate", "mask_frames", "mask_bins"))
-        check_count(self, ("steps", "warmup", "snapshot_every", "validate_every", "patience"))
-        check_count(self, ("projection_hidden", "clip_norm", "weight_decay", "gain_db"))
+        check_count(self, ("steps", "warmup", "snapshot_every", "projection_hidden"))
+        check_count(self, ("clip_norm", "weight_decay", "gain_db"))
         check_share(self, ("mask", "ema"))

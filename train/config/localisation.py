@@ -36,11 +36,16 @@ class LocaliseConfig(BridgeConfig):
     in its space, where galleries are searched. 0 lets both students move, as AVC-KD's."""
     flip: float = 0.5
     """Probability that a frame, and its map, are mirrored."""
+    validate_every: int = 0
+    """Steps after which the validation split is asked; its best weights are saved. 0: never."""
+    patience: int = 0
+    """Validations without a better one after which it ends; 0: it goes on to the last step."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
         super().__post_init__()
         check_count(self, ("audio_weight", "vision_weight", "space_weight"))
+        check_count(self, ("validate_every", "patience"))
         check_share(self, ("flip",))
         if not self.image_student.startswith(("timm:",)) and self.image_student:
             raise ConfigError(
