@@ -3,13 +3,12 @@
 python -m train.bridges zero-shot --checkpoint RUN --data DATA [--split test] [--prompt TEXT ...]
     [--output FILE.json]
 
-DATA is a data set as of train.evaluate, or KIND:FOLDER of clips as of the bridges. Without captions
-sounds are asked among the names of all its species or classes: esc50:DIR and us8k:DIR, whose
-customary figure is that of `--split all`, also of each fold; our own folders; real birds. With
-captions and no names, clotho:DIR and audiocaps:DIR, they are asked among captions, of whose several
-the best counts, and captions among sounds (the tables of VIP-ANT, arXiv 2112.08995). A recording's
-similarity is the maximum over its windows. Beside each prompt stand the sentences that name
-pictures.
+DATA is a data set of recordings as of train.evaluate. Without captions sounds are asked among the
+names of all its species or classes: esc50:DIR and us8k:DIR, whose customary figure is that of
+`--split all`, also of each fold; our own folders; real birds. With captions and no names,
+clotho:DIR and audiocaps:DIR, they are asked among captions, of whose several the best counts, and
+captions among sounds (the tables of VIP-ANT, arXiv 2112.08995). A recording's similarity is the
+maximum over its windows. Beside each prompt stand the sentences that name pictures.
 """
 
 import json
