@@ -104,7 +104,7 @@ def read_sound(path: Path, rate_hz: int) -> Waveform:
             begin_s = _begin_s(container, frame) if begin_s is None else begin_s
             parts += [part.to_ndarray() for part in resampler.resample(frame)]
         parts += [part.to_ndarray() for part in resampler.resample(None)]
-    samples: Float32s = np.concatenate([np.empty((1, 0), np.float32), *parts], axis=1)
+    samples = np.concatenate(parts, axis=1) if parts else np.empty((1, 0), np.float32)
     if own_hz < MIN_HZ or samples.shape[1] < MIN_S * own_hz:
         raise AudioError(f"{path}: holds less than {MIN_S} s of sound; copy it again")
     return resample(_placed(_mono(path, samples.T), begin_s or 0.0, own_hz), own_hz, rate_hz)

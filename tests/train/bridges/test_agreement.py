@@ -117,7 +117,8 @@ def test_ddp_two_ranks_learn_as_one(films, tmp_path, match):
     assert done.returncode == 0, done.stderr[-2000:]
     found = Path(two.output) / expected.relative_to(one.output)
     assert losses(Path(two.output)) == pytest.approx(losses(Path(one.output)), rel=1e-5)
-    assert losses(found) == pytest.approx(losses(expected), rel=1e-5)
+    # Tuned by text from weights that differ by the order of their sums, which Adam's steps enlarge.
+    assert losses(found) == pytest.approx(losses(expected), rel=1e-4)
     others = weights(found)
     for name, weight in weights(expected).items():
         assert torch.allclose(weight, others[name], atol=2e-3), name

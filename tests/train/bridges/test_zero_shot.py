@@ -202,5 +202,5 @@ def test_a_split_without_sounds_is_refused(run, esc50):
 
 def test_another_teacher_than_the_runs_is_refused(run, esc50, tmp_path):
     other = replace(load_checkpoint(run), space_id="0" * 64)
-    with pytest.raises(DatasetError, match=r"its space is .* the run's is 000000000000"):
+    with pytest.raises(DatasetError, match=r"its space is .* the checkpoint's is 000000000000"):
         zero_shot(other, f"esc50:{esc50}", "all")
