@@ -14,10 +14,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge.contract.arrays import Embeddings
+from edge.contract.arrays import Embeddings, Places
 from gallery.data.corpora import open_dataset
 from train.bridges.clips import check_named
 from train.bridges.command import bridge_main
@@ -47,7 +48,11 @@ class JointContrast:
         self._config, self._ranks, self._device = config, parts.ranks, parts.device
         self._student, self._pairs = parts.student, parts.sampler()
         self._scale = LogScale(config.temperature).to(parts.device)
-        self._texts = torch.from_numpy(_sentences(parts, config)).to(parts.device)
+        learned = learned_places(parts)
+        sentences = np.take(_sentences(parts, config), learned, axis=1)
+        self._texts = torch.from_numpy(sentences).to(parts.device)
+        self._columns = torch.full((len(parts.clips.taxonomy.ids),), -1)
+        self._columns[learned] = torch.arange(len(learned))
         self._drawn = torch.Generator().manual_seed(config.seed)
 
     @property
@@ -70,7 +75,7 @@ class JointContrast:
             self._ranks.gather(embedded.float()),
             texts=self._texts[self._number(len(self._texts), 1)][0],
             pictures=rows[torch.arange(len(rows)), self._number(rows.shape[1], len(rows))],
-            labels=self._ranks.gather(batch.labels.to(self._device)),
+            labels=self._ranks.gather(self._columns[batch.labels].to(self._device)),
             scale=self._scale(),
             text_weight=config.text_weight,
             image_weight=config.image_weight,
@@ -79,6 +84,12 @@ class JointContrast:
     def _number(self, below: int, count: int) -> Tensor:
         """So many numbers, int64[count], the same on every rank."""
         return torch.randint(below, (count,), generator=self._drawn).to(self._device)
+
+
+def learned_places(parts: BridgeParts) -> Places:
+    """Places in the taxonomy of what is learned: a held-out name is no negative either."""
+    ids = parts.clips.taxonomy.ids
+    return np.array([ids.index(name) for name in parts.pairs.seen_species])
 
 
 def _sentences(parts: BridgeParts, config: JointConfig) -> Embeddings:

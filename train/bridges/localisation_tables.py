@@ -15,6 +15,7 @@ from train.bridges.fixed_threshold import (
     harmonic,
     judge,
     max_f1,
+    oracle,
     scaled,
 )
 from train.bridges.localisation_metrics import (
@@ -54,19 +55,19 @@ def median_table(maps: Float32s, moments: Sequence[HeardMoment]) -> dict[str, An
 
 
 def fixed_table(judged: Judged) -> dict[str, Any]:
-    """Average precision and F1 of all, and average precision by size beside what is off-screen."""
-    hidden = ~judged.visible
-    by_size = {}
-    for name, (low, high) in SIZES.items():
-        chosen = hidden | ((low <= judged.areas) & (judged.areas < high))
-        if (chosen & judged.visible).any():
-            by_size[name] = average_precision(judged.chosen(chosen))
+    """Average precision and F1 of all, an oracle's beside, and average precision by size."""
+    by_size = {name: judged.of_size(name) for name in SIZES}
+    best = oracle(judged)
     return {
         "AP": average_precision(judged),
+        "AP_oracle": average_precision(best),
         "max_F1": max_f1(judged),
+        "max_F1_oracle": max_f1(best),
         "cIoU@0.5": float((judged.cious[judged.visible] >= 0.5).mean()),
         "AUC": area_under(judged.cious[judged.visible].tolist()),
-        "AP_by_size": by_size,
+        "AP_by_size": {
+            name: average_precision(few) for name, few in by_size.items() if few.cious.size
+        },
     }
 
 

@@ -132,7 +132,8 @@ def _curve(parts: BridgeParts, config: PivotConfig) -> Iterator[dict[str, Any]]:
     seen = {*parts.pairs.seen_species}
     for count in config.text_pairs:
         stage = _text_stage(parts, config, count) if count else parts
-        yield {"pairs": count, "figures": [asdict(figure) for figure in _asked(stage, seen)]}
+        taught = len(stage.pairs.clips) if count else 0
+        yield {"pairs": taught, "figures": [asdict(figure) for figure in _asked(stage, seen)]}
 
 
 def _text_stage(parts: BridgeParts, config: PivotConfig, count: int) -> BridgeParts:

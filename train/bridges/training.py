@@ -29,6 +29,7 @@ from train.model.checkpoint import (
     Checkpoint,
     descent,
     load_checkpoint,
+    model_id,
     save_checkpoint,
 )
 from train.model.frontend import InputSpec
@@ -210,8 +211,10 @@ def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
 def _is_whole(parts: BridgeParts, beside: Collection[str]) -> bool:
     if not (parts.output / META).is_file():
         return False
-    terms = terms_of(parts.config)
+    terms, student = terms_of(parts.config), Path(parts.config.student)
     kept = load_checkpoint(parts.output)
+    if (student / META).is_file() and kept.lineage[-1]["model_id"] != model_id(student):
+        return False  # what it went on from has been trained anew
     free = {*beside, "output", "device", "snapshot_every"}
     return kept.space_id == parts.teacher.space_id and all(
         kept.config.get(name) == value for name, value in terms.settings.items() if name not in free

@@ -29,6 +29,7 @@ from train.bridges.joint import JointContrast, join, main  # noqa: E402
 from train.bridges.video import read_frames, read_sound  # noqa: E402
 from train.config import load_config, to_dict  # noqa: E402
 from train.config.joint import JointConfig  # noqa: E402
+from train.distillation.anchors import cached_anchors  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
 
 STEPS = 6
@@ -91,6 +92,20 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(films, tmp_path, monke
     monkeypatch.setattr(JointContrast, "loss", original)
     found = join(broken)
     assert losses(found) == losses(expected)
+    assert (found / WEIGHTS).read_bytes() == (expected / WEIGHTS).read_bytes()
+
+
+def test_the_name_of_a_held_out_species_is_no_negative(films, tmp_path, monkeypatch):
+    names = replace(films, image_weight=0.0, held_out=("strix_aluco",))
+    expected, original = join(replace(names, output=str(tmp_path / "one"))), cached_anchors
+
+    def elsewhere(teacher, taxonomy, cache):
+        anchors = original(teacher, taxonomy, cache).copy()
+        anchors[:, taxonomy.ids.index("strix_aluco")] *= -1
+        return anchors
+
+    monkeypatch.setattr("train.bridges.training.cached_anchors", elsewhere)
+    found = join(replace(names, output=str(tmp_path / "other")))
     assert (found / WEIGHTS).read_bytes() == (expected / WEIGHTS).read_bytes()
 
 

@@ -203,8 +203,17 @@ def test_a_finished_stage_is_not_trained_again(corpora, tmp_path, monkeypatch):
     output = bridge(replace(config, text_pairs=(4,), text_steps=1))
     assert taught == ["4 pairs"]
     assert (output / WEIGHTS).read_bytes() == first
-    bridge(replace(config, learning_rate=5e-4))
+    anew = replace(config, learning_rate=5e-4)
+    bridge(anew)
     assert taught == ["4 pairs", "image pivot"]
+    bridge(replace(anew, text_pairs=(4,), text_steps=1))
+    assert taught == ["4 pairs", "image pivot", "4 pairs"]
+
+
+def test_the_curve_counts_the_pairs_that_there_are(corpora, tmp_path):
+    output = bridge(settings(corpora, tmp_path / "few", steps=1, text_pairs=(500,), text_steps=1))
+    (point,) = json.loads((output / CURVE).read_text())
+    assert 0 < point["pairs"] < 500
 
 
 def test_two_ranks_learn_as_one(corpora, whole, tmp_path):

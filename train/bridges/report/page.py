@@ -97,11 +97,16 @@ def _localisation(tables: Mapping[str, Mapping[str, Any]]) -> str:
     if not tables:
         return _NONE
     head = ("run", "cIoU@0.5", "AUC", "mean cIoU", "of the oracle's", "AP", "max F1", "moments")
-    bounds = next(iter(tables.values()))["median"]["union"]
+    first = next(iter(tables.values()))
+    bounds, best = (
+        first["median"]["union"],
+        [first["fixed"][f"{name}_oracle"] for name in ("AP", "max_F1")],
+    )
     lines = [
         *_head(*head),
         *(_judged(name, table) for name, table in tables.items()),
-        *(_line([bound, *_median(bounds[bound]), *[""] * 4]) for bound in ("oracle", "disc")),
+        _line(["oracle", *_median(bounds["oracle"]), "", *(f"{one:.3f}" for one in best), ""]),
+        _line(["disc", *_median(bounds["disc"]), *[""] * 4]),
     ]
     return "\n".join((*lines, "", *_negative(tables), "", *_gains(tables)))
 
