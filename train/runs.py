@@ -36,4 +36,5 @@ def synthetic_name(path: Path, dataset: Dataset) -> Path:
 
 def marked(path: Path, word: str) -> Path:
     """A run's folder, with a word in its name that everybody has to see."""
-    return path if word in path.name else path.with_name(f"{path.name}-{word}")
+    is_marked = f"-{word}-" in f"-{path.name}-"
+    return path if is_marked else path.with_name(f"{path.name}-{word}")

@@ -151,6 +151,8 @@ def main() -> int:
         assert swapper.wait() == 0
     usual_ms = heard.usual_ms(begun + _FIRST_S)
     swaps = heard.swaps[1:]
+    if not swaps:
+        sys.exit("not one swap was seen: the listener heard nothing new; give more --swaps")
     pauses = [heard.longest_ms(at - args.every, at + args.every / 2) - usual_ms for at in swaps]
     print(f"{len(swaps)} swaps: pause {np.median(pauses):.0f} ms, at most {max(pauses):.0f} ms "
           f"(limit {_MOST_MS:g}); a window usually {usual_ms:.0f} ms, at most without a swap "

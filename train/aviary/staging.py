@@ -20,7 +20,7 @@ SIZES_PX: dict[str, Span] = {
 _SHARES = {"small": 0.10, "medium": 0.42, "large": 0.34, "huge": 0.14}
 _NEVER_SEEN, _ALWAYS_SEEN = 0.12, 0.18
 """Shares of clips whose singer is heard only, and seen all the time; in the others it is seen for
-a part, in which it begins to sing."""
+a part, about the middle of a song."""
 _SEEN = (0.22, 0.55)
 """That part of a clip."""
 _STRANGER = 0.25

@@ -254,6 +254,7 @@ def build_videos(
     truth = dict(zip((clip.name for clip in every), bar, strict=True))
     taxa = enumerate(chosen(config.species).species)
     _write_table(output / "taxa.csv", _TAXA, (_taxon(*row) for row in taxa))
+    (output / "images_inat.csv").unlink(missing_ok=True)
     if config.stills:
         stills = (_still_row(config, clip) for clip in every if clip.is_still)
         _write_table(output / "images_inat.csv", _STILLS, stills)

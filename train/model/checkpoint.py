@@ -63,8 +63,9 @@ class Checkpoint:
 
     @property
     def learned_from_pairs(self) -> bool:
-        """True for a bridge that saw pictures beside its sounds (train/bridges)."""
-        return bool(self.config.get("frames")) and self.config.get("image_weight", 1) > 0
+        """True if it, or what it went on from, saw pictures beside its sounds (train/bridges)."""
+        settings = [self.config, *(before["config"] for before in self.lineage)]
+        return any(one.get("frames") and one.get("image_weight", 1) > 0 for one in settings)
 
     @property
     def audio(self) -> AudioSpec:

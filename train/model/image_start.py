@@ -99,8 +99,10 @@ def open_image_tower(
 def _check_kind(name: str, visual: Any) -> None:
     """Refuse towers that lack what a log-mel is given to: timm's, ResNets, pooling by attention."""
     plain = isinstance(visual, VisionTransformer) and visual.attn_pool is None
-    if not plain or not all(
-        type(block) is ResidualAttentionBlock for block in visual.transformer.resblocks
+    if (
+        not plain
+        or visual.final_ln_after_pool
+        or not all(type(block) is ResidualAttentionBlock for block in visual.transformer.resblocks)
     ):
         raise DatasetError(
             f"student: the image tower of {name} is a {type(visual).__name__}, not a plain vision "

@@ -13,8 +13,9 @@ from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support.small_world import SPECIES  # noqa: E402
 from train.aviary.video import VideoConfig, build_videos  # noqa: E402
 from train.bridges.report import command as module  # noqa: E402
-from train.bridges.report.birds import RealBirds  # noqa: E402
+from train.bridges.report.birds import LEARNED, NEW, RealBirds  # noqa: E402
 from train.bridges.report.command import main, write  # noqa: E402
+from train.bridges.report.figures import UNSEEN  # noqa: E402
 from train.bridges.report.page import to_markdown  # noqa: E402
 from train.bridges.report.runs import METHODS, RUNS, Ground, chosen, shortened, train  # noqa: E402
 from train.config.joint import JointConfig  # noqa: E402
@@ -117,13 +118,14 @@ def test_a_run_that_lies_there_is_not_trained_again(ground, monkeypatch):
     first = train(run, ground)
     monkeypatch.setitem(METHODS, "joint", (JointConfig, None))
     assert train(run, ground) == first
-    with pytest.raises(ConfigError, match=r"text\.json: of a training with other settings: seed"):
+    with pytest.raises(ConfigError, match=r"text\.json: of other settings or content: seed; give"):
         train(run, replace(ground, common=(*ground.common, "seed=3")))
 
 
 def test_a_run_that_was_stopped_goes_on_and_its_seconds_are_added(ground, monkeypatch):
     run = chosen(["text"])[0]
     clock = iter([0.0, 7.0, 100.0, 105.0])
+    monkeypatch.setattr("train.bridges.report.runs._fill_caches", lambda method, config: None)
     monkeypatch.setattr("train.bridges.report.runs.time.process_time", lambda: next(clock))
 
     def stopped(config):
@@ -179,7 +181,7 @@ def test_real_birds_are_asked_of_new_recordists_and_of_new_species(
     found = birds.measure()
     assert [cost["run"] for cost in found["costs"]] == ["text", "pivot", "text + image"]
     assert {(row["species"], row["task"]) for row in found["rows"]} == {
-        (group, task) for group in ("seen", "unseen") for task in TASKS
+        (group, task) for group in (LEARNED, NEW, UNSEEN) for task in TASKS
     }
     page = to_markdown(fabricated(birds=found))
     assert page.index("## Real birds") < page.index("| text + image | names + photographs | yes")

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gallery.teacher import load_teacher
 from train.birds.build import build, fold_folder
 from train.birds.folds import TEST, TRAIN, UNSEEN
+from train.bridges.heard_clips import open_teacher
 from train.bridges.report.figures import RECORDINGS, ask_recordings
+from train.bridges.report.kept import data_digest, made_once
 from train.bridges.report.runs import CONFIGS, Ground, ReportRun, TrainedRun, train
-from train.config import PretrainConfig, load_config
+from train.config import PretrainConfig, load_config, to_dict
 from train.measure.figures import Row
 from train.model.checkpoint import load_checkpoint
 from train.pretrain import pretrain
@@ -29,6 +31,8 @@ BIRD_RUNS = (
 )
 TOWER = "models/inat_bird_mobilenetv2"
 """Image tower in the archive, that the fold's teacher keeps."""
+SEEN = "seen"
+LEARNED, NEW = "seen (photographs that were learned from)", "seen (new photographers)"
 _FOLD = 0
 
 
@@ -57,7 +61,7 @@ class RealBirds:
             steps_factor=self.steps_factor,
         )
         trained = [train(run, ground) for run in BIRD_RUNS]
-        rows = [row for done in trained for row in _rows(done, teacher, str(data))]
+        rows = [row for done in trained for row in _rows(done, str(data))]
         return {"rows": rows, "costs": costs_of(trained), "told": _told(data)}
 
     def _data(self) -> Path:
@@ -68,12 +72,11 @@ class RealBirds:
 
     def _teacher(self, data: Path) -> str:
         """Name of the fold's teacher, made once."""
-        folder = self.output / "teacher"
-        if not folder.is_dir():
-            given = (f"data={data}", f"output={self.output}", f"image_tower={self.archive / TOWER}")
-            file = CONFIGS / "pretrain-birds-teacher.yaml"
-            pretrain(load_config(PretrainConfig, file, given), ["teacher"])
-        return f"local-dir:{folder}"
+        given = (f"data={data}", f"output={self.output}", f"image_tower={self.archive / TOWER}")
+        config = load_config(PretrainConfig, CONFIGS / "pretrain-birds-teacher.yaml", given)
+        terms = {**to_dict(config), "files": data_digest(str(data))}
+        made = partial(pretrain, config, ["teacher"])
+        return f"local-dir:{made_once(self.output / 'teacher', terms, made)}"
 
 
 def costs_of(trained: Sequence[TrainedRun]) -> list[Row]:
@@ -89,14 +92,19 @@ def costs_of(trained: Sequence[TrainedRun]) -> list[Row]:
     ]
 
 
-def _rows(done: TrainedRun, teacher: str, data: str) -> list[Row]:
+def _rows(done: TrainedRun, data: str) -> list[Row]:
     """Of core species by recordists that are new, and of species that are."""
-    checkpoint, seen_by = load_checkpoint(done.folder), load_teacher(teacher)
-    asked = [(TEST, TRAIN, "seen"), (UNSEEN, UNSEEN, "unseen")]
+    checkpoint = load_checkpoint(done.folder)
+    teacher = open_teacher(checkpoint)
+    asked = [
+        (TEST, TRAIN, SEEN, LEARNED),
+        (TEST, TEST, SEEN, NEW),
+        (UNSEEN, UNSEEN, UNSEEN, UNSEEN),
+    ]
     return [
-        row
-        for split, shown, group in asked
-        for row in ask_recordings(checkpoint, seen_by, data, split=split, shown=shown).rows(
+        {**row, "species": told}
+        for split, shown, group, told in asked
+        for row in ask_recordings(checkpoint, teacher, data, split=split, shown=shown).rows(
             done.run.name, RECORDINGS
         )
         if row["species"] == group

@@ -15,15 +15,21 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.command.parser import Parser
+import torch
+
+from edge.command.parser import Parser, positive_number
 from edge.contract.atomic import write_atomic
 from edge.system.machine import processor
 from gallery.command import run
+from gallery.data.corpora import open_dataset
+from train.birds.archive import read_archive
+from train.bridges.clips import open_clips
 from train.bridges.heard_clips import open_teacher
 from train.bridges.localisation import localisation
 from train.bridges.report.birds import RealBirds, costs_of
@@ -37,10 +43,22 @@ from train.bridges.report.figures import (
     curve_of,
     differences,
 )
+from train.bridges.report.kept import data_digest, made_once
 from train.bridges.report.page import to_markdown
 from train.bridges.report.plots import draw_curve, draw_tasks
-from train.bridges.report.runs import CONFIGS, Ground, TrainedRun, chosen, shortened, train
-from train.config import PretrainConfig, load_config
+from train.bridges.report.runs import (
+    CONFIGS,
+    Ground,
+    ReportRun,
+    TrainedRun,
+    chosen,
+    shortened,
+    train,
+)
+from train.bridges.truth import read_truth
+from train.config import PretrainConfig, load_config, to_dict
+from train.config.bridging import BridgeConfig
+from train.engine.loop import choose_device
 from train.model.checkpoint import load_checkpoint
 from train.pretrain import pretrain
 
@@ -73,24 +91,41 @@ class ReportPlan:
     command: str
 
     def ground(self) -> Ground:
-        """Common ground of the runs: with what they begin as, which is made if it isn't named."""
-        held_out = f"held_out={json.dumps(list(self.held_out))}"
+        """Common ground of the runs, but for what they begin as."""
         return Ground(
             output=self.runs,
             teacher=self.teacher,
-            student=self.student or self._deaf_student(held_out),
-            common=(f"data={self.clips}", held_out, *self.settings),
+            student=self.student,
+            common=(f"data={self.clips}", self._apart, *self.settings),
             steps_factor=self.steps_factor,
         )
 
-    def _deaf_student(self, held_out: str) -> str:
+    @property
+    def _apart(self) -> str:
+        return f"held_out={json.dumps(list(self.held_out))}"
+
+    def deaf_student(self) -> str:
         """A student that has not heard the held-out species, made once."""
         folder = self.runs / "start-aviary"
-        if not (folder / "student").is_dir():
-            given = (f"data={self.data}", f"output={folder}", held_out)
-            config = load_config(PretrainConfig, CONFIGS / "pretrain-bridges.yaml", given)
-            pretrain(shortened(config, self.steps_factor), ["student"])
-        return str(folder / "student")
+        given = (f"data={self.data}", f"output={folder}", self._apart)
+        config = load_config(PretrainConfig, CONFIGS / "pretrain-bridges.yaml", given)
+        config = shortened(config, self.steps_factor)
+        terms = {**to_dict(config), "files": data_digest(self.data)}
+        return str(made_once(folder / "student", terms, partial(pretrain, config, ["student"])))
+
+    def check(self, wanted: Sequence[ReportRun]) -> None:
+        """Refuse what can't be asked before anything is trained.
+
+        Raises:
+            BirdlistenError: data, clips, their truth or the archive can't be used.
+        """
+        open_dataset(self.data)
+        clips = open_clips(self.test_clips)
+        clips.select("test")
+        if any(run.method == "localise" for run in wanted):
+            read_truth(clips.path)
+        if self.birds:
+            read_archive(self.birds)
 
 
 def measure(plan: ReportPlan) -> dict[str, Any]:
@@ -100,6 +135,8 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
         BirdlistenError: data, models or settings can't be used.
     """
     wanted, ground = chosen(plan.only), plan.ground()
+    plan.check(wanted)
+    ground = replace(ground, student=plan.student or plan.deaf_student())
     trained = [train(run, ground) for run in wanted]
     answers = {
         (done.run.name, about): answered
@@ -114,7 +151,7 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
     )
     return {
         "date": date.today().isoformat(),
-        "machine": f"{processor()}, {os.cpu_count()} cores, no GPU",
+        "machine": f"{processor()}, {os.cpu_count()} cores, {_graphics(ground.config(wanted[0]))}",
         "command": plan.command,
         "world": "Clips, sounds and pictures are the synthetic aviary's; no real bird was heard.",
         "held_out": list(plan.held_out),
@@ -129,6 +166,11 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
         "localisation": _localised({done.run.name: done for done in trained}, plan),
         "birds": birds.measure() if birds else {},
     }
+
+
+def _graphics(config: BridgeConfig) -> str:
+    device = choose_device(config.device)
+    return torch.cuda.get_device_name() if device.type == "cuda" else "no GPU used"
 
 
 def _ask(done: TrainedRun, plan: ReportPlan) -> dict[str, RunAnswers]:
@@ -185,11 +227,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=(), metavar="RUN", help="default: all")
     parser.add_argument("--held-out", default=",".join(HELD_OUT), metavar="ID,...")
     parser.add_argument("--set", nargs="+", default=(), metavar="KEY=VALUE", help="of every run")
-    parser.add_argument("--steps-factor", type=float, default=1.0, help="for a trial")
+    parser.add_argument("--steps-factor", type=positive_number, default=1.0, help="for a trial")
     parser.add_argument("--runs", type=Path, default=Path("runs/bridges/report"))
-    parser.add_argument("--output", type=Path, default=Path("train/results"))
+    parser.add_argument("--output", type=Path, help="default: train/results; of a trial --runs")
     words = list(sys.argv[2:] if argv is None else argv)
     args = parser.parse_args(words)
+    is_trial = bool(args.only) or args.steps_factor != 1
+    output = args.output or (args.runs if is_trial else Path("train/results"))
 
     def command() -> None:
         plan = ReportPlan(
@@ -204,9 +248,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings=tuple(args.set),
             steps_factor=args.steps_factor,
             runs=args.runs,
-            output=args.output,
+            output=output,
             command=shlex.join(["python", "-m", "train.bridges", "report", *words]),
         )
-        print(write(measure(plan), args.output))
+        print(write(measure(plan), output))
 
     return run(command)

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from edge.contract.arrays import Flags
+from edge.contract.arrays import Array, Flags
 from gallery.data.corpora import open_dataset
 from gallery.data.synonyms import aligned
 from gallery.teacher import Teacher
@@ -69,6 +70,8 @@ class RunAnswers:
     asked: Mapping[str, Asked]
     """By task."""
     figures: Figures
+    clusters: Mapping[str, Array] = field(default_factory=dict)
+    """Queries that stand and fall together, by task: the frames of a clip."""
 
     def rows(self, name: str, about: str) -> Iterator[Row]:
         """A row a task and group of species, with the R@1 of who answers at random."""
@@ -76,7 +79,16 @@ class RunAnswers:
             answer = self.asked[task]
             for row in self.figures.rows(name, answer):
                 queries = self.queries(task, row["species"])
-                yield {"about": about, **row, "chance": _chance(answer, queries)}
+                whole = self._by_clusters(task, queries)
+                yield {"about": about, **row, **whole, "chance": _chance(answer, queries)}
+
+    def _by_clusters(self, task: str, queries: Flags) -> Row:
+        """Intervals for which clusters are drawn as wholes; none of single queries."""
+        if task not in self.clusters:
+            return {}
+        owner, values = self.clusters[task][queries], self.asked[task].ranking.values
+        drawn = {metric: values[metric][queries] for metric in METRICS}
+        return {name: asdict(compare(found, 0 * found, owner)) for name, found in drawn.items()}
 
     def queries(self, task: str, group: str) -> Flags:
         """bool[queries]: answerable ones of all species, of those heard in training, of others."""
@@ -116,14 +128,21 @@ def ask_clips(checkpoint: Checkpoint, teacher: Teacher, data: str) -> RunAnswers
     heard = hear_clips(checkpoint, teacher, clips.select("test"), frames=_FRAMES, cache=CACHE)
     names = name_texts(clips, teacher, CACHE)
     tasks = heard.questions("species", names, clips.taxonomy.ids).tasks(heard.heard)
-    return _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks)
+    count, frames, _ = heard.bank.rows.shape
+    clusters = {"I->A": np.repeat(np.arange(count), frames)}
+    return _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks, clusters)
 
 
-def _answers(checkpoint: Checkpoint, texts: SpeciesTexts, tasks: Iterable[Task]) -> RunAnswers:
+def _answers(
+    checkpoint: Checkpoint,
+    texts: SpeciesTexts,
+    tasks: Iterable[Task],
+    clusters: Mapping[str, Array] = MappingProxyType({}),
+) -> RunAnswers:
     heard = set(checkpoint.seen_species)
     seen = np.array([species.species_id in heard for species in texts.species], bool)
     asked = {task.name: Asked(task, rank(task)) for task in tasks if task.name in TASKS}
-    return RunAnswers(asked=asked, figures=Figures(texts, seen))
+    return RunAnswers(asked=asked, figures=Figures(texts, seen), clusters=clusters)
 
 
 def _chance(answer: Asked, queries: Flags) -> float:

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from edge.contract.atomic import write_atomic
@@ -14,6 +16,13 @@ from gallery.data.table import read_json
 from gallery.teacher import load_teacher
 from train.bridges import agreement, joint, localise, pivot
 from train.bridges.clips import open_clips
+from train.bridges.report.kept import (
+    check_terms,
+    clips_digest,
+    made_once,
+    sources,
+    weights_digest,
+)
 from train.bridges.teacher_files import Maker, attention_maker, student_maker, write_files
 from train.config import load_config, to_dict
 from train.config.agreement import AgreementConfig
@@ -154,15 +163,36 @@ def train(run: ReportRun, ground: Ground) -> TrainedRun:
             been trained by others.
     """
     config, file = ground.config(run), ground.output / f"{slug(run.name)}.json"
+    make_hints(config)
+    terms = {**_settings(config), **sources(config)}
     note = read_json(file) if file.is_file() else {}
-    _check_alike(file, note, config)
-    if not (Path(note.get("folder", "")) / META).is_file():
-        note = {"settings": _settings(config), "seconds": note.get("seconds", 0.0)}
-        with _timed(file, note):
-            make_hints(config)
-            folder = METHODS[run.method][1](config)
-            note |= {"folder": str(folder), **_amounts(config)}
+    if (Path(note.get("folder", "")) / META).is_file():
+        check_terms(file, note["terms"], terms)
+    else:
+        note = {"terms": terms, "seconds": note.get("seconds", 0.0)}
+        _train(run.method, config, file, note)
     return TrainedRun(run=run, folder=Path(note["folder"]), cost=note)
+
+
+def _train(method: str, config: Any, file: Path, note: dict[str, Any]) -> None:
+    """Train without tunings by text, whose curve is no part of the cost; then these."""
+    teach = METHODS[method][1]
+    alone = replace(config, text_pairs=()) if isinstance(config, PivotConfig) else config
+    _fill_caches(method, alone)
+    with _timed(file, note):
+        folder = teach(alone)
+        note |= _amounts(config)
+    if alone is not config:
+        teach(config)
+    note["folder"] = str(folder)
+    _write(file, note)
+
+
+def _fill_caches(method: str, config: Any) -> None:
+    """Decode and embed what runs share, so that none of them pays for the others."""
+    with TemporaryDirectory() as folder:
+        nothing = {"steps": 0, "snapshot_every": 0, "output": f"{folder}/aviary-pairs"}
+        METHODS[method][1](replace(config, **nothing))
 
 
 def make_hints(config: Any) -> None:
@@ -170,20 +200,31 @@ def make_hints(config: Any) -> None:
 
     As train/configs/bridge-localise.yaml says: the audio teacher is the tower that the students
     begin as, of whole clips, the vision teacher what the frozen image tower attends to.
+
+    Raises:
+        ConfigError: those that are there are of other clips or teachers.
     """
     audio, vision = (getattr(config, name, "") for name in ("audio_teacher", "vision_teacher"))
-    if audio and not Path(audio).is_dir():
-        _write_hints(config.data, student_maker(config.student, _CLIP_S), Path(audio), frames=0)
-    if vision and not Path(vision).is_dir():
-        made = attention_maker(load_teacher(config.teacher))
-        _write_hints(config.data, made, Path(vision), frames=config.frames)
+    if audio:
+        heard = partial(student_maker, config.student, _CLIP_S)
+        _hints(config, heard, Path(audio), weights_digest(Path(config.student)), frames=0)
+    if vision:
+        teacher = load_teacher(config.teacher)
+        seen = partial(attention_maker, teacher)
+        _hints(config, seen, Path(vision), teacher.space_id, frames=config.frames)
 
 
-def _write_hints(data: str, made: Maker, folder: Path, frames: int) -> None:
+def _hints(
+    config: Any, open_maker: Callable[[], Maker], folder: Path, teacher: str, frames: int
+) -> None:
     """Files of all training clips; the folder appears once they are whole."""
-    partial = folder.with_name(f"{folder.name}.part")
-    write_files(open_clips(data).select("train"), made, partial, frames)
-    partial.rename(folder)
+    clips, partial_folder = open_clips(config.data), folder.with_name(f"{folder.name}.part")
+
+    def make() -> None:
+        write_files(clips.select("train"), open_maker(), partial_folder, frames)
+        partial_folder.rename(folder)
+
+    made_once(folder, {"clips": clips_digest(config.data), "by": teacher, "frames": frames}, make)
 
 
 def chosen(names: Sequence[str]) -> tuple[ReportRun, ...]:
@@ -206,30 +247,25 @@ def _timed(file: Path, note: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         note["seconds"] = round(note["seconds"] + time.process_time() - begun, 1)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, (json.dumps(note, indent=1) + "\n").encode())
+        _write(file, note)
+
+
+def _write(file: Path, note: Mapping[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, (json.dumps(note, indent=1) + "\n").encode())
 
 
 def _amounts(config: BridgeConfig) -> dict[str, int]:
+    """Steps, windows heard in them, and clips; Multiframe Match hears a window a frame."""
     clips = open_clips(config.data, config.taxon).select("train", config.held_out)
-    steps = config.steps + getattr(config, "text_steps", 0)
-    return {"steps": steps, "windows": steps * config.batch, "clips": len(clips)}
+    by_frame = isinstance(config, AgreementConfig) and config.segmented
+    windows = config.steps * config.batch * (config.frames if by_frame else 1)
+    return {"steps": config.steps, "windows": windows, "clips": len(clips)}
 
 
 def _settings(config: Any) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(json.dumps(to_dict(config)))
     return {name: value for name, value in told.items() if name not in _FREE}
-
-
-def _check_alike(file: Path, note: Mapping[str, Any], config: Any) -> None:
-    now = _settings(config)
-    before = note.get("settings", now)
-    changed = [name for name, value in now.items() if before.get(name) != value]
-    if changed:
-        raise ConfigError(
-            f"{file}: of a training with other settings: {', '.join(changed)}; give another "
-            "--runs, or delete it and the run beside it"
-        )
 
 
 def slug(name: str) -> str:
