@@ -157,6 +157,12 @@ def test_its_encoder_is_exported_and_listened_with_and_says_that_it_used_pairs(
     assert "teacher, sounds paired with pictures; space" in card
 
 
+def test_what_goes_on_from_pairs_has_learned_from_them(films, tmp_path):
+    first = join(replace(films, steps=1, output=str(tmp_path / "run")))
+    names = replace(films, steps=1, image_weight=0.0, student=str(first))
+    assert load_checkpoint(join(replace(names, output=str(tmp_path / "on")))).learned_from_pairs
+
+
 def test_a_run_is_called_pairs_if_it_learned_from_pairs(films, tmp_path):
     told = {}
     for weight in (1.0, 0.0):

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,10 +16,13 @@ from train.aviary.video import VideoConfig, build_videos  # noqa: E402
 from train.bridges.report import command as module  # noqa: E402
 from train.bridges.report.birds import LEARNED, NEW, RealBirds  # noqa: E402
 from train.bridges.report.command import main, write  # noqa: E402
-from train.bridges.report.figures import UNSEEN  # noqa: E402
+from train.bridges.report.figures import METRICS, UNSEEN, RunAnswers  # noqa: E402
+from train.bridges.report.kept import made_once, weights_digest  # noqa: E402
 from train.bridges.report.page import to_markdown  # noqa: E402
 from train.bridges.report.runs import METHODS, RUNS, Ground, chosen, shortened, train  # noqa: E402
 from train.config.joint import JointConfig  # noqa: E402
+from train.measure.figures import Asked  # noqa: E402
+from train.measure.task import Ranking  # noqa: E402
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip  # noqa: E402
 
 TOWER = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
@@ -137,6 +141,66 @@ def test_a_run_that_was_stopped_goes_on_and_its_seconds_are_added(ground, monkey
         train(run, ground)
     monkeypatch.setitem(METHODS, "joint", joined)
     assert train(run, ground).cost["seconds"] == 12.0
+
+
+@pytest.mark.parametrize(
+    ("name", "windows"), [("text", 12), ("multiframe", 24), ("multiframe, clip", 12), ("pivot", 12)]
+)
+def test_the_cost_counts_what_was_heard(ground, name, windows):
+    """Batches of 3, four steps; a window a frame by segments; no tuning of the pivot by text."""
+    tuned = ("text_pairs=[3]", "text_steps=1") if name == "pivot" else ()
+    run = replace(chosen([name])[0], settings=("steps=4", *tuned))
+    done = train(run, replace(ground, steps_factor=1.0))
+    assert (done.cost["steps"], done.cost["windows"]) == (4, windows)
+
+
+def test_what_others_were_made_of_is_refused(tmp_path):
+    folder, made = tmp_path / "hints", []
+
+    def make():
+        made.append(folder.mkdir())
+
+    assert made_once(folder, {"clips": "a"}, make) == folder
+    assert made_once(folder, {"clips": "a"}, make) == folder
+    assert len(made) == 1
+    with pytest.raises(ConfigError, match=r"hints\.terms\.json: of other .*: clips; give another"):
+        made_once(folder, {"clips": "b"}, make)
+
+
+def test_weights_are_told_by_what_they_are(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    first = weights_digest(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert weights_digest(tmp_path) != first
+    assert weights_digest(tmp_path / "nothing") == ""
+
+
+def test_frames_of_a_clip_stand_and_fall_together():
+    """Two clips of four frames, one right in all and one in none: it may be anything."""
+    right = np.repeat([1.0, 0.0], 4)
+    ranking = Ranking(np.ones(8, bool), dict.fromkeys(METRICS, right), np.zeros((8, 1), int))
+    asked = {"I->A": Asked(None, ranking)}
+    answers = RunAnswers(asked=asked, figures=None, clusters={"I->A": np.repeat([0, 1], 4)})
+    assert answers._by_clusters("I->A", np.ones(8, bool))["R@1"] == {
+        "mean": 0.5,
+        "low": 0.0,
+        "high": 1.0,
+    }
+
+
+def test_a_trial_does_not_write_over_the_page(root, small_world, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    trial = ("--runs", str(runs), "--only", "random")
+    assert main(arguments(root, small_world, *trial)) == 0
+    assert capsys.readouterr().out.strip() == str(runs / "bridges.md")
+
+
+def test_wrong_clips_are_told_before_anything_is_trained(root, small_world, tmp_path, capsys):
+    words = arguments(root, small_world, "--runs", str(tmp_path / "runs"))
+    words[words.index("--test-clips") + 1] = "ssw60video:nowhere"
+    assert main(words) == 1
+    assert "nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_shorter_report_has_a_share_of_the_steps_and_at_least_one():
