@@ -18,6 +18,7 @@ from train.bridges.pairs import PairSampler, PairSet, load_pairs
 from train.config import terms_of, to_dict
 from train.config.bridging import BridgeConfig
 from train.distillation.anchors import cached_anchors
+from train.distillation.beginning import check_kin, student_of
 from train.engine.loop import choose_device, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Drawing, Snapshots, check_kept
@@ -145,7 +146,8 @@ def prepare(
         load: loads the pairs of a split.
 
     Raises:
-        BirdlistenError: clips, teacher or student can't be used.
+        BirdlistenError: clips, teacher or student can't be used, or a run of another teacher, of
+            another projection, or of synthetic birds is to go on with these.
     """
     device = choose_device(config.device)
     ranks.check("batch", config.batch)
@@ -157,6 +159,9 @@ def prepare(
     start = start or open_student(config.student, config.frontend)
     input_spec = start.input_spec(config.window_s)
     teacher = load_teacher(config.teacher)
+    if start.run:
+        check_kin(config, start.run, teacher.space_id, synthetic=clips.synthetic, path=clips.path)
+        student_of(start.run, config)  # refused before anything is embedded
     anchors = _anchors(teacher, clips)
     pairs = load(
         clips,
@@ -168,10 +173,7 @@ def prepare(
         held_out=config.held_out,
     )
     seed_everything(config.seed)
-    student = start.student(teacher.dim, config.projection_hidden)
-    if start.run and start.run.dim == teacher.dim:
-        student.load_state_dict(start.run.student.state_dict())
-    student = student.to(device).train()
+    student = _student(start, config, teacher.dim).to(device).train()
     ranks.share(student)
     if not ranks.first:
         seed_everything(config.seed + ranks.rank)
@@ -271,6 +273,13 @@ def _output(config: BridgeConfig, clips: ClipSet, method: str) -> Path:
     path = Path(config.output or RUNS / f"bridge-{method}-{clips.name}-{stamp}")
     lacks = clips.synthetic and "aviary" not in path.name
     return path.with_name(f"{path.name}-aviary") if lacks else path
+
+
+def _student(start: StudentInit, config: BridgeConfig, dim: int) -> Student:
+    """A run's student with its own projection; any other start's with a new one."""
+    # Made for a run, too: what is drawn after it, such as dropout, is then the same as ever.
+    new = start.student(dim, config.projection_hidden)
+    return student_of(start.run, config) if start.run else new
 
 
 def _anchors(teacher: Teacher, clips: ClipSet) -> Embeddings:
