@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edge.contract.errors import ConfigError
 from train.bridges.agreement_losses import (
     chosen_nce,
     multiframe_clip_nce,
@@ -45,8 +46,9 @@ from train.model.checkpoint import META, load_checkpoint
 
 _WITHOUT_TEXT: dict[str, Any] = {"text_pairs": 0, "text_steps": 0, "text_learning_rate": 5e-4}
 """Settings of the first stage, which knows nothing of the second."""
-_PLACES = ("output", "device", "snapshot_every", "data", "teacher", "student")
-"""Settings that may be others where a finished first stage is taken up."""
+_PLACES = ("output", "device", "snapshot_every", "data", "teacher")
+"""Settings that may be others where a finished first stage is taken up; a teacher may lie
+elsewhere, its space is the same."""
 
 
 class TemporalAgreement:
@@ -166,21 +168,32 @@ def _listening(parts: BridgeParts, config: AgreementConfig) -> BridgeParts:
 
 
 def _is_done(parts: BridgeParts, config: AgreementConfig) -> bool:
-    """True if the first stage has been learned, by the same settings.
+    """True if the first stage has been learned, by the same settings and in the same space.
 
     Raises:
-        ConfigError: it was by others.
+        ConfigError: it was by others, or in another.
     """
-    told = parts.ranks.from_first(_kept(parts.output))
-    if told is not None:
-        terms = replace(terms_of(config), free=_PLACES)
-        terms.check_settings(str(parts.output), json.dumps(told))
-    return told is not None
+    kept = parts.ranks.from_first(_kept(parts.output))
+    if kept is None:
+        return False
+    settings, space_id = kept
+    terms = replace(terms_of(config), free=_PLACES)
+    terms.check_settings(str(parts.output), json.dumps(settings))
+    if space_id != parts.teacher.space_id:
+        raise ConfigError(
+            f"teacher: {config.teacher} has the space {parts.teacher.space_id:.12}, the first "
+            f"stage in {parts.output} was learned in {space_id:.12} of {settings['teacher']}; "
+            "give that teacher, or another output="
+        )
+    return True
 
 
-def _kept(folder: Path) -> dict[str, Any] | None:
-    """Settings of the run in a folder, if there is one."""
-    return load_checkpoint(folder).config if (folder / META).is_file() else None
+def _kept(folder: Path) -> tuple[dict[str, Any], str] | None:
+    """Settings and space of the run in a folder, if there is one."""
+    if not (folder / META).is_file():
+        return None
+    kept = load_checkpoint(folder)
+    return kept.config, kept.space_id
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from train.bridges.text_tuning import ClipTexts, text_pairs  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config import load_config, to_dict  # noqa: E402
 from train.config.agreement import AgreementConfig  # noqa: E402
-from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.model.checkpoint import META, WEIGHTS, load_checkpoint  # noqa: E402
 
 STEPS = 6
 
@@ -200,6 +200,17 @@ def test_a_finished_first_stage_is_taken_up_by_the_same_settings_only(films, tmp
     assert (first / WEIGHTS).stat().st_mtime_ns == before
     with pytest.raises(ConfigError, match="match was 'nearest' and is 'random'"):
         agree(replace(config, match="random"))
+
+
+def test_a_first_stage_of_another_teacher_or_student_is_not_taken_up(films, tmp_path):
+    config = replace(films, output=str(tmp_path / "run"), steps=1, text_steps=1)
+    first = agree(config).parent
+    with pytest.raises(ConfigError, match=f"student was '{config.student}' and is"):
+        agree(replace(config, student="cnn:mobilenetv3_small_050"))
+    meta = json.loads((first / META).read_text())
+    (first / META).write_text(json.dumps({**meta, "space_id": "f" * 64}))
+    with pytest.raises(ConfigError, match="was learned in ffffffffffff of"):
+        agree(config)
 
 
 @pytest.mark.parametrize(
