@@ -184,10 +184,11 @@ def localise(config: LocaliseConfig, ranks: Ranks = ALONE) -> Path:
     """
     parts = make_ready(config, prepare(config, "localise", ranks))
     objective = Localisation(parts, config)
-    output = teach(parts, objective, "localise", _validation(parts, config))
-    if ranks.first:
-        save_image_student(output, parts.image_student.cpu(), parts.teacher.space_id)
-    return output
+
+    def save() -> None:
+        save_image_student(parts.output, parts.image_student.cpu(), parts.teacher.space_id)
+
+    return teach(parts, objective, "localise", _validation(parts, config), beside=save)
 
 
 def make_ready(config: LocaliseConfig, parts: BridgeParts) -> LocaliseParts:
@@ -222,7 +223,7 @@ def _validation(parts: LocaliseParts, config: LocaliseConfig) -> EarlyStopping |
     localiser = Localiser(
         student=parts.student, image_student=parts.image_student, input_spec=parts.input_spec
     )
-    score = place_retrieval(localiser, pairs, pixels)
+    score = place_retrieval(localiser, pairs, pixels, parts.ranks)
     return EarlyStopping(score, config.validate_every, config.patience, "validation_MRR")
 
 

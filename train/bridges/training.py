@@ -146,8 +146,7 @@ def prepare(
         load: loads the pairs of a split.
 
     Raises:
-        BirdlistenError: clips, teacher or student can't be used, or a run of another teacher, of
-            another projection, or of synthetic birds is to go on with these.
+        BirdlistenError: clips, teacher or student can't be used, or don't go together.
     """
     device = choose_device(config.device)
     ranks.check("batch", config.batch)
@@ -203,7 +202,7 @@ def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
     found = parts.ranks.from_first(_is_whole(parts, beside) if parts.ranks.first else None)
     if found and parts.ranks.first:
         kept = load_checkpoint(parts.output).student.state_dict()
-        parts.student.cpu().load_state_dict(kept)
+        parts.student.load_state_dict(kept)
     if found:
         parts.ranks.share(parts.student.eval())
     return bool(found)
@@ -225,6 +224,7 @@ def teach(
     objective: BridgeObjective,
     title: str,
     validation: EarlyStopping | None = None,
+    beside: Callable[[], None] | None = None,
 ) -> Path:
     """Fit an objective, and save the student as a run like any other.
 
@@ -233,6 +233,8 @@ def teach(
         objective: what is minimised.
         title: shown by the progress bar.
         validation: what weights are judged by; never the test split.
+        beside: writes what else has been learned into the folder; checkpoint.json, which makes it
+            a run, comes after it.
 
     Returns:
         The checkpoint's folder.
@@ -262,6 +264,9 @@ def teach(
     )
     parts.student.eval().cpu()
     if ranks.first:
+        if beside:
+            (output / META).unlink(missing_ok=True)  # an older run's goes with its own files only
+            beside()
         save_checkpoint(output, parts.checkpoint())
     snapshots.done()
     return output
@@ -289,11 +294,5 @@ def _anchors(teacher: Teacher, clips: ClipSet) -> Embeddings:
 
 
 def _schedule(config: BridgeConfig) -> LearningSchedule:
-    return LearningSchedule(
-        steps=config.steps,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup=config.warmup,
-        ema=config.ema,
-        clip_norm=config.clip_norm,
-    )
+    names = ("steps", "learning_rate", "weight_decay", "warmup", "ema", "clip_norm")
+    return LearningSchedule(**{name: getattr(config, name) for name in names})

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,15 +32,18 @@ from tests.support.sounding_squares import (  # noqa: E402
 )
 from train.bridges import localise as module  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
+from train.bridges.image_student import META as IMAGE_META  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
 from train.bridges.localisation import judge_run, open_scene  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
 from train.bridges.localise import chosen_frames, localise  # noqa: E402
-from train.bridges.localiser import Localiser  # noqa: E402
+from train.bridges.localiser import Localiser, load_localiser  # noqa: E402
+from train.bridges.place_retrieval import place_retrieval  # noqa: E402
 from train.bridges.teachers import write_features  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
 from train.engine.resume import KEPT  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
 from train.model.frontend import LogMel  # noqa: E402
@@ -134,6 +138,43 @@ def test_it_goes_on_exactly_where_it_was_killed(squares, monkeypatch):
     assert told(other) == told(whole)
     for name in (WEIGHTS, IMAGE_WEIGHTS):
         assert (other / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_what_was_killed_between_its_two_students_is_no_run(squares, monkeypatch):
+    """Neither the older run's pair, nor a new student beside an old one."""
+    settings = config(squares, "between", steps=2, snapshot_every=1)
+    localise(settings)
+    other = replace(settings, seed=1)
+
+    def dying(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.bridges.training.save_checkpoint", dying)
+        with pytest.raises(KeyboardInterrupt):
+            localise(other)
+    folder = squares / "between"
+    with pytest.raises(DatasetError, match="no checkpoint here"):
+        load_localiser(folder)
+    localise(other)
+    whole = localise(replace(other, output=str(squares / "other-seed")))
+    assert (folder / IMAGE_WEIGHTS).read_bytes() == (whole / IMAGE_WEIGHTS).read_bytes()
+    meta = json.loads((folder / IMAGE_META).read_text())
+    (folder / IMAGE_META).write_text(json.dumps({**meta, "space_id": "f" * 64}))
+    with pytest.raises(DatasetError, match="its image student is of the space ffffffffffff"):
+        load_localiser(folder)
+
+
+def test_ranks_share_the_first_ones_score_and_end_together():
+    """The second has another score of its own, and would go on where the first one ends."""
+
+    class Second(Ranks):
+        def from_first(self, thing):
+            assert thing is None
+            return 0.25
+
+    pairs = SimpleNamespace(clips=(1,), bank=SimpleNamespace(times_s=np.zeros((1, 4))))
+    assert place_retrieval(None, pairs, None, Second(1, 2))() == 0.25
 
 
 def test_two_ranks_learn_as_one(squares):
