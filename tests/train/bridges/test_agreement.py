@@ -145,6 +145,41 @@ def test_frames_are_drawn_at_random_for_some_epochs_then_the_nearest_are_taken(
     assert seen == [False] * 8
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"match": "random"},
+        {"match": "nearest", "random_epochs": 0},
+        {"match": "nearest", "random_epochs": 0, "nearest_negatives": True},
+        {"match": "multiframe"},
+        {"match": "multiframe_clip"},
+    ],
+)
+def test_frames_outside_the_drawn_window_teach_nothing(films, tmp_path, settings):
+    """Clips of 2.4 s, windows of 1.2 s: what the frames of the other half show doesn't matter."""
+    config = replace(films, window_s=1.2, output=str(tmp_path / "run"), **settings)
+    parts = prepare(config, "agreement")
+    values, outside = [], []
+    for worth in (1.0, -1.0):
+        objective = TemporalAgreement(parts, config)
+        drawn = objective._pairs.batch
+
+        def batch(size, drawn=drawn, worth=worth):
+            found = drawn(size)
+            inside = (found.times_s >= found.begins_s[:, None]) & (
+                found.times_s < found.begins_s[:, None] + 1.2
+            )
+            outside.append(int((~inside).sum()))
+            rows = torch.where(inside[..., None], found.rows, worth * found.rows)
+            return found._replace(rows=rows)
+
+        objective._pairs.batch = batch
+        with torch.no_grad():
+            values.append(float(objective.loss()))
+    assert outside[0] > 0
+    assert values[0] == values[1]
+
+
 @pytest.mark.parametrize(("match", "window_s"), [("multiframe", 1.0), ("multiframe_clip", 2.4)])
 def test_a_student_of_segments_listens_to_windows_as_long(films, tmp_path, match, window_s):
     run = agree(replace(films, match=match, steps=1, output=str(tmp_path / "run")))

@@ -37,8 +37,9 @@ from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
 from train.bridges.localisation import judge_run, open_scene  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
-from train.bridges.localise import chosen_frames, localise  # noqa: E402
+from train.bridges.localise import localise  # noqa: E402
 from train.bridges.localiser import Localiser, load_localiser  # noqa: E402
+from train.bridges.pairs import chosen_frames, frames_inside  # noqa: E402
 from train.bridges.place_retrieval import place_retrieval  # noqa: E402
 from train.bridges.teachers import write_features  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
@@ -99,12 +100,6 @@ def told(folder, name="loss"):
 
 def arguments(settings):
     return [f"{key}={json.dumps(value)}" for key, value in asdict(settings).items()]
-
-
-def test_a_frame_is_drawn_from_those_in_the_window_each_alike():
-    inside = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]).bool()
-    for chance, expected in ((0.0, [1, 0, 0, 3]), (0.5, [2, 2, 0, 3]), (0.999, [2, 3, 0, 3])):
-        assert chosen_frames(inside, torch.full((4,), chance)).tolist() == expected
 
 
 def test_it_learns_and_both_students_are_saved(squares):
@@ -203,7 +198,7 @@ def test_without_teachers_and_free_of_the_space_it_is_ez_vsl(squares):
     twin = module.Localisation(parts, settings)
     batch = twin._sampler.batch(6)
     chance, mirror = torch.rand(2, 6, generator=twin._frames)
-    moments = chosen_frames(twin._inside(batch), chance)
+    moments = chosen_frames(frames_inside(batch, settings.window_s), chance)
     with torch.no_grad():
         places = twin._look(batch.clips, moments, mirror < settings.flip)
         expected = max_over_places(places, parts.student(batch.log_mel), 0.03)
