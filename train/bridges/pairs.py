@@ -60,6 +60,8 @@ class PairSet:
     """float16[frames, mel_bins] a clip."""
     taxonomy: Taxonomy
     spec: LogMelSpec
+    picture_licences: tuple[str, ...] = ()
+    """Of pictures in the place of frames, which have licences of their own."""
 
     @property
     def labels(self) -> Tensor:
@@ -74,8 +76,8 @@ class PairSet:
 
     @property
     def licences(self) -> tuple[str, ...]:
-        """Licences of the clips, each once, sorted."""
-        return tuple(sorted({clip.licence for clip in self.clips}))
+        """Licences of clips and pictures, each once, sorted."""
+        return tuple(sorted({*(clip.licence for clip in self.clips), *self.picture_licences}))
 
     @property
     def digest(self) -> str:
