@@ -35,7 +35,7 @@ from train.bridges.__main__ import main  # noqa: E402
 from train.bridges.image_student import META as IMAGE_META  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
-from train.bridges.localisation import judge_run, open_scene  # noqa: E402
+from train.bridges.localisation import check_scene, judge_run, open_scene  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
 from train.bridges.localise import localise  # noqa: E402
 from train.bridges.localiser import Localiser, load_localiser  # noqa: E402
@@ -298,6 +298,30 @@ class KnowsSquares:
     def _bin(self, pitch):
         spec, moments = self.input_spec.frontend, torch.arange(48_000) / 48_000
         return int(LogMel(spec)(torch.sin(2 * torch.pi * pitch * moments)[None]).mean(2).argmax())
+
+
+def test_without_anybody_off_screen_its_figures_are_left_out(squares):
+    settings = config(squares, "known")
+    parts = module.make_ready(settings, prepare(settings, "localise"))
+    known = KnowsSquares(parts)
+    scenes = [open_scene(settings.data, split, known, parts.teacher, FRAMES) for split in SPLITS]
+    seen = [replace(scene, moments=scene.seen) for scene in scenes]
+    table = judge_run(known, *seen).table
+    json.dumps(table, allow_nan=False)
+    assert set(table["negative"]["fixed"]) == {"silence", "noise"}
+
+
+def test_runs_that_hear_or_see_otherwise_are_not_compared(squares, capsys):
+    first, other = (localise(config(squares, name, steps=0)) for name in ("first", "other"))
+    meta = json.loads((other / IMAGE_META).read_text())
+    meta["preprocess_cfg"]["mean"] = [0.1, 0.2, 0.3]
+    (other / IMAGE_META).write_text(json.dumps(meta))
+    assert main(["localisation", str(first), "--against", str(other)]) == 1
+    assert "these differ: preprocessing of pictures" in capsys.readouterr().err
+    mine = load_localiser(first)
+    slower = replace(mine.input_spec, frontend=replace(mine.input_spec.frontend, hop_samples=960))
+    with pytest.raises(DatasetError, match="these differ: front end"):
+        check_scene(mine, replace(mine, input_spec=slower))
 
 
 def test_a_run_of_another_kind_has_no_figures(squares, tmp_path, capsys):
