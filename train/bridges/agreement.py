@@ -9,6 +9,9 @@ nearest             ... for `random_epochs`; then the frame that is most like th
 multiframe          each frame, and the sound at its time, a segment of `segment_s`
 multiframe_clip     each frame, and the sound of the whole clip
 
+Of a clip longer than `window_s` a window of sound is drawn, and only frames that are shown
+meanwhile are its partners.
+
 Of the paper its equation of Multiframe Match is not public to us: train/bridges/agreement_losses.py
 says what is implemented, and why. A student of `multiframe` has learned from segments, and so
 listens to windows of their length.
@@ -23,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edge.contract.errors import ConfigError
 from train.bridges.agreement_losses import (
     chosen_nce,
     multiframe_clip_nce,
@@ -33,7 +37,7 @@ from train.bridges.agreement_losses import (
 )
 from train.bridges.clip_sound import ClipSound
 from train.bridges.command import bridge_main
-from train.bridges.pairs import PairBatch
+from train.bridges.pairs import PairBatch, chosen_frames, frames_inside
 from train.bridges.text_tuning import TextTuning, text_pairs
 from train.bridges.training import BridgeParts, prepare, teach
 from train.config import terms_of
@@ -45,8 +49,9 @@ from train.model.checkpoint import META, load_checkpoint
 
 _WITHOUT_TEXT: dict[str, Any] = {"text_pairs": 0, "text_steps": 0, "text_learning_rate": 5e-4}
 """Settings of the first stage, which knows nothing of the second."""
-_PLACES = ("output", "device", "snapshot_every", "data", "teacher", "student")
-"""Settings that may be others where a finished first stage is taken up."""
+_PLACES = ("output", "device", "snapshot_every", "data", "teacher")
+"""Settings that may be others where a finished first stage is taken up; a teacher may lie
+elsewhere, its space is the same."""
 
 
 class TemporalAgreement:
@@ -80,23 +85,27 @@ class TemporalAgreement:
         batch = self._pairs.batch(self._config.batch)
         heard = self._ranks.gather(self._sound(batch))
         frames, near = self._ranks.gather(batch.rows), self._near(batch)
+        inside = frames_inside(batch, self._config.window_s).to(frames.device)
+        inside = self._ranks.gather(inside)
         if self._config.match == "multiframe":
-            return multiframe_nce(heard, frames, self._scale(), near)
+            return multiframe_nce(heard, frames, self._scale(), near, inside)
         audio = heard[:, 0]
         if self._config.match == "multiframe_clip":
-            return multiframe_clip_nce(audio, frames, self._scale(), near)
-        drawn = self._draw(frames)
+            return multiframe_clip_nce(audio, frames, self._scale(), near, inside)
+        drawn = self._draw(inside)
         if self._config.match == "random" or not nearest:
             return chosen_nce(audio, frames, chosen=drawn, scale=self._scale(), near=near)
         if self._config.nearest_negatives:
-            return nearest_nce(audio, frames, self._scale(), near)
-        chosen = nearest_frames(audio.detach(), frames)
+            return nearest_nce(audio, frames, self._scale(), near, inside)
+        chosen = nearest_frames(audio.detach(), frames, inside)
         return chosen_nce(audio, frames, chosen=chosen, scale=self._scale(), near=near)
 
-    def _draw(self, frames: Tensor) -> Tensor:
-        """int64[clips], a frame of each, the same on every rank."""
-        clips, count = frames.shape[:2]
-        return torch.randint(count, (clips,), generator=self._drawn).to(frames.device)
+    def _draw(self, inside: Tensor) -> Tensor:
+        """int64[clips], a frame of each in its window, the same on every rank."""
+        clips, count = inside.shape
+        if inside.all():  # whole clips, as most sets have them, need no second way of drawing
+            return torch.randint(count, (clips,), generator=self._drawn).to(inside.device)
+        return chosen_frames(inside, torch.rand(clips, generator=self._drawn).to(inside.device))
 
     def _near(self, batch: PairBatch) -> Tensor | None:
         """Pairs that are no negatives, bool[rows, rows]."""
@@ -166,21 +175,32 @@ def _listening(parts: BridgeParts, config: AgreementConfig) -> BridgeParts:
 
 
 def _is_done(parts: BridgeParts, config: AgreementConfig) -> bool:
-    """True if the first stage has been learned, by the same settings.
+    """True if the first stage has been learned, by the same settings and in the same space.
 
     Raises:
-        ConfigError: it was by others.
+        ConfigError: it was by others, or in another.
     """
-    told = parts.ranks.from_first(_kept(parts.output))
-    if told is not None:
-        terms = replace(terms_of(config), free=_PLACES)
-        terms.check_settings(str(parts.output), json.dumps(told))
-    return told is not None
+    kept = parts.ranks.from_first(_kept(parts.output))
+    if kept is None:
+        return False
+    settings, space_id = kept
+    terms = replace(terms_of(config), free=_PLACES)
+    terms.check_settings(str(parts.output), json.dumps(settings))
+    if space_id != parts.teacher.space_id:
+        raise ConfigError(
+            f"teacher: {config.teacher} has the space {parts.teacher.space_id:.12}, the first "
+            f"stage in {parts.output} was learned in {space_id:.12} of {settings['teacher']}; "
+            "give that teacher, or another output="
+        )
+    return True
 
 
-def _kept(folder: Path) -> dict[str, Any] | None:
-    """Settings of the run in a folder, if there is one."""
-    return load_checkpoint(folder).config if (folder / META).is_file() else None
+def _kept(folder: Path) -> tuple[dict[str, Any], str] | None:
+    """Settings and space of the run in a folder, if there is one."""
+    if not (folder / META).is_file():
+        return None
+    kept = load_checkpoint(folder)
+    return kept.config, kept.space_id
 
 
 def main(argv: Sequence[str] | None = None) -> int:

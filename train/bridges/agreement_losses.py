@@ -7,7 +7,9 @@ equation of Multiframe Match is not, so both ways to read "audio and image pairs
 frames" are here: `multiframe_nce` pairs each frame with the sound at its time, as these words
 say; `multiframe_clip_nce` pairs each frame with the sound of the whole clip.
 
-Shapes: B clips, L frames of each, all rows of unit length and in the frozen teacher's space.
+Shapes: B clips, L frames of each, all rows of unit length and in the frozen teacher's space. A clip
+may be longer than what is heard of it: `inside`, bool[B, L], at least one a clip, are the frames
+that are shown meanwhile; the others are no partners. None: all are.
 """
 
 import torch
@@ -39,17 +41,18 @@ def matched_nce(logits: Tensor, near: Tensor | None = None) -> Tensor:
     return loss / 2
 
 
-def nearest_frames(audio: Tensor, frames: Tensor) -> Tensor:
+def nearest_frames(audio: Tensor, frames: Tensor, inside: Tensor | None = None) -> Tensor:
     """Frame of each clip that is most like its sound: arg max_l a_b . i_bl.
 
     Args:
         audio: float32[B, dim].
         frames: float32[B, L, dim].
+        inside: bool[B, L].
 
     Returns:
         int64[B].
     """
-    return torch.einsum("bd,bld->bl", audio, frames).argmax(dim=1)
+    return _only(torch.einsum("bd,bld->bl", audio, frames), inside).argmax(dim=1)
 
 
 def chosen_nce(
@@ -68,16 +71,27 @@ def chosen_nce(
     return paired_nce(audio, frames[clips, chosen], scale, near)
 
 
-def nearest_nce(audio: Tensor, frames: Tensor, scale: Tensor, near: Tensor | None = None) -> Tensor:
+def nearest_nce(
+    audio: Tensor,
+    frames: Tensor,
+    scale: Tensor,
+    near: Tensor | None = None,
+    inside: Tensor | None = None,
+) -> Tensor:
     """Nearest Match read to the letter: every pair is compared by its nearest frame.
 
     The logits are s max_l a_b . i_cl, of negatives, too; shapes as `chosen_nce`.
     """
-    return matched_nce(scale * torch.einsum("bd,cld->bcl", audio, frames).amax(dim=2), near)
+    likeness = _only(torch.einsum("bd,cld->bcl", audio, frames), inside)
+    return matched_nce(scale * likeness.amax(dim=2), near)
 
 
 def multiframe_nce(
-    segments: Tensor, frames: Tensor, scale: Tensor, near: Tensor | None = None
+    segments: Tensor,
+    frames: Tensor,
+    scale: Tensor,
+    near: Tensor | None = None,
+    inside: Tensor | None = None,
 ) -> Tensor:
     """Multiframe Match of segments: B x L pairs of a frame and the sound at its time.
 
@@ -86,19 +100,46 @@ def multiframe_nce(
         frames: float32[B, L, dim].
         scale: inverse temperature.
         near: bool[B * L, B * L], see `paired_nce`; a clip's rows follow each other.
+        inside: bool[B, L].
     """
-    return paired_nce(segments.flatten(0, 1), frames.flatten(0, 1), scale, near)
+    first, other = segments.flatten(0, 1), frames.flatten(0, 1)
+    return _paired_part(first, other, scale, near, None if inside is None else inside.flatten())
 
 
 def multiframe_clip_nce(
-    audio: Tensor, frames: Tensor, scale: Tensor, near: Tensor | None = None
+    audio: Tensor,
+    frames: Tensor,
+    scale: Tensor,
+    near: Tensor | None = None,
+    inside: Tensor | None = None,
 ) -> Tensor:
     """Multiframe Match of whole clips: mean over l of `paired_nce` of the sound and frame l.
 
     Shapes as `chosen_nce`.
     """
-    losses = [paired_nce(audio, frame, scale, near) for frame in frames.unbind(dim=1)]
+    used = range(frames.shape[1]) if inside is None else inside.any(dim=0).nonzero()[:, 0].tolist()
+    losses = [
+        _paired_part(
+            audio, frames[:, n], scale, near, part=None if inside is None else inside[:, n]
+        )
+        for n in used
+    ]
     return torch.stack(losses).mean()
+
+
+def _paired_part(
+    first: Tensor, other: Tensor, scale: Tensor, near: Tensor | None, part: Tensor | None
+) -> Tensor:
+    """`paired_nce` of some of the pairs, bool[n]; None: of all."""
+    if part is None or part.all():
+        return paired_nce(first, other, scale, near)
+    near = None if near is None else near[part][:, part]
+    return paired_nce(first[part], other[part], scale, near)
+
+
+def _only(likeness: Tensor, inside: Tensor | None) -> Tensor:
+    """Likeness, float32[..., B, L], to frames that are inside alone."""
+    return likeness if inside is None else likeness.masked_fill(~inside, -torch.inf)
 
 
 def text_nce(heard: Tensor, texts: Tensor, scale: Tensor, near: Tensor | None = None) -> Tensor:

@@ -133,11 +133,15 @@ def save_image_student(folder: Path, student: ImageStudent, space_id: str) -> No
     write_atomic(folder / META, (json.dumps(meta, indent=2) + "\n").encode())
 
 
-def load_image_student(folder: Path) -> ImageStudent:
+def load_image_student(folder: Path, space_id: str = "") -> ImageStudent:
     """Read what `save_image_student` wrote, ready to be used.
 
+    Args:
+        folder: of the run.
+        space_id: of the sound student that it goes with; empty: of any.
+
     Raises:
-        DatasetError: there is none, or it is damaged.
+        DatasetError: there is none, it is damaged, or it is of another space.
     """
     if not (folder / META).is_file():
         raise DatasetError(
@@ -151,11 +155,16 @@ def load_image_student(folder: Path) -> ImageStudent:
             preprocess=meta["preprocess_cfg"],
             quick_gelu=meta["quick_gelu"],
         )
-        student = ImageStudent(config)
+        student, found = ImageStudent(config), str(meta["space_id"])
         student.visual.load_state_dict(load_file(folder / WEIGHTS))
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{folder}: damaged image student ({reason})") from error
+    if space_id not in ("", found):
+        raise DatasetError(
+            f"{folder}: its image student is of the space {found:.12}, its sound "
+            f"student of {space_id:.12}; train again: python -m train.bridges localise"
+        )
     return student.eval().requires_grad_(False)
 
 

@@ -80,7 +80,7 @@ class SceneMaps:
     own: Float32s
     """Of each moment's own sound."""
     negative: dict[str, Float32s]
-    """Of sounds that nothing in the frame makes, by kind."""
+    """Of sounds that nothing in the frame makes, by kind; none is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,9 @@ def scene_maps(localiser: Localiser, scene: Scene) -> SceneMaps:
         kind: np.einsum("nhwc,c->nhw", places[seen], localiser.hear(window)[0].numpy())
         for kind, window in negative_windows(localiser.input_spec).items()
     }
-    return SceneMaps(own=own, negative={**negative, OFF_SCREEN: own[~seen]})
+    if not seen.all():
+        negative[OFF_SCREEN] = own[~seen]
+    return SceneMaps(own=own, negative=negative)
 
 
 def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigures:
@@ -184,16 +186,39 @@ def examples(figures: RunFigures, scene: Scene) -> list[MapExample]:
     ]
 
 
+def check_scene(localiser: Localiser, other: Localiser) -> None:
+    """Refuse to judge another run on this one's scene, which it would hear or see otherwise.
+
+    Raises:
+        DatasetError: names what differs.
+    """
+    mine, others = localiser.image_student.config, other.image_student.config
+    differ = {
+        "front end": (localiser.input_spec.frontend, other.input_spec.frontend),
+        "side of pictures": (mine.side, others.side),
+        "preprocessing of pictures": (mine.preprocess, others.preprocess),
+    }
+    told = [f"{name} ({this} and {that})" for name, (this, that) in differ.items() if this != that]
+    if told:
+        raise DatasetError(
+            f"--against: both runs are judged on the same log-mels and pictures; these differ: "
+            f"{'; '.join(told)}; judge each by itself"
+        )
+
+
 def localisation(
     folder: Path, data: str, split: str, against: Path | None, page: Path | None
 ) -> dict[str, Any]:
     """Figures of a run, and its gain over another on the same moments.
 
     Raises:
-        DatasetError: a run or clips can't be used.
+        DatasetError: a run or clips can't be used, or the runs can't be compared.
     """
-    learned = load_checkpoint(folder).config
-    teacher, localiser = load_teacher(learned["teacher"]), load_localiser(folder)
+    learned, localiser = load_checkpoint(folder).config, load_localiser(folder)
+    other_localiser = load_localiser(against) if against else None
+    if other_localiser:
+        check_scene(localiser, other_localiser)
+    teacher = load_teacher(learned["teacher"])
     frames = int(learned["frames"])
     scene = open_scene(
         data or learned["data"], split, localiser=localiser, teacher=teacher, frames=frames
@@ -205,8 +230,8 @@ def localisation(
     table = {"run": folder.name, "data": data or learned["data"], "split": split, **figures.table}
     if page:
         draw_maps(examples(figures, scene), page, threshold=table["thresholds"]["trimmed"])
-    if against:
-        other = judge_run(load_localiser(against), scene, chosen_by)
+    if against and other_localiser:
+        other = judge_run(other_localiser, scene, chosen_by)
         table["against"] = {"run": against.name, **other.table}
         table["gain"] = paired_gain(
             (figures.fixed, figures.cious), (other.fixed, other.cious), scene.clips

@@ -28,7 +28,7 @@ from train.bridges.localisation_losses import (
     max_over_places,
 )
 from train.bridges.localiser import Localiser
-from train.bridges.pairs import PairBatch
+from train.bridges.pairs import chosen_frames, frames_inside
 from train.bridges.pixels import FramePixels, load_pixels
 from train.bridges.place_retrieval import place_retrieval
 from train.bridges.teachers import TeacherFeatures, read_features
@@ -98,7 +98,8 @@ class Localisation:
         config, gather = self._config, self._ranks.gather
         batch = self._sampler.batch(config.batch)
         chance, mirror = torch.rand(2, config.batch, generator=self._frames)
-        moments = chosen_frames(self._inside(batch), chance[self._ranks.mine])
+        inside = frames_inside(batch, config.window_s)
+        moments = chosen_frames(inside, chance[self._ranks.mine])
         mirrored = mirror[self._ranks.mine] < config.flip
         features, embedded = self._hear(batch.log_mel)
         places, heard = gather(self._look(batch.clips, moments, mirrored)), gather(embedded)
@@ -128,12 +129,6 @@ class Localisation:
             value = value + config.vision_weight * map_hint(places, gather(maps))
         return value
 
-    def _inside(self, batch: PairBatch) -> Tensor:
-        """Frames of the clips that lie in their windows: bool[batch, frames]."""
-        begins_s = batch.begins_s[:, None]
-        end_s = begins_s + self._config.window_s
-        return (begins_s <= batch.times_s) & (batch.times_s < end_s)
-
     def _hear(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """Features and unit embeddings of sounds."""
         student = self._parts.student
@@ -154,21 +149,6 @@ class Localisation:
         return mixed_precision(self._parts.device, depthwise, self._config.bfloat16)
 
 
-def chosen_frames(inside: Tensor, chance: Tensor) -> Tensor:
-    """One of the frames that lie in a window, each alike; of a window without one the first.
-
-    Args:
-        inside: bool[batch, frames].
-        chance: float32[batch] in [0, 1).
-
-    Returns:
-        int64[batch] places of frames.
-    """
-    count = inside.sum(dim=1).clamp(min=1)
-    wanted = (chance * count).long().clamp(max=count - 1) + 1
-    return (inside.cumsum(dim=1) >= wanted[:, None]).int().argmax(dim=1)
-
-
 def localise(config: LocaliseConfig, ranks: Ranks = ALONE) -> Path:
     """Train both students; the audio one is saved as a run like any other, the image one beside.
 
@@ -184,10 +164,11 @@ def localise(config: LocaliseConfig, ranks: Ranks = ALONE) -> Path:
     """
     parts = make_ready(config, prepare(config, "localise", ranks))
     objective = Localisation(parts, config)
-    output = teach(parts, objective, "localise", _validation(parts, config))
-    if ranks.first:
-        save_image_student(output, parts.image_student.cpu(), parts.teacher.space_id)
-    return output
+
+    def save() -> None:
+        save_image_student(parts.output, parts.image_student.cpu(), parts.teacher.space_id)
+
+    return teach(parts, objective, "localise", _validation(parts, config), beside=save)
 
 
 def make_ready(config: LocaliseConfig, parts: BridgeParts) -> LocaliseParts:
@@ -222,7 +203,7 @@ def _validation(parts: LocaliseParts, config: LocaliseConfig) -> EarlyStopping |
     localiser = Localiser(
         student=parts.student, image_student=parts.image_student, input_spec=parts.input_spec
     )
-    score = place_retrieval(localiser, pairs, pixels)
+    score = place_retrieval(localiser, pairs, pixels, parts.ranks)
     return EarlyStopping(score, config.validate_every, config.patience, "validation_MRR")
 
 

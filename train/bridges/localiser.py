@@ -54,9 +54,11 @@ def load_localiser(folder: Path) -> Localiser:
     """Both students of a run.
 
     Raises:
-        DatasetError: it is no run of `train.bridges localise`, or damaged.
+        DatasetError: it is no run of `train.bridges localise`, damaged, or its students are of
+            two spaces.
     """
-    image_student, checkpoint = load_image_student(folder), load_checkpoint(folder)
+    checkpoint = load_checkpoint(folder)
+    image_student = load_image_student(folder, checkpoint.space_id)
     return Localiser(
         student=checkpoint.student, image_student=image_student, input_spec=checkpoint.input_spec
     )

@@ -22,7 +22,7 @@ from train.engine.ranks import ALONE, Ranks
 from train.engine.terms import digest
 from train.model.frontend import LogMel, LogMelSpec
 from train.sound.cache import load_each
-from train.sound.features import KeptLogMels, crop, log_mel_folder, read_waveform
+from train.sound.features import KeptLogMels, log_mel_folder, read_waveform
 from train.sound.log_mel_store import LogMelStore, lengths_of
 from train.sound.sampler import Augmentation, WindowSampler
 
@@ -60,6 +60,8 @@ class PairSet:
     """float16[frames, mel_bins] a clip."""
     taxonomy: Taxonomy
     spec: LogMelSpec
+    picture_licences: tuple[str, ...] = ()
+    """Of pictures in the place of frames, which have licences of their own."""
 
     @property
     def labels(self) -> Tensor:
@@ -74,8 +76,8 @@ class PairSet:
 
     @property
     def licences(self) -> tuple[str, ...]:
-        """Licences of the clips, each once, sorted."""
-        return tuple(sorted({clip.licence for clip in self.clips}))
+        """Licences of clips and pictures, each once, sorted."""
+        return tuple(sorted({*(clip.licence for clip in self.clips), *self.picture_licences}))
 
     @property
     def digest(self) -> str:
@@ -152,6 +154,39 @@ class PairBatch(NamedTuple):
     """float32[batch], where the window begins in the clip."""
 
 
+def frames_inside(batch: PairBatch, window_s: float) -> Tensor:
+    """Frames of the clips that lie in their windows; of a window without one the nearest.
+
+    Args:
+        batch: windows that may be shorter than their clips.
+        window_s: their length.
+
+    Returns:
+        bool[batch, frames], at least one a row, on the CPU.
+    """
+    begins_s = batch.begins_s[:, None]
+    early, late = begins_s - batch.times_s, batch.times_s - (begins_s + window_s)
+    inside = (early <= 0) & (late < 0)
+    beyond = torch.maximum(early, late)
+    nearest = beyond == beyond.amin(dim=1, keepdim=True)
+    return torch.where(inside.any(dim=1, keepdim=True), inside, nearest)
+
+
+def chosen_frames(inside: Tensor, chance: Tensor) -> Tensor:
+    """One of the frames that lie in a window, each alike.
+
+    Args:
+        inside: bool[batch, frames], such as `frames_inside`.
+        chance: float32[batch] in [0, 1).
+
+    Returns:
+        int64[batch] places of frames.
+    """
+    count = inside.sum(dim=1).clamp(min=1)
+    wanted = (chance * count).long().clamp(max=count - 1) + 1
+    return (inside.cumsum(dim=1) >= wanted[:, None]).int().argmax(dim=1)
+
+
 class PairSampler:
     """Draws batches of clips, none twice in a batch; itself what a snapshot keeps of them.
 
@@ -218,27 +253,6 @@ class PairSampler:
             clips=drawn.recordings,
             begins_s=drawn.starts.float() * spec.hop_samples / spec.sample_rate_hz,
         )
-
-    def cut(self, clips: Tensor, begins_s: Tensor, length_s: float) -> Tensor:
-        """Segments of clips, not augmented; each is repeated until it fills a window ("repeatpad").
-
-        Args:
-            clips: int64[n], places in the set.
-            begins_s: float32[n]; shifted so that the segment lies within the clip.
-            length_s: of a segment; the window's, or more, gives a window.
-
-        Returns:
-            float32[n, 1, frames, mel_bins] on the device.
-        """
-        spec = self._pairs.spec
-        long = min(max(round(length_s * spec.sample_rate_hz / spec.hop_samples), 1), self._frames)
-        begins = (begins_s * spec.sample_rate_hz / spec.hop_samples).round().long()
-        segments = []
-        for clip, begin in zip(clips.tolist(), begins.tolist(), strict=True):
-            whole = self._pairs.log_mels[clip]
-            begin = min(max(begin, 0), max(len(whole) - long, 0))
-            segments.append(crop(whole[begin : begin + long].float(), 0, self._frames))
-        return torch.stack(segments)[:, None].to(self._rows.device)
 
     def get_state(self) -> Tensor:
         """Generator's state, and how many clips were drawn: uint8."""

@@ -56,13 +56,15 @@ def load_pictured(
         raise DatasetError(f"{pictures.path}: has no picture of a species that is heard")
     kept, log_mels = load_log_mels(heard, spec, cache)
     audible = [heard[place] for place in kept]
-    chosen = rows[_turns(audible, places, frames)]
+    turns = _turns(audible, places, frames)
+    chosen = rows[turns]
     return PairSet(
         clips=tuple(audible),
         bank=FrameBank(rows=chosen, times_s=np.zeros(chosen.shape[:2], np.float32)),
         log_mels=log_mels,
         taxonomy=clips.taxonomy,
         spec=spec,
+        picture_licences=tuple(sorted({shown[place].licence for place in np.unique(turns)})),
     )
 
 

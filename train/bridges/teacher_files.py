@@ -32,7 +32,7 @@ from gallery.command import run
 from gallery.teacher import Teacher, load_teacher, mean_anchors
 from train.bridges.clips import VideoClip, open_clips
 from train.bridges.image_student import begin_image_student
-from train.bridges.teachers import write_features
+from train.bridges.teachers import check_names, write_features
 from train.bridges.video import frame_times, read_frames, read_sound, video_length_s
 from train.ears.network import EarNetwork
 from train.ears.recipe import locate
@@ -116,7 +116,7 @@ def activation_maker(teacher: Teacher) -> Maker:
         DatasetError: the tower is no CNN of timm's.
     """
     trunk = getattr(teacher.model.visual, "trunk", None)
-    if trunk is None:
+    if trunk is None or hasattr(trunk, "patch_embed"):  # as timm's transformers have
         raise DatasetError(f"{teacher.name}: no CNN of timm's; take its places: names")
     return _map_maker(teacher, lambda frames: trunk.forward_features(frames).abs().mean(dim=1))
 
@@ -134,7 +134,11 @@ def write_files(
 
     Returns:
         Those that were written.
+
+    Raises:
+        DatasetError: two clips have the same name.
     """
+    check_names([clip.recording for clip in clips])
     written = []
     for clip in progress(clips, folder.name, len(clips)):
         try:

@@ -5,6 +5,7 @@ AVC-KD's PANNs embeddings (`audio_feats/<id>.npy`, 2,048 wide) and DETR maps (`d
 are here. A student that has learned knows nothing of them: at test there are no teachers.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +49,15 @@ def read_features(folder: Path, names: Sequence[str], moments: int, dims: int) -
         dims: of a feature: 1 of an embedding, 2 of a map.
 
     Raises:
-        DatasetError: no folder, not one file, or files of different shapes.
+        DatasetError: no folder, not one file, files of different shapes, or two clips of a name.
     """
+    check_names(names)
     if not folder.is_dir():
         raise DatasetError(
             f"{folder}: no such folder of a teacher; make one: python -m "
             "train.bridges teacher-files"
         )
-    files = {path.name.split(".")[0]: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    files = _files(folder, names)
     read = {name: _read(files[name], moments, dims) for name in names if name in files}
     shapes = {array.shape for array in read.values()}
     if len(shapes) != 1:
@@ -71,6 +73,28 @@ def write_features(folder: Path, name: str, values: Float32s) -> Path:
     path = folder / f"{name}{SUFFIX}"
     write_atomic(path, npy_bytes(values))
     return path
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse clips of the same name: a teacher's file would be that of both.
+
+    Raises:
+        DatasetError: names the first, and how many such names there are.
+    """
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DatasetError(
+            f"teachers' files are named by clips: {len(twice)} names are those of several, first "
+            f"{twice[0]!r}; give each clip's file a name of its own"
+        )
+
+
+def _files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Files by clip: first those of exactly its name, which may hold dots, then AVC-KD's."""
+    whole = {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    own = {*names}
+    cut = {name.split(".")[0]: path for name, path in whole.items() if name not in own}
+    return {**cut, **whole}
 
 
 def _read(path: Path, moments: int, dims: int) -> Float32s:

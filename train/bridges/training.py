@@ -18,6 +18,7 @@ from train.bridges.pairs import PairSampler, PairSet, load_pairs
 from train.config import terms_of, to_dict
 from train.config.bridging import BridgeConfig
 from train.distillation.anchors import cached_anchors
+from train.distillation.beginning import check_kin, student_of
 from train.engine.loop import choose_device, fit, seed_everything
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Drawing, Snapshots, check_kept
@@ -146,7 +147,7 @@ def prepare(
         load: loads the pairs of a split.
 
     Raises:
-        BirdlistenError: clips, teacher or student can't be used.
+        BirdlistenError: clips, teacher or student can't be used, or don't go together.
     """
     device = choose_device(config.device)
     ranks.check("batch", config.batch)
@@ -158,6 +159,9 @@ def prepare(
     start = start or open_student(config.student, config.frontend)
     input_spec = start.input_spec(config.window_s)
     teacher = load_teacher(config.teacher)
+    if start.run:
+        check_kin(config, start.run, teacher.space_id, synthetic=clips.synthetic, path=clips.path)
+        student_of(start.run, config)  # refused before anything is embedded
     anchors = _anchors(teacher, clips)
     pairs = load(
         clips,
@@ -169,10 +173,7 @@ def prepare(
         held_out=config.held_out,
     )
     seed_everything(config.seed)
-    student = start.student(teacher.dim, config.projection_hidden)
-    if start.run and start.run.dim == teacher.dim:
-        student.load_state_dict(start.run.student.state_dict())
-    student = student.to(device).train()
+    student = _student(start, config, teacher.dim).to(device).train()
     ranks.share(student)
     if not ranks.first:
         seed_everything(config.seed + ranks.rank)
@@ -202,7 +203,7 @@ def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
     found = parts.ranks.from_first(_is_whole(parts, beside) if parts.ranks.first else None)
     if found and parts.ranks.first:
         kept = load_checkpoint(parts.output).student.state_dict()
-        parts.student.cpu().load_state_dict(kept)
+        parts.student.load_state_dict(kept)
     if found:
         parts.ranks.share(parts.student.eval())
     return bool(found)
@@ -226,6 +227,7 @@ def teach(
     objective: BridgeObjective,
     title: str,
     validation: EarlyStopping | None = None,
+    beside: Callable[[], None] | None = None,
 ) -> Path:
     """Fit an objective, and save the student as a run like any other.
 
@@ -234,6 +236,8 @@ def teach(
         objective: what is minimised.
         title: shown by the progress bar.
         validation: what weights are judged by; never the test split.
+        beside: writes what else has been learned into the folder; checkpoint.json, which makes it
+            a run, comes after it.
 
     Returns:
         The checkpoint's folder.
@@ -263,6 +267,9 @@ def teach(
     )
     parts.student.eval().cpu()
     if ranks.first:
+        if beside:
+            (output / META).unlink(missing_ok=True)  # an older run's goes with its own files only
+            beside()
         save_checkpoint(output, parts.checkpoint())
     snapshots.done()
     return output
@@ -276,6 +283,13 @@ def _output(config: BridgeConfig, clips: ClipSet, method: str) -> Path:
     return path.with_name(f"{path.name}-aviary") if lacks else path
 
 
+def _student(start: StudentInit, config: BridgeConfig, dim: int) -> Student:
+    """A run's student with its own projection; any other start's with a new one."""
+    # Made for a run, too: what is drawn after it, such as dropout, is then the same as ever.
+    new = start.student(dim, config.projection_hidden)
+    return student_of(start.run, config) if start.run else new
+
+
 def _anchors(teacher: Teacher, clips: ClipSet) -> Embeddings:
     if not len(clips.taxonomy):
         return np.empty((len(TEMPLATES), 0, teacher.dim), np.float32)
@@ -283,11 +297,5 @@ def _anchors(teacher: Teacher, clips: ClipSet) -> Embeddings:
 
 
 def _schedule(config: BridgeConfig) -> LearningSchedule:
-    return LearningSchedule(
-        steps=config.steps,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup=config.warmup,
-        ema=config.ema,
-        clip_norm=config.clip_norm,
-    )
+    names = ("steps", "learning_rate", "weight_decay", "warmup", "ema", "clip_norm")
+    return LearningSchedule(**{name: getattr(config, name) for name in names})

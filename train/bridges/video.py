@@ -92,22 +92,49 @@ def read_sound(path: Path, rate_hz: int) -> Waveform:
         AudioError: no sound, damaged, or too short to hear anything in.
         MissingPackageError: PyAV is not installed.
     """
-    import av
-
     with _opened(path, AudioError) as container:
         if not container.streams.audio:
             raise AudioError(f"{path}: has no sound")
         stream = container.streams.audio[0]
-        resampler = av.AudioResampler(format="fltp")
         own_hz, begin_s, parts = stream.rate, None, list[Any]()
-        for frame in _decoded(path, container, stream, AudioError):
-            begin_s = _begin_s(container, frame) if begin_s is None else begin_s
-            parts += [part.to_ndarray() for part in resampler.resample(frame)]
-        parts += [part.to_ndarray() for part in resampler.resample(None)]
+        for frame in _alike(path, _decoded(path, container, stream, AudioError)):
+            if begin_s is None and frame.pts is not None:
+                before = sum(part.shape[1] for part in parts)
+                begin_s = _begin_s(container, frame) - before / frame.sample_rate
+            own_hz = frame.sample_rate
+            parts.append(frame.to_ndarray())
     samples = np.concatenate(parts, axis=1) if parts else np.empty((1, 0), np.float32)
     if own_hz < MIN_HZ or samples.shape[1] < MIN_S * own_hz:
         raise AudioError(f"{path}: holds less than {MIN_S} s of sound; copy it again")
     return resample(_placed(_mono(path, samples.T), begin_s or 0.0, own_hz), own_hz, rate_hz)
+
+
+def _alike(path: Path, frames: Iterator[Any]) -> Iterator[Any]:
+    """Frames of sound as float32, of the first one's channels and rate: both may change midway.
+
+    Raises:
+        AudioError: a frame can't be brought to that.
+    """
+    import av
+
+    first, kind, resampler = None, None, None
+    try:
+        for frame in frames:
+            first = first or (frame.layout, frame.sample_rate)
+            told = frame.format.name, frame.layout.name, frame.sample_rate
+            if told != kind:
+                if resampler:
+                    yield from resampler.resample(None)
+                resampler = av.AudioResampler(format="fltp", layout=first[0], rate=first[1])
+                kind = told
+            yield from resampler.resample(frame)
+        if resampler:
+            yield from resampler.resample(None)
+    except (av.FFmpegError, ValueError) as problem:
+        raise AudioError(
+            f"{path}: its sound changes midway, or can't be converted ({problem}); convert it to "
+            "one of a single rate and layout"
+        ) from problem
 
 
 def _mono(path: Path, samples: Float32s) -> Waveform:

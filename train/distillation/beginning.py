@@ -3,12 +3,14 @@
 import copy
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor
 
 from edge.contract.errors import ConfigError, DatasetError
 from gallery.data.dataset import Dataset
 from train.config import DistillConfig
+from train.config.bridging import BridgeConfig
 from train.model.checkpoint import Checkpoint
 from train.model.layers import freeze_lowest
 from train.model.lora import adapt
@@ -33,17 +35,7 @@ def check_run(config: DistillConfig, start: StudentInit, space_id: str, dataset:
     run = start.run
     if run is None:
         return
-    if run.space_id != space_id:
-        raise ConfigError(
-            f"student: {config.student} embeds in the space {run.space_id:.12}, {config.teacher} "
-            f"has {space_id:.12}; name the teacher that it learned from: "
-            f"teacher={run.config['teacher']}"
-        )
-    if run.synthetic and not dataset.synthetic:
-        raise DatasetError(
-            f"student: {config.student} was trained on the synthetic aviary, which never mixes "
-            f"with real birds ({dataset.path}); begin with another student"
-        )
+    check_kin(config, run, space_id, synthetic=dataset.synthetic, path=dataset.path)
     if run.window_samples != start.input_spec(config.window_s).window_samples:
         heard_s = run.window_samples / run.frontend.sample_rate_hz
         _LOG.warning(
@@ -51,6 +43,39 @@ def check_run(config: DistillConfig, start: StudentInit, space_id: str, dataset:
             config.student,
             heard_s,
             config.window_s,
+        )
+
+
+def check_kin(
+    config: DistillConfig | BridgeConfig,
+    run: Checkpoint,
+    space_id: str,
+    synthetic: bool,
+    path: Path,
+) -> None:
+    """Refuse a run of another space, or of the aviary where real birds are heard.
+
+    Args:
+        config: `student` and `teacher`, for the error.
+        run: to go on with.
+        space_id: of the teacher.
+        synthetic: True of data from the aviary.
+        path: of the data.
+
+    Raises:
+        ConfigError: the run's projection leads into another teacher's space.
+        DatasetError: the run heard the synthetic aviary, and is to hear real birds.
+    """
+    if run.space_id != space_id:
+        raise ConfigError(
+            f"student: {config.student} embeds in the space {run.space_id:.12}, {config.teacher} "
+            f"has {space_id:.12}; name the teacher that it learned from: "
+            f"teacher={run.config['teacher']}"
+        )
+    if run.synthetic and not synthetic:
+        raise DatasetError(
+            f"student: {config.student} was trained on the synthetic aviary, which never mixes "
+            f"with real birds ({path}); begin with another student"
         )
 
 
@@ -71,7 +96,7 @@ def begin_student(
         MissingPackageError: what adapts it is not installed.
     """
     if start.run is not None:
-        student = _student_of(start.run, config)
+        student = student_of(start.run, config, names=bool(config.projection_names))
     elif config.projection_names:
         student = start.naming_student(species, anchors, config.projection_hidden)
     else:
@@ -87,11 +112,22 @@ def begin_student(
     return student
 
 
-def _student_of(run: Checkpoint, config: DistillConfig) -> Student:
-    """A run's student as it is, of its own; its projection isn't changed by a setting."""
+def student_of(
+    run: Checkpoint, config: DistillConfig | BridgeConfig, names: bool = False
+) -> Student:
+    """A run's student as it is, of its own; its projection isn't changed by a setting.
+
+    Args:
+        run: that is gone on with.
+        config: `student` and `projection_hidden`.
+        names: True if a projection by names is asked for.
+
+    Raises:
+        ConfigError: the run's projection is another.
+    """
     student = run.student
-    asked, has = bool(config.projection_names), bool(student.projection_names)
-    if config.projection_hidden not in (0, student.projection_hidden) or asked > has:
+    lacks_names = names and not student.projection_names
+    if config.projection_hidden not in (0, student.projection_hidden) or lacks_names:
         raise ConfigError(
             f"projection_hidden, projection_names: {config.student} has a projection of its own "
             f"(hidden {student.projection_hidden}), which is gone on with; leave them out"

@@ -21,7 +21,7 @@ from train.bridges.text_tuning import ClipTexts, text_pairs  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config import load_config, to_dict  # noqa: E402
 from train.config.agreement import AgreementConfig  # noqa: E402
-from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.model.checkpoint import META, WEIGHTS, load_checkpoint  # noqa: E402
 
 STEPS = 6
 
@@ -145,6 +145,41 @@ def test_frames_are_drawn_at_random_for_some_epochs_then_the_nearest_are_taken(
     assert seen == [False] * 8
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"match": "random"},
+        {"match": "nearest", "random_epochs": 0},
+        {"match": "nearest", "random_epochs": 0, "nearest_negatives": True},
+        {"match": "multiframe"},
+        {"match": "multiframe_clip"},
+    ],
+)
+def test_frames_outside_the_drawn_window_teach_nothing(films, tmp_path, settings):
+    """Clips of 2.4 s, windows of 1.2 s: what the frames of the other half show doesn't matter."""
+    config = replace(films, window_s=1.2, output=str(tmp_path / "run"), **settings)
+    parts = prepare(config, "agreement")
+    values, outside = [], []
+    for worth in (1.0, -1.0):
+        objective = TemporalAgreement(parts, config)
+        drawn = objective._pairs.batch
+
+        def batch(size, drawn=drawn, worth=worth):
+            found = drawn(size)
+            inside = (found.times_s >= found.begins_s[:, None]) & (
+                found.times_s < found.begins_s[:, None] + 1.2
+            )
+            outside.append(int((~inside).sum()))
+            rows = torch.where(inside[..., None], found.rows, worth * found.rows)
+            return found._replace(rows=rows)
+
+        objective._pairs.batch = batch
+        with torch.no_grad():
+            values.append(float(objective.loss()))
+    assert outside[0] > 0
+    assert values[0] == values[1]
+
+
 @pytest.mark.parametrize(("match", "window_s"), [("multiframe", 1.0), ("multiframe_clip", 2.4)])
 def test_a_student_of_segments_listens_to_windows_as_long(films, tmp_path, match, window_s):
     run = agree(replace(films, match=match, steps=1, output=str(tmp_path / "run")))
@@ -200,6 +235,17 @@ def test_a_finished_first_stage_is_taken_up_by_the_same_settings_only(films, tmp
     assert (first / WEIGHTS).stat().st_mtime_ns == before
     with pytest.raises(ConfigError, match="match was 'nearest' and is 'random'"):
         agree(replace(config, match="random"))
+
+
+def test_a_first_stage_of_another_teacher_or_student_is_not_taken_up(films, tmp_path):
+    config = replace(films, output=str(tmp_path / "run"), steps=1, text_steps=1)
+    first = agree(config).parent
+    with pytest.raises(ConfigError, match=f"student was '{config.student}' and is"):
+        agree(replace(config, student="cnn:mobilenetv3_small_050"))
+    meta = json.loads((first / META).read_text())
+    (first / META).write_text(json.dumps({**meta, "space_id": "f" * 64}))
+    with pytest.raises(ConfigError, match="was learned in ffffffffffff of"):
+        agree(config)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,39 @@ def test_multiframe_of_clips_equals_the_equation(rows, near):
     assert of(multiframe_clip_nce, audio, frames, near=near) == pytest.approx(expected, 1e-5)
 
 
+INSIDE = torch.tensor([[1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0], [1, 1, 0]]).bool()
+"""Frames that are shown while the clip is heard."""
+
+
+def test_frames_outside_the_window_are_nobodys_partners(rows):
+    segments, frames = rows
+    audio, scale = segments[:, 0], torch.tensor(SCALE)
+    best = products(audio, frames.flatten(0, 1)).reshape(CLIPS, CLIPS, FRAMES)
+    best = np.where(INSIDE.numpy(), best, -np.inf)
+    expected = [int(np.argmax(best[b, b])) for b in range(CLIPS)]
+    assert nearest_frames(audio, frames, INSIDE).tolist() == expected
+    assert expected != nearest_frames(audio, frames).tolist()
+    found = float(nearest_nce(audio, frames, scale, None, INSIDE))
+    assert found == pytest.approx(literal_nce(best.max(axis=2)), 1e-5)
+
+
+def test_multiframe_pairs_only_what_is_heard_and_seen(rows):
+    segments, frames = rows
+    audio, scale = segments[:, 0], torch.tensor(SCALE)
+    near = near_positives(torch.tensor(SPECIES).repeat_interleave(FRAMES))
+    pairs = [(b, n) for b in range(CLIPS) for n in range(FRAMES) if INSIDE[b, n]]
+    first = torch.stack([segments[pair] for pair in pairs])
+    other = torch.stack([frames[pair] for pair in pairs])
+    expected = literal_nce(products(first, other), kin([SPECIES[b] for b, _ in pairs]))
+    found = float(multiframe_nce(segments, frames, scale, near, INSIDE))
+    assert found == pytest.approx(expected, 1e-5)
+    parts = [
+        literal_nce(products(audio[INSIDE[:, n]], frames[INSIDE[:, n], n])) for n in range(FRAMES)
+    ]
+    found = float(multiframe_clip_nce(audio, frames, scale, None, INSIDE))
+    assert found == pytest.approx(sum(parts) / FRAMES, 1e-5)
+
+
 @pytest.mark.parametrize("near", [None, SPECIES])
 def test_a_clip_is_compared_with_a_text_by_its_most_similar_segment(rows, near):
     segments, texts = rows[0], rows[1][:, 0]

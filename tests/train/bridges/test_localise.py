@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,15 +32,19 @@ from tests.support.sounding_squares import (  # noqa: E402
 )
 from train.bridges import localise as module  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
+from train.bridges.image_student import META as IMAGE_META  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
-from train.bridges.localisation import judge_run, open_scene  # noqa: E402
+from train.bridges.localisation import check_scene, judge_run, open_scene  # noqa: E402
 from train.bridges.localisation_losses import max_over_places  # noqa: E402
-from train.bridges.localise import chosen_frames, localise  # noqa: E402
-from train.bridges.localiser import Localiser  # noqa: E402
+from train.bridges.localise import localise  # noqa: E402
+from train.bridges.localiser import Localiser, load_localiser  # noqa: E402
+from train.bridges.pairs import chosen_frames, frames_inside  # noqa: E402
+from train.bridges.place_retrieval import place_retrieval  # noqa: E402
 from train.bridges.teachers import write_features  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
 from train.engine.resume import KEPT  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
 from train.model.frontend import LogMel  # noqa: E402
@@ -97,12 +102,6 @@ def arguments(settings):
     return [f"{key}={json.dumps(value)}" for key, value in asdict(settings).items()]
 
 
-def test_a_frame_is_drawn_from_those_in_the_window_each_alike():
-    inside = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]).bool()
-    for chance, expected in ((0.0, [1, 0, 0, 3]), (0.5, [2, 2, 0, 3]), (0.999, [2, 3, 0, 3])):
-        assert chosen_frames(inside, torch.full((4,), chance)).tolist() == expected
-
-
 def test_it_learns_and_both_students_are_saved(squares):
     folder = localise(config(squares, "learns", steps=60, validate_every=20, space_weight=1.0))
     values = told(folder)
@@ -136,6 +135,43 @@ def test_it_goes_on_exactly_where_it_was_killed(squares, monkeypatch):
         assert (other / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_what_was_killed_between_its_two_students_is_no_run(squares, monkeypatch):
+    """Neither the older run's pair, nor a new student beside an old one."""
+    settings = config(squares, "between", steps=2, snapshot_every=1)
+    localise(settings)
+    other = replace(settings, seed=1)
+
+    def dying(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.bridges.training.save_checkpoint", dying)
+        with pytest.raises(KeyboardInterrupt):
+            localise(other)
+    folder = squares / "between"
+    with pytest.raises(DatasetError, match="no checkpoint here"):
+        load_localiser(folder)
+    localise(other)
+    whole = localise(replace(other, output=str(squares / "other-seed")))
+    assert (folder / IMAGE_WEIGHTS).read_bytes() == (whole / IMAGE_WEIGHTS).read_bytes()
+    meta = json.loads((folder / IMAGE_META).read_text())
+    (folder / IMAGE_META).write_text(json.dumps({**meta, "space_id": "f" * 64}))
+    with pytest.raises(DatasetError, match="its image student is of the space ffffffffffff"):
+        load_localiser(folder)
+
+
+def test_ranks_share_the_first_ones_score_and_end_together():
+    """The second has another score of its own, and would go on where the first one ends."""
+
+    class Second(Ranks):
+        def from_first(self, thing):
+            assert thing is None
+            return 0.25
+
+    pairs = SimpleNamespace(clips=(1,), bank=SimpleNamespace(times_s=np.zeros((1, 4))))
+    assert place_retrieval(None, pairs, None, Second(1, 2))() == 0.25
+
+
 def test_two_ranks_learn_as_one(squares):
     settings = config(squares, "one")
     expected = localise(settings)
@@ -162,7 +198,7 @@ def test_without_teachers_and_free_of_the_space_it_is_ez_vsl(squares):
     twin = module.Localisation(parts, settings)
     batch = twin._sampler.batch(6)
     chance, mirror = torch.rand(2, 6, generator=twin._frames)
-    moments = chosen_frames(twin._inside(batch), chance)
+    moments = chosen_frames(frames_inside(batch, settings.window_s), chance)
     with torch.no_grad():
         places = twin._look(batch.clips, moments, mirror < settings.flip)
         expected = max_over_places(places, parts.student(batch.log_mel), 0.03)
@@ -263,6 +299,30 @@ class KnowsSquares:
     def _bin(self, pitch):
         spec, moments = self.input_spec.frontend, torch.arange(48_000) / 48_000
         return int(LogMel(spec)(torch.sin(2 * torch.pi * pitch * moments)[None]).mean(2).argmax())
+
+
+def test_without_anybody_off_screen_its_figures_are_left_out(squares):
+    settings = config(squares, "known")
+    parts = module.make_ready(settings, prepare(settings, "localise"))
+    known = KnowsSquares(parts)
+    scenes = [open_scene(settings.data, split, known, parts.teacher, FRAMES) for split in SPLITS]
+    seen = [replace(scene, moments=scene.seen) for scene in scenes]
+    table = judge_run(known, *seen).table
+    json.dumps(table, allow_nan=False)
+    assert set(table["negative"]["fixed"]) == {"silence", "noise"}
+
+
+def test_runs_that_hear_or_see_otherwise_are_not_compared(squares, capsys):
+    first, other = (localise(config(squares, name, steps=0)) for name in ("first", "other"))
+    meta = json.loads((other / IMAGE_META).read_text())
+    meta["preprocess_cfg"]["mean"] = [0.1, 0.2, 0.3]
+    (other / IMAGE_META).write_text(json.dumps(meta))
+    assert main(["localisation", str(first), "--against", str(other)]) == 1
+    assert "these differ: preprocessing of pictures" in capsys.readouterr().err
+    mine = load_localiser(first)
+    slower = replace(mine.input_spec, frontend=replace(mine.input_spec.frontend, hop_samples=960))
+    with pytest.raises(DatasetError, match="these differ: front end"):
+        check_scene(mine, replace(mine, input_spec=slower))
 
 
 def test_a_run_of_another_kind_has_no_figures(squares, tmp_path, capsys):

@@ -12,7 +12,13 @@ from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.films import make_film, tone  # noqa: E402
 from train.bridges.clips import open_clips  # noqa: E402
 from train.bridges.frames import load_frames  # noqa: E402
-from train.bridges.pairs import PairSampler, load_pairs  # noqa: E402
+from train.bridges.pairs import (  # noqa: E402
+    PairBatch,
+    PairSampler,
+    chosen_frames,
+    frames_inside,
+    load_pairs,
+)
 from train.config import PretrainConfig  # noqa: E402
 from train.config.bridging import BridgeConfig  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
@@ -148,21 +154,20 @@ def test_a_batch_of_more_clips_than_there_are_is_refused(pairs):
         sampler(pairs).batch(9)
 
 
-def test_a_segment_is_repeated_until_it_fills_the_window(pairs):
-    mute, loud = sampler(pairs).cut(torch.tensor([0, 0]), torch.tensor([0.0, 1.2]), 0.4)[:, 0]
-    assert mute.shape == loud.shape == (51, 64)
-    assert loud.amax() - mute.amax() > 20  # the tone is in the second half only
-    assert torch.equal(loud[:20], loud[20:40])
+def test_frames_are_inside_their_window_or_the_nearest_to_it():
+    times_s = torch.tensor([[1.0, 3.0, 5.0, 7.0]]).expand(5, 4)
+    begins_s = torch.tensor([0.0, 3.0, 1.2, 5.9, 8.5])
+    batch = PairBatch(*[torch.empty(0)] * 2, times_s, *[torch.empty(0)] * 2, begins_s)
+    expected = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
+    assert frames_inside(batch, 2.0).int().tolist() == expected
+    assert frames_inside(batch, 1.0)[2].tolist() == [True, False, False, False]
+    assert frames_inside(batch, 8.0)[0].all()
 
 
-def test_a_segment_beyond_the_end_is_shifted_into_the_clip(pairs):
-    both = sampler(pairs).cut(torch.tensor([0, 0]), torch.tensor([1.6, 9.0]), 0.5)
-    assert torch.allclose(both[0].amax(), both[1].amax(), atol=3)
-
-
-def test_a_window_as_long_as_the_clip_is_cut_whole(pairs):
-    (whole,) = sampler(pairs).cut(torch.tensor([2]), torch.tensor([0.0]), 100.0)
-    assert torch.equal(whole[0], pairs.log_mels[2][:51].float())
+def test_a_frame_is_drawn_from_those_in_the_window_each_alike():
+    inside = torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 1]]).bool()
+    for chance, expected in ((0.0, [1, 0, 3]), (0.5, [2, 2, 3]), (0.999, [2, 3, 3])):
+        assert chosen_frames(inside, torch.full((3,), chance)).tolist() == expected
 
 
 def test_held_out_species_leave_the_pairs(folder, teacher, computed, pairs):

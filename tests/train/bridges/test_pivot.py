@@ -249,6 +249,8 @@ def test_each_sound_has_pictures_of_its_species_in_turns_and_the_nameless_are_le
     first, *others = clips.clips
     silent = replace(clips, clips=(replace(first, species=()), *others))
     pictures = open_dataset(f"inat21:{corpora / 'pictures'}")
+    items = tuple(replace(item, licence="of pictures") for item in pictures.items)
+    pictures = replace(pictures, items=items)
     teacher = load_teacher(f"local-dir:{corpora / 'teacher'}")
     found = load_pictured(
         silent,
@@ -260,6 +262,7 @@ def test_each_sound_has_pictures_of_its_species_in_turns_and_the_nameless_are_le
         pictures=pictures,
     )
     assert len(found.clips) == len(clips.select("train")) - 1
+    assert found.licences == ("CC-BY-NC", "of pictures")
     own = [picture for picture in pictures.items if picture.species_id == found.clips[-1].label]
     _, expected = teacher.embed_pictures(own)
     for clip, rows in zip(found.clips, found.bank.rows, strict=True):

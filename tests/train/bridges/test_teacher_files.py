@@ -1,15 +1,23 @@
 """Teachers' files by the networks that are here."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+timm = pytest.importorskip("timm")
 pytest.importorskip("av")
 from edge.contract.errors import DatasetError  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.sounding_squares import make_clips, make_student, make_teacher  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
-from train.bridges.teacher_files import activation_maker, as_attention  # noqa: E402
+from train.bridges.clips import open_clips  # noqa: E402
+from train.bridges.teacher_files import (  # noqa: E402
+    activation_maker,
+    as_attention,
+    write_files,
+)
 from train.bridges.teachers import read_features  # noqa: E402
 
 FRAMES = 2
@@ -54,6 +62,20 @@ def test_features_of_a_student_stand_for_a_frame_or_for_the_clip(made):
 def test_a_transformer_has_no_activation(made):
     with pytest.raises(DatasetError, match=r"no CNN of timm's"):
         activation_maker(load_teacher(f"local-dir:{made / 'teacher'}"))
+
+
+def test_clips_of_the_same_name_are_refused_before_anything_is_made(made, tmp_path):
+    clip = open_clips(f"videos:{made / 'clips'}").clips[0]
+    with pytest.raises(DatasetError, match=f"first '{clip.recording}'"):
+        write_files([clip, clip], None, tmp_path / "none", FRAMES)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_transformer_of_timms_has_no_activation_either():
+    trunk = timm.create_model("vit_tiny_patch16_224", img_size=32)
+    teacher = SimpleNamespace(name="x", model=SimpleNamespace(visual=SimpleNamespace(trunk=trunk)))
+    with pytest.raises(DatasetError, match=r"no CNN of timm's"):
+        activation_maker(teacher)
 
 
 def test_a_flat_map_stays_finite():

@@ -25,6 +25,20 @@ def test_a_clip_without_a_file_has_no_features(tmp_path):
     assert np.array_equal(found.of([0], [3])[0], maps[3])
 
 
+def test_a_name_may_hold_dots(tmp_path):
+    for name, value in (("XC1.part2", 2.0), ("XC2.flac", 3.0)):
+        write_features(tmp_path, name, np.full(3, value, np.float32))
+    found = read_features(tmp_path, ["XC1", "XC1.part2", "XC2"], moments=1, dims=1)
+    assert np.isnan(found.values[0]).all()  # another clip's file is not its own
+    assert found.values[1:, 0, 0].tolist() == [2.0, 3.0]
+
+
+def test_two_clips_of_one_name_are_refused(tmp_path):
+    write_features(tmp_path, "001", np.ones(3, np.float32))
+    with pytest.raises(DatasetError, match="1 names are those of several, first '001'"):
+        read_features(tmp_path, ["001", "002", "001"], moments=1, dims=1)
+
+
 @pytest.mark.parametrize(
     ("arrays", "told"),
     [

@@ -16,7 +16,7 @@ from train.config.bridging import BridgeConfig  # noqa: E402
 from train.engine.loop import LogScale  # noqa: E402
 from train.engine.resume import KEPT  # noqa: E402
 from train.engine.stopping import EarlyStopping  # noqa: E402
-from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
+from train.model.checkpoint import META, WEIGHTS, load_checkpoint  # noqa: E402
 
 STEPS = 6
 
@@ -143,6 +143,38 @@ def test_a_held_out_species_is_unseen(config):
 def test_what_cant_be_used_is_named(config, settings, error, told):
     with pytest.raises(error, match=told):
         prepare(changed(config, **settings), "mean")
+
+
+def run_of(config, output, **settings):
+    """A run that has learned nothing."""
+    parts = prepare(changed(config, output=str(output), steps=0, **settings), "mean")
+    return teach(parts, MeanFrame(parts), "mean")
+
+
+def test_a_run_is_gone_on_with_by_its_own_projection(config, tmp_path):
+    run = run_of(config, tmp_path / "wide", projection_hidden=8)
+    parts = prepare(changed(config, student=str(run)), "mean")
+    before = load_checkpoint(run).student.state_dict()
+    found = parts.student.state_dict()
+    assert before.keys() == found.keys()
+    assert all(torch.equal(found[name], weight) for name, weight in before.items())
+    with pytest.raises(ConfigError, match=r"hidden 8.*leave them out"):
+        prepare(changed(config, student=str(run), projection_hidden=4), "mean")
+
+
+@pytest.mark.parametrize(
+    ("meta", "error", "told"),
+    [
+        ({"space_id": "f" * 64}, ConfigError, "name the teacher that it learned from"),
+        ({"synthetic": True}, DatasetError, "never mixes with real birds"),
+    ],
+)
+def test_a_run_that_doesnt_fit_teacher_or_clips_is_refused(config, tmp_path, meta, error, told):
+    run = run_of(config, tmp_path / "other")
+    kept = json.loads((run / META).read_text())
+    (run / META).write_text(json.dumps({**kept, **meta}))
+    with pytest.raises(error, match=told):
+        prepare(changed(config, student=str(run)), "mean")
 
 
 @pytest.mark.parametrize(

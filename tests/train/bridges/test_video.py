@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("av")
 from edge.contract.errors import AudioError, MissingPackageError, PictureError
 from tests.support.films import RATE_HZ, make_film, tone, turn
+from train.bridges import video
 from train.bridges.video import (
     frame_times,
     read_frames,
@@ -61,6 +62,51 @@ def test_sound_comes_at_the_rate_asked_for(film, pitch):
 def test_two_channels_become_one_as_loud(tmp_path):
     path = make_film(tmp_path / "a.mp4", GREYS, tone(1000, 0.0, 1.5, 1.5, channels=2))
     assert np.abs(read_sound(path, RATE_HZ)[20_000:40_000]).max() == pytest.approx(0.4, abs=0.05)
+
+
+def raw_sound(path, rate_hz, channels):
+    """AAC without a container, a tone of 1 kHz."""
+    import av
+
+    with av.open(str(path), "w", format="adts") as container:
+        layout = {1: "mono", 2: "stereo"}[channels]
+        voice = container.add_stream("aac", rate=rate_hz, layout=layout)
+        wave = 0.4 * np.sin(2 * np.pi * 1000 * np.arange(rate_hz) / rate_hz)
+        samples = np.repeat(wave.astype(np.float32)[None], channels, axis=0)
+        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+        block.sample_rate, block.pts = rate_hz, 0
+        container.mux(voice.encode(block))
+        container.mux(voice.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("second", [(48_000, 2), (24_000, 1), (24_000, 2)])
+def test_sound_that_changes_midway_is_heard_as_it_began(tmp_path, second, pitch):
+    path = tmp_path / "a.aac"
+    parts = [raw_sound(tmp_path / "part.aac", *kind) for kind in ((48_000, 1), second)]
+    path.write_bytes(b"".join(parts))
+    sound = read_sound(path, RATE_HZ)
+    assert len(sound) == pytest.approx(2 * RATE_HZ, rel=0.1)
+    for begin in (20_000, 65_000):
+        part = sound[begin : begin + 20_000]
+        assert pitch(part, RATE_HZ) == pytest.approx(1000, rel=0.01)
+        assert 0.32 < np.abs(part).max() < 0.6  # two alike channels add up to 3 dB more
+
+
+@pytest.mark.parametrize("untold", [1, 1000])
+def test_frames_of_sound_without_a_time_are_heard(film, monkeypatch, untold):
+    decoded, expected = video._decoded, read_sound(film, RATE_HZ)
+
+    def timeless(*arguments):
+        for number, frame in enumerate(decoded(*arguments)):
+            frame.pts = None if number < untold else frame.pts
+            yield frame
+
+    monkeypatch.setattr(video, "_decoded", timeless)
+    found = read_sound(film, RATE_HZ)
+    assert len(found) == pytest.approx(len(expected), abs=1100)
+    if untold == 1:
+        assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_frames_of_a_variable_rate_are_taken_by_their_times(tmp_path):
