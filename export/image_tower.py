@@ -93,7 +93,7 @@ def add_image_tower(
     traced_graph, limit = _graph(teacher, spec), _LEAST_INT8 if int8 else _LEAST_COSINE
     graph = to_int8_weights(traced_graph, ()) if int8 else to_half_weights(traced_graph, spared=())
     least = _least_cosine(teacher, graph, compared_pictures(bundle, pictures), spec)
-    if least < limit:
+    if not least >= limit:  # NaN is not, either
         raise DatasetError(
             f"the image tower's graph has a cosine of {least:.6f} with open_clip's on a picture, "
             f"expected {limit}; nothing was written"

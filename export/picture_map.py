@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from PIL import Image
@@ -118,7 +119,7 @@ def add_picture_map(
     """
     manifest, graph = load_manifest(bundle), source.graph.SerializeToString()
     least = _least_cosine(source, compared_pictures(bundle, pictures))
-    if least < _LEAST_COSINE:
+    if not least >= _LEAST_COSINE:  # NaN is not, either
         raise DatasetError(
             f"the picture map's graph has a cosine of {least:.6f} with its model's at a place, "
             f"expected {_LEAST_COSINE}; nothing was written"
@@ -154,7 +155,7 @@ def _least_cosine(source: MapSource, images: Iterable[Image.Image]) -> float:
         alike[~found.any(axis=-1) & ~expected.any(axis=-1)] = 1
         return float(alike.min())
 
-    return min(map(cosine, images))
+    return float(np.min([cosine(image) for image in images]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,7 +79,7 @@ def add_text_tower(bundle: Path, teacher: Teacher) -> Manifest:
     fed = _fed(teacher, Tokenizer(vocabulary), texts)
     graph = to_half_weights(_graph(teacher, fed[:2]), spared=())
     least = _least_cosine(teacher, graph, fed)
-    if least < _LEAST_COSINE:
+    if not least >= _LEAST_COSINE:  # NaN is not, either
         raise DatasetError(
             f"the text tower's graph has a cosine of {least:.6f} with open_clip's on a text, "
             f"expected {_LEAST_COSINE}; nothing was written"

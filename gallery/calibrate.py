@@ -19,6 +19,8 @@ With --fuse a species is scored by its pictures and by its name, and beside the 
 name that the bundle knows: a window that is more like another is no match. Of some weights those
 are taken with which most recordings are reported rightly within the limits, over all sets.
 
+Windows wait in a file in TMPDIR, else /var/tmp: per window and name five bytes.
+
 A precision that hears the background as one before it does (cosines of 0.9999 and more) shares its
 bank and calibration.
 

@@ -1,7 +1,8 @@
 """Rows of many pictures from a Ray cluster: opened by its cores, embedded by its GPUs or cores.
 
 The pictures lie where every machine finds them by the same path. The rows come back to the process
-that asked, which alone keeps them, as at home: a build that was interrupted goes on.
+that asked, which alone keeps them, as at home: a build that was interrupted goes on. Its arithmetic
+is that of the workers, so that GPUs are used if it has one itself.
 """
 
 import logging
@@ -45,7 +46,7 @@ def embedded_by_ray(
         cache: of the teacher.
         keep: is given key and thumbnail of each picture that was opened.
         address: of the cluster, as `edge.analysis.ray_cluster.RayCluster` has it.
-        count: of workers; None: one for each core, or each GPU, of the cluster.
+        count: of workers at most; None: one for each core, or each GPU, of the cluster.
 
     Raises:
         MissingPackageError: Ray is not installed.
@@ -60,7 +61,10 @@ def embedded_by_ray(
     if rows:
         with RayCluster(address, count) as cluster:
             opener = partial(open_row, teacher.preprocess)
-            found = cluster.staged(rows, opener, EmbeddingWorker, teacher, batch=BATCH)
+            on_gpus = teacher.arithmetic != "fp32"
+            found = cluster.staged(
+                rows, opener, EmbeddingWorker, teacher, batch=BATCH, on_gpus=on_gpus
+            )
             for batch in _batches(tqdm(found, "pictures", len(rows), disable=None)):
                 for picture, small in batch:
                     keep(picture.key, small)

@@ -84,12 +84,13 @@ class RayCluster:
         worker: type,
         job: object,
         batch: int,
+        on_gpus: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Rows made of rows in two stages, in order: opened one by one, then worked in batches.
 
-        Opening goes to the cores; a worker takes a GPU where the cluster has some, else half a
-        core, so that cores are left to open with. Batches are whole but for the last: what they
-        hold depends on nothing but the rows.
+        Opening goes to the cores; a worker takes a GPU if the job wants one and the cluster has
+        some, else half a core, so that even a single core has the other half to open with. Batches
+        are whole but for the last: what they hold depends on nothing but the rows.
 
         Args:
             rows: what to do.
@@ -97,14 +98,16 @@ class RayCluster:
             worker: class of the workers, each made with the job, called with a batch of columns.
             job: of all of them.
             batch: rows of one.
+            on_gpus: the job's arithmetic is that of a GPU.
 
         Raises:
             BirdlistenError: the cluster has failed.
         """
-        gpus = int(self._ray.cluster_resources().get("GPU", 0))
+        gpus = int(self._ray.cluster_resources().get("GPU", 0)) if on_gpus else 0
         share = {"num_gpus": 1} if gpus else {"num_cpus": 0.5}
-        workers = min(gpus or self._count, -(-len(rows) // batch))
-        opened = self._ordered().from_items(rows, override_num_blocks=len(rows)).flat_map(open_row)
+        workers = min(gpus or self._count, self._count, -(-len(rows) // batch))
+        waiting = self._ordered().from_items(rows, override_num_blocks=len(rows))
+        opened = waiting.flat_map(open_row, num_cpus=0.5)
         yield from self._rows(
             opened.map_batches(
                 worker,

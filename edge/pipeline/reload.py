@@ -22,6 +22,8 @@ _GLANCE_S = 1.0
 """Files that have stayed as they are for this long are no longer being copied."""
 _SWITCH_S = 0.0005
 """Time in which a thread that loads makes way: inference asks for it dozens of times a window."""
+_USUAL_S = sys.getswitchinterval()
+"""Read once: of two that load at a time, one would take the other's for the usual one."""
 _RETRY_S, _RETRY_MAX_S = 30.0, 3600.0
 
 
@@ -104,7 +106,10 @@ class BundleReloader:
     def _replaced(self) -> bool:
         """True once another bundle is ready; cheap enough for every block."""
         if self._loading is None and self._watch.due():
-            self._loading = self._beside.submit(_making_way, self._load)
+            with self._barrier:  # no thread may be left to be had
+                self._loading = self._beside.submit(_making_way, self._load)
+            if self._loading is None:
+                self._watch.tried(True)
         if self._loading is None or not self._loading.done():
             return False
         with self._barrier:
@@ -116,12 +121,11 @@ class BundleReloader:
 
 def _making_way(load: Callable[[], LoadedBundle]) -> LoadedBundle:
     """Load while another thread listens."""
-    usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
         return load()
     finally:
-        sys.setswitchinterval(usual_s)
+        sys.setswitchinterval(_USUAL_S)
 
 
 class BundleWatch:

@@ -6,7 +6,6 @@ et al. 2022, arXiv 2112.01071), so that a place lies in the space of the gallery
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,11 +94,13 @@ class PictureMap:
         graph = tower_bytes(folder, manifest, PICTURE_MAP)
         assert manifest.picture_map is not None  # or the manifest would not name one
         self.spec, self._dim = manifest.picture_map, manifest.embedding_dim
-        self._session = open_session(graph, RuntimeOptions("cpu", threads=0))
+        self._session = open_session(graph, RuntimeOptions("cpu", threads=0), PICTURE_MAP)
         said = self._session.get_outputs()[0].shape
         usual = (1, 1, 1, self._dim)  # where the graph leaves it open
-        pairs = zip_longest(said, usual)
-        self._check([size if isinstance(size, int) else other for size, other in pairs])
+        if len(said) == len(usual):
+            pairs = zip(said, usual, strict=True)
+            said = [size if isinstance(size, int) else other for size, other in pairs]
+        self._check(said)
 
     def places(self, image: "Image") -> Float32s:
         """Embeddings of the places of a picture in RGB, float32[height, width, dim].

@@ -49,7 +49,7 @@ class PictureEncoder:
         graph = tower_bytes(folder, manifest)
         assert manifest.image is not None  # or the manifest would not name a tower
         self.spec, self._dim = manifest.image, manifest.embedding_dim
-        self._session = open_session(graph, RuntimeOptions("cpu", threads=0))
+        self._session = open_session(graph, RuntimeOptions("cpu", threads=0), IMAGE_ENCODER)
 
     def embed(self, images: Iterable["Image"]) -> Float16s:
         """Rows of pictures in RGB, float16[n, dim], unit length.

@@ -30,8 +30,13 @@ class RuntimeOptions:
     """Off: the graph as it is written, operation by operation."""
 
 
-def open_session(graph: bytes, runtime: RuntimeOptions) -> Any:
+def open_session(graph: bytes, runtime: RuntimeOptions, role: str = "the encoder") -> Any:
     """Load a graph.
+
+    Args:
+        graph: ONNX.
+        runtime: how it is run.
+        role: what the graph is, for the error.
 
     Returns:
         onnxruntime's InferenceSession.
@@ -52,7 +57,7 @@ def open_session(graph: bytes, runtime: RuntimeOptions) -> Any:
             graph, _session_options(ort, runtime), providers=wanted, provider_options=options
         )
     except Exception as error:  # onnxruntime's own error classes share no base
-        raise BundleError(f"the encoder doesn't load: {str(error).splitlines()[0]}") from error
+        raise BundleError(f"{role} doesn't load: {str(error).splitlines()[0]}") from error
     _check_provider(runtime.provider, session.get_providers())
     _LOG.debug("encoder runs on %s", session.get_providers()[0])
     return session

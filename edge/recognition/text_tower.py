@@ -29,7 +29,7 @@ class TextEncoder:
         graph = read_role(folder, manifest, TEXT_ENCODER)
         self._tokenizer = Tokenizer(read_role(folder, manifest, TOKENIZER))
         self._dim = manifest.embedding_dim
-        self._session = open_session(graph, RuntimeOptions("cpu", threads=0))
+        self._session = open_session(graph, RuntimeOptions("cpu", threads=0), TEXT_ENCODER)
         self._length = _length(self._session)
 
     def embed(self, texts: Sequence[str]) -> Float32s:

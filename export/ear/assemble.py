@@ -163,7 +163,7 @@ def _gallery(space: Space) -> dict[str, bytes]:
 
 
 def _copy_beside(space: Space, output: Path) -> None:
-    """The other bundle's thumbnails, and an image tower apart that lies in its folder."""
+    """The other bundle's thumbnails, and towers and maps apart that lie in its folder."""
     if space.like is None:
         return
     source = space.like.path

@@ -106,7 +106,7 @@ def embed(
         recordings: the takes.
         encoder: that hears them.
         spec: how windows are cut.
-        file: gets the embeddings; then the windows have none.
+        file: gets the embeddings; then the windows have none, and no inner features.
     """
     rows, features, owners, audible, starts = list[Float32s](), [], [], [], []
     keep = rows.append if file is None else file.append
@@ -115,7 +115,7 @@ def embed(
         while chunk := list(islice(windows, BATCH)):
             embedded, inner = encoder.hear(np.stack([window.samples for window in chunk]))
             keep(embedded)
-            features += [] if inner is None else [inner]
+            features += [] if inner is None or file is not None else [inner]
             owners += [owner] * len(chunk)
             audible += [gate.judge(window).reason is None for window in chunk]
             starts += [window.start_sample for window in chunk]

@@ -3,11 +3,12 @@
 import os
 import weakref
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 
 import numpy as np
 
 from edge.contract.arrays import Array
+from edge.contract.errors import DatasetError
 
 _DISK = Path("/var/tmp")
 """In place of /tmp, which is memory on many systems."""
@@ -17,11 +18,14 @@ class RowFile:
     """Rows that are appended, and read by slices. The file has no name, and goes with its process.
 
     It lies in TMPDIR, else in /var/tmp.
+
+    Raises:
+        DatasetError: on appending, if the disk is full.
     """
 
     def __init__(self) -> None:
-        folder = os.environ.get("TMPDIR") or (_DISK if _DISK.is_dir() else None)
-        self._file, self._count = TemporaryFile(dir=folder), 0
+        self._folder = os.environ.get("TMPDIR") or (_DISK if _DISK.is_dir() else None)
+        self._file, self._count = TemporaryFile(dir=self._folder), 0
         weakref.finalize(self, self._file.close)
         self._shape: tuple[int, ...] = (0,)
         self._dtype = np.dtype(np.float32)
@@ -31,8 +35,16 @@ class RowFile:
         if not self._count:
             self._shape, self._dtype = rows.shape[1:], rows.dtype
         assert (rows.shape[1:], rows.dtype) == (self._shape, self._dtype)
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(np.ascontiguousarray(rows).tobytes())
+        try:
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(np.ascontiguousarray(rows).tobytes())
+            self._file.flush()
+        except OSError as error:
+            where = self._folder or gettempdir()
+            raise DatasetError(
+                f"{where}: no room for the windows' rows ({error.strerror}); set TMPDIR to a "
+                "folder on a disk with more"
+            ) from error
         self._count += len(rows)
 
     def __len__(self) -> int:

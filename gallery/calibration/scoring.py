@@ -68,15 +68,16 @@ class EmbeddedRecordings:
     def windows(self, score: Float32s, ids: Sequence[str]) -> ScoredWindows:
         """With their scores, float32[windows, species]."""
         place = {species: n for n, species in enumerate(ids)}
-        present = np.zeros((len(self.species_ids), len(ids)), bool)
-        for recording, names in enumerate(self.species_ids):
-            present[recording, [place[name] for name in names if name in place]] = True
+        own, row = np.unique(self.owners, return_inverse=True)
+        present = np.zeros((len(own), len(ids)), bool)
+        for found, recording in zip(present, own, strict=True):
+            found[[place[name] for name in self.species_ids[recording] if name in place]] = True
         background = np.array([not names for names in self.species_ids])
         mixed = np.full(len(self.owners), self.mixed)
         spec = self.model.bundle.manifest.audio
         return ScoredWindows(
             score=score,
-            present=present[self.owners],
+            present=present[row],
             recording=self.owners,
             mixed=mixed,
             background=background[self.owners],

@@ -7,7 +7,7 @@ import numpy as np
 
 from edge.contract.bundle import Bundle
 from edge.contract.calibration import Calibration, Weights
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, DatasetError
 from gallery.calibration.hits import Hits
 from gallery.calibration.scored_windows import FiledWindows
 from gallery.calibration.scoring import WEIGHTS, EmbeddedRecordings, scorer
@@ -54,6 +54,7 @@ def _with_weights(
     weights: Weights | None,
     limits: ThresholdLimits,
 ) -> dict[str, FittedSet]:
+    _check_alike(parts, weights)
     kept = {name: FiledWindows() for name in bundle.manifest.species_sets}
     first = 0
     for part in parts:
@@ -67,6 +68,23 @@ def _with_weights(
         found, hits = fit(filed, limits)
         fitted[name] = replace(found, weights=weights), hits
     return fitted
+
+
+def _check_alike(parts: Sequence[EmbeddedRecordings], weights: Weights | None) -> None:
+    """Folds' columns are joined, so that each has to score the same species."""
+    first, *others = ((part.model.bundle, _scored_species(part, weights)) for part in parts)
+    for fold, species in others:
+        if differing := sorted(species ^ first[1]):
+            raise DatasetError(
+                f"{fold.path}: knows other species than {first[0].path}, first {differing[0]}; "
+                "give both galleries pictures of the same species"
+            )
+
+
+def _scored_species(part: EmbeddedRecordings, weights: Weights | None) -> set[str]:
+    bundle = part.model.bundle
+    named = bundle.anchors_by_id if weights and bundle.anchors is not None else {}
+    return bundle.gallery.members.keys() | named.keys()
 
 
 def _reported(fitted: Mapping[str, FittedSet]) -> int:

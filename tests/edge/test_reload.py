@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,19 @@ class AtOnce(Executor):
         except BaseException as fault:
             done.set_exception(fault)
         return done
+
+
+class NoThreadAtFirst(AtOnce):
+    """As where the system has no thread left, the first time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:  # type: ignore[override]
+        self.asked += 1
+        if self.asked == 1:
+            raise RuntimeError("can't start new thread")
+        return super().submit(work, *given)
 
 
 class Loaded:
@@ -179,6 +193,20 @@ def test_no_fault_of_a_new_bundle_ends_the_old_one(
     )
     assert heard == ["aviary", "aviary"]
     assert "going on with the bundle before" in caplog.text
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(
+    clock: Clock, bundle_copy: BundleFolder, caplog
+) -> None:
+    beside, clock.step = NoThreadAtFirst(), 60.0
+    reloader = BundleReloader(
+        bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), beside=beside
+    )
+    edit = partial(bundle_copy.edit, lambda manifest: manifest.update(name="two"))
+    heard = names(reloader, [edit, *[lambda: None] * 9])
+    assert (heard[0], heard[-1]) == ("aviary", "two")
+    assert beside.asked == 2
+    assert "can't start new thread" in caplog.text
 
 
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)

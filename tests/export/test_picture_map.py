@@ -92,8 +92,18 @@ def test_the_recorder_sees_the_places_that_torch_does(kind, teachers, bundle):
         with torch.inference_mode():
             expected = dense(planes)[0].numpy()
         found = network.places(picture)
-        assert found.shape == (4, 4, 16) if kind == "vit" else (2, 2, 16)
+        assert found.shape == ((4, 4, 16) if kind == "vit" else (2, 2, 16))
         assert (found * expected).sum(axis=-1).min() >= 0.9999
+
+
+def test_a_model_that_gives_no_numbers_is_no_match(teachers, bundle):
+    folder = bundle("cnn")
+    source = teacher_map(folder, teachers["cnn"])
+    nothing = replace(source, expected=lambda planes: source.expected(planes) * np.nan)
+    before = load_manifest(folder)
+    with pytest.raises(DatasetError, match="cosine of nan"):
+        add_picture_map(folder, nothing)
+    assert load_manifest(folder) == before
 
 
 def test_the_bundle_s_own_tower_is_cut_open(teachers, bundle, capsys):

@@ -1,11 +1,13 @@
 """Calibration of more windows than memory holds: rows in files, and blocks in place of arrays."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.contract.audio_spec import AudioSpec
+from edge.contract.errors import DatasetError
 from edge.decision.confirm import Confirmer, Hit
 from gallery.calibration.fit import grouped
 from gallery.calibration.row_file import RowFile
@@ -114,6 +116,15 @@ def test_rows_of_a_file_are_those_that_were_appended():
         assert np.array_equal(file[begin:end], rows[begin:end])
     file.append(rows[:1])  # after reading
     assert np.array_equal(file[50:], rows[:1])
+
+
+def test_a_full_disk_is_told_with_the_way_out():
+    file = RowFile()
+    file._file = Path("/dev/full").open("w+b")  # as a disk is
+    with pytest.raises(DatasetError, match=r"no room for the windows' rows .* set TMPDIR to"):
+        file.append(np.zeros((1, 3), np.float32))
+    with pytest.raises(OSError, match="No space left"):
+        file._file.close()
 
 
 def test_files_lie_where_temporary_files_are_wanted(monkeypatch, tmp_path):

@@ -45,7 +45,7 @@ class PatientEye:
     """Sees the colours of a picture, once a file is there."""
 
     go: Path
-    dim = 12
+    dim, arithmetic = 12, "fp32"
 
     def prepare(self, image):
         return preprocess(image)

@@ -117,7 +117,7 @@ def _alike(path: Path, frames: Iterator[Any]) -> Iterator[Any]:
     """
     import av
 
-    first, kind, resampler = None, None, None
+    first, kind, resampler = None, None, cast("Any", None)
     try:
         for frame in frames:
             first = first or (frame.layout, frame.sample_rate)
