@@ -117,7 +117,8 @@ def _alike(path: Path, frames: Iterator[Any]) -> Iterator[Any]:
     """
     import av
 
-    first, kind, resampler = None, None, cast("Any", None)
+    first, kind = None, None
+    resampler: Any = None
     try:
         for frame in frames:
             first = first or (frame.layout, frame.sample_rate)
