@@ -31,7 +31,7 @@ NOT_SETTINGS = (
     *("command", "config", "files", "top", "trials", "id", "map_file", "undo", "name", "minutes"),
     *("seconds", "action", "user"),
     *("common", "family", "order", "pictures", "sounds", "author", "licence"),
-    *("folder", "picture", "text", "sound"),
+    *("folder", "picture", "text", "sound", "within"),
     *("paths", "output", "form", "combine", "again", "jobs", "ray", "keep_embeddings"),
     *("day", "week", "since", "until", "named", "form_of", "location", "database"),
     *("file", "begin_s", "end_s"),
@@ -55,7 +55,7 @@ PURPOSES = {
     "look back, and teach": {
         "today": "the species of a day: how often, first and last, and what is new",
         "records": "what was reported, all of it, by time and species, in any form",
-        "search": "which kept sound fits a picture, a name or another sound",
+        "search": "which kept sound, or which picture, fits a picture, a name or a sound",
         "report": "a day or a week as one page of HTML, with pictures",
         "export": "confirmed records as checklists for eBird; clips that tell their species",
         "import": "the records of a BirdNET-Pi go on here",

@@ -130,6 +130,8 @@ def _add_search_flags(search: Parser) -> None:
     own("--picture", type=Path, metavar="FILE", help="a photograph (needs Pillow)")
     own("--text", metavar="NAMES", help="of species, genera, families or orders, in any language")
     own("--sound", type=Path, metavar="FILE", help="a recording")
+    text = "the bundle's pictures; or a table of them (python -m gallery.lance), in DIR or at a URL"
+    own("--in", dest="within", metavar="gallery|lance:DIR|URL", help=f"not in sounds, but {text}")
     own("--top", type=positive, metavar="N", help="how many are found (default 10)")
 
 

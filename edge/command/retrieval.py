@@ -1,4 +1,4 @@
-"""`birdlisten search`: which kept sound fits a picture, a name, or another sound."""
+"""`birdlisten search`: which kept sound, or which picture, fits a picture, a name, or a sound."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ import numpy as np
 from edge.analysis.similarity import OTHER_ENCODER, SimilaritySearch, SimilarSound
 from edge.command.language import names_of
 from edge.command.opening import open_bundle, open_overlay
+from edge.command.picture_search import open_pictures, say_pictures
 from edge.config import Settings
 from edge.contract.arrays import Float16s, Float32s
 from edge.contract.bundle import Bundle
@@ -43,11 +44,13 @@ class SearchRequest:
     text: str | None = None
     """Names of species, genera, families or orders; any words where the bundle has a text tower."""
     sound: Path | None = None
+    within: str | None = None
+    """Pictures to look among, as `picture_search.open_pictures` takes them; None: sounds."""
     top: int = 10
 
 
 def search(settings: Settings, request: SearchRequest) -> int:
-    """Print the kept sounds that fit best, best first; 1 if nothing could be compared.
+    """Print the kept sounds, or the pictures, that fit best, best first; 1 if there are none.
 
     Raises:
         BirdlistenError: the query can't be used, or there are no records.
@@ -56,6 +59,15 @@ def search(settings: Settings, request: SearchRequest) -> int:
     if sum(query is not None for query in given) != 1:
         raise ConfigError("search: for what? give one of --picture, --text and --sound")
     query = _Query(settings)
+    if request.within is None:
+        return _search_sounds(settings, query, request)
+    if request.folder is not None:
+        raise ConfigError("search: a folder has sounds, --in pictures; give one of the two")
+    pictures = open_pictures(request.within, query.bundle)
+    return say_pictures(settings, query.bundle, pictures.nearest(query.rows(request), request.top))
+
+
+def _search_sounds(settings: Settings, query: "_Query", request: SearchRequest) -> int:
     manifest, rows = query.bundle.manifest, query.rows(request)
     wanted = SimilaritySearch(
         rows=rows,

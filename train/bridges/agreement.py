@@ -88,15 +88,15 @@ class TemporalAgreement:
         inside = frames_inside(batch, self._config.window_s).to(frames.device)
         inside = self._ranks.gather(inside)
         if self._config.match == "multiframe":
-            return multiframe_nce(heard, frames, self._scale(), near, inside)
+            return multiframe_nce(heard, frames, self._scale(), near=near, inside=inside)
         audio = heard[:, 0]
         if self._config.match == "multiframe_clip":
-            return multiframe_clip_nce(audio, frames, self._scale(), near, inside)
+            return multiframe_clip_nce(audio, frames, self._scale(), near=near, inside=inside)
         drawn = self._draw(inside)
         if self._config.match == "random" or not nearest:
             return chosen_nce(audio, frames, chosen=drawn, scale=self._scale(), near=near)
         if self._config.nearest_negatives:
-            return nearest_nce(audio, frames, self._scale(), near, inside)
+            return nearest_nce(audio, frames, self._scale(), near=near, inside=inside)
         chosen = nearest_frames(audio.detach(), frames, inside)
         return chosen_nce(audio, frames, chosen=chosen, scale=self._scale(), near=near)
 

@@ -103,7 +103,8 @@ def multiframe_nce(
         inside: bool[B, L].
     """
     first, other = segments.flatten(0, 1), frames.flatten(0, 1)
-    return _paired_part(first, other, scale, near, None if inside is None else inside.flatten())
+    seen = None if inside is None else inside.flatten()
+    return _paired_part(first, other, scale, near=near, part=seen)
 
 
 def multiframe_clip_nce(

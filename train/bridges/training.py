@@ -202,8 +202,7 @@ def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
     """
     found = parts.ranks.from_first(_is_whole(parts, beside) if parts.ranks.first else None)
     if found and parts.ranks.first:
-        kept = load_checkpoint(parts.output).student.state_dict()
-        parts.student.load_state_dict(kept)
+        parts.student.load_state_dict(load_checkpoint(parts.output).student.state_dict())
     if found:
         parts.ranks.share(parts.student.eval())
     return bool(found)

@@ -1,4 +1,4 @@
-"""What a report keeps: made once, and taken again only while it rests on the same things."""
+"""Folders of a report: made once, and taken again only while they rest on the same things."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from train.engine.terms import digest
 
 
 def sources(config: Any) -> dict[str, str]:
-    """What a training learns from and begins as, told by content, wherever it lies.
+    """Digests of all that a training learns from and begins as, wherever it lies.
 
     Raises:
         BirdlistenError: clips, pictures or teacher can't be used.
