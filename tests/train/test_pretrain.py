@@ -10,6 +10,10 @@ from edge.contract.errors import ConfigError  # noqa: E402
 from gallery.data.dataset import read_dataset  # noqa: E402
 from tests.support import ROOT  # noqa: E402
 from train.config import PretrainConfig, load_config  # noqa: E402
+from train.config.agreement import AgreementConfig  # noqa: E402
+from train.config.joint import JointConfig  # noqa: E402
+from train.config.localisation import LocaliseConfig  # noqa: E402
+from train.config.pivot import PivotConfig  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
@@ -89,8 +93,22 @@ def test_whatever_is_trained_on_the_aviary_says_so(world, tmp_path):
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_shipped_config_is_valid(file):
-    kind = PretrainConfig if file.stem.startswith("pretrain") else DistillConfig
+    kind = kind_of(file.stem)
     assert isinstance(load_config(kind, file, []), kind)
+
+
+def kind_of(name):
+    """Whose settings a file of train/configs holds."""
+    agreement = ("random", "nearest", "multiframe")
+    kinds = {
+        ("pretrain",): PretrainConfig,
+        ("bridge-text", "bridge-joint", "bridge-birds-text", "bridge-birds-joint"): JointConfig,
+        ("bridge-pivot", "bridge-birds-pivot"): PivotConfig,
+        ("bridge-localise",): LocaliseConfig,
+        tuple(f"bridge-{match}" for match in agreement): AgreementConfig,
+    }
+    found = [kind for beginnings, kind in kinds.items() if name.startswith(beginnings)]
+    return found[0] if found else DistillConfig
 
 
 def test_the_papers_config_names_the_real_models():

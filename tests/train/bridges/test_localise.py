@@ -185,7 +185,7 @@ def test_two_ranks_learn_as_one(squares):
     for name in (WEIGHTS, IMAGE_WEIGHTS):
         weights, others = load_file(expected / name), load_file(found / name)
         # A softmax doesn't feel its keys' bias: its gradient is noise, of which Adam makes steps.
-        for key in [key for key in weights if "key.bias" not in key]:
+        for key in [key for key in weights if not key.endswith(("key.bias", "in_proj_bias"))]:
             assert torch.allclose(weights[key], others[key], atol=2e-3), key
 
 
