@@ -118,6 +118,11 @@ def test_the_papers_config_names_the_real_models():
     assert (config.window_s, config.loss) == (10.0, "info_nce")
 
 
+def test_a_tower_is_as_wide_as_whole_heads():
+    with pytest.raises(ConfigError, match="image_width: 100 is no multiple of 32"):
+        load_config(PretrainConfig, None, ["image_layers=2", "image_width=100", "image_patch=16"])
+
+
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "[]\n"])
 def test_a_file_without_settings_is_no_configuration(tmp_path, content):
     (tmp_path / "run.yaml").write_text(content)

@@ -135,15 +135,22 @@ def agree(config: AgreementConfig, ranks: Ranks = ALONE) -> Path:
         learned once for any number of pairs.
 
     Raises:
-        BirdlistenError: clips, teacher or student can't be used.
+        BirdlistenError: clips, teacher or student can't be used, or there are fewer pairs of text
+            than ranks.
     """
+    if config.text_steps and 0 < config.text_pairs < ranks.world:
+        raise ConfigError(
+            f"text_pairs: {config.text_pairs} are fewer than the {ranks.world} ranks, each of "
+            "which needs one; give more, or fewer ranks"
+        )
     alone = replace(config, **_WITHOUT_TEXT)
     parts = prepare(alone, "agreement", ranks)
     if not config.text_steps:
         return _learn(parts, config)
     if not _is_done(parts, alone):
         _learn(parts, alone)
-    pairs = config.text_pairs or len(parts.pairs.clips)
+    clips = len(parts.pairs.clips)
+    pairs = min(config.text_pairs or clips, clips)
     output = parts.output / f"text-{pairs}-{parts.clips.name}"
     return _tune(config, start=ranks.from_first(str(parts.output)), output=output, ranks=ranks)
 
@@ -154,13 +161,14 @@ def _learn(parts: BridgeParts, config: AgreementConfig) -> Path:
 
 def _tune(config: AgreementConfig, start: str, output: Path, ranks: Ranks) -> Path:
     """The second stage, of a student that has learned from frames."""
+    batch = min(config.batch, config.text_pairs or config.batch)
     config = replace(
         config,
         student=start,
         output=str(output),
         steps=config.text_steps,
         learning_rate=config.text_learning_rate,
-        batch=min(config.batch, config.text_pairs or config.batch),
+        batch=batch - batch % ranks.world,
     )
     parts = prepare(config, "agreement", ranks)
     parts = replace(parts, pairs=text_pairs(parts.pairs, config.text_pairs, config.seed))

@@ -103,8 +103,8 @@ def multiframe_nce(
         inside: bool[B, L].
     """
     first, other = segments.flatten(0, 1), frames.flatten(0, 1)
-    seen = None if inside is None else inside.flatten()
-    return _paired_part(first, other, scale, near=near, part=seen)
+    part = None if inside is None else inside.flatten()
+    return _paired_part(first, other, scale, near=near, part=part)
 
 
 def multiframe_clip_nce(
@@ -121,7 +121,11 @@ def multiframe_clip_nce(
     used = range(frames.shape[1]) if inside is None else inside.any(dim=0).nonzero()[:, 0].tolist()
     losses = [
         _paired_part(
-            audio, frames[:, n], scale, near, part=None if inside is None else inside[:, n]
+            audio,
+            frames[:, n],
+            scale,
+            near=near,
+            part=None if inside is None else inside[:, n],
         )
         for n in used
     ]

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from edge.contract.errors import ConfigError
 from train.bridges.pairs import PairBatch
 from train.bridges.segments import segments
 from train.bridges.training import BridgeParts
@@ -16,6 +17,9 @@ class ClipSound:
     Args:
         parts: of the training.
         config: `multiframe` hears segments.
+
+    Raises:
+        ConfigError: a segment holds no spectrum.
     """
 
     def __init__(self, parts: BridgeParts, config: AgreementConfig) -> None:
@@ -24,6 +28,11 @@ class ClipSound:
         self._rate_hz = spec.sample_rate_hz / spec.hop_samples
         self._config, self._device = config, parts.device
         self._length = round(config.segment_s * self._rate_hz) if config.segmented else 0
+        if config.segmented and not self._length:
+            raise ConfigError(
+                f"segment_s: {config.segment_s} s are less than one spectrum of "
+                f"{1 / self._rate_hz:.3f} s; give at least that"
+            )
 
     def __call__(self, batch: PairBatch) -> Tensor:
         """float32[batch, segments, dim], unit rows; one segment if clips are heard whole."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from edge.contract.arrays import Embeddings, Places
 from gallery.data.corpora import open_dataset
-from train.bridges.clips import check_named
+from train.bridges.clips import check_named, open_clips
 from train.bridges.command import bridge_main
 from train.bridges.joint_losses import joint_contrast
 from train.bridges.pictured import load_pictured
@@ -114,7 +114,6 @@ def join(config: JointConfig, ranks: Ranks = ALONE) -> Path:
     for mark in config.marks:
         output = output and str(marked(Path(output), mark))
     parts = _prepared(replace(config, output=output), name, ranks)
-    check_named(parts.pairs.clips, METHOD)
     told = "-".join((parts.clips.name, *config.marks))
     parts = replace(parts, clips=replace(parts.clips, name=told))
     return teach(parts, JointContrast(parts, config), METHOD)
@@ -123,6 +122,8 @@ def join(config: JointConfig, ranks: Ranks = ALONE) -> Path:
 def _prepared(config: JointConfig, name: str, ranks: Ranks) -> BridgeParts:
     """Parts whose rows are frames, or pictures of the same species."""
     if not config.pictures:
+        clips = open_clips(config.data, config.taxon).select("train", config.held_out)
+        check_named(clips, METHOD)  # before all frames are embedded
         return prepare(config, name, ranks)
     pictures = open_dataset(config.pictures, config.taxon)
     return prepare(config, name, ranks, load=partial(load_pictured, pictures=pictures))

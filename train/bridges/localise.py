@@ -5,10 +5,11 @@ audio student embeds a window of sound, the image student every place of a frame
 contrast is between the sounds and the most alike places of a batch. An audio teacher's embedding
 and a vision teacher's map, computed beforehand, are hints in training and gone at test.
 
-Two things differ from the paper, both because the audio student has to listen afterwards. The
+Three things differ from the paper, two because the audio student has to listen afterwards. The
 students meet in the frozen teacher's space: the image student begins in it, and the sounds are
-also contrasted with the frozen teacher's rows of the same frames. And a linear layer that is thrown
-away stands between the audio student and its teacher's embedding.
+also contrasted with the frozen teacher's rows of the same frames. A linear layer that is thrown
+away stands between the audio student and its teacher's embedding. And that embedding is brought to
+unit length, as the layer's is, whatever network it is of.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from train.bridges.localiser import Localiser
 from train.bridges.pairs import chosen_frames, frames_inside
 from train.bridges.pixels import FramePixels, load_pixels
 from train.bridges.place_retrieval import place_retrieval
-from train.bridges.teachers import TeacherFeatures, read_features
+from train.bridges.teachers import TeacherFeatures, check_folder, read_features
 from train.bridges.training import BridgeParts, prepare, teach
 from train.config.localisation import LocaliseConfig
 from train.engine.loop import mixed_precision
@@ -162,6 +163,9 @@ def localise(config: LocaliseConfig, ranks: Ranks = ALONE) -> Path:
     Raises:
         BirdlistenError: clips, teachers or students can't be used.
     """
+    for folder in (config.audio_teacher, config.vision_teacher):
+        if folder:
+            check_folder(Path(folder))  # before anything is embedded
     parts = make_ready(config, prepare(config, "localise", ranks))
     objective = Localisation(parts, config)
 

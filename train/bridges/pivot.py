@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from edge.contract.atomic import write_atomic
 from gallery.data.corpora import open_dataset
+from train.bridges.agreement_losses import near_positives, paired_nce
 from train.bridges.command import bridge_main
 from train.bridges.pairs import PairSampler, load_log_mels, load_pairs
 from train.bridges.pictured import load_pictured
-from train.bridges.pivot_loss import alike, pivot_contrast
 from train.bridges.text_pairs import with_texts
 from train.bridges.training import BridgeParts, finished, prepare, teach
 from train.bridges.zero_shot_figures import ZeroShotFigure, askable, figures_of, heard_clips
@@ -81,11 +81,12 @@ class ImagePivot:
         labels = self._ranks.gather(batch.labels.to(self._device))
         with mixed_precision(self._device, self._student.tower.depthwise, config.bfloat16):
             embedded = self._student(batch.log_mel)
-        return pivot_contrast(
+        # The sum of both ways, not their mean, as VIP-ANT's CELossHead has it.
+        return 2 * paired_nce(
             self._ranks.gather(embedded.float()),
             self._ranks.gather(rows),
             scale=self._scale(),
-            near=alike(labels) if config.mask_species else None,
+            near=near_positives(labels) if config.mask_species else None,
         )
 
     def _numbers(self) -> Tensor:
@@ -108,7 +109,8 @@ def bridge(config: PivotConfig, ranks: Ranks = ALONE) -> Path:
     """Train the pivot, then by audio-text pairs as many times as there are counts of them.
 
     Returns:
-        The pivot's folder; those of N pairs lie in it, as `text-N`.
+        The pivot's folder; those of N pairs lie in it, as `text-N`, of synthetic clips as
+        `text-N-aviary`.
 
     Raises:
         BirdlistenError: clips, pictures, teacher or student can't be used.

@@ -22,6 +22,7 @@ import numpy as np
 
 from edge.command.parser import Parser
 from edge.contract.arrays import Array, Float64s
+from edge.contract.atomic import write_atomic
 from gallery.command import run
 from train.bridges.clips import ClipSet, open_clips
 from train.bridges.heard_clips import (
@@ -187,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         report = measure(args.checkpoint, args.against, asked)
         output = args.output or args.checkpoint[0] / "retrieval.json"
-        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_atomic(output, (json.dumps(report, indent=2) + "\n").encode())
         print(to_markdown(report))
 
     return run(command)

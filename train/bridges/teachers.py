@@ -52,11 +52,7 @@ def read_features(folder: Path, names: Sequence[str], moments: int, dims: int) -
         DatasetError: no folder, not one file, files of different shapes, or two clips of a name.
     """
     check_names(names)
-    if not folder.is_dir():
-        raise DatasetError(
-            f"{folder}: no such folder of a teacher; make one: python -m "
-            "train.bridges teacher-files"
-        )
+    check_folder(folder)
     files = _files(folder, names)
     read = {name: _read(files[name], moments, dims) for name in names if name in files}
     shapes = {array.shape for array in read.values()}
@@ -73,6 +69,15 @@ def write_features(folder: Path, name: str, values: Float32s) -> Path:
     path = folder / f"{name}{SUFFIX}"
     write_atomic(path, npy_bytes(values))
     return path
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what is no folder; raises DatasetError."""
+    if not folder.is_dir():
+        raise DatasetError(
+            f"{folder}: no such folder of a teacher; make one: python -m "
+            "train.bridges teacher-files"
+        )
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ A clip begins where its container does. Nothing is made up: what can't be decode
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,20 +118,18 @@ def _alike(path: Path, frames: Iterator[Any]) -> Iterator[Any]:
     """
     import av
 
-    first, kind = None, None
-    resampler: Any = None
+    first: Any = None
+    make = partial(av.AudioResampler, format="fltp")
+    resampler, kind = make(), None
     try:
         for frame in frames:
-            first = first or (frame.layout, frame.sample_rate)
+            first = first or frame
             told = frame.format.name, frame.layout.name, frame.sample_rate
             if told != kind:
-                if resampler:
-                    yield from resampler.resample(None)
-                resampler = av.AudioResampler(format="fltp", layout=first[0], rate=first[1])
-                kind = told
+                yield from resampler.resample(None)
+                resampler, kind = make(layout=first.layout, rate=first.sample_rate), told
             yield from resampler.resample(frame)
-        if resampler:
-            yield from resampler.resample(None)
+        yield from resampler.resample(None)
     except (av.FFmpegError, ValueError) as problem:
         raise AudioError(
             f"{path}: its sound changes midway, or can't be converted ({problem}); convert it to "

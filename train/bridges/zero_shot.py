@@ -1,6 +1,6 @@
 """Zero-shot figures of a run: sounds among names by prompts, and among captions both ways.
 
-python -m train.bridges zero-shot --checkpoint RUN --data DATA [--split test] [--prompt TEXT ...]
+python -m train.bridges zero-shot --checkpoint RUN --data DATA [--split test] [--prompt TEXT]...
     [--output FILE.json]
 
 DATA is a data set of recordings as of train.evaluate. Without captions sounds are asked among the
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.command.parser import Parser
+from edge.contract.atomic import write_atomic
 from gallery.command import run
 from gallery.data.corpora import open_dataset
 from train.bridges.heard_clips import open_teacher
@@ -29,6 +30,7 @@ from train.bridges.zero_shot_figures import (
     askable,
     figures_of,
 )
+from train.config.checks import check_prompt
 from train.measure.recordings import load_recordings
 from train.measure.retrieval import PooledEmbeddings
 from train.model.checkpoint import Checkpoint, load_checkpoint
@@ -48,8 +50,11 @@ def zero_shot(
         prompts: sentences with a place for the name.
 
     Raises:
+        ConfigError: a prompt has no such place.
         DatasetError: no recordings, or the teacher is another one than the run's.
     """
+    for prompt in prompts:
+        check_prompt(prompt)
     dataset = open_dataset(data)
     audible = (item for item in dataset.items if item.kind == "audio")
     items = askable(audible, split, dataset.path)
@@ -84,7 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="a run's folder")
     parser.add_argument("--data", required=True, help="a folder, or KIND:FOLDER")
     parser.add_argument("--split", default="test", help="or all")
-    parser.add_argument("--prompt", action="append", help=f"default: {PROMPT!r}")
+    parser.add_argument(
+        "--prompt", action="append", metavar="TEXT", help=f"may be given again; default: {PROMPT!r}"
+    )
     parser.add_argument("--output", type=Path, help="default: zero_shot.json in the run")
     args = parser.parse_args(argv)
 
@@ -98,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "figures": [asdict(figure) for figure in figures],
         }
         output = args.output or args.checkpoint / "zero_shot.json"
-        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_atomic(output, (json.dumps(report, indent=2) + "\n").encode())
         print(to_text(figures))
 
     return run(command)

@@ -26,3 +26,9 @@ def check_share(config: Any, names: Sequence[str]) -> None:
     for name in names:
         if not 0 <= getattr(config, name) <= 1:
             raise ConfigError(f"{name}: {getattr(config, name)} does not lie between 0 and 1")
+
+
+def check_prompt(prompt: str) -> None:
+    """Refuse a sentence without a place for the name; raises ConfigError."""
+    if "{}" not in prompt:
+        raise ConfigError(f"prompt: {prompt!r} lacks {{}}, where the name goes")

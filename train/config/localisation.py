@@ -12,7 +12,7 @@ class LocaliseConfig(BridgeConfig):
     """Localisation by sound, with the hints of an audio and a vision teacher (AVC-KD).
 
     Raises:
-        ConfigError: a number that can't train, or a hint without its teacher's files.
+        ConfigError: a number that can't train, or another image student than timm's.
     """
 
     window_s: float = 3.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from edge.contract.errors import ConfigError
 from train.config.bridging import BridgeConfig
-from train.config.checks import check_count, check_positive
+from train.config.checks import check_count, check_positive, check_prompt
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,4 @@ class PivotConfig(BridgeConfig):
         wrong = [count for count in self.text_pairs if type(count) is not int or count < 0]
         if wrong:
             raise ConfigError(f"text_pairs: {wrong[0]!r} is no count; write text_pairs=[0,10,100]")
-        if "{}" not in self.prompt:
-            raise ConfigError(f"prompt: {self.prompt!r} lacks {{}}, where the name goes")
+        check_prompt(self.prompt)

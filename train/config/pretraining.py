@@ -7,6 +7,9 @@ from train.config.augmentation import SHARES
 from train.config.checks import check_positive, check_share
 from train.config.heard import HeardConfig
 
+HEAD_WIDTH = 32
+"""Of the attention of the teacher's image tower."""
+
 
 @dataclass(frozen=True)
 class PretrainConfig(HeardConfig):
@@ -88,4 +91,8 @@ class PretrainConfig(HeardConfig):
             raise ConfigError(
                 f"image_zoom_out, image_patch: {self.image_zoom_out} and {self.image_patch}; "
                 "expected at least 1, and a side that fits into image_size a whole number of times"
+            )
+        if self.image_layers and self.image_width % HEAD_WIDTH:
+            raise ConfigError(
+                f"image_width: {self.image_width} is no multiple of {HEAD_WIDTH}, a head's width"
             )

@@ -18,6 +18,7 @@ from gallery.data.dataset import Dataset, Item
 from gallery.records import read_pictures
 from gallery.templates import TEMPLATES, sentence
 from train.config import PretrainConfig
+from train.config.pretraining import HEAD_WIDTH
 from train.distillation.losses import multi_positive
 from train.engine.loop import LogScale, choose_device, fit, mixed_precision
 from train.engine.schedule import LearningSchedule
@@ -29,8 +30,6 @@ _CNN = {
     "timm_pool": "avg",
     "timm_proj": "linear",
 }
-_HEAD_WIDTH = 32
-"""Of a ViT's attention."""
 _STATISTICS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 
@@ -141,7 +140,7 @@ def _vit(config: PretrainConfig) -> dict[str, Any]:
     return {
         "layers": config.image_layers,
         "width": config.image_width,
-        "head_width": _HEAD_WIDTH,
+        "head_width": HEAD_WIDTH,
         "patch_size": config.image_patch,
     }
 

@@ -16,11 +16,12 @@ from safetensors.torch import load_file  # noqa: E402
 from edge.contract.errors import ConfigError  # noqa: E402
 from tests.support.filmed import film_folder  # noqa: E402
 from tests.support.published_models import write_student, write_teacher  # noqa: E402
-from train.bridges.agreement import TemporalAgreement, agree, main  # noqa: E402
+from train.bridges.agreement import TemporalAgreement, _tune, agree, main  # noqa: E402
 from train.bridges.text_tuning import ClipTexts, text_pairs  # noqa: E402
 from train.bridges.training import prepare  # noqa: E402
 from train.config import load_config, to_dict  # noqa: E402
 from train.config.agreement import AgreementConfig  # noqa: E402
+from train.engine.ranks import Ranks  # noqa: E402
 from train.model.checkpoint import META, WEIGHTS, load_checkpoint  # noqa: E402
 
 STEPS = 6
@@ -235,6 +236,33 @@ def test_a_finished_first_stage_is_taken_up_by_the_same_settings_only(films, tmp
     assert (first / WEIGHTS).stat().st_mtime_ns == before
     with pytest.raises(ConfigError, match="match was 'nearest' and is 'random'"):
         agree(replace(config, match="random"))
+
+
+def test_a_second_stage_is_named_by_the_pairs_that_there_are(films, tmp_path):
+    config = replace(films, output=str(tmp_path / "run"), steps=0, text_steps=1, text_pairs=99)
+    assert agree(config).name == "text-12-films"
+
+
+def test_pairs_of_text_are_shared_by_the_ranks_or_refused_at_once(films, tmp_path, monkeypatch):
+    seen = []
+
+    def noting(config, method, ranks):
+        seen.append(config.batch)
+        raise StoppedError
+
+    monkeypatch.setattr("train.bridges.agreement.prepare", noting)
+    config = replace(films, text_steps=1, text_pairs=5)
+    with pytest.raises(StoppedError):
+        _tune(config, start=films.student, output=tmp_path, ranks=Ranks(0, 2))
+    assert seen == [4]
+    with pytest.raises(ConfigError, match="text_pairs: 1 are fewer than the 2 ranks"):
+        agree(replace(config, text_pairs=1), Ranks(0, 2))
+
+
+def test_a_segment_holds_a_spectrum_at_least(films, tmp_path):
+    config = replace(films, match="multiframe", segment_s=0.001, output=str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match=r"segment_s: 0\.001 s are less than one spectrum"):
+        agree(config)
 
 
 def test_a_first_stage_of_another_teacher_or_student_is_not_taken_up(films, tmp_path):

@@ -201,6 +201,7 @@ def test_a_control_learns_by_other_ranks_and_keeps_the_true_ones(films, tmp_path
 
 def test_a_clip_without_a_species_is_refused(films, tmp_path, monkeypatch):
     monkeypatch.setattr(VideoClip, "label", "")
+    monkeypatch.setattr("train.bridges.joint.prepare", None)  # before anything is embedded
     with pytest.raises(DatasetError, match=r"joint: needs a species of every clip; 9 have none"):
         join(replace(films, output=str(tmp_path / "nameless")))
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,11 +28,11 @@ from train.bridges.clips import open_clips  # noqa: E402
 from train.bridges.frames import FrameBank  # noqa: E402
 from train.bridges.pairs import PairSet  # noqa: E402
 from train.bridges.pictured import load_pictured  # noqa: E402
-from train.bridges.pivot import CURVE, bridge, drawn  # noqa: E402
-from train.bridges.pivot_loss import alike, pivot_contrast  # noqa: E402
+from train.bridges.pivot import CURVE, ImagePivot, bridge, drawn  # noqa: E402
 from train.bridges.text_pairs import with_texts  # noqa: E402
 from train.config.listing import documented, listing  # noqa: E402
 from train.config.pivot import PivotConfig  # noqa: E402
+from train.engine.ranks import ALONE  # noqa: E402
 from train.engine.resume import KEPT, Snapshots  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
@@ -46,7 +47,7 @@ def unit(*shape: int, seed: int = 0) -> "torch.Tensor":
 
 
 def literal(sounds: np.ndarray, rows: np.ndarray, scale: float, near: np.ndarray) -> float:
-    """The equation of pivot_contrast, term by term."""
+    """VIP-ANT's contrast, term by term: the sum of both ways, where others halve it."""
     total, count = 0.0, len(sounds)
     for b in range(count):
         own = np.exp(scale * sounds[b] @ rows[b])
@@ -57,24 +58,31 @@ def literal(sounds: np.ndarray, rows: np.ndarray, scale: float, near: np.ndarray
     return total
 
 
+class Echo(torch.nn.Linear):
+    """A student to whom sounds are embeddings already."""
+
+    tower = SimpleNamespace(depthwise=False)
+
+    def forward(self, sounds):
+        return sounds
+
+
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_contrast_is_its_equation(masked):
-    sounds, rows = unit(7, 5), unit(7, 5, seed=1)
-    labels = torch.tensor([0, 1, 0, 2, -1, -1, 0])
-    near = alike(labels) if masked else None
-    expected = literal(
-        sounds.double().numpy(),
-        rows.double().numpy(),
-        scale=1 / 0.07,
-        near=near.numpy() if masked else np.zeros((7, 7), bool),
+def test_the_loss_is_the_contrasts_equation(masked):
+    """Others of the same name are no negatives, and the nameless are like none."""
+    sounds, rows, labels = unit(7, 5), unit(7, 5, seed=1), [0, 1, 0, 2, -1, -1, 0]
+    batch = SimpleNamespace(log_mel=sounds, rows=rows[:, None], labels=torch.tensor(labels))
+    pairs = SimpleNamespace(batch=lambda size: batch)
+    config = PivotConfig(batch=7, mask_species=masked, bfloat16=False)
+    near = np.array(
+        [
+            [masked and i != j and a == b >= 0 for j, b in enumerate(labels)]
+            for i, a in enumerate(labels)
+        ]
     )
-    found = pivot_contrast(sounds, rows, torch.tensor(1 / 0.07), near)
+    expected = literal(sounds.double().numpy(), rows.double().numpy(), 1 / 0.07, near)
+    found = ImagePivot(Echo(1, 1), pairs, config, ALONE).loss().detach()
     assert float(found) == pytest.approx(expected, rel=1e-5)
-
-
-def test_alike_are_others_of_the_same_name_and_the_nameless_are_like_none():
-    found = alike(torch.tensor([3, 3, -1, -1, 5]))
-    assert found.nonzero().tolist() == [[0, 1], [1, 0]]
 
 
 def test_every_row_of_a_sound_is_as_likely():

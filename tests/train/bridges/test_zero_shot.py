@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from edge.contract.errors import DatasetError  # noqa: E402
+from edge.contract.errors import ConfigError, DatasetError  # noqa: E402
 from edge.contract.taxonomy import Taxonomy  # noqa: E402
 from gallery.data.ranks import thing  # noqa: E402
 from gallery.teacher import load_teacher, mean_anchors  # noqa: E402
@@ -99,6 +99,11 @@ def test_a_clip_is_heard_to_its_end_and_pooled_by_the_maximum():
     found = heard_clips(Loudest(), clips, frames=10)
     assert found.recording.tolist() == [0, 0, 0, 0, 1, 2]
     assert found.pooled(np.ones((1, 1), np.float32))[:, 0].tolist() == [5, 7, 0]
+
+
+def test_a_prompt_that_names_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r"prompt: 'a bird' lacks \{\}"):
+        zero_shot(None, "nowhere", "test", ["the sound of {}", "a bird"])
 
 
 @pytest.fixture(scope="module")
