@@ -7,11 +7,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as some
 
+pytest.importorskip("hypothesis")
 open_clip = pytest.importorskip("open_clip")
 import ftfy  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as some  # noqa: E402
 from open_clip.tokenizer import SimpleTokenizer, default_bpe  # noqa: E402
 
 from edge.contract.errors import BundleError  # noqa: E402
