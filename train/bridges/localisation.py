@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge.command.parser import Parser
-from edge.contract.arrays import Float32s, Float64s
+from edge.contract.arrays import Float32s, Float64s, Places
 from edge.contract.atomic import write_atomic
 from edge.contract.errors import DatasetError
 from gallery.command import run
@@ -49,7 +49,8 @@ from train.bridges.truth import read_truth
 from train.model.checkpoint import load_checkpoint
 from train.runs import CACHE
 
-_EXAMPLES = 12
+_EXAMPLES, _HIDDEN = 9, 3
+"""Moments on the page of maps: with the singer in view, and without."""
 _FIXED = 0.0
 """Cosine in the middle of SLAVC's fixed bounds, -1 / tau and 1 / tau."""
 
@@ -173,8 +174,10 @@ def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigure
 
 
 def examples(figures: RunFigures, scene: Scene) -> list[MapExample]:
-    """Moments evenly spread over the clips, off-screen singers among them."""
-    places = np.linspace(0, len(scene.moments) - 1, _EXAMPLES).astype(int).tolist()
+    """Moments evenly spread over the clips, some of singers that are off-screen among them."""
+    seen = visible(scene.moments)
+    hidden = _spread(np.flatnonzero(~seen), _HIDDEN)
+    places = sorted(_spread(np.flatnonzero(seen), _EXAMPLES) + hidden)
     return [
         MapExample(
             picture=scene.pixels.of([moment.clip], [moment.moment])[0].numpy(),
@@ -184,6 +187,16 @@ def examples(figures: RunFigures, scene: Scene) -> list[MapExample]:
         )
         for place, moment in ((place, scene.moments[place]) for place in places)
     ]
+
+
+def _spread(places: Places, count: int) -> list[int]:
+    """So many of them at most, evenly spread."""
+    if not len(places):
+        return []
+    chosen: list[int] = places[
+        np.unique(np.linspace(0, len(places) - 1, count).astype(int))
+    ].tolist()
+    return chosen
 
 
 def check_scene(localiser: Localiser, other: Localiser) -> None:
