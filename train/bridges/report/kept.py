@@ -83,7 +83,8 @@ def check_terms(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -
     Raises:
         ConfigError: it was; names what differs.
     """
-    changed = [name for name, value in now.items() if before.get(name) != value]
+    told = json.loads(json.dumps(dict(now)))  # as those before were kept
+    changed = [name for name, value in told.items() if before.get(name) != value]
     if changed:
         raise ConfigError(
             f"{file}: of other settings or content: {', '.join(changed)}; give another --runs, or "
