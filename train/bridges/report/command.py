@@ -153,7 +153,7 @@ def measure(plan: ReportPlan) -> dict[str, Any]:
         "date": date.today().isoformat(),
         "machine": f"{processor()}, {os.cpu_count()} cores, {_graphics(ground.config(wanted[0]))}",
         "command": plan.command,
-        "world": "Clips, sounds and pictures are the synthetic aviary's; no real bird was heard.",
+        "world": "Clips, sounds and pictures are the synthetic aviary's, but for the last section.",
         "held_out": list(plan.held_out),
         "data": plan.data,
         "test_clips": plan.test_clips,

@@ -34,7 +34,8 @@ def draw_tasks(rows: Sequence[Row], tasks: Sequence[str], file: Path) -> Path:
         axis.set_xlim(0, 1)
     panels[0].set_yticks(range(len(runs)), runs)
     panels[0].invert_yaxis()
-    panels[-1].legend(loc="lower right", title="species")
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="species")
     return _saved(figure, file)
 
 
