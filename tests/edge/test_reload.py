@@ -20,6 +20,8 @@ from edge.contract.bundle import load_bundle
 from edge.pipeline import reload
 from edge.pipeline.reload import BundleReloader, BundleWatch
 from edge.pipeline.tally import Tally
+from edge.recognition.encoder import open_encoder
+from edge.recognition.runtime import RuntimeOptions
 from edge.source.block import Block
 from tests.support.factories import BundleFolder
 from tests.support.faults import FAULTS, raised
@@ -277,3 +279,15 @@ def test_a_bundle_that_is_not_the_one_in_use_is_tried(clock: Clock, bundle_copy)
         bundle_copy.path, lambda: Loaded(bundle_copy.path), Systemd(), loaded, beside=AtOnce()
     )
     assert names(reloader, [lambda: None]) == ["aviary", "two"]
+
+
+def test_a_bundle_whose_gallery_alone_is_new_keeps_the_open_encoder(
+    bundle_copy: BundleFolder,
+) -> None:
+    first = open_encoder(load_bundle(bundle_copy.path))
+    bundle_copy.put(
+        "taxonomy", bundle_copy.file("taxonomy").read_bytes().replace(b"Cuckoo", b"Gowk")
+    )
+    assert open_encoder(load_bundle(bundle_copy.path)) is first
+    slower = RuntimeOptions(threads=2)
+    assert open_encoder(load_bundle(bundle_copy.path), runtime=slower) is not first
