@@ -99,7 +99,7 @@ def prepare(config: DistillConfig, dataset: Dataset, ranks: Ranks) -> Parts:
     _check_settings(config, dataset, ranks)
     background = open_background(config.extra_backgrounds)
     check_unheard(config.student, config.held_out)
-    start = open_student(config.student, config.frontend)
+    start = open_student(config.student, config.frontend, window_s=config.window_s)
     teacher = load_teacher(config.teacher)
     check_run(config, start, teacher.space_id, dataset)
     input_spec = start.input_spec(config.window_s)

@@ -156,7 +156,7 @@ def prepare(
     if config.snapshot_every:
         check_kept(output / KEPT, terms_of(config), ranks)
     check_unheard(config.student, config.held_out)
-    start = start or open_student(config.student, config.frontend)
+    start = start or open_student(config.student, config.frontend, window_s=config.window_s)
     input_spec = start.input_spec(config.window_s)
     teacher = load_teacher(config.teacher)
     if start.run:

@@ -35,7 +35,7 @@ def plan(config: DistillConfig, cache: Path) -> dict[str, str]:
     dataset = open_dataset(config.data, config.taxon)
     species = set(dataset.taxonomy.ids) - set(left_out(config.species, config.held_out, dataset))
     recordings = len(dataset.select("audio", "train", species))
-    start = open_student(config.student, config.frontend)
+    start = open_student(config.student, config.frontend, window_s=config.window_s)
     teacher = load_teacher(config.teacher)
     check_run(config, start, teacher.space_id, dataset)
     student = first_student(config, start, teacher, dataset)

@@ -34,6 +34,7 @@ from train.config.listing import documented, listing  # noqa: E402
 from train.config.pivot import PivotConfig  # noqa: E402
 from train.engine.ranks import ALONE  # noqa: E402
 from train.engine.resume import KEPT, Snapshots  # noqa: E402
+from train.measure.probe import before  # noqa: E402
 from train.model.checkpoint import WEIGHTS, load_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.noise.build import BackgroundConfig, build  # noqa: E402
@@ -149,6 +150,12 @@ def test_a_pivot_is_a_run_like_any_other(whole):
     assert len(run.seen_species) == len(run.taxonomy)
     assert not run.synthetic
     assert len(losses(whole)) == STEPS
+
+
+def test_the_tower_before_has_the_patches_of_the_one_that_learned(whole):
+    run = load_checkpoint(whole)
+    assert before(run).tower.state_dict().keys() == run.student.tower.state_dict().keys()
+    assert before(run).audio_config == run.student.audio_config
 
 
 def test_the_curve_has_a_point_for_each_count_of_pairs(whole):
