@@ -11,7 +11,7 @@ lacks leaves the table. `birdlisten search --picture PHOTO --in lance:DIR|URL` l
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from edge.contract.bundle import Bundle, load_bundle
 from edge.contract.gallery import TABLE_COLUMNS, GalleryRow
 from edge.contract.manifest import Manifest, load_manifest
 from edge.recognition.picture_table import (
+    BUNDLE,
     KEY,
     LANCE,
     METRIC,
@@ -124,7 +125,7 @@ def _schema(manifest: Manifest) -> Any:
     import pyarrow as pa
 
     columns = {VECTOR: pa.list_(pa.float16(), manifest.embedding_dim)}
-    columns |= dict.fromkeys((KEY, *TABLE_COLUMNS, NAME), pa.string())
+    columns |= dict.fromkeys((KEY, *TABLE_COLUMNS, NAME, BUNDLE), pa.string())
     fields = [pa.field(name, kind, nullable=False) for name, kind in columns.items()]
     return pa.schema(fields, metadata={SPACE: manifest.space_id})
 
@@ -142,7 +143,7 @@ def _key(species_id: str, row: Float16s) -> str:
 
 
 def _entries(table: Any) -> dict[str, GalleryRow]:
-    """Entries of a table's pictures, by key."""
+    """Entries of a table, by key."""
     found = table.search().select([KEY, *TABLE_COLUMNS]).to_batches()
     return {line[KEY]: GalleryRow.read(line) for batch in found for line in batch.to_pylist()}
 
@@ -173,12 +174,12 @@ def _arrow(bundle: Bundle, keys: Sequence[str], places: Sequence[int]) -> Any:
     gallery, species = bundle.gallery, bundle.taxonomy.by_id()
     flat = pa.array(np.ascontiguousarray(gallery.rows[places]).ravel())
     rows = pa.FixedSizeListArray.from_arrays(flat, gallery.rows.shape[1])
-    entries = [asdict(gallery.table[place]) for place in places]
-    columns = {column: [entry[column] for entry in entries] for column in TABLE_COLUMNS}
-    names = [species[gallery.table[place].species_id].scientific_name for place in places]
-    return pa.table(
-        {VECTOR: rows, KEY: keys, **columns, NAME: names}, schema=_schema(bundle.manifest)
-    )
+    entries = [gallery.table[place] for place in places]
+    columns: dict[str, Any] = {VECTOR: rows, KEY: keys}
+    columns |= zip(TABLE_COLUMNS, zip(*map(astuple, entries), strict=True), strict=True)
+    columns[NAME] = [species[entry.species_id].scientific_name for entry in entries]
+    columns[BUNDLE] = [bundle.manifest.name] * len(keys)
+    return pa.table(columns, schema=_schema(bundle.manifest))
 
 
 def _remove(table: Any, keys: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Pictures that a search is among: opened by name, and printed with their credit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from edge.command.picture_show import picture_files
 from edge.config import Settings
@@ -25,8 +25,10 @@ class _FoundPicture:
     scientific_name: str
     common_name: str | None
     """None: the bundle doesn't know the species."""
+    bundle: str
+    """Name of the one that has it."""
     file: str | None
-    """In the bundle that has it."""
+    """In that bundle."""
     path: str | None
     """Absolute; None: it isn't here."""
     url: str | None
@@ -66,14 +68,18 @@ def open_pictures(within: str, bundle: Bundle) -> PictureIndex:
 def say_pictures(settings: Settings, bundle: Bundle, found: Sequence[SimilarPicture]) -> int:
     """Print pictures, best first; 1 if there are none."""
     files, species = picture_files(settings), bundle.taxonomy.by_id()
+    own = set(bundle.gallery.table)
     for similar in found:
         row, known = similar.row, species.get(similar.row.species_id)
-        path = files.path(row)
+        # Bundles number the pictures of a species alike: another's file may bear the same name.
+        is_own = similar.bundle == bundle.manifest.name and row in own
+        path = files.path(row if is_own else replace(row, picture=""))
         picture = _FoundPicture(
             similarity=round(similar.similarity, 4),
             species_id=row.species_id,
             scientific_name=similar.scientific_name,
             common_name=known.common_name if known else None,
+            bundle=similar.bundle,
             file=row.file,
             path=None if path is None else str(path),
             url=row.url or None,

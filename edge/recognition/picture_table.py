@@ -21,10 +21,11 @@ from edge.contract.names import nearest
 from edge.recognition.similar_pictures import SimilarPicture, similarities
 
 LANCE = "lance:"
-"""What the name of a table's place begins with."""
+"""Prefix of the name of a table's place."""
 TABLE, SPACE = "pictures", "birdlisten.space_id"
 """Name of the table; the space of its rows, in the metadata of its schema."""
-VECTOR, NAME, KEY = "vector", "scientific_name", "key"
+VECTOR, KEY = "vector", "key"
+NAME, BUNDLE = "scientific_name", "bundle"
 METRIC: Final = "dot"
 """Of rows of unit length: their cosine."""
 SCHEMES = ("abfss", "az", "cos", "file", "gs", "hf", "oss", "s3", "s3+ddb")
@@ -87,7 +88,7 @@ class PictureTable:
         """
         asked = self.lance.search(rows if len(rows) > 1 else rows[0], vector_column_name=VECTOR)
         asked = asked.distance_type(METRIC).nprobes(_PROBES).refine_factor(_REFINE)
-        columns = [*TABLE_COLUMNS, NAME, VECTOR, "_distance"]
+        columns = [*TABLE_COLUMNS, NAME, BUNDLE, VECTOR, "_distance"]
         with told(self._place):
             found = asked.select(columns).with_row_id(True).limit(top + _SPARE).to_arrow()
         return _best(found, rows, top)
@@ -144,7 +145,7 @@ def vectors(found: Any) -> Float16s:
 
 @contextmanager
 def told(place: str) -> Iterator[None]:
-    """Errors of LanceDB at a place, told in one line.
+    """Errors of LanceDB at a place, each in one line.
 
     Raises:
         NoTableError: a table is missing.
@@ -190,8 +191,13 @@ def _best(found: Any, rows: Float32s, top: int) -> list[SimilarPicture]:
     found = found.take(places)
     similarity = similarities(vectors(found).astype(np.float32), rows)
     best = np.argsort(-similarity, kind="stable")[:top]
-    entries = found.select([*TABLE_COLUMNS, NAME]).take(best).to_pylist()
+    entries = found.drop_columns(VECTOR).take(best).to_pylist()
     return [
-        SimilarPicture(float(cosine), entry[NAME], GalleryRow.read(entry))
+        SimilarPicture(
+            similarity=float(cosine),
+            scientific_name=entry[NAME],
+            bundle=entry[BUNDLE],
+            row=GalleryRow.read(entry),
+        )
         for cosine, entry in zip(similarity[best], entries, strict=True)
     ]

@@ -17,13 +17,15 @@ _PART = 4096
 """Rows that are widened at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimilarPicture:
     """A picture, and how similar it is to the query."""
 
     similarity: float
     """Cosine."""
     scientific_name: str
+    bundle: str
+    """Name of the bundle that has it."""
     row: GalleryRow
 
 
@@ -49,6 +51,7 @@ class GalleryPictures:
 
     def __init__(self, bundle: Bundle) -> None:
         self._gallery, self._species = bundle.gallery, bundle.taxonomy.by_id()
+        self._name = bundle.manifest.name
 
     def nearest(self, rows: Float32s, top: int) -> list[SimilarPicture]:
         """The most similar, best first; see `PictureIndex`."""
@@ -60,7 +63,12 @@ class GalleryPictures:
 
     def _found(self, place: int, similarity: float) -> SimilarPicture:
         row = self._gallery.table[place]
-        return SimilarPicture(similarity, self._species[row.species_id].scientific_name, row)
+        return SimilarPicture(
+            similarity=similarity,
+            scientific_name=self._species[row.species_id].scientific_name,
+            bundle=self._name,
+            row=row,
+        )
 
 
 def similarities(pictures: Float32s, rows: Float32s) -> Float32s:

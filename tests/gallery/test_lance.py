@@ -73,7 +73,7 @@ def queries_near(rows, count, seed=5):
 
 
 def named(found):
-    return [(picture.row, picture.scientific_name) for picture in found]
+    return [(picture.row, picture.scientific_name, picture.bundle) for picture in found]
 
 
 def test_a_table_finds_what_the_gallery_finds_in_the_same_order(shelf):
@@ -133,8 +133,10 @@ def test_pictures_leave_a_table_only_where_that_is_said(shelf):
 
 def test_bundles_of_one_space_share_a_table(shelf):
     write(shelf.bundle(clustered(30, seed=1), name="north"), shelf.place)
-    told = write(shelf.bundle(clustered(30, seed=2), name="south"), shelf.place)
+    rows = clustered(30, seed=2)
+    told = write(shelf.bundle(rows, name="south"), shelf.place)
     assert (told.added, told.rows) == (30, 60)
+    assert [picture.bundle for picture in shelf.found(rows[:1].astype(np.float32), 1)] == ["south"]
 
 
 def test_a_run_that_was_killed_goes_on(shelf, monkeypatch):
@@ -218,3 +220,16 @@ def test_a_search_of_the_command_line_finds_the_same(birdlisten, bundle_path, tm
     found = birdlisten(*call, "--in", place).records()
     assert found == birdlisten(*call, "--in", "gallery").records()
     assert found[0]["scientific_name"] == "Clamator glandarius"
+
+
+def test_a_file_of_the_same_name_in_another_bundle_is_not_shown(
+    birdlisten, bundle_path, bundle_copy, tmp_path, capsys
+):
+    bundle_copy.edit(lambda manifest: manifest.update(name="other"))
+    assert main([str(bundle_copy.path), "--to", str(tmp_path / "tables")]) == 0
+    place = capsys.readouterr().out.strip()
+    call = ("search", "--text", "Great spotted cuckoo", "--json", "--top", 1)
+    (there,) = birdlisten(*call, "--in", place).records()
+    (here,) = birdlisten(*call, "--in", "gallery").records()
+    assert here["path"]
+    assert there == {**here, "bundle": "other", "path": None}
