@@ -188,7 +188,7 @@ def _least_cosine(
             expected = teacher.model.encode_image(fed, normalize=True).float().numpy()
         return float((found * expected).sum())
 
-    return min(map(cosine, images))
+    return float(np.min([cosine(image) for image in images]))  # `min` drops NaN
 
 
 def compared_pictures(bundle: Path, pictures: str | Path | None) -> Iterator[Image.Image]:
@@ -220,7 +220,7 @@ def _same_rows(bundle: Path, teacher: Teacher, pictures: str | Path | None) -> f
     opened, rows = teacher.embed_pictures(records)
     held = loaded.gallery.rows[[places[record.url] for record in opened]].astype(np.float32)
     least = float(_cosines(rows, held).min())
-    if least < _LEAST_COSINE - 4e-4:  # the gallery's rows are halves
+    if not least >= _LEAST_COSINE - 4e-4:  # the gallery's rows are halves; NaN is not, either
         raise BundleError(f"{told}: a picture has a cosine of {least:.4f} with its row")
     _LOG.info("%d pictures have their rows by this teacher, too (least %.5f)", len(opened), least)
     return round(least, 5)

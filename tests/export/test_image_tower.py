@@ -97,6 +97,20 @@ def test_the_rows_are_the_teachers(bundle, teacher, pictures):
     assert load_bundle(bundle).gallery.rows.shape == (3, written.embedding_dim)
 
 
+def test_a_picture_without_numbers_is_no_match(bundle, teacher, monkeypatch):
+    original, fed = teacher.model.encode_image, []
+
+    def numberless_from_the_second(planes, normalize):
+        fed.append(planes)
+        return original(planes, normalize=normalize) * (1 if len(fed) == 1 else np.nan)
+
+    monkeypatch.setattr(teacher.model, "encode_image", numberless_from_the_second)
+    before = load_manifest(bundle)
+    with pytest.raises(DatasetError, match="cosine of nan"):
+        add_image_tower(bundle, teacher)
+    assert load_manifest(bundle) == before
+
+
 def test_int8_is_smaller_and_sees_nearly_the_same(bundle, teacher, pictures):
     half = add_image_tower(bundle, teacher, pictures).roles[IMAGE_ENCODER]
     manifest = add_image_tower(bundle, teacher, pictures, int8=True)
@@ -122,16 +136,31 @@ def test_another_space_is_refused(bundle, teacher, pictures):
     assert sorted(file.name for file in bundle.iterdir()) == before
 
 
-@pytest.mark.parametrize(("seed", "same"), [(0, True), (9, False)])
-def test_a_teacher_trained_again_is_told_by_the_rows(bundle, teacher, tmp_path, seed, same):
-    in_another_space(bundle)
-    folder = tmp_path / "set"
+def own_picture(folder, seed):
+    """A set of one picture, by its address the bundle's first."""
     folder.mkdir()
     drawn(200, 150, seed).save(folder / "a.png")
     (folder / "manifest.csv").write_text(
         "path,kind,scientific_name,licence,attribution,url\n"
         "a.png,image,Cuculus canorus,CC0,me,https://x/0\n"
     )
+    return folder
+
+
+def test_rows_without_numbers_are_of_another_space(bundle, teacher, tmp_path, monkeypatch):
+    in_another_space(bundle)
+    folder, original = own_picture(tmp_path / "set", 0), type(teacher).embed_images
+    monkeypatch.setattr(
+        type(teacher), "embed_images", lambda own, images: original(own, images) * np.nan
+    )
+    with pytest.raises(BundleError, match="cosine of nan"):
+        add_image_tower(bundle, teacher, folder)
+
+
+@pytest.mark.parametrize(("seed", "same"), [(0, True), (9, False)])
+def test_a_teacher_trained_again_is_told_by_the_rows(bundle, teacher, tmp_path, seed, same):
+    in_another_space(bundle)
+    folder = own_picture(tmp_path / "set", seed)
     if same:
         add_image_tower(bundle, teacher, folder)
         assert load_manifest(bundle).provenance["image_tower"]["least_cosine_with_gallery"] > 0.999
