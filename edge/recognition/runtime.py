@@ -57,9 +57,12 @@ def open_session(graph: bytes, runtime: RuntimeOptions, role: str = "the encoder
             graph, _session_options(ort, runtime), providers=wanted, provider_options=options
         )
     except Exception as error:  # onnxruntime's own error classes share no base
-        raise BundleError(f"{role} doesn't load: {str(error).splitlines()[0]}") from error
+        raise BundleError(
+            f"{role} doesn't load: {str(error).splitlines()[0]}; expected an ONNX graph that "
+            f"onnxruntime {ort.__version__} runs: update it, or get or export the bundle again"
+        ) from error
     _check_provider(runtime.provider, session.get_providers())
-    _LOG.debug("encoder runs on %s", session.get_providers()[0])
+    _LOG.debug("%s runs on %s", role, session.get_providers()[0])
     return session
 
 

@@ -97,6 +97,19 @@ def test_features_must_fit_their_axes(
     assert "\n" not in str(caught.value)
 
 
+def test_an_open_encoder_without_the_features_is_not_taken_again(
+    small_bundle: BundleFolder,
+) -> None:
+    small_bundle.put("encoder.fp32", graph(metadata(small_bundle)))
+    first = open_small(small_bundle)
+    bundle = load_bundle(small_bundle.path)
+    manifest = replace(bundle.manifest, features=FeatureSpec("inner", 2))
+    write_bundle(bundle.path, manifest, {FEATURES: npy_bytes(np.ones((3, DIM), np.float16))})
+    second = open_small(small_bundle)
+    assert (first.feature_width, second.feature_width) == (None, DIM)
+    assert open_small(small_bundle) is second
+
+
 @pytest.mark.parametrize(
     "change",
     [

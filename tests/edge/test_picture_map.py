@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.contract.bundle import described
+from edge.contract.errors import BundleError
 from edge.contract.manifest import PICTURE_MAP, load_manifest
 from edge.contract.picture import RESIZES
 from edge.recognition.picture_map import PictureMap
@@ -179,13 +180,14 @@ def test_what_can_t_be_drawn_is_told(birdlisten, heard, tmp_path, spoil, kept, s
 @pytest.mark.parametrize(
     ("graph", "said"),
     [
-        (b"no graph at all", "doesn't load"),
+        (b"no graph at all", "picture.map doesn't load"),
+        (b"no graph at all", "or get or export the bundle again"),
         (map_graph(dim=7), "expected [1, height, width, 8]"),
         (map_graph(name="image"), "doesn't run"),
         (map_graph(batch=2), "expected [1, height, width, 8]"),
         (map_graph(unit=False), ", not 1"),
     ],
-    ids=["garbage", "width", "input", "batch", "length"],
+    ids=["garbage", "next step", "width", "input", "batch", "length"],
 )
 def test_a_hostile_network_is_a_bundle_error(birdlisten, heard, tmp_path, graph, said) -> None:
     heard.keep()
@@ -194,6 +196,13 @@ def test_a_hostile_network_is_a_bundle_error(birdlisten, heard, tmp_path, graph,
     ended = birdlisten("why", heard.record.id, "--map", file, *heard.places())
     refusal(ended, said)
     assert (ended.code, file.exists()) == (1, False)
+
+
+@pytest.mark.parametrize("batch", [1, "batch"])
+def test_places_in_one_row_are_refused_at_load(small_bundle, batch) -> None:
+    add_map(small_bundle.path, map_graph(batch=batch, flat=True))
+    with pytest.raises(BundleError, match=r"16, 8\], expected \[1, height, width, 8\]"):
+        PictureMap(small_bundle.path, load_manifest(small_bundle.path))
 
 
 def test_a_map_that_lies_apart_is_installed(birdlisten, heard, tmp_path, monkeypatch) -> None:

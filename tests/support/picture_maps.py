@@ -24,9 +24,17 @@ def spec(resize: str = "squash") -> PictureSpec:
 
 
 def map_graph(
-    *, dim: int = DIM, name: str = "picture", unit: bool = True, batch: int | str = "batch"
+    *,
+    dim: int = DIM,
+    name: str = "picture",
+    unit: bool = True,
+    batch: int | str = "batch",
+    flat: bool = False,
 ) -> bytes:
-    """Mean colour of each of 4 x 4 places, then a little of a fourth direction; unit rows."""
+    """Mean colour of each of 4 x 4 places, then a little of a fourth direction; unit rows.
+
+    Flat, the places are in one row.
+    """
     side = SIDE // CELLS
     nodes = [
         helper.make_node(
@@ -40,16 +48,21 @@ def map_graph(
     ]
     if not unit:
         nodes[4:] = [helper.make_node("Identity", ["shifted"], ["places"])]
+    shape = [batch, CELLS, CELLS, dim]
+    if flat:
+        nodes[-1].output[0], shape = "grid", [batch, CELLS**2, dim]
+        nodes.append(helper.make_node("Reshape", ["grid", "shape"], ["places"]))
     weights, bias = np.eye(3, dim, dtype=np.float32), 0.1 * np.eye(4, dim, dtype=np.float32)[3]
     constants = [
         helper.make_tensor(what, TensorProto.FLOAT, array.shape, array.tobytes(), raw=True)
         for what, array in (("weights", weights), ("bias", bias))
     ]
+    constants.append(helper.make_tensor("shape", TensorProto.INT64, [3], [-1, CELLS**2, dim]))
     body = helper.make_graph(
         nodes,
         "map",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("places", TensorProto.FLOAT, [batch, CELLS, CELLS, dim])],
+        [helper.make_tensor_value_info("places", TensorProto.FLOAT, shape)],
         constants,
     )
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 13)], ir_version=10)
