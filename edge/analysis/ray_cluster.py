@@ -106,6 +106,8 @@ class RayCluster:
         gpus = int(self._ray.cluster_resources().get("GPU", 0)) if on_gpus else 0
         share = {"num_gpus": 1} if gpus else {"num_cpus": 0.5}
         workers = min(gpus or self._count, self._count, -(-len(rows) // batch))
+        # Ray makes batches of whole blocks: only blocks of one row make whole batches. Its strict
+        # repartition would, too, but waits for a whole core, which a single one no longer has.
         waiting = self._ordered().from_items(rows, override_num_blocks=len(rows))
         opened = waiting.flat_map(open_row, num_cpus=0.5)
         yield from self._rows(
