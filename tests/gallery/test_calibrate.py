@@ -10,7 +10,7 @@ import soundfile
 pytest.importorskip("torch")
 from edge.contract.audio_spec import AudioSpec
 from edge.contract.calibration import Calibration
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, DatasetError
 from gallery.calibration.fit import (
     brier,
     calibration_error,
@@ -30,7 +30,7 @@ from gallery.calibration.recordings import (
 )
 from gallery.calibration.scored_windows import ScoredWindows
 from gallery.calibration.scoring import EmbeddedRecordings
-from gallery.calibration.species_sets import largest_set
+from gallery.calibration.species_sets import fit_sets, largest_set
 from gallery.calibration.threshold import (
     ThresholdLimits,
     choose_threshold,
@@ -210,6 +210,33 @@ def test_birds_of_a_split_beside_count_where_a_set_holds_their_species():
     for ids, strange in ((["a"], [0, 1, 1]), (["a", "b"], [0, 0, 0]), (["c"], [1, 1, 1])):
         found = part.windows(np.zeros((3, len(ids)), np.float32), ids)
         assert found.strangers.tolist() == [bool(one) for one in strange]
+
+
+def fold(path, pictured):
+    """No recordings, as heard by a model that has pictures of these species."""
+    bundle = SimpleNamespace(
+        path=path,
+        anchors=None,
+        gallery=SimpleNamespace(members=dict.fromkeys(pictured)),
+    )
+    nothing = np.zeros(0, np.intp)
+    return EmbeddedRecordings(
+        model=SimpleNamespace(bundle=bundle),
+        species_ids=(),
+        embeddings=np.zeros((0, 2), np.float32),
+        owners=nothing,
+        audible=nothing > 0,
+        starts=nothing,
+    )
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("second", ["ac", "a"], ids=["as many", "fewer"])
+def test_folds_of_other_species_are_named(fuse, second):
+    parts = [fold("one", "ab"), fold("two", second)]
+    expected = "two: knows other species than one, first b"
+    with pytest.raises(DatasetError, match=expected):
+        fit_sets(SimpleNamespace(), parts, fuse, ThresholdLimits())
 
 
 def take(score, *present, recording=0):
