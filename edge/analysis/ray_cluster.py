@@ -54,7 +54,8 @@ class RayCluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _nowhere(address, error) from error
         self._talk = redirect_stdout(sys.stderr)  # Ray tells there who has died
-        self._count = count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._cores = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._count = count or self._cores
 
     def mapped(
         self, rows: Sequence[dict[str, Any]], worker: type, job: object
@@ -105,7 +106,8 @@ class RayCluster:
         """
         gpus = int(self._ray.cluster_resources().get("GPU", 0)) if on_gpus else 0
         share = {"num_gpus": 1} if gpus else {"num_cpus": 0.5}
-        workers = min(gpus or self._count, self._count, -(-len(rows) // batch))
+        # No more than cores, whatever was asked for: else none is left to open with, for ever.
+        workers = min(gpus or self._cores, self._count, -(-len(rows) // batch))
         # Ray makes batches of whole blocks: only blocks of one row make whole batches. Its strict
         # repartition would, too, but waits for a whole core, which a single one no longer has.
         waiting = self._ordered().from_items(rows, override_num_blocks=len(rows))

@@ -39,6 +39,22 @@ found = embedded_by_ray(
 (here / "found").write_bytes(pickle.dumps((rows_of(found), sorted(small))))
 """
 
+SINGLE_CORE = """
+from functools import partial
+import ray
+from edge.analysis.ray_cluster import RayCluster
+
+class Worker:
+    def __init__(self, job): pass
+    def __call__(self, batch): return batch
+
+ray.init = partial(ray.init, num_cpus=1)
+with RayCluster("local", 2) as cluster:
+    rows = [{"n": n} for n in range(130)]
+    done = list(cluster.staged(rows, lambda row: [row], Worker, None, batch=64))
+print(done == rows)
+"""
+
 
 @dataclass(frozen=True)
 class PatientEye:
@@ -107,6 +123,17 @@ def test_a_cluster_embeds_the_same_though_it_loses_a_worker(pictures):
     alone = rows_of(embedded(records(pictures), eye, cache, lambda key, image: None))
     assert found == alone
     assert small == sorted(key for _, key, _ in alone)
+
+
+def test_a_single_core_opens_though_more_workers_are_asked_for():
+    ended = subprocess.run(
+        [sys.executable, "-c", SINGLE_CORE],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
+        timeout=60,
+    )
+    assert ended.stdout.split() == ["True"], ended.stderr
 
 
 def test_a_cluster_that_is_nowhere_is_told_before_a_model_loads(bundle_copy, tmp_path, capsys):
