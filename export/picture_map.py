@@ -11,7 +11,6 @@ student that `train.bridges localise` leaves in the folder of its run. ONNX with
 with the model before anything is written, on the pictures of DATA and on drawn ones.
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +39,7 @@ from export.image_tower import compared_pictures, origin, picture_spec, put_netw
 from gallery.command import run
 from gallery.dense import UnitPlaces, dense_tower
 from gallery.teacher import Teacher, load_teacher
-from train.bridges.image_student import META, load_image_student
+from train.bridges.image_student import load_image_student
 
 _LEAST_COSINE = 0.9999
 """Of any place's row with that of the model."""
@@ -92,8 +91,7 @@ def student_map(bundle: Path, run_folder: Path) -> MapSource:
         DatasetError: there is none, or it is damaged.
     """
     network = load_image_student(run_folder)
-    space = json.loads((run_folder / META).read_text(encoding="utf-8"))["space_id"]
-    if space != load_manifest(bundle).space_id:
+    if network.config.space_id != load_manifest(bundle).space_id:
         raise BundleError(f"{bundle}: the image student of {run_folder} sees in another space")
     spec = picture_spec(str(run_folder), network.config.preprocess)
     return _traced(network, spec, {"checkpoint": run_folder.name})

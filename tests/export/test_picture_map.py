@@ -283,7 +283,7 @@ def run_folder(teachers, tmp_path):
     """A run of `train.bridges localise` as far as this command sees it."""
     teacher, folder = teachers["vit"], tmp_path / "run"
     folder.mkdir()
-    save_image_student(folder, begin_image_student("", teacher), teacher.space_id)
+    save_image_student(folder, begin_image_student("", teacher))
     return folder
 
 

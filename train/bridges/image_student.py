@@ -6,7 +6,7 @@ its places lie in the teacher's space, and anchors, gallery and sounds can be co
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ _HUB = "hf-hub:"
 class TowerConfig:
     """An image tower as open_clip describes it."""
 
+    space_id: str
+    """Of the teacher, in whose space its places lie."""
     dim: int
     """Of the space."""
     vision: dict[str, Any]
@@ -119,12 +121,12 @@ def begin_image_student(name: str, teacher: Teacher) -> ImageStudent:
     return ImageStudent(_from_nothing(name, config))
 
 
-def save_image_student(folder: Path, student: ImageStudent, space_id: str) -> None:
+def save_image_student(folder: Path, student: ImageStudent) -> None:
     """Write it beside a run's checkpoint; image_student.json comes last."""
     write_atomic(folder / WEIGHTS, weights_bytes(student.visual.state_dict()))
     config = student.config
     meta = {
-        "space_id": space_id,
+        "space_id": config.space_id,
         "dim": config.dim,
         "vision_cfg": config.vision,
         "preprocess_cfg": config.preprocess,
@@ -133,15 +135,11 @@ def save_image_student(folder: Path, student: ImageStudent, space_id: str) -> No
     write_atomic(folder / META, (json.dumps(meta, indent=2) + "\n").encode())
 
 
-def load_image_student(folder: Path, space_id: str = "") -> ImageStudent:
+def load_image_student(folder: Path) -> ImageStudent:
     """Read what `save_image_student` wrote, ready to be used.
 
-    Args:
-        folder: of the run.
-        space_id: of the sound student that it goes with; empty: of any.
-
     Raises:
-        DatasetError: there is none, it is damaged, or it is of another space.
+        DatasetError: there is none, or it is damaged.
     """
     if not (folder / META).is_file():
         raise DatasetError(
@@ -150,21 +148,17 @@ def load_image_student(folder: Path, space_id: str = "") -> ImageStudent:
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         config = TowerConfig(
+            space_id=str(meta["space_id"]),
             dim=meta["dim"],
             vision=meta["vision_cfg"],
             preprocess=meta["preprocess_cfg"],
             quick_gelu=meta["quick_gelu"],
         )
-        student, found = ImageStudent(config), str(meta["space_id"])
+        student = ImageStudent(config)
         student.visual.load_state_dict(load_file(folder / WEIGHTS))
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"{folder}: damaged image student ({reason})") from error
-    if space_id not in ("", found):
-        raise DatasetError(
-            f"{folder}: its image student is of the space {found:.12}, its sound "
-            f"student of {space_id:.12}; train again: python -m train.bridges localise"
-        )
     return student.eval().requires_grad_(False)
 
 
@@ -172,6 +166,7 @@ def tower_config(teacher: Teacher) -> TowerConfig:
     """The teacher's image tower as its open_clip_config.json describes it."""
     model = _read_config(teacher.name)["model_cfg"]
     return TowerConfig(
+        space_id=teacher.space_id,
         dim=int(model["embed_dim"]),
         vision={**model["vision_cfg"], "timm_model_pretrained": False},
         preprocess=json.loads(json.dumps(teacher.model.visual.preprocess_cfg)),
@@ -193,9 +188,10 @@ def _read_config(name: str) -> dict[str, Any]:
 def _check_side(tower: Any, side: int) -> None:
     """A transformer of timm keeps the side that it is named with: open_clip hands it no other."""
     patches = getattr(getattr(tower, "trunk", None), "patch_embed", None)
-    if patches is not None and tuple(patches.img_size) != (side, side):
+    taken = getattr(patches, "img_size", None)  # None of what takes any
+    if taken is not None and tuple(taken) != (side, side):
         raise ConfigError(
-            f"image_student: takes pictures of {patches.img_size[0]} px, the teacher's are of "
+            f"image_student: takes pictures of {taken[0]} px, the teacher's are of "
             f"{side} px; give timm:NAME of a CNN, or of a transformer of {side} px"
         )
 
@@ -216,4 +212,4 @@ def _from_nothing(name: str, config: TowerConfig) -> TowerConfig:
         "timm_pool": "avg",
         "timm_proj": "linear",
     }
-    return TowerConfig(dim=config.dim, vision=vision, preprocess=config.preprocess)
+    return replace(config, vision=vision, quick_gelu=False)

@@ -170,7 +170,7 @@ def localise(config: LocaliseConfig, ranks: Ranks = ALONE) -> Path:
     objective = Localisation(parts, config)
 
     def save() -> None:
-        save_image_student(parts.output, parts.image_student.cpu(), parts.teacher.space_id)
+        save_image_student(parts.output, parts.image_student.cpu())
 
     return teach(parts, objective, "localise", _validation(parts, config), beside=save)
 

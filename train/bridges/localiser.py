@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from edge.contract.errors import DatasetError
 from gallery.dense import judging
 from train.bridges.image_student import ImageStudent, load_image_student
 from train.bridges.pairs import PairSet
@@ -58,7 +59,13 @@ def load_localiser(folder: Path) -> Localiser:
             two spaces.
     """
     checkpoint = load_checkpoint(folder)
-    image_student = load_image_student(folder, checkpoint.space_id)
+    image_student = load_image_student(folder)
+    space_id = image_student.config.space_id
+    if space_id != checkpoint.space_id:
+        raise DatasetError(
+            f"{folder}: its image student is of the space {space_id:.12}, its sound student of "
+            f"{checkpoint.space_id:.12}; train again: python -m train.bridges localise"
+        )
     return Localiser(
         student=checkpoint.student, image_student=image_student, input_spec=checkpoint.input_spec
     )

@@ -88,7 +88,7 @@ def test_a_patch_attends_to_itself_alone_in_the_last_layer(teachers):
 def test_what_was_saved_is_read_again_with_its_preprocessing(teachers, name, tmp_path):
     teacher = teachers[name]
     student = begin_image_student("", teacher).eval()
-    save_image_student(tmp_path, student, teacher.space_id)
+    save_image_student(tmp_path, student)
     loaded = load_image_student(tmp_path)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8))
     planes = loaded.config.prepare(picture)
@@ -114,7 +114,7 @@ def test_a_transformer_for_another_side_is_refused(teachers):
 def test_a_tower_of_timm_begins_from_nothing_and_is_read_again(teachers, tmp_path):
     student = begin_image_student("timm:resnet10t", teachers["vit"])
     assert student.grid == (1, 1)
-    save_image_student(tmp_path, student, "space")
+    save_image_student(tmp_path, student)
     assert load_image_student(tmp_path).grid == (1, 1)
 
 
@@ -133,7 +133,7 @@ def test_a_tower_that_pools_by_attention_has_no_places(tmp_path):
 def test_a_damaged_or_missing_one_is_refused(teachers, tmp_path):
     with pytest.raises(DatasetError, match=r"python -m train\.bridges localise"):
         load_image_student(tmp_path)
-    save_image_student(tmp_path, begin_image_student("", teachers["vit"]), "space")
+    save_image_student(tmp_path, begin_image_student("", teachers["vit"]))
     (tmp_path / WEIGHTS).write_bytes(b"x")
     with pytest.raises(DatasetError, match="damaged image student"):
         load_image_student(tmp_path)
