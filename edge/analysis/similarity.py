@@ -16,6 +16,7 @@ import numpy as np
 from edge.analysis.encoded import EncodedFolder, EncodedRecording, RecordingKey
 from edge.contract.arrays import Float16s, Float32s
 from edge.contract.errors import AudioError, StoreError
+from edge.recognition.similar_pictures import similarities
 from edge.records.detection import Detection, FileDone
 from edge.records.query import Selection, select
 from edge.records.reader import RecordReader, told
@@ -149,8 +150,7 @@ class SimilaritySearch:
         """float32[n], of each row to the nearest one of the query."""
         if not len(rows):
             return np.empty(0, np.float32)
-        nearest: Float32s = (rows.astype(np.float32) @ self.rows.T).max(axis=1)
-        return nearest
+        return similarities(rows.astype(np.float32), self.rows)
 
 
 def _apart(encoded: EncodedRecording, similarity: Float32s, top: int) -> list[int]:

@@ -71,15 +71,15 @@ class GalleryPictures:
         )
 
 
-def similarities(pictures: Float32s, rows: Float32s) -> Float32s:
-    """Cosine of each picture to the nearest row of a query.
+def similarities(found: Float32s, rows: Float32s) -> Float32s:
+    """Cosine of each picture, or window of sound, to the nearest row of a query.
 
     Args:
-        pictures: float32[m, dim], unit length.
+        found: float32[m, dim], unit length.
         rows: float32[n, dim], unit length, n > 0.
 
     Returns:
         float32[m].
     """
-    nearest: Float32s = (pictures @ rows.T).max(axis=1)
+    nearest: Float32s = (found @ rows.T).max(axis=1)
     return nearest
