@@ -212,13 +212,13 @@ def _is_whole(parts: BridgeParts, beside: Collection[str]) -> bool:
     if not (parts.output / META).is_file():
         return False
     terms, student = terms_of(parts.config), Path(parts.config.student)
-    kept = load_checkpoint(parts.output)
-    if (student / META).is_file() and kept.lineage[-1]["model_id"] != model_id(student):
-        return False  # what it went on from has been trained anew
-    free = {*beside, "output", "device", "snapshot_every"}
-    return kept.space_id == parts.teacher.space_id and all(
+    kept, free = load_checkpoint(parts.output), {*beside, "output", "device", "snapshot_every"}
+    same = kept.space_id == parts.teacher.space_id and all(
         kept.config.get(name) == value for name, value in terms.settings.items() if name not in free
     )
+    # What it went on from may have been trained anew.
+    before = [one["model_id"] for one in kept.lineage[-1:]]
+    return same and (not (student / META).is_file() or before == [model_id(student)])
 
 
 def teach(

@@ -225,6 +225,14 @@ def test_a_finished_stage_is_not_trained_again(corpora, tmp_path, monkeypatch):
     assert taught == ["4 pairs", "image pivot", "4 pairs"]
 
 
+def test_a_stage_of_another_start_is_trained_though_that_went_on_from_nothing(corpora, tmp_path):
+    config = settings(corpora, tmp_path / "one", snapshot_every=5, steps=1)
+    run = bridge(replace(config, output=str(tmp_path / "before")))
+    first = (bridge(config) / WEIGHTS).read_bytes()
+    assert load_checkpoint(tmp_path / "one").lineage == ()
+    assert (bridge(replace(config, student=str(run))) / WEIGHTS).read_bytes() != first
+
+
 def test_the_curve_counts_the_pairs_that_there_are(corpora, tmp_path):
     output = bridge(settings(corpora, tmp_path / "few", steps=1, text_pairs=(500,), text_steps=1))
     (point,) = json.loads((output / CURVE).read_text())
