@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edge.contract.arrays import Array, Embeddings
+from edge.contract.arrays import Array, Embeddings, Places
 from edge.contract.errors import DatasetError
 from gallery.data.dataset import Item
 from gallery.teacher import Teacher, load_teacher, mean_anchors
@@ -59,11 +59,17 @@ class HeardClips:
         """
         own = self.sets(right, ids)
         count, frames, dim = self.bank.rows.shape
-        shown = [self.clips[place] for place in np.repeat(np.arange(count), frames)]
+        shown = [self.clips[place] for place in self.clusters["I->A"]]
         sets = clip_sets(shown, ids) if right == "species" else _repeated(count, frames)
         return ClipQuestions(
             own, {"T": texts, "I": Partners(self.bank.rows.reshape(-1, dim), sets)}
         )
+
+    @property
+    def clusters(self) -> dict[str, Places]:
+        """Queries that stand and fall together, by task: the frames of a clip, int[queries]."""
+        count, frames, _ = self.bank.rows.shape
+        return {"I->A": np.repeat(np.arange(count), frames)}
 
     def sets(self, right: str, ids: Sequence[str]) -> SpeciesSets:
         """Each clip's species, or the clip itself."""

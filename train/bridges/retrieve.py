@@ -81,10 +81,9 @@ def retrieve(path: Path, asked: ClipAsked) -> ClipAnswers:
     of_names = asked.right == "species"
     texts = name_texts(clips, teacher, CACHE) if of_names else caption_texts(heard.clips, teacher)
     questions = heard.questions(asked.right, texts, clips.taxonomy.ids)
-    count, frames, _ = heard.bank.rows.shape
     return ClipAnswers(
         answers=questions.answers(heard.heard),
-        clusters={"I->A": np.repeat(np.arange(count), frames)},
+        clusters=heard.clusters,
         shares=_shares(clips, heard),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from train.birds.build import build, fold_folder
 from train.birds.folds import TEST, TRAIN, UNSEEN
 from train.bridges.heard_clips import open_teacher
-from train.bridges.report.figures import RECORDINGS, ask_recordings
+from train.bridges.report.figures import RECORDINGS, SEEN, ask_recordings
 from train.bridges.report.kept import data_digest, made_once
 from train.bridges.report.runs import CONFIGS, Ground, ReportRun, TrainedRun, train
 from train.config import PretrainConfig, load_config, to_dict
@@ -31,7 +31,6 @@ BIRD_RUNS = (
 )
 TOWER = "models/inat_bird_mobilenetv2"
 """Image tower in the archive, that the fold's teacher keeps."""
-SEEN = "seen"
 LEARNED, NEW = "seen (photographs that were learned from)", "seen (new photographers)"
 _FOLD = 0
 

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -128,21 +127,15 @@ def ask_clips(checkpoint: Checkpoint, teacher: Teacher, data: str) -> RunAnswers
     heard = hear_clips(checkpoint, teacher, clips.select("test"), frames=_FRAMES, cache=CACHE)
     names = name_texts(clips, teacher, CACHE)
     tasks = heard.questions("species", names, clips.taxonomy.ids).tasks(heard.heard)
-    count, frames, _ = heard.bank.rows.shape
-    clusters = {"I->A": np.repeat(np.arange(count), frames)}
-    return _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks, clusters)
+    found = _answers(checkpoint, SpeciesTexts(clips.taxonomy.species, names.rows), tasks)
+    return replace(found, clusters=heard.clusters)
 
 
-def _answers(
-    checkpoint: Checkpoint,
-    texts: SpeciesTexts,
-    tasks: Iterable[Task],
-    clusters: Mapping[str, Array] = MappingProxyType({}),
-) -> RunAnswers:
+def _answers(checkpoint: Checkpoint, texts: SpeciesTexts, tasks: Iterable[Task]) -> RunAnswers:
     heard = set(checkpoint.seen_species)
     seen = np.array([species.species_id in heard for species in texts.species], bool)
     asked = {task.name: Asked(task, rank(task)) for task in tasks if task.name in TASKS}
-    return RunAnswers(asked=asked, figures=Figures(texts, seen), clusters=clusters)
+    return RunAnswers(asked=asked, figures=Figures(texts, seen))
 
 
 def _chance(answer: Asked, queries: Flags) -> float:

@@ -71,10 +71,15 @@ def made_once(folder: Path, terms: Mapping[str, Any], make: Callable[[], object]
     if folder.is_dir():
         check_terms(file, read_json(file) if file.is_file() else {}, terms)
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, (json.dumps(terms, indent=1) + "\n").encode())
+    write_note(file, terms)
     make()
     return folder
+
+
+def write_note(file: Path, note: Mapping[str, Any]) -> None:
+    """Write a note as JSON; its folder is made if need be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, (json.dumps(note, indent=1) + "\n").encode())
 
 
 def check_terms(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

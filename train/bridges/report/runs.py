@@ -1,6 +1,5 @@
 """Runs that the report compares: each trained once, by its committed configuration, and timed."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge.contract.atomic import write_atomic
 from edge.contract.errors import ConfigError
 from gallery.data.table import read_json
 from gallery.teacher import load_teacher
@@ -22,9 +20,10 @@ from train.bridges.report.kept import (
     made_once,
     sources,
     weights_digest,
+    write_note,
 )
 from train.bridges.teacher_files import Maker, attention_maker, student_maker, write_files
-from train.config import load_config, to_dict
+from train.config import load_config, terms_of
 from train.config.agreement import AgreementConfig
 from train.config.bridging import BridgeConfig
 from train.config.joint import JointConfig
@@ -185,7 +184,7 @@ def _train(method: str, config: Any, file: Path, note: dict[str, Any]) -> None:
     if alone is not config:
         teach(config)
     note["folder"] = str(folder)
-    _write(file, note)
+    write_note(file, note)
 
 
 def _fill_caches(method: str, config: Any) -> None:
@@ -218,10 +217,11 @@ def _hints(
     config: Any, open_maker: Callable[[], Maker], folder: Path, teacher: str, frames: int
 ) -> None:
     """Files of all training clips; the folder appears once they are whole."""
-    clips, partial_folder = open_clips(config.data), folder.with_name(f"{folder.name}.part")
+    partial_folder = folder.with_name(f"{folder.name}.part")
 
     def make() -> None:
-        write_files(clips.select("train"), open_maker(), partial_folder, frames)
+        clips = open_clips(config.data).select("train")
+        write_files(clips, open_maker(), partial_folder, frames)
         partial_folder.rename(folder)
 
     made_once(folder, {"clips": clips_digest(config.data), "by": teacher, "frames": frames}, make)
@@ -247,12 +247,7 @@ def _timed(file: Path, note: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         note["seconds"] = round(note["seconds"] + time.process_time() - begun, 1)
-        _write(file, note)
-
-
-def _write(file: Path, note: Mapping[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, (json.dumps(note, indent=1) + "\n").encode())
+        write_note(file, note)
 
 
 def _amounts(config: BridgeConfig) -> dict[str, int]:
@@ -264,7 +259,7 @@ def _amounts(config: BridgeConfig) -> dict[str, int]:
 
 
 def _settings(config: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(json.dumps(to_dict(config)))
+    told = terms_of(config).settings
     return {name: value for name, value in told.items() if name not in _FREE}
 
 
