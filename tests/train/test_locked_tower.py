@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from edge.contract.errors import DatasetError  # noqa: E402
 from gallery.data.dataset import read_dataset  # noqa: E402
-from gallery.teacher import load_teacher  # noqa: E402
+from gallery.teacher import load_teacher, mean_anchors  # noqa: E402
 from train.config import PretrainConfig  # noqa: E402
 from train.pretrain import pretrain  # noqa: E402
+from train.pretraining.locked_tower import uniformity  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,33 @@ def test_projection_and_text_tower_learn(teacher, world):
     species = read_dataset(world.data).taxonomy.species
     anchors = teacher.anchors(species)
     assert anchors.shape[1:] == (len(species), 16)
+
+
+def test_a_wider_text_tower_pulls_the_names_apart(teacher, world, tower, tmp_path):
+    config = PretrainConfig(
+        data=str(world.data),
+        output=str(tmp_path / "spread-aviary"),
+        image_tower=str(tower),
+        image_steps=40,
+        image_batch=24,
+        dim=96,
+        text_width=96,
+        text_layers=1,
+        text_spread=1.0,
+        device="cpu",
+    )
+    spread = load_teacher(f"local-dir:{pretrain(config, ['teacher'])[0]}")
+    species = read_dataset(world.data).taxonomy.species
+    apart, before = (
+        uniformity(torch.tensor(mean_anchors(one.anchors(species)))) for one in (spread, teacher)
+    )
+    assert apart < before - 0.3
+
+
+def test_uniformity_is_worst_where_all_rows_are_alike():
+    alike = torch.ones(3, 4) / 2
+    assert uniformity(alike) == 0
+    assert uniformity(torch.eye(3)) == pytest.approx(-4)  # squared distance 2, twice
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no safetensors"])

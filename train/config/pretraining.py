@@ -8,7 +8,7 @@ from train.config.checks import check_positive, check_share
 from train.config.heard import HeardConfig
 
 HEAD_WIDTH = 32
-"""Of the attention of the teacher's image tower."""
+"""Of the attention in the teacher's towers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class PretrainConfig(HeardConfig):
     """Of the teacher."""
     image_tower: str = ""
     """Folder of a ready-made tower to lock (pretraining/locked_tower.py); empty trains one."""
+    text_width: int = 64
+    """Of the teacher's text tower, a multiple of 32: no more directions have its anchors."""
+    text_layers: int = 2
+    """Of the teacher's text tower."""
+    text_spread: float = 0.0
+    """Weight of pulling the anchors of all names apart, over a locked tower; 0: none."""
     audio_steps: int = 460
     """Steps of the student, or of the backbone."""
     audio_batch: int = 48
@@ -78,6 +84,7 @@ class PretrainConfig(HeardConfig):
             *("background_db", "mix_db", "least_db", "gain_db"),
             *(
                 "image_layers",
+                "text_spread",
                 "map_weight",
                 "local_features",
                 "audio_weight_decay",
@@ -95,4 +102,8 @@ class PretrainConfig(HeardConfig):
         if self.image_layers and self.image_width % HEAD_WIDTH:
             raise ConfigError(
                 f"image_width: {self.image_width} is no multiple of {HEAD_WIDTH}, a head's width"
+            )
+        if self.text_width % HEAD_WIDTH:
+            raise ConfigError(
+                f"text_width: {self.text_width} is no multiple of {HEAD_WIDTH}, a head's width"
             )

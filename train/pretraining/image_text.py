@@ -133,7 +133,13 @@ def save_open_clip(
 
 def _model_config(config: PretrainConfig) -> dict[str, Any]:
     vision = {"image_size": config.image_size, **(_vit(config) if config.image_layers else _CNN)}
-    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": TEXT_TOWER}
+    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": text_tower(config)}
+
+
+def text_tower(config: PretrainConfig) -> dict[str, int]:
+    """Configuration of the teacher's text tower, as open_clip has it."""
+    heads = config.text_width // HEAD_WIDTH
+    return {**TEXT_TOWER, "width": config.text_width, "heads": heads, "layers": config.text_layers}
 
 
 def _vit(config: PretrainConfig) -> dict[str, Any]:

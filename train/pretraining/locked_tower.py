@@ -21,12 +21,14 @@ from train.config import PretrainConfig
 from train.distillation.losses import multi_positive
 from train.engine.loop import LogScale, choose_device, fit
 from train.engine.schedule import LearningSchedule
-from train.pretraining.image_text import TEXT_TOWER, save_open_clip, tokenize
+from train.pretraining.image_text import save_open_clip, text_tower, tokenize
 
 _SIZE = 224
 _STATISTICS = {"mean": (128 / 255,) * 3, "std": (128 / 255,) * 3}
 _DROPOUT = 0.3
 """Of the tower's features: a projection of 1280 columns sees some hundred pictures."""
+_NAMES_AT_ONCE = 64
+"""Names of a step that are pulled apart, beside those that have pictures."""
 
 
 def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) -> Path:
@@ -51,7 +53,8 @@ def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) 
     model.lock_image_tower()
     features, labels = _features(model, dataset)
     species = sorted(set(labels.tolist()))
-    tokens = tokenize([dataset.taxonomy.species[n] for n in species]).to(device)
+    names = tokenize(dataset.taxonomy.species).to(device)
+    tokens = names[:, species]
     places = torch.searchsorted(torch.tensor(species), labels)
     share = torch.bincount(places)[places].float().rsqrt()
     model.to(device).train()
@@ -66,7 +69,12 @@ def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) 
         seen = functional.dropout(features[chosen, view].to(device), _DROPOUT)
         images = functional.normalize(model.visual.head(seen), dim=-1)
         texts = model.encode_text(tokens[template], normalize=True)
-        return multi_positive(images, texts, places[chosen].to(device), scale())
+        value = multi_positive(images, texts, places[chosen].to(device), scale())
+        if not config.text_spread:
+            return value
+        some = torch.randperm(names.shape[1], generator=random)[:_NAMES_AT_ONCE]
+        others = model.encode_text(names[template, some], normalize=True)
+        return torch.add(value, uniformity(torch.cat([texts, others])), alpha=config.text_spread)
 
     schedule = LearningSchedule(
         config.image_steps, config.image_learning_rate, config.image_weight_decay
@@ -81,6 +89,18 @@ def pretrain_over_tower(config: PretrainConfig, dataset: Dataset, output: Path) 
     return save_open_clip(model.cpu(), model_config, output / "teacher", _STATISTICS)
 
 
+def uniformity(rows: Tensor) -> Tensor:
+    """Cost of rows that crowd on the sphere, 0 where all are alike (Wang & Isola 2020, eq. 2).
+
+    Of names that no picture shows nothing else says where they belong, and what projects by
+    beliefs in names (ConSE) can tell only those apart that lie apart.
+
+    Args:
+        rows: float32[n, dim], unit length.
+    """
+    return functional.pdist(rows).square().mul(-2).exp().mean().log()
+
+
 def _model_config(config: PretrainConfig) -> dict[str, Any]:
     vision = {
         "image_size": _SIZE,
@@ -89,7 +109,7 @@ def _model_config(config: PretrainConfig) -> dict[str, Any]:
         "timm_pool": "",
         "timm_proj": "linear",
     }
-    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": TEXT_TOWER}
+    return {"embed_dim": config.dim, "vision_cfg": vision, "text_cfg": text_tower(config)}
 
 
 def _load_tower(trunk: torch.nn.Module, folder: Path) -> None:
