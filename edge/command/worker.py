@@ -17,7 +17,7 @@ from edge.analysis.recording_file import RecordingFile
 from edge.command.opening import open_listener, open_recognizer
 from edge.config import Settings
 from edge.contract.errors import BirdlistenError
-from edge.system.memory import return_what_is_freed
+from edge.system.memory import keep_freed_memory
 
 
 class RememberingHandler(logging.Handler):
@@ -62,7 +62,7 @@ def main() -> int:
 def _work(job: PoolJob, requests: BinaryIO, answers: BinaryIO) -> None:
     handler = RememberingHandler()
     logging.basicConfig(handlers=[handler], level=job.log_level, force=True)
-    return_what_is_freed()
+    keep_freed_memory()  # it computes, and ends with the analysis
     settings = job.settings
     try:
         one_thread = settings if settings.threads is not None else replace(settings, threads=1)
