@@ -40,7 +40,7 @@ from train.measure.validation import name_retrieval, validation_items
 from train.model.checkpoint import Checkpoint, save_checkpoint
 from train.model.frontend import LogMelSpec
 from train.model.lora import merge
-from train.model.student import open_student
+from train.model.opening import open_student
 from train.runs import CACHE, marked, new_run, synthetic_name
 from train.sound.decoded import decoded
 from train.sound.heard import check_unheard

@@ -29,7 +29,7 @@ from train.ears.labels import known_ids
 from train.ears.recipe import Recipe, locate
 from train.engine.loop import seed_everything
 from train.model.inherited import InheritedTower, loudness
-from train.model.student import LabelLayer, StudentInit
+from train.model.start import LabelLayer, StudentInit
 from train.sound.features import read_waveform
 
 _WINDOWS = 300

@@ -33,7 +33,8 @@ from train.birds.report import machine
 from train.ears.labels import known_ids
 from train.ears.recipe import locate
 from train.engine.loop import seed_everything
-from train.model.student import Student, StudentInit, embed_log_mels
+from train.model.start import StudentInit
+from train.model.student import Student, embed_log_mels
 from train.runs import CACHE
 from train.sound.features import load_features
 

@@ -10,7 +10,7 @@ from transformers import ClapAudioConfig
 
 from train.bridges.truth import COLUMNS
 from train.model.frontend import LogMelSpec
-from train.model.student import StudentInit
+from train.model.start import StudentInit
 from train.pretraining.image_text import TEXT_TOWER, save_open_clip
 
 SPECIES = {

@@ -16,7 +16,8 @@ from train.distillation.losses import info_nce  # noqa: E402
 from train.distillation.needs import count_saved_bytes  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.lora import merge  # noqa: E402
-from train.model.student import LabelLayer, StudentInit, open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
+from train.model.start import LabelLayer, StudentInit  # noqa: E402
 
 CLAP = ClapAudioConfig(
     spec_size=32, num_mel_bins=16, window_size=4, depths=[2, 2], num_attention_heads=[2, 2],

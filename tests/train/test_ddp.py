@@ -22,7 +22,7 @@ from tests.train.test_imitation import ear  # noqa: E402, F401
 from train.distill import KEPT, distill  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 from train.model.checkpoint import WEIGHTS  # noqa: E402
-from train.model.student import open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.pretrain import pretrain  # noqa: E402
 from train.pretraining.feature_distillation import BACKBONE  # noqa: E402
 

@@ -23,7 +23,8 @@ from train.engine.training import Training  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
-from train.model.student import TOWER, TOWER_WEIGHTS, open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
+from train.model.start import TOWER, TOWER_WEIGHTS  # noqa: E402
 from train.pretraining.audio_text import pretrain_student  # noqa: E402
 from train.pretraining.feature_distillation import pretrain_backbone  # noqa: E402
 from train.sound import mixtures  # noqa: E402

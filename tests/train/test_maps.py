@@ -26,7 +26,7 @@ from train.ears.network import EarMaps, EarNetwork  # noqa: E402
 from train.ears.recipe import locate  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.model.student import open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.model.towers import CnnTower, averaged, cnn_config, make_tower  # noqa: E402
 from train.pretraining.feature_distillation import pretrain_backbone  # noqa: E402
 from train.pretraining.map_distillation import MapLoss, make_map_loss  # noqa: E402

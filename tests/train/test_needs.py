@@ -19,7 +19,7 @@ from train.distillation.anchors import cached_anchors  # noqa: E402
 from train.distillation.needs import Needs, measure_needs, told_in_words  # noqa: E402
 from train.engine.ranks import Ranks  # noqa: E402
 from train.model.frontend import InputSpec, LogMelSpec  # noqa: E402
-from train.model.student import open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.sound.estimate import CacheSize, estimate_cache  # noqa: E402
 from train.sound.features import load_features  # noqa: E402
 

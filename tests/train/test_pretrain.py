@@ -17,7 +17,8 @@ from train.config.pivot import PivotConfig  # noqa: E402
 from train.distill import DistillConfig  # noqa: E402
 from train.model.clap import load_clap  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.model.student import Student, open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
+from train.model.student import Student  # noqa: E402
 from train.pretrain import main  # noqa: E402
 from train.runs import synthetic_name  # noqa: E402
 

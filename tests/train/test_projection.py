@@ -14,8 +14,9 @@ from train.distillation.plan import plan  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
 from train.model.inherited import INHERITED, InheritedTower  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.model.projection import NamesProjection  # noqa: E402
-from train.model.student import LabelLayer, StudentInit, open_student  # noqa: E402
+from train.model.start import LabelLayer, StudentInit  # noqa: E402
 
 HIDDEN = 12
 CONFIG = {

@@ -12,14 +12,16 @@ from export.graph import to_onnx  # noqa: E402
 from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.published_models import TINY, write_teacher  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.model.image_start import PatchSpec, open_image_tower  # noqa: E402
+from train.model.image_start import open_image_tower  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.model.spectrogram_vit import (  # noqa: E402
+    PatchSpec,
     averaged_kernel,
     greyscale,
     grid_of,
     laid_on,
 )
-from train.model.student import WaveformStudent, open_student  # noqa: E402
+from train.model.student import WaveformStudent  # noqa: E402
 from train.pretraining.image_text import save_open_clip  # noqa: E402
 from train.sound.features import fill  # noqa: E402
 

@@ -13,7 +13,7 @@ from train.distill import distill  # noqa: E402
 from train.distillation.step import ease  # noqa: E402
 from train.evaluate import evaluate  # noqa: E402
 from train.model.checkpoint import load_checkpoint  # noqa: E402
-from train.model.student import open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 from train.model.towers import ClapTower  # noqa: E402
 
 CNN = "cnn:mobilenetv3_small_050"

@@ -34,7 +34,8 @@ from train.distillation.plan import count_flops
 from train.ears.recipe import locate
 from train.measure.metrics import bootstrap
 from train.model.frontend import LogMelSpec
-from train.model.student import CNN, embed_log_mels, open_student
+from train.model.opening import CNN, open_student
+from train.model.student import embed_log_mels
 from train.pretrain import pretrain
 from train.pretraining.feature_distillation import BACKBONE
 from train.runs import CACHE

@@ -26,17 +26,18 @@ from edge.contract.atomic import write_atomic
 from gallery.data.corpora import open_dataset
 from train.bridges.agreement_losses import near_positives, paired_nce
 from train.bridges.command import bridge_main
+from train.bridges.finished import finished
 from train.bridges.pairs import PairSampler, load_log_mels, load_pairs
 from train.bridges.pictured import load_pictured
 from train.bridges.text_pairs import with_texts
-from train.bridges.training import BridgeParts, finished, prepare, teach
+from train.bridges.training import BridgeParts, prepare, teach
 from train.bridges.zero_shot_figures import ZeroShotFigure, askable, figures_of, heard_clips
 from train.config.pivot import PivotConfig
 from train.engine.loop import LogScale, mixed_precision
 from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import Drawing
-from train.model.image_start import PatchSpec, open_image_tower
-from train.model.student import VIT, Student, StudentInit
+from train.model.spectrogram_vit import PatchSpec
+from train.model.student import Student
 from train.runs import CACHE
 
 CURVE = "curve.json"
@@ -118,7 +119,8 @@ def bridge(config: PivotConfig, ranks: Ranks = ALONE) -> Path:
     load = load_pairs
     if config.pictures:
         load = partial(load_pictured, pictures=open_dataset(config.pictures, config.taxon))
-    parts = prepare(config, METHOD, ranks, start=_start(config), load=load)
+    patches = PatchSpec(config.patch, config.stride_frames, config.stride_bins)
+    parts = prepare(config, METHOD, ranks, patches=patches, load=load)
     if config.text_pairs:
         askable(parts.clips.clips, _TEST, parts.clips.path)  # refused before anything is trained
     _taught(parts, config, "image pivot")
@@ -156,18 +158,6 @@ def _text_stage(parts: BridgeParts, config: PivotConfig, count: int) -> BridgePa
     stage = replace(prepare(few, METHOD, parts.ranks, load=parts.load), pairs=texts)
     _taught(stage, few, f"{count} pairs")
     return stage
-
-
-def _start(config: PivotConfig) -> StudentInit | None:
-    """Image tower that the student begins as; None for any other start."""
-    if not config.student.startswith(VIT):
-        return None
-    return open_image_tower(
-        config.student.removeprefix(VIT),
-        config.frontend,
-        window_s=config.window_s,
-        patches=PatchSpec(config.patch, config.stride_frames, config.stride_bins),
-    )
 
 
 def _taught(parts: BridgeParts, config: PivotConfig, title: str) -> None:

@@ -38,7 +38,7 @@ from train.ears.network import EarNetwork
 from train.ears.recipe import locate
 from train.engine.progress import progress
 from train.model.frontend import LogMel
-from train.model.student import open_student
+from train.model.opening import open_student
 
 _LOG = logging.getLogger(__name__)
 SIDE = 25

@@ -1,7 +1,7 @@
 """Training that all bridges share: parts made ready, an objective fitted, a checkpoint saved."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,16 +25,12 @@ from train.engine.resume import KEPT, Drawing, Snapshots, check_kept
 from train.engine.schedule import LearningSchedule
 from train.engine.stopping import EarlyStopping
 from train.engine.terms import digest
-from train.model.checkpoint import (
-    META,
-    Checkpoint,
-    descent,
-    load_checkpoint,
-    model_id,
-    save_checkpoint,
-)
+from train.model.checkpoint import META, Checkpoint, descent, save_checkpoint
 from train.model.frontend import InputSpec
-from train.model.student import Student, StudentInit, open_student
+from train.model.opening import open_student
+from train.model.spectrogram_vit import PatchSpec
+from train.model.start import StudentInit
+from train.model.student import Student
 from train.runs import CACHE, RUNS
 from train.sound.heard import check_unheard, heard_by
 
@@ -134,7 +130,7 @@ def prepare(
     config: BridgeConfig,
     method: str,
     ranks: Ranks = ALONE,
-    start: StudentInit | None = None,
+    patches: PatchSpec | None = None,
     load: PairLoader = load_pairs,
 ) -> BridgeParts:
     """Make the parts ready: what costs seconds to refuse first; the seed last, for new layers.
@@ -143,7 +139,7 @@ def prepare(
         config: everything about it.
         method: its name, of which a run without a name is called.
         ranks: among which the batches are shared; the first one writes.
-        start: of the student; None opens `student`.
+        patches: of a `vit:`; None: the image tower's.
         load: loads the pairs of a split.
 
     Raises:
@@ -156,7 +152,7 @@ def prepare(
     if config.snapshot_every:
         check_kept(output / KEPT, terms_of(config), ranks)
     check_unheard(config.student, config.held_out)
-    start = start or open_student(config.student, config.frontend, window_s=config.window_s)
+    start = open_student(config.student, config.frontend, window_s=config.window_s, patches=patches)
     input_spec = start.input_spec(config.window_s)
     teacher = load_teacher(config.teacher)
     if start.run:
@@ -191,34 +187,6 @@ def prepare(
         ranks=ranks,
         load=load,
     )
-
-
-def finished(parts: BridgeParts, beside: Collection[str] = ()) -> bool:
-    """True if a run of the same settings lies there whole: the student has its weights then.
-
-    Args:
-        parts: made ready.
-        beside: settings that the training does not depend on.
-    """
-    found = parts.ranks.from_first(_is_whole(parts, beside) if parts.ranks.first else None)
-    if found and parts.ranks.first:
-        parts.student.load_state_dict(load_checkpoint(parts.output).student.state_dict())
-    if found:
-        parts.ranks.share(parts.student.eval())
-    return bool(found)
-
-
-def _is_whole(parts: BridgeParts, beside: Collection[str]) -> bool:
-    if not (parts.output / META).is_file():
-        return False
-    terms, student = terms_of(parts.config), Path(parts.config.student)
-    kept, free = load_checkpoint(parts.output), {*beside, "output", "device", "snapshot_every"}
-    same = kept.space_id == parts.teacher.space_id and all(
-        kept.config.get(name) == value for name, value in terms.settings.items() if name not in free
-    )
-    # What it went on from may have been trained anew.
-    before = [one["model_id"] for one in kept.lineage[-1:]]
-    return same and (not (student / META).is_file() or before == [model_id(student)])
 
 
 def teach(

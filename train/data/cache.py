@@ -15,7 +15,7 @@ from gallery.command import run
 from gallery.data.corpora import open_dataset
 from gallery.data.dataset import Item
 from train.config import DistillConfig, add_config_flags, load_config
-from train.model.student import open_student
+from train.model.opening import open_student
 from train.runs import CACHE
 from train.sound.cache import item_key, load_each
 from train.sound.decoded import decoded

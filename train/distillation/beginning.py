@@ -14,7 +14,8 @@ from train.config.bridging import BridgeConfig
 from train.model.checkpoint import Checkpoint
 from train.model.layers import freeze_lowest
 from train.model.lora import adapt
-from train.model.student import Student, StudentInit
+from train.model.start import StudentInit
+from train.model.student import Student
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,9 @@ from train.config import DistillConfig
 from train.distillation.beginning import begin_student, check_run
 from train.distillation.large_student import open_large_student
 from train.distillation.needs import measure_needs, windows_at_once
-from train.model.student import Student, StudentInit, open_student
+from train.model.opening import open_student
+from train.model.start import StudentInit
+from train.model.student import Student
 from train.sound.decoded import decoded
 from train.sound.training_set import left_out
 

@@ -18,8 +18,9 @@ from train.measure.retrieval import PooledEmbeddings
 from train.measure.species_sets import SpeciesSets
 from train.measure.task import Task
 from train.model.checkpoint import Checkpoint
-from train.model.image_start import PatchSpec, open_image_tower
-from train.model.student import VIT, Student, StudentInit, open_student
+from train.model.opening import open_student
+from train.model.spectrogram_vit import PatchSpec
+from train.model.student import Student
 
 _STEPS = 200
 _PENALTY = 3e-3
@@ -103,15 +104,13 @@ def probe_tasks(
 
 def before(checkpoint: Checkpoint) -> Student:
     """The student as it was before distillation, cut into the same patches if it has some."""
-    name, shape = checkpoint.config["student"], checkpoint.student.audio_config
-    window_s = checkpoint.window_samples / checkpoint.frontend.sample_rate_hz
-    if name.startswith(VIT):
-        patches = PatchSpec(shape["patch"], *shape["stride"])
-        start: StudentInit = open_image_tower(
-            name.removeprefix(VIT), checkpoint.frontend, window_s, patches
-        )
-    else:
-        start = open_student(name, checkpoint.frontend)
+    shape = checkpoint.student.audio_config
+    start = open_student(
+        checkpoint.config["student"],
+        checkpoint.frontend,
+        window_s=checkpoint.window_samples / checkpoint.frontend.sample_rate_hz,
+        patches=PatchSpec(shape["patch"], *shape["stride"]) if "patch" in shape else None,
+    )
     device = next(checkpoint.student.parameters()).device
     return start.student(checkpoint.dim).eval().to(device)
 

@@ -18,29 +18,13 @@ from train.model.frontend import LogMelSpec
 from train.model.spectrogram_vit import (
     SPECTROGRAM_VIT,
     Grid,
+    PatchSpec,
     averaged_kernel,
     grid_of,
     laid_on,
 )
-from train.model.student import Student, StudentInit
-
-
-@dataclass(frozen=True)
-class PatchSpec:
-    """Patches of a log-mel, as settings give them; what is 0 follows from the image tower."""
-
-    side: int = 0
-    stride_frames: int = 0
-    stride_bins: int = 0
-
-    def sizes(self, side: int) -> tuple[int, Grid]:
-        """Side and stride: half a patch along time and three quarters along frequency, as VIP-ANT.
-
-        Args:
-            side: of the image tower's patches.
-        """
-        patch = self.side or side
-        return patch, (self.stride_frames or patch // 2, self.stride_bins or patch * 3 // 4)
+from train.model.start import StudentInit
+from train.model.student import Student
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ kernel of its patches averaged over the colours, patches that overlap, positions
 open_clip's own transformer here, so the weights keep their names.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,24 @@ SPECTROGRAM_VIT = "spectrogram_vit"
 _RANGE_DB = -70.0
 Grid = tuple[int, int]
 """Rows and columns of patches: along the frames, along the mel bins."""
+
+
+@dataclass(frozen=True)
+class PatchSpec:
+    """Patches of a log-mel, as settings give them; what is 0 follows from the image tower."""
+
+    side: int = 0
+    stride_frames: int = 0
+    stride_bins: int = 0
+
+    def sizes(self, side: int) -> tuple[int, Grid]:
+        """Side and stride: half a patch along time and three quarters along frequency, as VIP-ANT.
+
+        Args:
+            side: of the image tower's patches.
+        """
+        patch = self.side or side
+        return patch, (self.stride_frames or patch // 2, self.stride_bins or patch * 3 // 4)
 
 
 class SpectrogramVit(VisionTransformer):  # type: ignore[misc]

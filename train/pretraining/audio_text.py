@@ -17,7 +17,7 @@ from train.engine.loop import LogScale, choose_device, fit, mixed_precision
 from train.engine.schedule import LearningSchedule
 from train.model.clap import load_clap
 from train.model.frontend import InputSpec, LogMelSpec
-from train.model.student import open_student
+from train.model.opening import open_student
 from train.sound.training_set import cut_by, load_sounds
 
 _VOCABULARY = 600

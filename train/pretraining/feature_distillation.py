@@ -19,7 +19,8 @@ from train.engine.ranks import ALONE, Ranks
 from train.engine.resume import KEPT, Snapshots, check_kept
 from train.engine.schedule import LearningSchedule
 from train.engine.terms import digest
-from train.model.student import CNN, LabelLayer, open_student
+from train.model.opening import CNN, open_student
+from train.model.start import LabelLayer
 from train.model.towers import CnnTower, averaged
 from train.pretraining.map_distillation import make_map_loss
 from train.sound.ahead import Ahead

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.contract.errors import DatasetError
 from gallery.data.synonyms import synonyms
 from train.model.checkpoint import META, read_seen
-from train.model.student import CNN, VIT
+from train.model.opening import CNN, VIT
 
 SEEN = "heard.json"
 """Beside a pretrained student: the species of its training."""

@@ -19,7 +19,7 @@ from train.bridges.zero_shot_figures import AS_PICTURES, figures_of, heard_clips
 from train.measure.retrieval import PooledEmbeddings  # noqa: E402
 from train.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint  # noqa: E402
 from train.model.frontend import LogMelSpec  # noqa: E402
-from train.model.student import open_student  # noqa: E402
+from train.model.opening import open_student  # noqa: E402
 
 CLASSES = ("dog_bark", "crow", "rain", "sea_waves")
 

@@ -30,7 +30,7 @@ from train.config.joint import JointConfig
 from train.config.localisation import LocaliseConfig
 from train.config.pivot import PivotConfig
 from train.model.checkpoint import META
-from train.model.student import VIT
+from train.model.opening import VIT
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 METHODS: Mapping[str, tuple[type[Any], Callable[[Any], Path]]] = {
