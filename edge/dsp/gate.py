@@ -67,12 +67,13 @@ class Gate:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._config = GateConfig(sample_rate_hz=sample_rate_hz)
+        self._texture = Texture(self._config)
         self._heard_to = 0
         self._usual_db: Float32s | None = None
 
     def judge(self, window: Window) -> GateVerdict:
         """Judge the next window."""
-        verdict, before = judge(window.samples, self._config), self._heard_to
+        verdict, before = _judged(window, self._config, self._texture), self._heard_to
         self._heard_to = window.end_sample
         if verdict.floor_db is None:
             return verdict
@@ -86,6 +87,11 @@ class Gate:
 
 def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
     """Judge one window, float32[samples], by itself."""
+    return _judged(Window(0, samples), config, Texture(config))
+
+
+def _judged(window: Window, config: GateConfig, texture: "Texture") -> GateVerdict:
+    samples = window.samples
     offset = float(np.einsum("i->", samples)) / len(samples)  # a third of what mean() costs
     rms = math.sqrt(_power(samples, offset))
     level_dbfs = 20 * float(np.log10(max(rms, 1e-9)))
@@ -94,8 +100,8 @@ def judge(samples: Waveform, config: GateConfig) -> GateVerdict:
         samples, offset=offset, rms=rms, level_dbfs=level_dbfs, clipped=clipped, config=config
     )
     if reason is None and len(samples) >= FRAME:
-        steady, floor_db = _texture(samples, config)
-        if steady:
+        floor_db = texture.steady_floor_db(window)
+        if floor_db is not None:
             return GateVerdict("noise", clipped, level_dbfs, floor_db)
     return GateVerdict(reason, clipped, level_dbfs)
 
@@ -144,29 +150,58 @@ def _clipped(samples: Waveform, config: GateConfig) -> bool:
     return float((np.abs(samples) >= config.clip_level).mean()) > config.clip_share
 
 
-def _texture(samples: Waveform, config: GateConfig) -> tuple[bool, Float32s]:
-    """Steadiness and smoothness of a window, and the median level of its bands in dB."""
-    edges = np.round(np.array(_EDGES_HZ) * FRAME / config.sample_rate_hz).astype(int)
-    edges = edges[edges <= FRAME // 2]
-    power = _spectra(samples, slice(edges[0], edges[-1]))
-    bands = _decibels(np.add.reduceat(power, edges[:-1] - edges[0], axis=1))
-    floor = _medians(bands)
-    steady = float((bands - floor).max()) < config.activity_db
-    return steady and _crest_db(power.mean(axis=0)) < config.crest_db, floor
+class Texture:
+    """Tells even noise; frames lie at fixed places of a stream, so that windows share them.
+
+    Args:
+        config: limits and rate.
+    """
+
+    def __init__(self, config: GateConfig) -> None:
+        edges = np.round(np.array(_EDGES_HZ) * FRAME / config.sample_rate_hz).astype(int)
+        edges = edges[edges <= FRAME // 2]
+        # An offset stays below the lowest band: of Hann's window it reaches two bins only.
+        self._bins, self._bands = slice(edges[0], edges[-1]), edges[:-1] - edges[0]
+        self._config, self._places = config, range(0)
+        self._power, self._levels = np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
+
+    def steady_floor_db(self, window: Window) -> Float32s | None:
+        """float32[bands], the median levels of steady and smooth noise; None of anything else."""
+        self._move(window)
+        floor = _medians(self._levels)
+        if float((self._levels - floor).max()) >= self._config.activity_db:
+            return None
+        smooth = _crest_db(self._power.mean(axis=0)) < self._config.crest_db
+        return floor if smooth else None
+
+    def _move(self, window: Window) -> None:
+        """Have the frames of a window: those of the last one are kept, and only new ones made."""
+        places, before = _places(window), self._places
+        tiled = window.real_samples is not None  # what repeats lies at no place of the stream
+        shared = not tiled and before.step == places.step and places.start in before
+        known = (places.start - before.start) // before.step if shared else len(before)
+        starts = np.array(places[len(before) - known :], np.intp) - window.start_sample
+        power = power_spectra(window.samples, starts, self._bins)
+        levels = _decibels(np.add.reduceat(power, self._bands, axis=1))
+        if shared:
+            power = np.concatenate([self._power[known:], power])
+            levels = np.concatenate([self._levels[known:], levels])
+        self._power, self._levels = power, levels
+        self._places = range(0) if tiled else places
+
+
+def _places(window: Window) -> range:
+    """Where the frames in a window begin in the stream."""
+    last = window.start_sample + len(window.samples) - FRAME
+    step = max((len(window.samples) - FRAME) // (_FRAMES - 1), 1)
+    return range(-(-window.start_sample // step) * step, last + 1, step)
 
 
 def _medians(bands: Float32s) -> Float32s:
-    """Median of each column of an even number of rows, at a fifth of what numpy's costs."""
-    ordered, middle = np.sort(bands, axis=0), len(bands) // 2
-    medians: Float32s = (ordered[middle - 1] + ordered[middle]) / 2
+    """Median of each column, at a fifth of what numpy's costs."""
+    ordered, rows = np.sort(bands, axis=0), len(bands)
+    medians: Float32s = (ordered[(rows - 1) // 2] + ordered[rows // 2]) / 2
     return medians
-
-
-def _spectra(samples: Waveform, bins: slice) -> Float32s:
-    """Power of frames spread over the window, float32[frames, bins]."""
-    # An offset stays below the lowest band: of Hann's window it reaches the first two bins only.
-    starts = np.linspace(0, len(samples) - FRAME, _FRAMES).astype(int)
-    return power_spectra(samples, starts, bins)
 
 
 def _crest_db(power: Float32s) -> float:

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge.dsp.gate import Gate, GateConfig, _medians, judge
+from edge.contract.audio import repeat_pad
+from edge.dsp.gate import Gate, GateConfig, Texture, _medians, judge
 from edge.dsp.gate import passing as windows_that_pass
 from edge.source.framing import Window
 
@@ -223,3 +224,32 @@ def test_the_median_of_the_bands_is_that_of_numpy_to_the_bit() -> None:
         found = _medians(bands)
         assert found.dtype == np.float32
         assert np.array_equal(found, np.median(bands, axis=0))
+
+
+def test_windows_that_share_frames_are_judged_as_if_each_were_the_first() -> None:
+    random, texture = np.random.default_rng(4), Texture(CONFIG)
+    stream, start = np.concatenate([noise(0.01, seed) for seed in range(40)]), 0
+    told = []
+    while start + SAMPLES < len(stream):
+        real = SAMPLES if random.random() < 0.8 else int(random.integers(1, SAMPLES))
+        heard = repeat_pad(stream[start : start + real], SAMPLES)
+        window = Window(start, heard, real_samples=None if real == SAMPLES else real)
+        found, alone = (one.steady_floor_db(window) for one in (texture, Texture(CONFIG)))
+        assert (found is None) == (alone is None)
+        told.append(found is not None)
+        if found is not None:
+            assert found == pytest.approx(alone, abs=1e-3)
+        start += int(random.integers(1, SAMPLES * 5 // 4))  # shared, or behind a gap
+    assert any(told)
+    assert not all(told)
+
+
+def test_a_window_heard_twice_is_judged_alike() -> None:
+    gate, window = Gate(48_000), Window(0, noise(0.01))
+    assert [gate.judge(window).reason for _ in range(2)] == ["noise", "noise"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 63, 64])
+def test_the_median_of_any_count_of_rows_is_that_of_numpy(rows: int) -> None:
+    bands = np.random.default_rng(rows).normal(size=(rows, 12)).astype(np.float32)
+    assert np.array_equal(_medians(bands), np.median(bands, axis=0))
