@@ -11,8 +11,8 @@ from edge.contract.errors import BundleError
 from edge.contract.manifest import FEATURES
 from edge.recognition.runtime import RuntimeOptions, open_session
 
-BATCH = 4
-"""Windows of a recording that are encoded at once; eight overflow a small processor's cache."""
+BATCH = 2
+"""Windows of a recording that are encoded at once; four overflow a processor's cache."""
 _PREFERENCE = {"cpu": ("fp32", "int8", "fp16"), "gpu": ("fp16", "fp32", "int8")}
 
 
