@@ -28,9 +28,9 @@ def signs(rows: Floats) -> Words:
 
 def distances(columns: Words, query: Words) -> npt.NDArray[np.uint16]:
     """Bits in which rows differ from one, uint64[words, n] and uint64[words] -> uint16[n]."""
-    found = np.zeros(columns.shape[1], np.uint16)
+    found, differing = np.zeros(columns.shape[1], np.uint16), np.empty(columns.shape[1], np.uint64)
     for column, word in zip(columns, query, strict=True):
-        found += _counts(column ^ word)
+        found += _counts(np.bitwise_xor(column, word, out=differing))
     return found
 
 
