@@ -191,7 +191,7 @@ class Texture:
 
 
 def _places(window: Window) -> range:
-    """Where the frames in a window begin in the stream."""
+    """Places in the stream at which the frames in a window begin."""
     last = window.start_sample + len(window.samples) - FRAME
     step = max((len(window.samples) - FRAME) // (_FRAMES - 1), 1)
     return range(-(-window.start_sample // step) * step, last + 1, step)
