@@ -1,9 +1,11 @@
 """Videos of squares that sound: a colour and a pitch a species, in a folder of their own."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 from PIL import Image
 from transformers import ClapAudioConfig
@@ -96,6 +98,34 @@ def make_pictures(folder: Path) -> Path:
         place = folder / name.replace(" ", "_")
         place.mkdir(parents=True)
         Image.fromarray(picture[0]).save(place / "one.png")
+    return folder
+
+
+def make_annotated(folder: Path) -> Path:
+    """Wide frames and their sounds as VGG-SS and Flickr-SoundNet publish them, both kinds of boxes.
+
+    A sound is of the frame's square in its middle alone; silence lies around it.
+    """
+    moments, records = np.arange(int(LENGTH_S * RATE_HZ)) / RATE_HZ, []
+    for room in ("frames", "audio", "annotations"):
+        (folder / room).mkdir(parents=True)
+    for number, (colour, pitch) in enumerate([*SPECIES.values()] * 2):
+        picture, corner = np.full((1, SIDE, SIDE, 3), 110, np.uint8), number % 4
+        _square(picture, corner, colour)
+        wide = Image.fromarray(picture[0]).resize((4 * SIDE, 3 * SIDE), Image.Resampling.NEAREST)
+        wide.save(folder / "frames" / f"{number}.jpg", quality=100)
+        mute = np.zeros(RATE_HZ)
+        sound = np.concatenate([mute, 0.3 * np.sin(2 * np.pi * pitch * moments), mute])
+        kind = "flac" if number % 2 == 0 else "wav"
+        soundfile.write(folder / "audio" / f"{number}.{kind}", sound, RATE_HZ)
+        y, x = divmod(corner, 2)
+        box = [x / 2, y / 2, x / 2 + 0.5, y / 2 + 0.5]
+        records.append({"file": str(number), "class": "square", "bbox": [box]})
+        edges = "".join(f"<edge>{int(256 * edge)}</edge>" for edge in box)
+        marked = f"<bbox><name>one</name>{edges}</bbox>" * 2
+        file = folder / "annotations" / f"{number}.xml"
+        file.write_text(f"<annotation>{marked}</annotation>")
+    (folder / "vggss.json").write_text(json.dumps(records))
     return folder
 
 

@@ -1,6 +1,8 @@
 """Published boxes of sounding objects: Flickr-SoundNet's XML and VGG-SS' JSON."""
 
+import csv
 import json
+import logging
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,11 @@ from edge.contract.arrays import Float32s
 from edge.contract.errors import DatasetError
 from train.bridges.localisation_metrics import SIDE, Box, truth_map
 
+_LOG = logging.getLogger(__name__)
+VGG_SS, FLICKR = "vggss", "flickr"
+"""Kinds of annotated sets."""
+_BOXES = {VGG_SS: "vggss.json", FLICKR: "annotations"}
+"""Where each lies in its folder, unless it is named."""
 _FLICKR_SIDE = 256
 """Pixels of a side that Flickr-SoundNet's annotators saw."""
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -27,6 +34,55 @@ class SoundingObject:
     """Class, such as `bird chirping, tweeting`."""
     boxes: tuple[Box, ...]
     """At least one; AVC-KD keeps the first, the others their union."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedPicture:
+    """A frame, the sound around it, and where in the frame annotators saw what makes it."""
+
+    name: str
+    picture: Path
+    sound: Path
+    boxes: tuple[Box, ...]
+
+
+def read_annotated(
+    data: str, boxes: Path | None = None, listed: Path | None = None
+) -> list[AnnotatedPicture]:
+    """The pictures of an annotated set in the layout of EZ-VSL's and AVC-KD's code.
+
+    FOLDER/frames/ID.jpg, FOLDER/audio/ID.flac or .wav; boxes in FOLDER/vggss.json, or in
+    FOLDER/annotations/ID.xml. Ids whose picture or sound is lacking are counted and left out, as
+    videos vanish from where they were.
+
+    Args:
+        data: `vggss:FOLDER` or `flickr:FOLDER`.
+        boxes: the file or folder of boxes; None: as above.
+        listed: CSV whose first column holds the ids to use (vggss_test.csv, flickr_test.csv); None:
+            all that have boxes.
+
+    Raises:
+        DatasetError: another kind, no boxes, or not one picture with its sound.
+    """
+    kind, _, place = data.partition(":")
+    if kind not in _BOXES or not place:
+        raise DatasetError(f"{data}: expected {VGG_SS}:FOLDER or {FLICKR}:FOLDER")
+    folder = Path(place)
+    found = _boxes(kind, boxes or folder / _BOXES[kind])
+    wanted = list(found) if listed is None else _read_ids(listed)
+    pictures, sounds = (_by_stem(folder / room) for room in ("frames", "audio"))
+    whole = [name for name in wanted if name in found and name in pictures and name in sounds]
+    if not whole:
+        raise DatasetError(
+            f"{folder}: of {len(wanted)} ids none has boxes, frames/ID.jpg and audio/ID.flac (.wav)"
+        )
+    if len(whole) < len(wanted):
+        lost = len(wanted) - len(whole)
+        _LOG.warning("%d of %d ids left out, whose files are not all there", lost, len(wanted))
+    return [
+        AnnotatedPicture(name=name, picture=pictures[name], sound=sounds[name], boxes=found[name])
+        for name in whole
+    ]
 
 
 def read_vgg_ss(path: Path) -> list[SoundingObject]:
@@ -72,6 +128,28 @@ def consensus_map(boxes: Sequence[Box]) -> Float32s:
     """
     votes = sum((truth_map([box]) for box in boxes), start=np.zeros((SIDE, SIDE), np.float32))
     return np.minimum(votes / 2, 1)
+
+
+def _boxes(kind: str, path: Path) -> dict[str, tuple[Box, ...]]:
+    """The boxes of each id."""
+    if kind == VGG_SS:
+        return {record.file: record.boxes for record in read_vgg_ss(path)}
+    if not path.is_dir():
+        raise DatasetError(f"{path}: expected a folder of Flickr-SoundNet's XML; name it: --boxes")
+    return {file.stem: tuple(read_flickr_boxes(file)) for file in sorted(path.glob("*.xml"))}
+
+
+def _read_ids(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(dict.fromkeys(row[0].strip() for row in csv.reader(file) if row))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: expected a list of ids ({error})") from error
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """The files of a folder by their names without suffix; none of no folder."""
+    return {path.stem: path for path in sorted(folder.glob("*")) if path.is_file()}
 
 
 def _sounding(record: dict[str, object]) -> SoundingObject:

@@ -156,7 +156,9 @@ def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigure
     at_universal = fixed_table(judged_at(wide, truth, thresholds.trimmed))
     table = {
         "moments": {"seen": int(seen.sum()), "off-screen": int((~seen).sum())},
-        "median": median_table(wide[seen], scene.seen),
+        "median": median_table(
+            wide[seen], {"union": [*truth[seen]], "first box": [*truths(scene.seen, first=True)]}
+        ),
         "fixed": fixed_table(fixed),
         "thresholds": thresholds.to_json(),
         "universal": at_universal,
@@ -176,8 +178,8 @@ def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigure
 def examples(figures: RunFigures, scene: Scene) -> list[MapExample]:
     """Moments evenly spread over the clips, some of singers that are off-screen among them."""
     seen = visible(scene.moments)
-    hidden = _spread(np.flatnonzero(~seen), _HIDDEN)
-    places = sorted(_spread(np.flatnonzero(seen), _EXAMPLES) + hidden)
+    hidden = spread(np.flatnonzero(~seen), _HIDDEN)
+    places = sorted(spread(np.flatnonzero(seen), _EXAMPLES) + hidden)
     return [
         MapExample(
             picture=scene.pixels.of([moment.clip], [moment.moment])[0].numpy(),
@@ -189,7 +191,7 @@ def examples(figures: RunFigures, scene: Scene) -> list[MapExample]:
     ]
 
 
-def _spread(places: Places, count: int) -> list[int]:
+def spread(places: Places, count: int) -> list[int]:
     """So many of them at most, evenly spread."""
     if not len(places):
         return []

@@ -26,22 +26,21 @@ from train.bridges.localisation_metrics import (
     oracle_cious,
     upsampled,
 )
-from train.bridges.moments import OFF_SCREEN, HeardMoment, truths
+from train.bridges.moments import OFF_SCREEN
 from train.bridges.negative_audio import lit_area, lit_shares, map_ious
 
 _RESAMPLES = 300
 
 
-def median_table(maps: Float32s, moments: Sequence[HeardMoment]) -> dict[str, Any]:
+def median_table(maps: Float32s, truths: Mapping[str, Sequence[Float32s]]) -> dict[str, Any]:
     """The median protocol, with an oracle's and a blind disc's figures beside.
 
     Args:
-        maps: float32[n, 224, 224] of moments with a box.
-        moments: those.
+        maps: float32[n, 224, 224] of pictures with a box.
+        truths: float32[224, 224] each, by the way in which boxes become one.
     """
     table: dict[str, Any] = {}
-    for name, first in (("union", False), ("first box", True)):
-        truth = [*truths(moments, first)]
+    for name, truth in truths.items():
         found = {
             "model": median_cious(maps, truth),
             "oracle": oracle_cious(truth),

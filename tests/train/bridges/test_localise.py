@@ -25,6 +25,7 @@ from gallery.teacher import load_teacher  # noqa: E402
 from tests.support.sounding_squares import (  # noqa: E402
     SIDE,
     SPECIES,
+    make_annotated,
     make_clips,
     make_pictures,
     make_student,
@@ -32,6 +33,8 @@ from tests.support.sounding_squares import (  # noqa: E402
 )
 from train.bridges import localise as module  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
+from train.bridges.annotated import judge_annotated, open_annotated  # noqa: E402
+from train.bridges.annotations import read_annotated  # noqa: E402
 from train.bridges.image_student import META as IMAGE_META  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
 from train.bridges.image_student import load_image_student  # noqa: E402
@@ -353,3 +356,47 @@ def test_its_audio_tower_is_exported_and_listens_and_its_places_are_a_graph(
     session = open_session(graph.SerializeToString(), RuntimeOptions("cpu"))
     (places,) = session.run(None, {"picture": picture.numpy()})
     assert places == pytest.approx(student(picture).numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["vggss", "flickr"])
+def test_on_published_layouts_who_knows_everything_reaches_the_bounds(kind, squares, tmp_path):
+    settings = config(squares, "known")
+    known = KnowsSquares(module.make_ready(settings, prepare(settings, "localise")))
+    pictures = read_annotated(f"{kind}:{make_annotated(tmp_path)}")
+    table = judge_annotated(known, open_annotated(pictures, known), kind).table
+    assert table["pictures"] == 6
+    usual = table["median"]["consensus" if kind == "flickr" else "union"]
+    assert usual["model"]["mean"] == pytest.approx(usual["oracle"]["mean"], abs=0.01)
+    assert usual["disc"]["at_half"] == 0
+    assert table["fixed"]["cIoU@0.5"] == 1
+    assert {told["pIA"] for told in table["negative"].values()} == {0}
+
+
+def test_the_command_tells_a_runs_figures_on_published_pictures(squares, tmp_path, capsys, caplog):
+    first, second = (localise(config(squares, name, steps=n)) for n, name in ((2, "c"), (0, "d")))
+    folder, page, chosen = make_annotated(tmp_path), tmp_path / "maps.png", tmp_path / "ids.csv"
+    (folder / "audio" / "1.wav").write_bytes(b"no sound")
+    (folder / "frames" / "2.jpg").unlink()
+    chosen.write_text("0,3\n1,3\n2,3\n4,2\n9,1\n")
+    command = ["annotated", str(first), "--data", f"vggss:{folder}", "--against", str(second)]
+    assert main([*command, "--list", str(chosen), "--page", str(page)]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["pictures"] == 2
+    assert table["gain"]["AP"]["mean"] == table["fixed"]["AP"] - table["against"]["fixed"]["AP"]
+    assert "2 of 5 ids left out" in caplog.text
+    assert "1.wav: not readable" in caplog.text
+    assert page.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("vggss", "expected vggss:FOLDER"),
+        ("esc50:there", "expected vggss:FOLDER"),
+        ("vggss:there", "vggss.json"),
+        ("flickr:there", "folder of Flickr-SoundNet's XML"),
+    ],
+)
+def test_what_is_no_annotated_set_is_refused_before_a_run_is_loaded(data, told, capsys):
+    assert main(["annotated", "no-run", "--data", data]) == 1
+    assert told in capsys.readouterr().err

@@ -1,0 +1,218 @@
+"""Figures of a localisation on published pictures whose sounding objects people have marked.
+
+python -m train.bridges annotated RUN --data vggss:FOLDER|flickr:FOLDER [--boxes PATH]
+                                      [--list FILE.csv] [--against RUN] [--output FILE.json]
+                                      [--page FILE.png]
+
+The layout is that of EZ-VSL's and AVC-KD's code: frames/ID.jpg, audio/ID.flac (or .wav), and
+vggss.json (VGG-SS) or annotations/ID.xml (Flickr-SoundNet). Of a sound its middle is heard, where
+the frame is from; a frame is squeezed to a square, as there. What several boxes are together is
+told in each way that papers count it: their union, the first alone (AVC-KD on VGG-SS), half of the
+votes (Flickr-SoundNet). An oracle and a blind disc stand beside each.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge.command.parser import Parser
+from edge.contract.arrays import Float32s, Float64s
+from edge.contract.atomic import write_atomic
+from edge.contract.audio import repeat_pad
+from edge.contract.errors import AudioError, DatasetError, PictureError
+from edge.recognition.pictures import open_picture
+from edge.source.recording import read_recording
+from edge.source.resampling import resample
+from gallery.command import run
+from train.bridges.annotations import FLICKR, AnnotatedPicture, consensus_map, read_annotated
+from train.bridges.fixed_threshold import Judged
+from train.bridges.localisation import check_scene, spread
+from train.bridges.localisation_metrics import median_cious, truth_map, upsampled
+from train.bridges.localisation_tables import (
+    fixed_table,
+    judged_at,
+    median_table,
+    negative_table,
+    paired_gain,
+)
+from train.bridges.localiser import Localiser, load_localiser
+from train.bridges.maps_page import MapExample, draw_maps
+from train.bridges.moments import negative_windows
+from train.model.frontend import LogMel
+
+_LOG = logging.getLogger(__name__)
+_EXAMPLES = 12
+_FIXED = 0.0
+"""Cosine in the middle of SLAVC's fixed bounds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedScene:
+    """Readable part of a set, as students are fed it."""
+
+    pictures: list[AnnotatedPicture]
+    pixels: Tensor
+    """float32[n, 3, side, side]."""
+    windows: Tensor
+    """float32[n, 1, frames, mel_bins]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedFigures:
+    """Figures of a run, and what they were made of."""
+
+    table: dict[str, Any]
+    fixed: Judged
+    cious: Float64s
+    """By the median and the first way to see the boxes, float64[n]."""
+    maps: Float32s
+    """Cosines, float32[n, h, w]."""
+
+
+def open_annotated(pictures: Sequence[AnnotatedPicture], localiser: Localiser) -> AnnotatedScene:
+    """Frames and sounds of a set; what can't be read is named and left out.
+
+    Raises:
+        DatasetError: nothing can be read.
+    """
+    fed = list(_fed(pictures, localiser))
+    if not fed:
+        raise DatasetError(f"none of {len(pictures)} pictures can be used; see the lines above")
+    kept, pixels, windows = zip(*fed, strict=True)
+    return AnnotatedScene(
+        pictures=list(kept), pixels=torch.stack(pixels), windows=torch.stack(windows)
+    )
+
+
+def _fed(
+    pictures: Sequence[AnnotatedPicture], localiser: Localiser
+) -> Iterator[tuple[AnnotatedPicture, Tensor, Tensor]]:
+    config, spec = localiser.image_student.config, localiser.input_spec
+    prepare, frontend, size = config.prepare, LogMel(spec.frontend), (config.side, config.side)
+    for picture in tqdm(pictures, "pictures", disable=None):
+        try:
+            frame = open_picture(picture.picture).resize(size)
+            waveform = resample(*read_recording(picture.sound), spec.frontend.sample_rate_hz)
+        except (PictureError, AudioError) as error:
+            _LOG.warning("%s; skipped", error)
+            continue
+        begin = max(len(waveform) - spec.window_samples, 0) // 2
+        middle = repeat_pad(waveform[begin : begin + spec.window_samples], spec.window_samples)
+        with torch.inference_mode():
+            yield picture, prepare(frame), frontend(torch.from_numpy(middle)[None])[0]
+
+
+def truths_of(kind: str, pictures: Sequence[AnnotatedPicture]) -> dict[str, list[Float32s]]:
+    """Truth of each picture, by the way in which several boxes become one; the usual way first."""
+    union = [truth_map(picture.boxes) for picture in pictures]
+    if kind == FLICKR:
+        return {"consensus": [consensus_map(picture.boxes) for picture in pictures], "union": union}
+    return {"union": union, "first box": [truth_map(picture.boxes[:1]) for picture in pictures]}
+
+
+def judge_annotated(localiser: Localiser, scene: AnnotatedScene, kind: str) -> AnnotatedFigures:
+    """Figures of a run on a set."""
+    places, heard = localiser.look(scene.pixels).numpy(), localiser.hear(scene.windows).numpy()
+    maps = np.einsum("nhwc,nc->nhw", places, heard)
+    silent = {
+        name: np.einsum("nhwc,c->nhw", places, localiser.hear(window)[0].numpy())
+        for name, window in negative_windows(localiser.input_spec).items()
+    }
+    truths, wide = truths_of(kind, scene.pictures), upsampled(maps)
+    usual = next(iter(truths.values()))
+    fixed = judged_at(wide, np.stack(usual), _FIXED)
+    table = {
+        "pictures": len(scene.pictures),
+        "median": median_table(wide, truths),
+        "fixed": fixed_table(fixed),
+        "negative": negative_table(
+            silent, own=maps, threshold=_FIXED, area=fixed_table(fixed)["AUC"]
+        ),
+    }
+    return AnnotatedFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=maps)
+
+
+def annotated(
+    folder: Path,
+    data: str,
+    *,
+    pictures: Sequence[AnnotatedPicture],
+    against: Path | None = None,
+    page: Path | None = None,
+) -> dict[str, Any]:
+    """Figures of a run, and its gain over another on the same pictures.
+
+    Args:
+        folder: of the run.
+        data: `KIND:FOLDER`, told in the table.
+        pictures: of it.
+        against: another run.
+        page: PNG of maps to draw.
+
+    Raises:
+        DatasetError: a run or the pictures can't be used, or the runs can't be compared.
+    """
+    kind, localiser = data.partition(":")[0], load_localiser(folder)
+    other_localiser = load_localiser(against) if against else None
+    if other_localiser:
+        check_scene(localiser, other_localiser)
+    scene = open_annotated(pictures, localiser)
+    figures = judge_annotated(localiser, scene, kind)
+    table = {"run": folder.name, "data": data, **figures.table}
+    if page:
+        draw_maps(_examples(figures, scene), page, threshold=_FIXED)
+    if against and other_localiser:
+        other = judge_annotated(other_localiser, scene, kind)
+        table["against"] = {"run": against.name, **other.table}
+        table["gain"] = paired_gain(
+            (figures.fixed, figures.cious), (other.fixed, other.cious), range(len(figures.maps))
+        )
+    return table
+
+
+def _examples(figures: AnnotatedFigures, scene: AnnotatedScene) -> list[MapExample]:
+    """Pictures evenly spread over the set."""
+    return [
+        MapExample(
+            picture=scene.pixels[place].numpy(),
+            boxes=scene.pictures[place].boxes,
+            scores=figures.maps[place],
+            title=scene.pictures[place].name,
+        )
+        for place in spread(np.arange(len(scene.pictures)), _EXAMPLES)
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = Parser(prog="python -m train.bridges annotated", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of train.bridges localise")
+    parser.add_argument("--data", required=True, metavar="KIND:FOLDER", help="vggss: or flickr:")
+    parser.add_argument("--boxes", type=Path, metavar="PATH", help="vggss.json, or folder of XML")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="CSV of the ids to be used")
+    parser.add_argument("--against", type=Path, metavar="RUN", help="another, to be compared with")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON; default: stdout")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="PNG of maps")
+    args = parser.parse_args(argv)
+
+    def command() -> None:
+        pictures = read_annotated(args.data, args.boxes, args.list)
+        table = annotated(
+            args.run, args.data, pictures=pictures, against=args.against, page=args.page
+        )
+        text = json.dumps(table, indent=2) + "\n"
+        if args.output:
+            write_atomic(args.output, text.encode())
+        else:
+            sys.stdout.write(text)
+
+    return run(command)
