@@ -1,14 +1,15 @@
 """Verdicts: what they give to the species that is taught, and what they cost all others.
 
 python scripts/bench/verdicts.py --bundle NAME|DIR [--recordings DIR ... --background DIR ...]
-                                 [--individuals 30] [--species 12] [--seed 26]
+                                 [--split test ...] [--individuals 30] [--species 12] [--seed 26]
                                  [--only teach,reject,site]
 
-Without --recordings a new aviary sings: other individuals than any training, or map, has heard. A
-verdict is on a recording; taught and tested are different recordists (of the aviary, individuals).
-A species is reported in a recording if it passes in two of its windows, or in all if it has fewer,
-and nothing outside the chosen set is nearer; windows that the gate holds up are left out. Intervals
-are of a bootstrap over trials, 95 %.
+Without --recordings a new aviary sings: other individuals than any training, or map, has heard.
+What is listened for is the bundle's default set, and whatever sings in the recordings. A verdict is
+on a recording; taught and tested are different recordists (of the aviary, individuals). A species
+is reported in a recording if it passes in two of its windows, or in all if it has fewer, and
+nothing outside the chosen set is nearer; windows that the gate holds up are left out. Intervals are
+of a bootstrap over trials, 95 %.
 """
 
 import argparse
@@ -71,7 +72,7 @@ class Bench:
         self.windows, self.threshold = windows, default_threshold(calibration)
         self.first = Knowledge(
             bundle=bundle,
-            chosen=bundle.taxonomy.ids,
+            chosen=_chosen(bundle, windows),
             calibration=calibration,
             background=bundle.background(precision),
             learnt=Learnt(),
@@ -101,6 +102,11 @@ class Bench:
     def present(self) -> Flags:
         """bool[recordings, species]."""
         return np.asarray(self.windows.species[:, None] == np.array(self.ids))
+
+
+def _chosen(bundle: Bundle, windows: BenchWindows) -> list[str]:
+    listened = {*bundle.species_ids(bundle.manifest.default_species_set), *windows.species.tolist()}
+    return [species for species in bundle.taxonomy.ids if species in listened]
 
 
 def open_windows(bundle: Bundle, recordings: Sequence[LabelledRecording]) -> BenchWindows:
@@ -291,6 +297,7 @@ def main() -> None:
     add("--bundle", required=True)
     add("--recordings", type=Path, nargs="+", default=())
     add("--background", type=Path, nargs="+", default=())
+    add("--split", nargs="+", default=["test"], help="of the recordings; each is heard once")
     add("--individuals", type=int, default=30)
     add("--species", type=int, default=12)
     add("--seed", type=int, default=26)
@@ -298,11 +305,13 @@ def main() -> None:
     args = parser.parse_args()
     bundle = load_bundle(Settings(bundle=args.bundle).bundle_path)
     rate_hz = bundle.manifest.audio.sample_rate_hz
-    recordings = [
+    found = [
         recording
         for folder in args.recordings
-        for recording in read_recordings(folder, "test", rate_hz, birds=True)
+        for split in args.split
+        for recording in read_recordings(folder, split, rate_hz, birds=True)
     ]
+    recordings = [*{recording.path: recording for recording in found}.values()]
     recordings += read_background(args.background, "test", rate_hz)
     recordings = recordings or list(aviary(args.seed, args.species, args.individuals))
     bench = Bench(bundle, open_windows(bundle, recordings))
