@@ -257,7 +257,8 @@ def test_nothing_acknowledged_is_lost_at_a_kill_while_the_store_is_in_trouble(sm
     command = [sys.executable, "-c", KEEPER, str(station)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert running.stdout
-    with running, sqlite3.connect(station / FILE_NAME, isolation_level=None) as other:
+    other = sqlite3.connect(station / FILE_NAME, timeout=60, isolation_level=None)
+    with running, other:  # it waits long for its turn beside one who always writes
         told = [int(running.stdout.readline()) for _ in range(5)]
         if trouble == "full":
             small_disk.leave(0)
