@@ -31,6 +31,11 @@ class SmallDisk:
         """Let nobody write any more, like a card with its lock set."""
         subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
 
+    def grow(self, size: int) -> None:
+        """Be a larger one, with nothing of ours on it."""
+        self._filler.unlink(missing_ok=True)
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.path)], check=True)
+
     def leave(self, free: int) -> None:
         """Fill it until so many bytes are free, or empty it until they are."""
         self._filler.unlink(missing_ok=True)
