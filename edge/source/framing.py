@@ -18,7 +18,7 @@ class Window:
     start_sample: int
     """At the encoder's rate, since the source's start."""
     samples: Waveform
-    """float32[window_samples]."""
+    """float32[window_samples]; windows that overlap share their memory."""
     ended_ns: int | None = None
     """Clock of the machine (CLOCK_MONOTONIC) at its end; None for a file."""
     real_samples: int | None = None
@@ -78,7 +78,7 @@ class Framer:
 
     def _cut(self, samples: Waveform) -> Window:
         self._framed_end = self._start + self._spec.window_samples
-        return Window(self._start, samples.copy(), hop_samples=self._hop_samples)
+        return Window(self._start, samples, hop_samples=self._hop_samples)
 
     def _advance(self) -> None:
         self._hop_samples = hop = self._hop()
