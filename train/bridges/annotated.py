@@ -11,9 +11,7 @@ told in each way that papers count it: their union, the first alone (AVC-KD on V
 votes (Flickr-SoundNet). An oracle and a blind disc stand beside each.
 """
 
-import json
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from edge.command.parser import Parser
-from edge.contract.arrays import Float32s, Float64s
-from edge.contract.atomic import write_atomic
+from edge.contract.arrays import Float32s
 from edge.contract.audio import repeat_pad
 from edge.contract.errors import AudioError, DatasetError, PictureError
 from edge.recognition.pictures import open_picture
@@ -34,8 +30,8 @@ from edge.source.recording import read_recording
 from edge.source.resampling import resample
 from gallery.command import run
 from train.bridges.annotations import FLICKR, AnnotatedPicture, consensus_map, read_annotated
-from train.bridges.fixed_threshold import Judged
-from train.bridges.localisation import check_scene, spread
+from train.bridges.command import figures_parser, write_figures
+from train.bridges.localisation import RunFigures, check_scene, spread
 from train.bridges.localisation_metrics import median_cious, truth_map, upsampled
 from train.bridges.localisation_tables import (
     fixed_table,
@@ -64,18 +60,6 @@ class AnnotatedScene:
     """float32[n, 3, side, side]."""
     windows: Tensor
     """float32[n, 1, frames, mel_bins]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnnotatedFigures:
-    """Figures of a run, and what they were made of."""
-
-    table: dict[str, Any]
-    fixed: Judged
-    cious: Float64s
-    """By the median and the first way to see the boxes, float64[n]."""
-    maps: Float32s
-    """Cosines, float32[n, h, w]."""
 
 
 def open_annotated(pictures: Sequence[AnnotatedPicture], localiser: Localiser) -> AnnotatedScene:
@@ -119,7 +103,7 @@ def truths_of(kind: str, pictures: Sequence[AnnotatedPicture]) -> dict[str, list
     return {"union": union, "first box": [truth_map(picture.boxes[:1]) for picture in pictures]}
 
 
-def judge_annotated(localiser: Localiser, scene: AnnotatedScene, kind: str) -> AnnotatedFigures:
+def judge_annotated(localiser: Localiser, scene: AnnotatedScene, kind: str) -> RunFigures:
     """Figures of a run on a set."""
     places, heard = localiser.look(scene.pixels).numpy(), localiser.hear(scene.windows).numpy()
     maps = np.einsum("nhwc,nc->nhw", places, heard)
@@ -138,7 +122,7 @@ def judge_annotated(localiser: Localiser, scene: AnnotatedScene, kind: str) -> A
             silent, own=maps, threshold=_FIXED, area=fixed_table(fixed)["AUC"]
         ),
     }
-    return AnnotatedFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=maps)
+    return RunFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=maps)
 
 
 def annotated(
@@ -179,7 +163,7 @@ def annotated(
     return table
 
 
-def _examples(figures: AnnotatedFigures, scene: AnnotatedScene) -> list[MapExample]:
+def _examples(figures: RunFigures, scene: AnnotatedScene) -> list[MapExample]:
     """Pictures evenly spread over the set."""
     return [
         MapExample(
@@ -194,14 +178,10 @@ def _examples(figures: AnnotatedFigures, scene: AnnotatedScene) -> list[MapExamp
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = Parser(prog="python -m train.bridges annotated", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of train.bridges localise")
+    parser = figures_parser("annotated", __doc__)
     parser.add_argument("--data", required=True, metavar="KIND:FOLDER", help="vggss: or flickr:")
     parser.add_argument("--boxes", type=Path, metavar="PATH", help="vggss.json, or folder of XML")
     parser.add_argument("--list", type=Path, metavar="FILE", help="CSV of the ids to be used")
-    parser.add_argument("--against", type=Path, metavar="RUN", help="another, to be compared with")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON; default: stdout")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="PNG of maps")
     args = parser.parse_args(argv)
 
     def command() -> None:
@@ -209,10 +189,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         table = annotated(
             args.run, args.data, pictures=pictures, against=args.against, page=args.page
         )
-        text = json.dumps(table, indent=2) + "\n"
-        if args.output:
-            write_atomic(args.output, text.encode())
-        else:
-            sys.stdout.write(text)
+        write_figures(table, args.output)
 
     return run(command)

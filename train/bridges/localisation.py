@@ -7,8 +7,6 @@ No teacher is used. The threshold that holds for all pictures is chosen on the v
 the data that the run learned from, as its weights were, and never on those that are judged.
 """
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.command.parser import Parser
 from edge.contract.arrays import Float32s, Float64s, Places
-from edge.contract.atomic import write_atomic
 from edge.contract.errors import DatasetError
 from gallery.command import run
 from gallery.teacher import Teacher, load_teacher
 from train.bridges.clips import open_clips
+from train.bridges.command import figures_parser, write_figures
 from train.bridges.fixed_threshold import Judged
 from train.bridges.localisation_metrics import median_cious, upsampled
 from train.bridges.localisation_tables import (
@@ -91,9 +88,9 @@ class RunFigures:
     table: dict[str, Any]
     fixed: Judged
     cious: Float64s
-    """By the median, float64[moments]; 0 without a box."""
+    """By the median, float64[n]; 0 without a box."""
     maps: Float32s
-    """Cosines, float32[moments, h, w]."""
+    """Cosines, float32[n, h, w]."""
 
 
 def open_scene(data: str, split: str, localiser: Localiser, teacher: Teacher, frames: int) -> Scene:
@@ -256,23 +253,15 @@ def localisation(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = Parser(prog="python -m train.bridges localisation", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of train.bridges localise")
-    parser.add_argument("--against", type=Path, metavar="RUN", help="another, to be compared with")
+    parser = figures_parser("localisation", __doc__)
     parser.add_argument("--data", default="", help="clips with a truth; default: the run's own")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON; default: stdout")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="PNG of maps")
     args = parser.parse_args(argv)
 
     def command() -> None:
         table = localisation(
             args.run, data=args.data, split=args.split, against=args.against, page=args.page
         )
-        text = json.dumps(table, indent=2) + "\n"
-        if args.output:
-            write_atomic(args.output, text.encode())
-        else:
-            sys.stdout.write(text)
+        write_figures(table, args.output)
 
     return run(command)
