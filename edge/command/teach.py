@@ -142,7 +142,7 @@ def _sounds(recognizer: Recognizer, request: TeachRequest) -> Float16s:
     )
     rows = []
     while chunk := list(islice(windows, BATCH)):
-        rows += [scores.sound for scores in recognizer.score(chunk)]
+        rows += [scores.sound for scores in recognizer.score(chunk) if scores.sound.any()]
     if not rows:
         raise AudioError(f"{request.file}: nothing in that part sounds like a bird; name another")
     return thinned(np.stack(rows).astype(np.float16), _MOST_WINDOWS)

@@ -48,6 +48,8 @@ class Encoder:
         if told is not None and told.ndim != 2:
             raise BundleError(f"the encoder's {features} has shape {list(told.shape)}, not rows")
         self.embedding_dim = silence.shape[1]
+        self.silence: Float32s = silence[0]
+        """float32[dim], the embedding of a mute window."""
         self.feature_width = None if told is None else told.shape[1]
         """Of the features that were asked for."""
 

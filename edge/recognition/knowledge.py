@@ -54,6 +54,7 @@ class Knowledge:
         calibration: says how evidence is weighted.
         background: float16[m, dim] embeddings of windows without a bird, as shipped, or None.
         learnt: by the station.
+        silence: float32[dim], the embedding of a mute window; None: not known.
 
     Raises:
         BundleError: nothing is known of any of the chosen species.
@@ -67,8 +68,9 @@ class Knowledge:
         calibration: Calibration | None,
         background: Float16s | None,
         learnt: Learnt,
+        silence: Float32s | None = None,
     ) -> None:
-        self.sounds, self._calibration = SoundSpace(bundle.features()), calibration
+        self.sounds, self._calibration = sound_space(bundle, calibration, silence), calibration
         self.search = _open_search(
             bundle,
             chosen=chosen,
@@ -157,6 +159,14 @@ class Knowledge:
             exemplars=learnt.exemplars,
             likeness=likeness,
         )
+
+
+def sound_space(
+    bundle: Bundle, calibration: Calibration | None, silence: Float32s | None
+) -> SoundSpace:
+    """The space in which a bundle's sounds are compared; a map of likeness knows silence itself."""
+    mapped = calibration is not None and calibration.exemplars is not None
+    return SoundSpace(bundle.features(), None if mapped else silence)
 
 
 def _same(one: Float16s | None, other: Float16s | None) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from edge.contract.arrays import Flags, Float16s, Float32s, Floats
 from edge.recognition.background import BackgroundBank
 
-_ALIKE = 0.8
+ALIKE = 0.8
 """Cosine from which an exemplar counts where the bundle ships no map of its likeness (measured with
 25 exemplars on other recordists: 150 windows right and 7 wrong, 176 and 71 without it)."""
 ScoreOfLikeness = Callable[[Float32s], Floats]
@@ -84,7 +84,7 @@ class Exemplars:
             sounded = np.asarray(self._scale(cosine), np.float32)
         better = sounded > shown.score[:, self._columns]
         if self._scale is None:
-            better &= cosine >= _ALIKE
+            better &= cosine >= ALIKE
         return Scores(
             self._put(shown.score, sounded, better),
             self._put(shown.similarity, cosine, better),

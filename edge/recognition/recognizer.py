@@ -127,6 +127,7 @@ class Recognizer:
             calibration=self.calibration,
             background=bundle.background(self.precision),
             learnt=Learnt() if overlay is None else overlay.load(),
+            silence=self._encoder.silence,
         )
         self._ids = self._known.species_ids
         if not self._ids:

@@ -52,5 +52,5 @@ def _audible(path: Path, recognizer: Recognizer) -> Iterator[tuple[Window, Windo
     windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
     while chunk := list(islice(windows, BATCH)):
         passing = [window for window in chunk if not recognizer.judge(window).reason]
-        if passing:
-            yield from zip(passing, recognizer.score(passing), strict=True)
+        heard = zip(passing, recognizer.score(passing) if passing else (), strict=True)
+        yield from ((window, scores) for window, scores in heard if scores.sound.any())

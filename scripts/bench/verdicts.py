@@ -26,10 +26,9 @@ from edge.decision.confirm import MOST_WINDOWS
 from edge.recognition.background import thinned
 from edge.recognition.doubts import default_threshold, usable_calibration
 from edge.recognition.encoder import open_encoder
-from edge.recognition.knowledge import Heard, Knowledge
+from edge.recognition.knowledge import Heard, Knowledge, sound_space
 from edge.recognition.overlay import Learnt
 from edge.recognition.runtime import RuntimeOptions
-from edge.recognition.sounds import SoundSpace
 from gallery.calibration.embedding import embed
 from gallery.calibration.recordings import LabelledRecording, read_background, read_recordings
 from train.aviary.dataset import AviaryConfig, items, waveform
@@ -111,9 +110,11 @@ def _chosen(bundle: Bundle, windows: BenchWindows) -> list[str]:
 
 def open_windows(bundle: Bundle, recordings: Sequence[LabelledRecording]) -> BenchWindows:
     """Recordings as a bundle hears them."""
-    encoder = open_encoder(bundle, bundle.manifest.precisions[0], RuntimeOptions("cpu", threads=1))
+    precision, name = bundle.manifest.precisions[0], bundle.manifest.default_species_set
+    encoder = open_encoder(bundle, precision, RuntimeOptions("cpu", threads=1))
     found = embed(recordings, encoder, bundle.manifest.audio)
-    sounds, kept = SoundSpace(bundle.features()).of(found.embeddings, found.features), found.audible
+    space = sound_space(bundle, usable_calibration(bundle, precision, name), encoder.silence)
+    sounds, kept = space.of(found.embeddings, found.features), found.audible
     names = [next(iter(recording.species_ids), "") for recording in recordings]
     return BenchWindows(
         embeddings=found.embeddings[kept],
