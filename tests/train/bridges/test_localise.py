@@ -175,8 +175,8 @@ def test_ranks_share_the_first_ones_score_and_end_together():
     assert place_retrieval(None, pairs, None, Second(1, 2))() == 0.25
 
 
-def test_two_ranks_learn_as_one(squares):
-    settings = config(squares, "one")
+def test_two_ranks_learn_as_one_and_choose_the_same_weights(squares):
+    settings = config(squares, "one", validate_every=2)
     expected = localise(settings)
     shared = replace(settings, output=str(squares / "two"))
     torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m")
@@ -185,6 +185,9 @@ def test_two_ranks_learn_as_one(squares):
     assert done.returncode == 0, done.stderr[-3000:]
     found = Path(shared.output)
     assert told(found) == pytest.approx(told(expected), rel=1e-5)
+    chosen = told(expected, "validation_MRR")
+    assert len(chosen) == 3
+    assert told(found, "validation_MRR") == pytest.approx(chosen, rel=1e-3)
     for name in (WEIGHTS, IMAGE_WEIGHTS):
         weights, others = load_file(expected / name), load_file(found / name)
         # A softmax doesn't feel its keys' bias: its gradient is noise, of which Adam makes steps.
