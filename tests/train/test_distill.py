@@ -24,7 +24,7 @@ def _own_cache(computed, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(world):
-    return distill(world.distillation("trained", steps=100))
+    return distill(world.distillation("trained", steps=160))
 
 
 def deaf_to(species, world, tmp_path):
@@ -66,7 +66,7 @@ def test_retrieval_is_learned_and_falls_to_chance_with_permuted_anchors(
         return np.roll(truth(teacher, taxonomy, cache), 1, axis=1)
 
     monkeypatch.setattr(module, "cached_anchors", permuted)
-    fooled = distill(world.distillation("fooled", steps=100))
+    fooled = distill(world.distillation("fooled", steps=160))
     anchors = load_checkpoint(trained).anchors
     np.save(fooled / ANCHORS, anchors)
     learned, chance = (evaluate(run, str(world.data), "train").report for run in (trained, fooled))
