@@ -20,7 +20,6 @@ from edge.pipeline.decider import Decider, Run, Thresholds
 from edge.pipeline.effort import Effort
 from edge.pipeline.pace import Pace
 from edge.pipeline.tally import Tally
-from edge.recognition.encoder import BATCH
 from edge.recognition.recognizer import Recognizer, WindowScores
 from edge.records.detection import Clip, Detection, Record
 from edge.source.block import Block
@@ -29,6 +28,8 @@ from edge.system.clock import year_share
 from edge.system.throttle import FaultBarrier
 
 _LOG = logging.getLogger(__name__)
+_AT_ONCE = 8
+"""Windows of a recording that are scored together."""
 
 
 class WindowWatch(Protocol):
@@ -161,7 +162,7 @@ class Listener:
         """
         gate = Gate(self.spec.sample_rate_hz)
         windows = frame_blocks(blocks, self.spec, (lambda: pace.hop_samples) if pace else None)
-        while chunk := list(islice(windows, 1 if pace else BATCH)):
+        while chunk := list(islice(windows, 1 if pace else _AT_ONCE)):
             begun = (time.monotonic(), time.process_time())
             if pace is None:
                 yield from self._scored_batch(chunk, gate)

@@ -14,7 +14,7 @@ from edge.contract.taxonomy import Species
 from edge.decision.occurrence import Occurrence, season, weighed
 from edge.dsp.gate import GateConfig, GateVerdict, judge
 from edge.recognition.doubts import default_threshold, usable_calibration
-from edge.recognition.encoder import Encoder, choose_precision, open_encoder
+from edge.recognition.encoder import BATCH, Encoder, choose_precision, open_encoder
 from edge.recognition.knowledge import Knowledge
 from edge.recognition.learner import Learner
 from edge.recognition.overlay import Learnt, Overlay
@@ -182,9 +182,7 @@ class Recognizer:
             windows: as they are heard.
             year_share: when in the year a recording was made; a live source knows it itself.
         """
-        samples = np.stack([window.samples for window in windows])
-        encoded, features = self._encoder.hear(samples)
-        embeddings = _finite(encoded)
+        embeddings, features = self._heard(windows)
         sounds = self._known.sounds.of(embeddings, features)
         starts = [window.start_sample for window in windows]
         return self._scored(embeddings, sounds, starts, year_share)
@@ -200,6 +198,16 @@ class Recognizer:
             year_share: as in `score`.
         """
         return self._scored(embeddings, self._known.sounds.of(embeddings, None), starts, year_share)
+
+    def _heard(self, windows: Sequence[Window]) -> tuple[Float32s, Float32s | None]:
+        """Embeddings of windows, and the features that the bundle compares sounds by."""
+        heard = [
+            self._encoder.hear(np.stack([window.samples for window in windows[n : n + BATCH]]))
+            for n in range(0, len(windows), BATCH)
+        ]
+        inner = [told for _, told in heard if told is not None]
+        embeddings = _finite(np.concatenate([encoded for encoded, _ in heard]))
+        return embeddings, np.concatenate(inner) if inner else None
 
     def _scored(
         self,
