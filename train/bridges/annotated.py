@@ -14,6 +14,7 @@ votes (Flickr-SoundNet). An oracle and a blind disc stand beside each.
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,45 +47,58 @@ from train.bridges.moments import negative_windows
 from train.model.frontend import LogMel
 
 _LOG = logging.getLogger(__name__)
-_EXAMPLES = 12
+_EXAMPLES, _BATCH = 12, 32
+_OWN = "own"
 _FIXED = 0.0
 """Cosine in the middle of SLAVC's fixed bounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnotatedScene:
-    """Readable part of a set, as students are fed it."""
+class AnnotatedMaps:
+    """Maps of what is readable of a set, cosines: float32[n, h, w]."""
 
     pictures: list[AnnotatedPicture]
-    pixels: Tensor
-    """float32[n, 3, side, side]."""
-    windows: Tensor
-    """float32[n, 1, frames, mel_bins]."""
+    own: Float32s
+    """Of each picture's own sound."""
+    negative: dict[str, Float32s]
+    """Of sounds that nothing makes, by name."""
 
 
-def open_annotated(pictures: Sequence[AnnotatedPicture], localiser: Localiser) -> AnnotatedScene:
-    """Frames and sounds of a set; what can't be read is named and left out.
+def annotated_maps(pictures: Sequence[AnnotatedPicture], localiser: Localiser) -> AnnotatedMaps:
+    """Look at a set a few pictures at a time; what can't be read is named and left out.
 
     Raises:
         DatasetError: nothing can be read.
     """
-    fed = list(_fed(pictures, localiser))
-    if not fed:
+    silent = {
+        name: localiser.hear(window)[0].numpy()
+        for name, window in negative_windows(localiser.input_spec).items()
+    }
+    kept, maps = list[AnnotatedPicture](), {name: list[Float32s]() for name in (_OWN, *silent)}
+    fed = _fed(pictures, localiser)
+    while batch := list(islice(fed, _BATCH)):
+        some, pixels, windows = zip(*batch, strict=True)
+        places = localiser.look(torch.stack(pixels)).numpy()
+        heard = localiser.hear(torch.stack(windows)).numpy()
+        kept += some
+        maps[_OWN].append(np.einsum("nhwc,nc->nhw", places, heard))
+        for name, sound in silent.items():
+            maps[name].append(np.einsum("nhwc,c->nhw", places, sound))
+    if not kept:
         raise DatasetError(f"none of {len(pictures)} pictures can be used; see the lines above")
-    kept, pixels, windows = zip(*fed, strict=True)
-    return AnnotatedScene(
-        pictures=list(kept), pixels=torch.stack(pixels), windows=torch.stack(windows)
-    )
+    whole = {name: np.concatenate(parts) for name, parts in maps.items()}
+    return AnnotatedMaps(pictures=kept, own=whole.pop(_OWN), negative=whole)
 
 
 def _fed(
     pictures: Sequence[AnnotatedPicture], localiser: Localiser
 ) -> Iterator[tuple[AnnotatedPicture, Tensor, Tensor]]:
-    config, spec = localiser.image_student.config, localiser.input_spec
-    prepare, frontend, size = config.prepare, LogMel(spec.frontend), (config.side, config.side)
+    """Readable pictures with the pixels and the window that the students are fed."""
+    spec = localiser.input_spec
+    frontend = LogMel(spec.frontend)
     for picture in tqdm(pictures, "pictures", disable=None):
         try:
-            frame = open_picture(picture.picture).resize(size)
+            pixels = _pixels(picture, localiser)
             waveform = resample(*read_recording(picture.sound), spec.frontend.sample_rate_hz)
         except (PictureError, AudioError) as error:
             _LOG.warning("%s; skipped", error)
@@ -92,7 +106,12 @@ def _fed(
         begin = max(len(waveform) - spec.window_samples, 0) // 2
         middle = repeat_pad(waveform[begin : begin + spec.window_samples], spec.window_samples)
         with torch.inference_mode():
-            yield picture, prepare(frame), frontend(torch.from_numpy(middle)[None])[0]
+            yield picture, pixels, frontend(torch.from_numpy(middle)[None])[0]
+
+
+def _pixels(picture: AnnotatedPicture, localiser: Localiser) -> Tensor:
+    config = localiser.image_student.config
+    return config.prepare(open_picture(picture.picture).resize((config.side, config.side)))
 
 
 def truths_of(kind: str, pictures: Sequence[AnnotatedPicture]) -> dict[str, list[Float32s]]:
@@ -103,26 +122,20 @@ def truths_of(kind: str, pictures: Sequence[AnnotatedPicture]) -> dict[str, list
     return {"union": union, "first box": [truth_map(picture.boxes[:1]) for picture in pictures]}
 
 
-def judge_annotated(localiser: Localiser, scene: AnnotatedScene, kind: str) -> RunFigures:
-    """Figures of a run on a set."""
-    places, heard = localiser.look(scene.pixels).numpy(), localiser.hear(scene.windows).numpy()
-    maps = np.einsum("nhwc,nc->nhw", places, heard)
-    silent = {
-        name: np.einsum("nhwc,c->nhw", places, localiser.hear(window)[0].numpy())
-        for name, window in negative_windows(localiser.input_spec).items()
-    }
-    truths, wide = truths_of(kind, scene.pictures), upsampled(maps)
+def judge_annotated(found: AnnotatedMaps, kind: str) -> RunFigures:
+    """Figures of a run on a set of a kind."""
+    truths, wide = truths_of(kind, found.pictures), upsampled(found.own)
     usual = next(iter(truths.values()))
     fixed = judged_at(wide, np.stack(usual), _FIXED)
     table = {
-        "pictures": len(scene.pictures),
+        "pictures": len(found.pictures),
         "median": median_table(wide, truths),
         "fixed": fixed_table(fixed),
         "negative": negative_table(
-            silent, own=maps, threshold=_FIXED, area=fixed_table(fixed)["AUC"]
+            found.negative, own=found.own, threshold=_FIXED, area=fixed_table(fixed)["AUC"]
         ),
     }
-    return RunFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=maps)
+    return RunFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=found.own)
 
 
 def annotated(
@@ -149,13 +162,13 @@ def annotated(
     other_localiser = load_localiser(against) if against else None
     if other_localiser:
         check_scene(localiser, other_localiser)
-    scene = open_annotated(pictures, localiser)
-    figures = judge_annotated(localiser, scene, kind)
+    found = annotated_maps(pictures, localiser)
+    figures = judge_annotated(found, kind)
     table = {"run": folder.name, "data": data, **figures.table}
     if page:
-        draw_maps(_examples(figures, scene), page, threshold=_FIXED)
+        draw_maps(_examples(found, localiser), page, threshold=_FIXED)
     if against and other_localiser:
-        other = judge_annotated(other_localiser, scene, kind)
+        other = judge_annotated(annotated_maps(found.pictures, other_localiser), kind)
         table["against"] = {"run": against.name, **other.table}
         table["gain"] = paired_gain(
             (figures.fixed, figures.cious), (other.fixed, other.cious), range(len(figures.maps))
@@ -163,16 +176,16 @@ def annotated(
     return table
 
 
-def _examples(figures: RunFigures, scene: AnnotatedScene) -> list[MapExample]:
+def _examples(found: AnnotatedMaps, localiser: Localiser) -> list[MapExample]:
     """Pictures evenly spread over the set."""
     return [
         MapExample(
-            picture=scene.pixels[place].numpy(),
-            boxes=scene.pictures[place].boxes,
-            scores=figures.maps[place],
-            title=scene.pictures[place].name,
+            picture=_pixels(found.pictures[place], localiser).numpy(),
+            boxes=found.pictures[place].boxes,
+            scores=found.own[place],
+            title=found.pictures[place].name,
         )
-        for place in spread(np.arange(len(scene.pictures)), _EXAMPLES)
+        for place in spread(np.arange(len(found.pictures)), _EXAMPLES)
     ]
 
 

@@ -33,7 +33,7 @@ from tests.support.sounding_squares import (  # noqa: E402
 )
 from train.bridges import localise as module  # noqa: E402
 from train.bridges.__main__ import main  # noqa: E402
-from train.bridges.annotated import judge_annotated, open_annotated  # noqa: E402
+from train.bridges.annotated import annotated_maps, judge_annotated  # noqa: E402
 from train.bridges.annotations import read_annotated  # noqa: E402
 from train.bridges.image_student import META as IMAGE_META  # noqa: E402
 from train.bridges.image_student import WEIGHTS as IMAGE_WEIGHTS  # noqa: E402
@@ -366,7 +366,7 @@ def test_on_published_layouts_who_knows_everything_reaches_the_bounds(kind, squa
     settings = config(squares, "known")
     known = KnowsSquares(module.make_ready(settings, prepare(settings, "localise")))
     pictures = read_annotated(f"{kind}:{make_annotated(tmp_path)}")
-    table = judge_annotated(known, open_annotated(pictures, known), kind).table
+    table = judge_annotated(annotated_maps(pictures, known), kind).table
     assert table["pictures"] == 6
     usual = table["median"]["consensus" if kind == "flickr" else "union"]
     assert usual["model"]["mean"] == pytest.approx(usual["oracle"]["mean"], abs=0.01)
