@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,9 @@ from edge.contract.text import cells, counted, json_line, visible
 from edge.pipeline.effect import Effect, of_late
 from edge.recognition.added import LABEL
 from edge.recognition.background import thinned
-from edge.recognition.encoder import BATCH
 from edge.recognition.overlay import Overlay, rows_of
 from edge.recognition.recognizer import Recognizer
+from edge.recognition.songs import audible
 from edge.records.evidence import Decided
 from edge.records.inbox import Lesson
 from edge.records.lessons import Given, LessonBook
@@ -136,13 +135,9 @@ def _sounds(recognizer: Recognizer, request: TeachRequest) -> Float16s:
     windows = (
         window
         for window in frame_blocks(read_blocks(request.file), spec)
-        if window.end_sample > request.begin_s * rate_hz
-        and window.start_sample < end_s * rate_hz
-        and recognizer.judge(window).reason is None
+        if window.end_sample > request.begin_s * rate_hz and window.start_sample < end_s * rate_hz
     )
-    rows = []
-    while chunk := list(islice(windows, BATCH)):
-        rows += [scores.sound for scores in recognizer.score(chunk) if scores.sound.any()]
+    rows = [scores.sound for _, scores in audible(windows, recognizer)]
     if not rows:
         raise AudioError(f"{request.file}: nothing in that part sounds like a bird; name another")
     return thinned(np.stack(rows).astype(np.float16), _MOST_WINDOWS)

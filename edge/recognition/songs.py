@@ -1,6 +1,6 @@
 """Songs of a species: the windows of a recording that it is to be known by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,7 +36,8 @@ def read_song(recognizer: Recognizer, path: Path) -> Song:
     Raises:
         AudioError: unreadable, or nothing in it passes the gate.
     """
-    heard = list(_audible(path, recognizer))
+    windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
+    heard = list(audible(windows, recognizer))
     if not heard:
         raise AudioError(f"{path}: nothing in it sounds like a bird; cut out the song")
     best = sorted(heard, key=lambda pair: -float(pair[1].score.max()))[:_WINDOWS]
@@ -48,9 +49,12 @@ def read_song(recognizer: Recognizer, path: Path) -> Song:
     )
 
 
-def _audible(path: Path, recognizer: Recognizer) -> Iterator[tuple[Window, WindowScores]]:
-    windows = frame_blocks(read_blocks(path), recognizer.bundle.manifest.audio)
-    while chunk := list(islice(windows, BATCH)):
-        passing = [window for window in chunk if not recognizer.judge(window).reason]
-        heard = zip(passing, recognizer.score(passing) if passing else (), strict=True)
-        yield from ((window, scores) for window, scores in heard if scores.sound.any())
+def audible(
+    windows: Iterable[Window], recognizer: Recognizer
+) -> Iterator[tuple[Window, WindowScores]]:
+    """Windows that pass the gate, with their scores; none that can't be told from silence."""
+    passing = (window for window in windows if not recognizer.judge(window).reason)
+    while chunk := list(islice(passing, BATCH)):
+        for window, scores in zip(chunk, recognizer.score(chunk), strict=True):
+            if scores.sound.any():
+                yield window, scores

@@ -4,7 +4,7 @@ An encoder that projects by names lays all windows of a sure species on one spot
 before that, along the axes that its bundle ships (principal components, each divided by the fourth
 root of its variance), lie apart. Without such features the embedding is all there is. In that of an
 ear silence, noise and all that it has no name for lie on one spot, and whatever lies there is like
-nothing (of BirdNET's one confirmed sound let 0.14 of background pass, and none of it so).
+nothing: else one confirmed sound makes background its bird (train/results/verdicts.md).
 """
 
 import numpy as np
@@ -53,4 +53,4 @@ class SoundSpace:
 
 def _audible(embeddings: Float32s, silence: Float32s) -> Float32s:
     mute = embeddings @ silence >= ALIKE
-    return np.where(mute[:, None], np.float32(0), embeddings)
+    return np.where(mute[:, None], np.float32(0), embeddings) if mute.any() else embeddings
