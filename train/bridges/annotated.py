@@ -32,7 +32,7 @@ from edge.source.resampling import resample
 from gallery.command import run
 from train.bridges.annotations import FLICKR, AnnotatedPicture, consensus_map, read_annotated
 from train.bridges.command import figures_parser, write_figures
-from train.bridges.localisation import RunFigures, check_scene, spread
+from train.bridges.localisation import FIXED, RunFigures, check_scene, spread
 from train.bridges.localisation_metrics import median_cious, truth_map, upsampled
 from train.bridges.localisation_tables import (
     fixed_table,
@@ -49,8 +49,6 @@ from train.model.frontend import LogMel
 _LOG = logging.getLogger(__name__)
 _EXAMPLES, _BATCH = 12, 32
 _OWN = "own"
-_FIXED = 0.0
-"""Cosine in the middle of SLAVC's fixed bounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,13 +124,14 @@ def judge_annotated(found: AnnotatedMaps, kind: str) -> RunFigures:
     """Figures of a run on a set of a kind."""
     truths, wide = truths_of(kind, found.pictures), upsampled(found.own)
     usual = next(iter(truths.values()))
-    fixed = judged_at(wide, np.stack(usual), _FIXED)
+    fixed = judged_at(wide, np.stack(usual), FIXED)
+    at_fixed = fixed_table(fixed)
     table = {
         "pictures": len(found.pictures),
         "median": median_table(wide, truths),
-        "fixed": fixed_table(fixed),
+        "fixed": at_fixed,
         "negative": negative_table(
-            found.negative, own=found.own, threshold=_FIXED, area=fixed_table(fixed)["AUC"]
+            found.negative, own=found.own, threshold=FIXED, area=at_fixed["AUC"]
         ),
     }
     return RunFigures(table=table, fixed=fixed, cious=median_cious(wide, usual), maps=found.own)
@@ -166,7 +165,7 @@ def annotated(
     figures = judge_annotated(found, kind)
     table = {"run": folder.name, "data": data, **figures.table}
     if page:
-        draw_maps(_examples(found, localiser), page, threshold=_FIXED)
+        draw_maps(_examples(found, localiser), page, threshold=FIXED)
     if against and other_localiser:
         other = judge_annotated(annotated_maps(found.pictures, other_localiser), kind)
         table["against"] = {"run": against.name, **other.table}

@@ -48,7 +48,7 @@ from train.runs import CACHE
 
 _EXAMPLES, _HIDDEN = 9, 3
 """Moments on the page of maps: with the singer in view, and without."""
-_FIXED = 0.0
+FIXED = 0.0
 """Cosine in the middle of SLAVC's fixed bounds, -1 / tau and 1 / tau."""
 
 
@@ -147,7 +147,7 @@ def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigure
     thresholds = universal_thresholds(np.concatenate([*quiet.values()]))
     seen, truth = visible(scene.moments), truths(scene.moments)
     wide = upsampled(maps.own)
-    fixed = judged_at(wide, truth, _FIXED)
+    fixed = judged_at(wide, truth, FIXED)
     cious = np.zeros(len(seen))
     cious[seen] = median_cious(wide[seen], [*truth[seen]])
     at_universal = fixed_table(judged_at(wide, truth, thresholds.trimmed))
@@ -166,7 +166,7 @@ def judge_run(localiser: Localiser, scene: Scene, chosen_by: Scene) -> RunFigure
                 threshold=threshold,
                 area=fixed_table(judged_at(wide, truth, threshold))["AUC"],
             )
-            for name, threshold in {"fixed": _FIXED, **thresholds.to_json()}.items()
+            for name, threshold in {"fixed": FIXED, **thresholds.to_json()}.items()
         },
     }
     return RunFigures(table=table, fixed=fixed, cious=cious, maps=maps.own)
